@@ -1,0 +1,37 @@
+# make demo   train a compact tracker on rendered videos and show that it tracks
+# make test   lint, types, tests
+# Both need Python >= 3.11 only; everything else goes to .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/installed
+	$(BIN)/python -m siamkpn_jax.demo --output runs/demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(VENV)/installed: setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is older than Python 3.11; name another one:" \
+	  "make PYTHON=python3.12"; exit 2; }
+	@echo "setting up $(VENV) (a minute or two, the first time only)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) --editable .[test]
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info
