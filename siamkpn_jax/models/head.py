@@ -1,0 +1,206 @@
+"""The keypoint-prediction cascade: any number of stages of one kind (SPEC 4).
+
+The template side and the search side of every stage are separate methods, so a
+tracker computes the template's correlation kernels once, at its first frame.
+"""
+
+from typing import Any
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from siamkpn_jax.models.correlation import correlate
+from siamkpn_jax.models.layers import ConvBN
+
+TASKS = {'heatmap': 1, 'offsets': 2, 'size': 2}  # channels
+KERNEL_SIZE = 5  # cells
+_CENTRAL = slice(4, 11)  # the 7x7 of the 15x15 template features
+
+# Where the outputs start; the paper leaves it open. Few positives are expected
+# (CenterNet's -log((1 - 0.1) / 0.1)), and the size of a square target in its
+# search crop: from zero, the size alone costs thousands of steps.
+_BIASES = {'heatmap': (-2.19,), 'offsets': (0.0, 0.0), 'size': (63.5, 63.5)}
+
+# level -> task -> one [b, 5, 5, c] kernel per stage
+Kernels = dict[str, dict[str, tuple[jax.Array, ...]]]
+
+
+@flax.struct.dataclass
+class Template:
+  """All the search needs to know of the target.
+
+  Attributes:
+    kernels: {level: {task: per stage [b, 5, 5, c]}} correlation kernels; with
+      shared heads the only task is 'shared'.
+  """
+
+  kernels: Kernels
+
+
+@flax.struct.dataclass
+class Maps:
+  """Predictions of one stage.
+
+  Attributes:
+    heatmap: [b, 31, 31, 1] logits of the target's centre.
+    offsets: [b, 31, 31, 2] x, y from the cell to the centre, in the unit of
+      the offset target (SPEC 5).
+    size: [b, 31, 31, 2] width, height in search-crop pixels.
+  """
+
+  heatmap: jax.Array
+  offsets: jax.Array
+  size: jax.Array
+
+
+class Stage(nn.Module):
+  """One stage of the cascade for one level and task.
+
+  Attributes:
+    channels: of all features.
+    task: 'heatmap', 'offsets', 'size' or 'shared' (all five channels).
+    first: the first stage has no convolution of its own on the template.
+    relu: apply the ReLU that the released program computes and drops.
+    dtype: of the computation; predictions are float32.
+  """
+
+  channels: int
+  task: str
+  first: bool
+  relu: bool = False
+  dtype: Any = None
+
+  def setup(self):
+    conv = {'dtype': self.dtype}
+    if not self.first:
+      self.template_conv = ConvBN(self.channels, padding=1, **conv)
+    self.kernel_conv = ConvBN(self.channels, **conv)
+    self.search_conv = ConvBN(self.channels, padding=1, **conv)
+    self.predict_conv = ConvBN(self.channels, 1, **conv)
+    self.predict_out = nn.Conv(
+        output_channels(self.task), (1, 1),
+        kernel_init=nn.initializers.normal(0.01), bias_init=self._bias)
+
+  def _bias(self, unused_key, shape, dtype=jnp.float32):
+    tasks = TASKS if self.task == 'shared' else (self.task,)
+    values = [value for task in tasks for value in _BIASES[task]]
+    return jnp.asarray(values, dtype).reshape(shape)
+
+  def _activate(self, x: jax.Array) -> jax.Array:
+    # Reference: the released program discards this ReLU's result.
+    return nn.relu(x) if self.relu else x
+
+  def template(self, t: jax.Array, *,
+               train: bool) -> tuple[jax.Array, jax.Array]:
+    """Template features of the stage before -> of this stage, and its kernel.
+
+    [b, 15, 15, c] -> [b, 15, 15, c], [b, 5, 5, c].
+    """
+    if not self.first:
+      t = self._activate(self.template_conv(t, train=train))
+    central = t[:, _CENTRAL, _CENTRAL]
+    return t, self._activate(self.kernel_conv(central, train=train))
+
+  def search(self, r: jax.Array, kernel: jax.Array, *,
+             train: bool) -> tuple[jax.Array, jax.Array]:
+    """Response of the stage before -> of this stage, and its prediction.
+
+    [b, 31, 31, c], [b, 5, 5, c] -> [b, 31, 31, c], [b, 31, 31, outputs].
+    """
+    x = self._activate(self.search_conv(r, train=train))
+    pad = KERNEL_SIZE // 2
+    x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    response = correlate(x, kernel)
+    out = self._activate(self.predict_conv(response, train=train))
+    return response, self.predict_out(out.astype(jnp.float32))
+
+
+class Head(nn.Module):
+  """The cascade over all levels and tasks, and the fusion of the levels.
+
+  Attributes:
+    levels: names of the levels.
+    channels: of all features.
+    num_stages: length of the cascade.
+    sharing: 'per_task' (an independent stack for each task, as released) or
+      'shared' (one stack of five channels, as the paper's figure).
+    relu: see `Stage`.
+    fusion: 'softmax' (learned weights per task) or 'mean'.
+    dtype: of the computation.
+  """
+
+  levels: tuple[str, ...]
+  channels: int = 256
+  num_stages: int = 3
+  sharing: str = 'per_task'
+  relu: bool = False
+  fusion: str = 'softmax'
+  dtype: Any = None
+
+  def setup(self):
+    tasks = list(TASKS) if self.sharing == 'per_task' else ['shared']
+    self.stages = {
+        level: {task: [self._stage(level, task, s)
+                       for s in range(self.num_stages)] for task in tasks}
+        for level in self.levels}
+    if self.fusion == 'softmax':
+      self.level_weights = {
+          task: self.param(f'{task}_weight', nn.initializers.ones,
+                           (len(self.levels),)) for task in TASKS}
+
+  def _stage(self, level: str, task: str, s: int) -> Stage:
+    return Stage(self.channels, task, first=s == 0, relu=self.relu,
+                 dtype=self.dtype, name=f'{level}_{task}_stage{s + 1}')
+
+  def template(self, features: dict[str, jax.Array], *,
+               train: bool) -> Template:
+    """{level: [b, 15, 15, c]} -> the kernels of every stage."""
+    kernels: Kernels = {}
+    for level, tasks in self.stages.items():
+      kernels[level] = {}
+      for task, stages in tasks.items():
+        t, out = features[level], []
+        for stage in stages:
+          t, kernel = stage.template(t, train=train)
+          out.append(kernel)
+        kernels[level][task] = tuple(out)
+    return Template(kernels)
+
+  def search(self, template: Template, features: dict[str, jax.Array], *,
+             train: bool) -> tuple[Maps, ...]:
+    """Template and {level: [b, 31, 31, c]} -> the maps of every stage."""
+    predictions: list[dict[str, list[jax.Array]]] = [
+        {task: [] for task in TASKS} for _ in range(self.num_stages)]
+    for level, tasks in self.stages.items():
+      for task, stages in tasks.items():
+        r = features[level]
+        for s, stage in enumerate(stages):
+          kernel = template.kernels[level][task][s]
+          r, out = stage.search(r, kernel, train=train)
+          for name, part in _split(task, out).items():
+            predictions[s][name].append(part)
+    return tuple(
+        Maps(**{task: self._fuse(task, maps) for task, maps in stage.items()})
+        for stage in predictions)
+
+  def _fuse(self, task: str, maps: list[jax.Array]) -> jax.Array:
+    stacked = jnp.stack(maps)  # l x b x h x w x c
+    if self.fusion == 'mean':
+      return stacked.mean(axis=0)
+    weights = nn.softmax(self.level_weights[task])  # l
+    return jnp.tensordot(weights, stacked, axes=1)  # b x h x w x c
+
+
+def output_channels(task: str) -> int:
+  """Channels that a stage of this task predicts."""
+  return sum(TASKS.values()) if task == 'shared' else TASKS[task]
+
+
+def _split(task: str, out: jax.Array) -> dict[str, jax.Array]:
+  """A stage's output by task; five shared channels are taken apart."""
+  if task != 'shared':
+    return {task: out}
+  return {'heatmap': out[..., :1], 'offsets': out[..., 1:3],
+          'size': out[..., 3:]}

@@ -1,0 +1,153 @@
+"""Dilated ("atrous") ResNet: stride 8 at every level used (SPEC 2)."""
+
+import functools
+from collections.abc import Collection
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from siamkpn_jax.models.layers import ConvBN
+
+# Name -> (bottleneck blocks?, blocks per layer).
+ARCHITECTURES = {
+    'resnet10': (False, (1, 1, 1, 1)),
+    'resnet18': (False, (2, 2, 2, 2)),
+    'resnet34': (False, (3, 4, 6, 3)),
+    'resnet50': (True, (3, 4, 6, 3)),
+}
+LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
+
+# Layer -> (stride, padding, dilation) of the first block's 3x3 convolution and
+# of its 3x3 shortcut, then the dilation of the other blocks.
+_FIRST = {'layer1': (1, 1, 1), 'layer2': (2, 0, 1), 'layer3': (1, 1, 1),
+          'layer4': (1, 2, 2)}
+_OTHERS = {'layer1': 1, 'layer2': 1, 'layer3': 2, 'layer4': 4}
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+  """3x3 maximum with stride 2 and padding 1: [b, h, w, c] -> [b, h', w', c].
+
+  As maxima of strided slices, one axis after the other: the gradient of
+  `nn.max_pool` is ten times slower on a CPU.
+  """
+  x = jnp.pad(
+      x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-jnp.inf)
+  rows, columns = (x.shape[1] - 1) // 2, (x.shape[2] - 1) // 2
+  x = functools.reduce(
+      jnp.maximum, [x[:, k:k + 2 * rows - 1:2] for k in range(3)])
+  return functools.reduce(
+      jnp.maximum, [x[:, :, k:k + 2 * columns - 1:2] for k in range(3)])
+
+
+class Block(nn.Module):
+  """A residual block, basic or bottleneck.
+
+  Attributes:
+    features: channels inside the block; a bottleneck puts out four times as
+      many.
+    bottleneck: 1x1, 3x3, 1x1 convolutions instead of two 3x3.
+    stride: of the 3x3 that carries it (never of a 1x1).
+    padding: of that convolution.
+    dilation: of that convolution, and of a basic block's second one.
+    shortcut_size: kernel of the projection shortcut; 0 for the identity.
+  """
+
+  features: int
+  bottleneck: bool
+  stride: int
+  padding: int
+  dilation: int
+  shortcut_size: int
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """[b, h, w, c] -> [b, h', w', features * (4 if bottleneck else 1)]."""
+    strided: dict[str, Any] = {
+        'stride': self.stride, 'padding': self.padding,
+        'dilation': self.dilation}
+    conv: dict[str, Any] = {'dtype': self.dtype}
+    if self.bottleneck:
+      out = 4 * self.features
+      y = ConvBN(self.features, 1, name='conv1', **conv)(x, train=train)
+      y = ConvBN(self.features, name='conv2', **strided, **conv)(
+          nn.relu(y), train=train)
+      y = ConvBN(out, 1, name='conv3', **conv)(nn.relu(y), train=train)
+    else:
+      out = self.features
+      y = ConvBN(out, name='conv1', **strided, **conv)(x, train=train)
+      y = ConvBN(out, padding=self.dilation, dilation=self.dilation,
+                 name='conv2', **conv)(nn.relu(y), train=train)
+    if self.shortcut_size == 1:
+      x = ConvBN(out, 1, name='downsample', **conv)(x, train=train)
+    elif self.shortcut_size:
+      x = ConvBN(out, self.shortcut_size, name='downsample', **strided,
+                 **conv)(x, train=train)
+    return nn.relu(x + y)
+
+
+class ResNet(nn.Module):
+  """The backbone shared by template and search crop.
+
+  Attributes:
+    arch: a key of `ARCHITECTURES`.
+    width: channels of the first layer (64 in the paper).
+    levels: names of the layers whose outputs are returned.
+    dtype: of the computation.
+  """
+
+  arch: str = 'resnet50'
+  width: int = 64
+  levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *,
+               train_layers: Collection[str]) -> dict[str, jax.Array]:
+    """Features of a crop.
+
+    Args:
+      x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
+      train_layers: the layers whose batch normalisation uses and updates batch
+        statistics; no gradient flows below the lowest of them. A suffix of
+        `LAYERS` or nothing.
+
+    Returns:
+      For each level [b, 31, 31, c] (or 15 x 15 for the template crop).
+    """
+    bottleneck, blocks = ARCHITECTURES[self.arch]
+    train = 'conv1' in train_layers
+    x = ConvBN(self.width, 7, stride=2, dtype=self.dtype, name='conv1')(
+        x, train=train)
+    x = max_pool(nn.relu(x))
+    features = {}
+    for k, layer in enumerate(LAYERS[1:]):
+      if not train and layer in train_layers:
+        x = jax.lax.stop_gradient(x)
+      train = layer in train_layers
+      for n in range(blocks[k]):
+        x = self._block(layer, k, n, x.shape[-1], bottleneck)(x, train=train)
+      if layer in self.levels:
+        features[layer] = x
+      if layer == self.levels[-1]:
+        break
+    if not train:
+      features = jax.lax.stop_gradient(features)
+    return features
+
+  def _block(self, layer: str, k: int, n: int, channels: int,
+             bottleneck: bool) -> Block:
+    features = self.width * 2**k
+    dilation = _OTHERS[layer]
+    stride, padding, shortcut = 1, dilation, 0
+    if n == 0:
+      stride, padding, dilation = _FIRST[layer]
+      out = features * (4 if bottleneck else 1)
+      if layer != 'layer1':
+        shortcut = 3
+      elif channels != out:
+        shortcut = 1
+    return Block(features, bottleneck, stride, padding, dilation, shortcut,
+                 dtype=self.dtype, name=f'{layer}_{n}')

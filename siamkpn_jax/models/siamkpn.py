@@ -1,0 +1,95 @@
+"""SiamKPN: backbone, neck and cascade as one network (paper section 3)."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from siamkpn_jax import geometry
+from siamkpn_jax.models.head import Head, Maps, Template
+from siamkpn_jax.models.neck import Neck
+from siamkpn_jax.models.resnet import ResNet
+
+
+class SiamKPN(nn.Module):
+  """The whole network; training's forward is `template` and `search` composed.
+
+  Attributes:
+    arch: backbone, a key of `resnet.ARCHITECTURES`.
+    width: channels of the backbone's first layer.
+    levels: backbone layers that are used.
+    channels: of neck and head.
+    num_stages: length of the cascade.
+    head_sharing, head_relu, level_fusion: see `Head`.
+    dtype: of the computation ('float32' or 'bfloat16'); parameters, batch
+      statistics and predictions are float32.
+  """
+
+  arch: str = 'resnet50'
+  width: int = 64
+  levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
+  channels: int = 256
+  num_stages: int = 3
+  head_sharing: str = 'per_task'
+  head_relu: bool = False
+  level_fusion: str = 'softmax'
+  dtype: str = 'float32'
+
+  def setup(self):
+    dtype = jnp.dtype(self.dtype)
+    self.backbone = ResNet(self.arch, self.width, self.levels, dtype)
+    self.neck = Neck(self.channels, dtype)
+    self.head = Head(
+        self.levels, self.channels, self.num_stages, self.head_sharing,
+        self.head_relu, self.level_fusion, dtype)
+
+  def template(self, z: jax.Array, *, train: bool,
+               train_layers: Collection[str] = ()) -> Template:
+    """Everything of the target that the search needs.
+
+    Args:
+      z: [b, 127, 127, 3] template crop, BGR 0..255.
+      train: batch normalisation of neck and head uses batch statistics.
+      train_layers: backbone layers that train, see `ResNet`.
+    """
+    features = self.backbone(z, train_layers=train_layers)
+    return self.head.template(self.neck(features, train=train), train=train)
+
+  def search(self, template: Template, x: jax.Array, *, train: bool,
+             train_layers: Collection[str] = ()) -> tuple[Maps, ...]:
+    """Looks for the target.
+
+    Args:
+      template: result of `template`.
+      x: [b, 255, 255, 3] search crop, BGR 0..255.
+      train: as in `template`.
+      train_layers: as in `template`.
+
+    Returns:
+      The maps of every stage; the last one is used in tracking.
+    """
+    features = self.backbone(x, train_layers=train_layers)
+    return self.head.search(
+        template, self.neck(features, train=train), train=train)
+
+  def __call__(self, z: jax.Array, x: jax.Array, *, train: bool,
+               train_layers: Collection[str] = ()) -> tuple[Maps, ...]:
+    """`search` with the `template` of z; shapes as there."""
+    template = self.template(z, train=train, train_layers=train_layers)
+    return self.search(template, x, train=train, train_layers=train_layers)
+
+
+def build_model(config: Mapping[str, Any]) -> SiamKPN:
+  """The network of a `config.model` (a ConfigDict or a plain dict)."""
+  kwargs = dict(config)
+  kwargs['levels'] = tuple(kwargs['levels'])
+  return SiamKPN(**kwargs)
+
+
+def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
+  """Fresh variables {'params', 'batch_stats'}; jit or eval_shape it."""
+  z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
+  x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))
+  return dict(model.init(key, z, x, train=False))
