@@ -1,0 +1,93 @@
+"""Reads pairs ahead of the training loop with a pool of threads.
+
+Order and content depend on the seed and the step alone, not on the number of
+threads or hosts.
+"""
+
+import collections
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from siamkpn_jax.data import sampler
+from siamkpn_jax.data.source import Source
+
+Batch = dict[str, np.ndarray]
+
+
+class Loader:
+  """Endless batches of raw pairs.
+
+  A batch holds, for b = batch_size / process_count pairs,
+    template [b, p, p, 3] uint8 BGR and template_wh [b, 2] float32,
+    search [b, q, q, 3] uint8 and search_wh [b, 2] (see `Source.read`),
+    negative [b] bool, grey [b] bool,
+    index [b] uint32, the pair's number, from which its augmentation follows.
+  """
+
+  def __init__(self, sources: Sequence[Source], config: sampler.SamplerConfig,
+               *, seed: int, batch_size: int, template_patch: int,
+               search_patch: int, workers: int = 0, prefetch: int = 4,
+               process_index: int = 0, process_count: int = 1):
+    """Args as the attributes of `config.data`; patches in pixels.
+
+    Args:
+      sources: where the frames come from.
+      config: how they are drawn.
+      seed: of the sequence of pairs.
+      batch_size: of all processes together; a multiple of their number.
+      template_patch: side of the template's patch.
+      search_patch: side of the search region's patch.
+      workers: threads; 0 for one per core.
+      prefetch: batches that are read ahead.
+      process_index: which part of every batch is read here.
+      process_count: number of parts.
+    """
+    self._sources = sources
+    self._config = config
+    self._seed = seed
+    self._batch_size = batch_size
+    self._patches = (template_patch, search_patch)
+    self._workers = workers or os.cpu_count() or 1
+    self._prefetch = prefetch
+    local = batch_size // process_count
+    self._local = range(process_index * local, (process_index + 1) * local)
+
+  def batches(self, start: int = 0) -> Generator[Batch, None, None]:
+    """Batches from number `start` on; close the iterator to stop reading."""
+    pending: collections.deque[list[Future]] = collections.deque()
+    with ThreadPoolExecutor(self._workers, 'loader') as pool:
+      step = start
+      try:
+        while True:
+          while len(pending) <= self._prefetch:
+            first = step * self._batch_size
+            pending.append([
+                pool.submit(self.read_pair, first + k) for k in self._local])
+            step += 1
+          yield _stack([future.result() for future in pending.popleft()])
+      finally:
+        for futures in pending:
+          for future in futures:
+            future.cancel()
+
+  def read_pair(self, index: int) -> Batch:
+    """Pair number `index`: a batch without its first axis."""
+    pair = sampler.sample(self._sources, self._config, self._seed, index)
+    example: Batch = {
+        'negative': np.asarray(pair.negative),
+        'grey': np.asarray(pair.grey),
+        'index': np.asarray(index, np.uint32)}
+    frames = (pair.template, pair.search)
+    for name, frame, patch in zip(
+        ('template', 'search'), frames, self._patches, strict=True):
+      image, wh = self._sources[frame.source].read(
+          frame.track, frame.position, patch)
+      example |= {name: image, f'{name}_wh': wh}
+    return example
+
+
+def _stack(examples: list[Batch]) -> Batch:
+  return {key: np.stack([e[key] for e in examples]) for key in examples[0]}

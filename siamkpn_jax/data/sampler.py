@@ -1,0 +1,84 @@
+"""Which pair is number i: a pure function of the seed and i (SPEC 7).
+
+So the data are the same on any number of hosts and threads, and resuming needs
+no state but the number of the next pair.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from siamkpn_jax.data.source import Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+  """A labelled frame: which source, which track, which of its frames."""
+
+  source: int
+  track: int
+  position: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+  """A training example before it is read.
+
+  Attributes:
+    template: where the target is shown.
+    search: where it is to be found.
+    negative: `search` shows another target.
+    grey: both crops lose their colour.
+  """
+
+  template: Frame
+  search: Frame
+  negative: bool
+  grey: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplerConfig:
+  """How pairs are drawn.
+
+  Attributes:
+    ratios: relative frequency of each source.
+    ranges: per source, how many labelled frames may lie between template and
+      search.
+    negative_fraction: of pairs with another target in the search crop.
+    grey_fraction: of pairs without colour.
+  """
+
+  ratios: tuple[float, ...]
+  ranges: tuple[int, ...]
+  negative_fraction: float
+  grey_fraction: float
+
+
+def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
+           index: int) -> Pair:
+  """Pair number `index` of the endless sequence that `seed` defines."""
+  rng = np.random.Generator(np.random.Philox(key=[seed, index]))
+  negative = bool(rng.random() < config.negative_fraction)
+  grey = bool(rng.random() < config.grey_fraction)
+  template = _random_frame(rng, sources, config)
+  if negative:
+    search = _random_frame(rng, sources, config)
+  else:
+    reach = config.ranges[template.source]
+    last = sources[template.source].num_frames(template.track) - 1
+    low = max(template.position - reach, 0)
+    high = min(template.position + reach, last)
+    search = dataclasses.replace(
+        template, position=int(rng.integers(low, high + 1)))
+  return Pair(template, search, negative, grey)
+
+
+def _random_frame(rng: np.random.Generator, sources: Sequence[Source],
+                  config: SamplerConfig) -> Frame:
+  ratios = np.asarray(config.ratios, np.float64)
+  source = int(rng.choice(len(sources), p=ratios / ratios.sum()))
+  track = int(rng.integers(sources[source].num_tracks))
+  position = int(rng.integers(sources[source].num_frames(track)))
+  return Frame(source, track, position)

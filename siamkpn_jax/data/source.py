@@ -1,0 +1,35 @@
+"""What every source of training data looks like."""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Source(Protocol):
+  """A set of tracks: one target each, seen in one or more frames.
+
+  Attributes:
+    name: for messages and logs.
+    num_tracks: how many targets there are.
+  """
+
+  name: str
+  num_tracks: int
+
+  def num_frames(self, track: int) -> int:
+    """Number of frames in which this target is labelled."""
+
+  def read(self, track: int, position: int,
+           patch: int) -> tuple[np.ndarray, np.ndarray]:
+    """The surroundings of a target.
+
+    Args:
+      track: 0 .. num_tracks - 1.
+      position: 0 .. num_frames(track) - 1.
+      patch: side of the result, odd, at most 511.
+
+    Returns:
+      [patch, patch, 3] uint8 BGR, the target's centre in its centre, at the
+      scale at which the context square (geometry.context_side) is 127 pixels;
+      and [2] float32 width and height of the target in it.
+    """
