@@ -1,0 +1,139 @@
+"""The whole configuration with its defaults; files in configs/ change some.
+
+The defaults are the paper's three-stage model. `default_config()` is locked: a
+key that is not here cannot be set, in a config file or on the command line.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict, config_dict
+
+from siamkpn_jax import geometry
+from siamkpn_jax.errors import UserError
+
+
+def default_config() -> ConfigDict:
+  """The configuration of SiamKPN-3s (SPEC 2-8)."""
+  config = ConfigDict()
+  config.name = 'kpn3s'
+  config.seed = 0
+  config.model = _model()
+  config.targets = _targets()
+  config.loss = ConfigDict(dict(
+      alpha=2.0, beta=4.0, gamma=0.05, positive_weight=1.0,
+      offsets_weight=1.0, size_weight=0.05))
+  config.data = _data()
+  config.augment = ConfigDict(dict(
+      template_shift=4.0, template_scale=0.05,
+      search_shift=64.0, search_scale=0.18, search_blur=0.2))
+  config.train = _train()
+  config.tracking = ConfigDict(dict(  # VOT2018's, see SPEC 8
+      penalty_k=0.10, window_influence=0.54, size_lr=0.59,
+      topk_max=16, topk_min=4, threshold=0.15))
+  return config.lock()
+
+
+def _model() -> ConfigDict:
+  return ConfigDict(dict(
+      arch='resnet50', width=64, levels=('layer2', 'layer3', 'layer4'),
+      channels=256, num_stages=3, head_sharing='per_task', head_relu=False,
+      level_fusion='softmax', dtype='float32'))
+
+
+def _targets() -> ConfigDict:
+  config = ConfigDict(dict(
+      sigma=geometry.MAP_SIZE / 16, rho=0.9, heatmap_shrink='cascade',
+      offset_target='released'))
+  config.heatmap_radius = config_dict.placeholder(float)  # None: untruncated
+  config.heatmap_radius = geometry.MAP_SIZE / 8
+  return config
+
+
+def _data() -> ConfigDict:
+  return ConfigDict(dict(
+      # Sets (see data/catalog.py), how often each is drawn, and how many
+      # labelled frames may lie between template and search.
+      sets=('youtube_bb', 'lasot', 'got10k', 'coco'),
+      ratios=(4.0, 2.0, 2.0, 1.0),
+      ranges=(3, 300, 100, 0),
+      root='',  # folder that holds the sets; '': $SIAMKPN_DATA
+      negative_fraction=0.2,
+      grey_fraction=0.0,
+      workers=0,  # reading threads; 0: one per core
+      prefetch=4))  # batches
+
+
+def _train() -> ConfigDict:
+  return ConfigDict(dict(
+      batch_size=80,
+      epochs=20,
+      pairs_per_epoch=450_000,
+      schedule='released',  # 'paper', 'released' or 'cosine'
+      peak_lr=1e-3,  # 'cosine' only
+      # The backbone is frozen for the first epochs; then these layers train,
+      # at a fraction of the rate.
+      freeze_epochs=10,
+      backbone_layers=('layer2', 'layer3', 'layer4'),
+      backbone_lr_scale=0.1,
+      clip_norm=10.0,
+      max_loss=1e4,  # a step whose loss is larger or not finite is skipped
+      log_every=50,  # steps
+      save_every=2_000,  # steps
+      keep_checkpoints=3))
+
+
+# Published tracking settings (SPEC 8): stages -> benchmark -> penalty_k,
+# window_influence, size_lr.
+_TRACKING = {
+    1: {'vot': (0.17, 0.61, 0.27), 'otb': (0.19, 0.53, 0.37)},
+    2: {'vot': (0.03, 0.42, 0.38), 'otb': (0.06, 0.51, 0.37)},
+    3: {'vot': (0.10, 0.54, 0.59), 'otb': (0.10, 0.52, 0.42)},
+}
+
+
+def kpn_config(num_stages: int, arg: str) -> ConfigDict:
+  """The paper's model with a number of stages, in a variant.
+
+  Args:
+    num_stages: 1, 2 or 3.
+    arg: any of 'otb', 'got10k', 'paper', 'released', 'synthetic', separated by
+      commas; see configs/kpn3s.py.
+
+  Raises:
+    UserError: unknown argument.
+  """
+  config = default_config()
+  config.name = '_'.join([f'kpn{num_stages}s', *filter(None, arg.split(','))])
+  config.model.num_stages = num_stages
+  benchmark = 'vot'
+  for word in filter(None, arg.split(',')):
+    if word == 'otb':
+      benchmark = 'otb'
+      config.data.grey_fraction = 0.2
+    elif word == 'got10k':
+      _only(config.data, 'got10k', 100)
+    elif word == 'synthetic':
+      _only(config.data, 'synthetic', 30)
+    elif word in ('paper', 'released'):
+      config.train.schedule = word
+    else:
+      raise UserError(
+          f"unknown argument '{word}' of the configuration; expected otb, "
+          'got10k, paper, released or synthetic')
+  tracking = _TRACKING[num_stages][benchmark]
+  (config.tracking.penalty_k, config.tracking.window_influence,
+   config.tracking.size_lr) = tracking
+  return config
+
+
+def _only(data: ConfigDict, name: str, reach: int) -> None:
+  """Trains on one set."""
+  data.sets, data.ratios, data.ranges = (name,), (1.0,), (reach,)
+
+
+def to_plain(config: ConfigDict) -> dict[str, Any]:
+  """The configuration as a plain dict that JSON can hold."""
+  return {
+      key: to_plain(value) if isinstance(value, ConfigDict) else
+      list(value) if isinstance(value, tuple) else value
+      for key, value in config.items()}

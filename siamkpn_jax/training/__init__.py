@@ -1,0 +1,1 @@
+"""Training: labels, losses, optimizer, step, loop, checkpoints."""

@@ -1,0 +1,110 @@
+"""Losses of one batch, from logits, with static shapes (SPEC 6)."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from siamkpn_jax.models.head import Maps
+from siamkpn_jax.training.targets import Targets
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+  """Weights of the losses.
+
+  Attributes:
+    alpha: focusing exponent of the heatmap loss.
+    beta: exponent that spares the neighbours of the centre.
+    gamma: weight of the negative cells.
+    positive_weight: weight of the centre cell: 1 (released), 0.95 = 1 - gamma
+      (paper, equation 5).
+    offsets_weight: lambda 1.
+    size_weight: lambda 2.
+  """
+
+  alpha: float = 2.0
+  beta: float = 4.0
+  gamma: float = 0.05
+  positive_weight: float = 1.0
+  offsets_weight: float = 1.0
+  size_weight: float = 0.05
+
+
+def heatmap_loss(logits: jax.Array, labels: jax.Array,
+                 config: LossConfig) -> jax.Array:
+  """Weight-balanced focal loss (paper, equation 5).
+
+  Args:
+    logits: [b, 31, 31].
+    labels: [b, 31, 31] in [0, 1]; exactly 1 marks a positive.
+    config: exponents and weights.
+
+  Returns:
+    Scalar: the sum over cells, divided by the number of positives in the batch
+    (at least 1).
+  """
+  positive = labels == 1.0
+  log_p = jax.nn.log_sigmoid(logits)
+  log_q = jax.nn.log_sigmoid(-logits)  # log(1 - p)
+  # Powers of p as exponentials of logs: exact where p itself rounds to 0 or 1.
+  on_positive = jnp.exp(config.alpha * log_q) * log_p
+  on_negative = ((1 - labels)**config.beta *
+                 jnp.exp(config.alpha * log_p) * log_q)
+  # Reference: the paper weighs positives by 1 - gamma, the released program
+  # by 1.
+  terms = jnp.where(positive, config.positive_weight * on_positive,
+                    config.gamma * on_negative)
+  return -terms.sum() / jnp.maximum(positive.sum(), 1)
+
+
+def smooth_l1(prediction: jax.Array, target: jax.Array) -> jax.Array:
+  """Elementwise smooth-l1 (paper, equation 8)."""
+  error = jnp.abs(prediction - target)
+  return jnp.where(error < 1, 0.5 * error**2, error - 0.5)
+
+
+def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
+  """Mean of [b, h, w, c] values over the masked cells and all channels.
+
+  Zero where no cell is masked in.
+  """
+  cells = jnp.maximum(mask.sum(), 1) * values.shape[-1]
+  return jnp.where(mask[..., None], values, 0.0).sum() / cells
+
+
+def siamkpn_losses(maps: Sequence[Maps], targets: Targets,
+                   config: LossConfig) -> dict[str, jax.Array]:
+  """All losses of a batch (paper, equation 9).
+
+  Args:
+    maps: predictions per stage.
+    targets: labels of the same batch.
+    config: weights.
+
+  Returns:
+    Scalars: 'loss', the total; 'heatmap', 'offsets' and 'size', means over the
+    stages; the same per stage as 'stage1/heatmap' and so on.
+  """
+  losses: dict[str, jax.Array] = {}
+  for s, stage in enumerate(maps):
+    label = targets.heatmaps[s]  # b x 31 x 31
+    offsets = smooth_l1(stage.offsets, targets.offsets)
+    # Reference: the released program weighs offsets by the label too, but
+    # misaligns the weights for batches larger than 1; here they are aligned.
+    offsets = offsets * label[..., None]
+    size = smooth_l1(stage.size, targets.size)
+    losses |= {
+        f'stage{s + 1}/heatmap': heatmap_loss(
+            stage.heatmap[..., 0], label, config),
+        f'stage{s + 1}/offsets': masked_mean(offsets, targets.offsets_mask),
+        f'stage{s + 1}/size': masked_mean(size, targets.size_mask)}
+  for task in ('heatmap', 'offsets', 'size'):
+    # Reference: the mean over stages, as released; the paper writes a sum.
+    losses[task] = jnp.mean(jnp.stack(
+        [losses[f'stage{s + 1}/{task}'] for s in range(len(maps))]))
+  losses['loss'] = (losses['heatmap'] +
+                    config.offsets_weight * losses['offsets'] +
+                    config.size_weight * losses['size'])
+  return losses

@@ -1,0 +1,45 @@
+"""The course of a training run as a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+_PANELS = ('loss', 'heatmap', 'offsets', 'size')
+_SMOOTHING = 9  # logged values
+
+
+def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
+  """Draws the total loss and its three parts, the parts per stage.
+
+  Args:
+    path: the picture, .png or .svg.
+    rows: of a metrics.jsonl, see `metrics.read_log`.
+  """
+  figure = Figure(figsize=(12, 3), dpi=120, layout='constrained')
+  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
+  steps = [row['step'] for row in rows]
+  for axes, panel in zip(
+      figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
+    stages = sorted(
+        k for k in rows[0] if k.startswith('stage') and k.endswith(panel))
+    for name in stages or [panel]:
+      values = np.asarray([row[name] for row in rows])
+      label = name.split('/')[0] if stages else None
+      lines = axes.plot(steps, _smooth(values), label=label)
+      axes.plot(steps, values, color=lines[0].get_color(), alpha=0.2)
+    if stages:
+      axes.legend(fontsize=8)
+    axes.set_title(panel)
+    axes.set_xlabel('step')
+    axes.set_ylim(bottom=0)
+    axes.grid(color='0.9')
+  figure.savefig(path)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+  """Running mean over the values logged so far, at most `_SMOOTHING`."""
+  return np.asarray([values[max(0, i + 1 - _SMOOTHING):i + 1].mean()
+                     for i in range(len(values))])

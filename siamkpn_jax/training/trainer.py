@@ -1,0 +1,186 @@
+"""The training loop: from a configuration to checkpoints."""
+
+import contextlib
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from siamkpn_jax import geometry
+from siamkpn_jax.config import to_plain
+from siamkpn_jax.data import catalog
+from siamkpn_jax.data.loader import Loader
+from siamkpn_jax.data.source import Source
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.training import optimizer as optim
+from siamkpn_jax.training import sharding
+from siamkpn_jax.training.augment import CropAugment
+from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.training.losses import LossConfig
+from siamkpn_jax.training.metrics import MetricWriter
+from siamkpn_jax.training.state import TrainState, init_state
+from siamkpn_jax.training.step import TrainStep
+from siamkpn_jax.training.targets import target_config
+
+
+def train(config: Any, workdir: Path, sources: Sequence[Source], *,
+          resume: bool = True) -> TrainState:
+  """Trains until the configured number of epochs is done.
+
+  Args:
+    config: a configuration, see config.py.
+    workdir: gets checkpoints, config.json, metrics.jsonl, tensorboard/.
+    sources: of the training data, one for each of `config.data.sets`.
+    resume: go on from the newest checkpoint in `workdir`.
+
+  Returns:
+    The last state.
+
+  Raises:
+    UserError: the configuration is inconsistent, or `workdir` holds a run that
+      cannot be continued.
+  """
+  plain = to_plain(config)
+  mesh = sharding.data_mesh(config.train.batch_size)
+  step_fn = build_step(config)
+  total = config.train.epochs * steps_per_epoch(config)
+  workdir.mkdir(parents=True, exist_ok=True)
+  with contextlib.ExitStack() as stack:
+    checkpoints = stack.enter_context(Checkpoints(
+        workdir, plain, save_every=config.train.save_every,
+        keep=config.train.keep_checkpoints))
+    state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
+    (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
+    start = int(state.step)
+    writer = stack.enter_context(MetricWriter(workdir, start))
+    batches = _loader(config, step_fn, sources).batches(start)
+    stack.callback(batches.close)
+    bar = stack.enter_context(tqdm(
+        total=total, initial=start, desc=config.name, unit='step',
+        dynamic_ncols=True, mininterval=1.0, file=sys.stderr))
+    unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
+    jitted = jit_step(step_fn, mesh)
+    report = _Report(config, writer, bar, start)
+    try:
+      for step in range(start, total):
+        batch = sharding.put_batch(next(batches), mesh)
+        state, metrics = jitted(state, batch, unfrozen=step >= unfreeze)
+        report(step + 1, metrics, last=step + 1 == total)
+        checkpoints.save(state, force=step + 1 == total)
+    except KeyboardInterrupt:
+      checkpoints.save(state, force=True)
+      raise
+  return state
+
+
+def build_step(config: Any) -> TrainStep:
+  """The training step that a configuration describes.
+
+  Raises:
+    UserError: a value that no step can be built from.
+  """
+  train_config, augment = config.train, config.augment
+  layers = tuple(train_config.backbone_layers)
+  try:
+    return TrainStep(
+        model=build_model(config.model),
+        optimizer=optim.make_optimizer(
+            layers, train_config.backbone_lr_scale, train_config.clip_norm),
+        learning_rate=optim.learning_rate(
+            train_config.schedule, train_config.epochs,
+            steps_per_epoch(config), train_config.peak_lr),
+        template=CropAugment(
+            geometry.TEMPLATE_SIZE, augment.template_shift,
+            augment.template_scale),
+        search=CropAugment(
+            geometry.SEARCH_SIZE, augment.search_shift, augment.search_scale,
+            augment.search_blur),
+        targets=target_config(config.targets),
+        loss=LossConfig(**config.loss),
+        backbone_layers=layers,
+        max_loss=train_config.max_loss,
+        seed=config.seed)
+  except ValueError as error:
+    raise UserError(f'config.train: {error}') from error
+
+
+def steps_per_epoch(config: Any) -> int:
+  """Whole batches in an epoch, at least 1."""
+  return max(1, config.train.pairs_per_epoch // config.train.batch_size)
+
+
+def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh) -> Callable:
+  """The step, compiled for a mesh: batch divided, state replicated, donated."""
+  state, batch = sharding.replicated(mesh), sharding.by_batch(mesh)
+
+  @functools.partial(
+      jax.jit, donate_argnames='state', static_argnames='unfrozen',
+      in_shardings=(state, batch), out_shardings=(state, state))
+  def jitted(state, batch, unfrozen):
+    return step_fn(state, batch, unfrozen=unfrozen)
+
+  return lambda state, batch, *, unfrozen: jitted(state, batch, unfrozen)
+
+
+def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
+           checkpoints: Checkpoints, resume: bool,
+           workdir: Path) -> TrainState:
+  """The newest checkpoint's state, or a fresh one."""
+  init = lambda: init_state(
+      step_fn.model, step_fn.optimizer, jax.random.key(config.seed))
+  placement = sharding.replicated(mesh)
+  abstract = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
+      jax.eval_shape(init))
+  restored = checkpoints.restore(abstract)
+  if restored is None:
+    return jax.jit(init, out_shardings=placement)()
+  if not resume:
+    raise UserError(
+        f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
+        '--noresume to continue it, or choose another --workdir')
+  print(f'resuming {workdir} at step {int(restored.step)}', file=sys.stderr)
+  return restored
+
+
+def _loader(config: Any, step_fn: TrainStep,
+            sources: Sequence[Source]) -> Loader:
+  return Loader(
+      sources, catalog.sampler_config(config.data), seed=config.seed,
+      batch_size=config.train.batch_size,
+      template_patch=step_fn.template.patch, search_patch=step_fn.search.patch,
+      workers=config.data.workers, prefetch=config.data.prefetch,
+      process_index=jax.process_index(), process_count=jax.process_count())
+
+
+class _Report:
+  """Progress bar, log and event files; reads metrics only now and then."""
+
+  def __init__(self, config: Any, writer: MetricWriter, bar: tqdm, start: int):
+    self._config = config.train
+    self._writer = writer
+    self._bar = bar
+    self._since = (start, time.monotonic())
+
+  def __call__(self, step: int, metrics: dict[str, jax.Array], *,
+               last: bool) -> None:
+    self._bar.update()
+    first = self._bar.n == self._bar.initial + 1
+    if step % self._config.log_every and not last and not first:
+      return
+    scalars = {name: float(value) for name, value in metrics.items()}
+    before, then = self._since
+    self._since = (step, time.monotonic())
+    pairs = (step - before) * self._config.batch_size
+    scalars['pairs_per_second'] = pairs / (self._since[1] - then)
+    self._bar.set_postfix_str(
+        f'loss {scalars["loss"]:.3f}, '
+        f'{scalars["pairs_per_second"]:.1f} pairs/s')
+    self._writer.write(step, scalars)
