@@ -1,0 +1,1 @@
+"""Tracking: crops, decoding, the tracker, video in and out."""

@@ -1,0 +1,54 @@
+"""Crops of a frame as the released tracker makes them (SPEC 1).
+
+On the host, by OpenCV: only a 255-pixel crop travels to the device, not the
+frame, and frames of any size share one compiled program (perf/crop.py).
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+
+def crop_square(frame: np.ndarray, centre: np.ndarray, side: float,
+                output: int, fill: np.ndarray) -> np.ndarray:
+  """A square of the frame, resized.
+
+  Args:
+    frame: [h, w, 3] uint8.
+    centre: [2] x, y, pixels of the frame.
+    side: of the square in the frame, pixels; rounded to an integer.
+    output: side of the result.
+    fill: [3] uint8 colour outside the frame.
+
+  Returns:
+    [output, output, 3] uint8.
+  """
+  # Reference: the released rounding; side is an integer, the left edge is
+  # floor(c - (side + 1) / 2 + 0.5).
+  side = max(1, round(side))
+  left, top = (
+      math.floor(float(c) - (side + 1) / 2 + 0.5) for c in centre[:2])
+  patch = _padded(frame, left, top, side, fill)
+  if side == output:
+    return patch
+  return cv2.resize(patch, (output, output), interpolation=cv2.INTER_LINEAR)
+
+
+def _padded(frame: np.ndarray, left: int, top: int, side: int,
+            fill: np.ndarray) -> np.ndarray:
+  height, width = frame.shape[:2]
+  x0, x1 = max(left, 0), min(left + side, width)
+  y0, y1 = max(top, 0), min(top + side, height)
+  if (x0, y0, x1, y1) == (left, top, left + side, top + side):
+    return frame[y0:y1, x0:x1]
+  patch = np.empty((side, side, 3), np.uint8)
+  patch[:] = fill
+  if x0 < x1 and y0 < y1:
+    patch[y0 - top:y1 - top, x0 - left:x1 - left] = frame[y0:y1, x0:x1]
+  return patch
+
+
+def mean_colour(frame: np.ndarray) -> np.ndarray:
+  """[h, w, 3] -> [3] uint8, the mean truncated to integers."""
+  return np.asarray(cv2.mean(frame)[:3]).astype(np.uint8)

@@ -1,0 +1,115 @@
+"""From the last stage's maps to the next box (SPEC 8)."""
+
+import dataclasses
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from siamkpn_jax import geometry
+from siamkpn_jax.models.head import Maps
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodeConfig:
+  """How a box is chosen; the first three are searched per benchmark.
+
+  Attributes:
+    penalty_k: strength of the penalty on changes of scale and aspect ratio.
+    window_influence: weight of the window that favours small displacements.
+    size_lr: rate at which the size follows the prediction.
+    topk_max: candidates at most.
+    topk_min: candidates at least, whatever their scores.
+    threshold: score that the other candidates must exceed.
+    offset_unit: crop pixels that an offset of 1 stands for.
+  """
+
+  penalty_k: float
+  window_influence: float
+  size_lr: float
+  topk_max: int = 16
+  topk_min: int = 4
+  threshold: float = 0.15
+  offset_unit: float = 64.0
+
+
+@flax.struct.dataclass
+class Decoded:
+  """What was found in a search crop.
+
+  Attributes:
+    shift: [2] x, y from the last centre to the new one, frame pixels.
+    size: [2] smoothed width and height, frame pixels.
+    score: () heatmap value of the chosen cell, 0..1.
+  """
+
+  shift: jax.Array
+  size: jax.Array
+  score: jax.Array
+
+
+def decode(maps: Maps, size: jax.Array, scale: jax.Array,
+           config: DecodeConfig) -> Decoded:
+  """Chooses the best candidate of one search crop.
+
+  Args:
+    maps: of one stage, batch of 1.
+    size: [2] the target's last width and height, frame pixels.
+    scale: () crop pixels per frame pixel.
+    config: settings.
+  """
+  score = jax.nn.sigmoid(maps.heatmap[0, ..., 0]).reshape(-1)  # n = 961
+  shift = _cell_shifts() + config.offset_unit * maps.offsets[0].reshape(-1, 2)
+  # Sizes are unbounded predictions; a pixel is the least that has a meaning.
+  predicted = jnp.maximum(maps.size[0].reshape(-1, 2), 1.0)  # n x 2
+  penalty = _penalty(predicted, size * scale, config.penalty_k)  # n
+  final = (score * penalty * (1 - config.window_influence) +
+           _window() * config.window_influence)
+  best = jnp.argmax(jnp.where(_candidates(score, config), final, -jnp.inf))
+  rate = penalty[best] * score[best] * config.size_lr
+  return Decoded(
+      shift=shift[best] / scale,
+      size=(1 - rate) * size + rate * predicted[best] / scale,
+      score=score[best])
+
+
+def _candidates(score: jax.Array, config: DecodeConfig) -> jax.Array:
+  """[n] -> [n] True for the cells that may be chosen."""
+  # Reference: the released program takes at most 16 and at least 4; the
+  # paper's text says 32 and 8.
+  top, cells = jax.lax.top_k(score, config.topk_max)
+  rank = jnp.arange(config.topk_max)
+  chosen = (top > config.threshold) | (rank < config.topk_min)
+  return jnp.zeros(score.shape, bool).at[cells].set(chosen)
+
+
+def _penalty(predicted: jax.Array, last: jax.Array, k: float) -> jax.Array:
+  """[n, 2] sizes against the last [2], both crop pixels -> [n] in (0, 1]."""
+  # Reference: the paper's equation 10 has neither the minus sign nor the
+  # -1, and repeats s1.
+  scale = _larger_ratio(_extent(predicted), _extent(last))
+  aspect = _larger_ratio(predicted[..., 0] / predicted[..., 1],
+                         last[0] / last[1])
+  return jnp.exp(-k * (scale * aspect - 1))
+
+
+def _extent(size: jax.Array) -> jax.Array:
+  return geometry.context_side(size[..., 0], size[..., 1])
+
+
+def _larger_ratio(a: jax.Array, b: jax.Array) -> jax.Array:
+  return jnp.maximum(a / b, b / a)
+
+
+def _cell_shifts() -> np.ndarray:
+  """[n, 2] x, y of every cell relative to the crop's centre, crop pixels."""
+  position = geometry.cell_positions() - geometry.CROP_CENTRE
+  y, x = np.meshgrid(position, position, indexing='ij')
+  return np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
+
+
+def _window() -> np.ndarray:
+  """[n] Hanning window over the map."""
+  hanning = np.hanning(geometry.MAP_SIZE)
+  return np.outer(hanning, hanning).reshape(-1).astype(np.float32)

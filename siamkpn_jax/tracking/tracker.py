@@ -1,0 +1,204 @@
+"""The tracker: pure jitted functions, and a small object that calls them."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from siamkpn_jax import geometry
+from siamkpn_jax.boxes import check_box
+from siamkpn_jax.models.head import Template
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.tracking.crop import crop_square, mean_colour
+from siamkpn_jax.tracking.decode import DecodeConfig, decode
+from siamkpn_jax.training.checkpoints import load_model
+from siamkpn_jax.training.targets import offset_unit
+
+_MIN_SIDE = 10.0  # pixels
+
+
+@flax.struct.dataclass
+class TrackerState:
+  """Everything that the tracker remembers between frames.
+
+  Attributes:
+    template: of the first frame.
+    centre: [2] x, y, frame pixels.
+    size: [2] width, height, frame pixels.
+  """
+
+  template: Template
+  centre: jax.Array
+  size: jax.Array
+
+
+@flax.struct.dataclass
+class Observation:
+  """What one frame showed.
+
+  Attributes:
+    score: () of the chosen cell, 0..1.
+    heatmaps: [s, 31, 31] of every stage, 0..1.
+  """
+
+  score: jax.Array
+  heatmaps: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def init(variables: Any, crop: jax.Array, centre: jax.Array, size: jax.Array,
+         *, model: SiamKPN) -> TrackerState:
+  """The state after the first frame.
+
+  Args:
+    variables: of the network.
+    crop: [127, 127, 3] uint8 template crop.
+    centre: [2] of the given box.
+    size: [2] of the given box.
+    model: the network.
+  """
+  template: Any = model.apply(
+      variables, crop[None].astype(jnp.float32), train=False,
+      method=SiamKPN.template)
+  return TrackerState(template, centre, size)
+
+
+@functools.partial(jax.jit, static_argnames=('model', 'config'))
+def update(variables: Any, state: TrackerState, crop: jax.Array,
+           scale: jax.Array, frame_size: jax.Array, *, model: SiamKPN,
+           config: DecodeConfig) -> tuple[TrackerState, Observation]:
+  """Finds the target in the next frame.
+
+  Args:
+    variables: of the network.
+    state: after the last frame.
+    crop: [255, 255, 3] uint8 search crop around `state.centre`.
+    scale: () crop pixels per frame pixel.
+    frame_size: [2] width, height.
+    model: the network.
+    config: how the box is chosen.
+  """
+  maps: Any = model.apply(
+      variables, state.template, crop[None].astype(jnp.float32), train=False,
+      method=SiamKPN.search)
+  found = decode(maps[-1], state.size, scale, config)
+  state = dataclasses.replace(
+      state, centre=jnp.clip(state.centre + found.shift, 0, frame_size),
+      size=jnp.clip(found.size, _MIN_SIDE, frame_size))
+  heatmaps = jnp.stack(
+      [jax.nn.sigmoid(stage.heatmap[0, ..., 0]) for stage in maps])
+  return state, Observation(found.score, heatmaps)
+
+
+class Tracker:
+  """Tracks one target; used like `cv2.Tracker`.
+
+  Attributes:
+    score: of the last update, 0..1.
+    heatmaps: [s, 31, 31] of every stage at the last update.
+    search_crop: [255, 255, 3] uint8, what the last update looked at.
+  """
+
+  score: float
+  heatmaps: np.ndarray
+  search_crop: np.ndarray
+
+  def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig):
+    """A tracker without a target; `init` gives it one."""
+    self._model = model
+    self._variables = variables
+    self._config = config
+    self._state: TrackerState | None = None
+
+  def init(self, frame: np.ndarray, box_xywh: Any) -> None:
+    """Takes the target of the first frame.
+
+    Args:
+      frame: [h, w, 3] uint8 BGR.
+      box_xywh: left, top, width, height; pixels.
+
+    Raises:
+      UserError: the box is outside the frame or has a side that is not
+        positive.
+    """
+    height, width = frame.shape[:2]
+    x, y, w, h = check_box(box_xywh, width, height)
+    # Reference: the released program takes x + (w - 1) / 2 as the centre.
+    centre = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
+    size = np.asarray([w, h], np.float32)
+    self._fill = mean_colour(frame)
+    crop = crop_square(frame, centre, geometry.context_side(w, h),
+                       geometry.TEMPLATE_SIZE, self._fill)
+    self._state = init(self._variables, crop, centre, size, model=self._model)
+
+  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Finds the target in the next frame.
+
+    Args:
+      frame: [h, w, 3] uint8 BGR.
+
+    Returns:
+      Whether the score is above the candidates' threshold, and the box
+      [x, y, w, h] in pixels, which is the best guess in either case.
+
+    Raises:
+      RuntimeError: `init` has not been called.
+    """
+    centre, scale = self.search_window()
+    self.search_crop = crop_square(
+        frame, centre, geometry.SEARCH_SIZE / scale, geometry.SEARCH_SIZE,
+        self._fill)
+    height, width = frame.shape[:2]
+    self._state, seen = update(
+        self._variables, self._state, self.search_crop, np.float32(scale),
+        np.asarray([width, height], np.float32), model=self._model,
+        config=self._config)
+    centre, size, seen = jax.device_get(
+        (self._state.centre, self._state.size, seen))
+    self.score, self.heatmaps = float(seen.score), seen.heatmaps
+    box = np.concatenate([centre - size / 2, size]).astype(np.float64)
+    return self.score > self._config.threshold, box
+
+
+  def search_window(self) -> tuple[np.ndarray, float]:
+    """Where the next `update` looks.
+
+    Returns:
+      The centre [2] x, y of the search crop in the frame, pixels, and its
+      scale: crop pixels per frame pixel.
+
+    Raises:
+      RuntimeError: `init` has not been called.
+    """
+    if self._state is None:
+      raise RuntimeError('the tracker has no target; call init first')
+    centre, size = jax.device_get((self._state.centre, self._state.size))
+    side = geometry.context_side(*map(float, size))  # frame pixels
+    return centre, geometry.TEMPLATE_SIZE / side
+
+
+def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
+  """The `DecodeConfig` of a plain configuration."""
+  return DecodeConfig(
+      **config['tracking'],
+      offset_unit=offset_unit(config['targets']['offset_target']))
+
+
+def load_tracker(weights: str | Path) -> Tracker:
+  """A tracker with the weights and settings of a checkpoint.
+
+  Args:
+    weights: a run's workdir, or one of its checkpoints.
+
+  Raises:
+    UserError: it is not a checkpoint, or a damaged one.
+  """
+  config, variables = load_model(Path(weights))
+  return Tracker(build_model(config['model']), variables,
+                 decode_config(config))

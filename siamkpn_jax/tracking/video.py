@@ -1,0 +1,318 @@
+"""Frames in, from a video file, a folder of images or a camera; a video out.
+
+OpenCV and the libraries inside it write their own complaints to stderr. Here
+each problem becomes one `UserError`, so they are silenced: OpenCV's logger
+around every call (`_quiet`); ffmpeg by OPENCV_FFMPEG_LOGLEVEL, which OpenCV
+reads once, when the process opens its first video (set it yourself, 32 is
+"info", to see what ffmpeg has to say); libpng and libjpeg, which have no such
+setting, by closing stderr to them while they decode an image (`_mute_stderr`).
+"""
+
+import contextlib
+import math
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from siamkpn_jax.errors import UserError
+
+os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
+
+DEFAULT_FPS = 25.0
+IMAGE_SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.bmp'))
+
+# mp4v stores the rate as a fraction of 16-bit numbers: `_encodable` rounds it
+# so that any rate in this range fits.
+FPS_RANGE = (0.1, 600.0)
+_FOURCC = {'.mp4': 'mp4v', '.avi': 'XVID'}
+VIDEO_SUFFIXES = tuple(_FOURCC)
+
+
+class FrameSource:
+  """A single pass over frames of one size; closes what it reads on exit.
+
+  Attributes:
+    name: where the frames come from, for messages.
+    size: (width, height) in pixels of every frame.
+    fps: frames per second; DEFAULT_FPS where the source does not say.
+    count: announced number of frames, None if unknown. A video's header may
+      be wrong: what iteration yields is what counts.
+    live: a camera, which ends only when it is told to.
+  """
+
+  def __init__(self, name: str, frames: Iterator[np.ndarray], *,
+               fps: float = DEFAULT_FPS, count: int | None = None,
+               live: bool = False) -> None:
+    """Reads the first frame.
+
+    Args:
+      name: where the frames come from, for messages.
+      frames: yields uint8 [h, w, 3] BGR frames; a generator that frees what
+        it holds when it is closed.
+      fps: frames per second.
+      count: announced number of frames, None if unknown.
+      live: whether the source never ends by itself.
+
+    Raises:
+      UserError: not one frame can be read.
+    """
+    self.name, self.fps, self.count, self.live = name, fps, count, live
+    self._frames = frames
+    first = next(frames, None)
+    if first is None:
+      raise UserError(
+          f'{name}: no frame can be decoded; expected a video with at least '
+          f'one frame: check that it plays, or give a folder of images')
+    self._first = first
+    self.size = (first.shape[1], first.shape[0])
+
+  def __iter__(self) -> Iterator[np.ndarray]:
+    """Yields uint8 [h, w, 3] BGR frames, the first one included."""
+    yield self._first
+    for number, frame in enumerate(self._frames, start=2):
+      if frame.shape != self._first.shape:
+        height, width = frame.shape[:2]
+        raise UserError(
+            f'{self.name}: frame {number} is {width}x{height}, the frames '
+            f'before it are {self.size[0]}x{self.size[1]}; expected frames of '
+            f'one size: resize or remove it')
+      yield frame
+
+  def __enter__(self) -> 'FrameSource':
+    return self
+
+  def __exit__(self, *exc_info: object) -> None:
+    close = getattr(self._frames, 'close', None)
+    if close is not None:
+      close()
+
+
+def open_frames(path: str | os.PathLike[str]) -> FrameSource:
+  """Opens a video file, a folder of images or a camera.
+
+  Args:
+    path: a video file; a folder with jpg, jpeg, png or bmp images in it or in
+      its `img` subfolder, read in natural order (2.jpg before 10.jpg); or a
+      camera's index such as '0'.
+
+  Returns:
+    The frames; the first one is read already. Use it in a `with` statement.
+
+  Raises:
+    UserError: there is nothing at `path`, or no frame can be read from it.
+  """
+  name = os.fspath(path)
+  if os.path.isdir(name):
+    return _open_folder(Path(name))
+  if os.path.isfile(name):
+    return _open_video(name)
+  if re.fullmatch('[0-9]{1,4}', name) and not os.path.lexists(name):
+    return _open_camera(int(name))
+  raise UserError(f'input {name!r}: no such file or folder; expected a video '
+                  f'file, a folder of images or a camera index: check the path')
+
+
+def _open_folder(folder: Path) -> FrameSource:
+  paths = _list_images(folder) or _list_images(folder / 'img')
+  if not paths:
+    raise UserError(
+        f'{folder}: no images in this folder or its img subfolder; expected '
+        f'files that end in {", ".join(sorted(IMAGE_SUFFIXES))}: check the '
+        f'path, or give a video file')
+  return FrameSource(str(folder), map(_read_image, paths), count=len(paths))
+
+
+def _list_images(folder: Path) -> list[Path]:
+  if not folder.is_dir():
+    return []
+  # Hidden files are not frames: macOS leaves a `._1.jpg` beside each `1.jpg`.
+  images = [path for path in folder.iterdir() if not path.name.startswith('.')
+            and path.suffix.lower() in IMAGE_SUFFIXES]
+  return sorted(images, key=lambda path: natural_key(path.name))
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+  """Sort key that orders numbers by value: 2.jpg, 10.jpg, 10b.jpg."""
+  parts = re.split('([0-9]+)', name)  # text, number, text, ...: comparable
+  return [int(p) if i % 2 else p.lower() for i, p in enumerate(parts)], name
+
+
+def _read_image(path: Path) -> np.ndarray:
+  image = None
+  with _quiet(), _mute_stderr(), contextlib.suppress(OSError, cv2.error):
+    data = path.read_bytes()
+    if data and not _is_cut_jpeg(data):
+      image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+  if image is None:
+    raise UserError(f'{path}: this image cannot be read; expected a whole '
+                    f'jpg, png or bmp file: replace or remove it')
+  return image
+
+
+def _is_cut_jpeg(data: bytes) -> bool:
+  """Whether a JPEG's end is missing; OpenCV would fill it with grey."""
+  start_of_scan, end_of_image = b'\xff\xda', b'\xff\xd9'
+  return (data.startswith(b'\xff\xd8') and
+          data.rfind(end_of_image) < data.rfind(start_of_scan))
+
+
+def _open_video(name: str) -> FrameSource:
+  if Path(name).suffix.lower() in IMAGE_SUFFIXES:
+    # OpenCV would take 0001.jpg for the pattern of an image sequence.
+    raise UserError(f'{name}: this is one image; expected a video file or a '
+                    f'folder of images: give the folder it lies in')
+  with _quiet():
+    # An absolute path, as ffmpeg reads `a:b.avi` as a protocol and a name.
+    capture = cv2.VideoCapture(os.path.abspath(name))
+  if not capture.isOpened():
+    raise UserError(
+        f'{name}: this file cannot be opened as a video; expected a format '
+        f'that OpenCV reads (mp4, avi, mkv, ...): check that it plays, or '
+        f'give a folder of images')
+  fps = capture.get(cv2.CAP_PROP_FPS)
+  count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+  return FrameSource(
+      name, _captured(capture), fps=fps if _valid_fps(fps) else DEFAULT_FPS,
+      count=int(count) if 0 < count < 2**31 else None)
+
+
+def _open_camera(index: int) -> FrameSource:
+  with _quiet():
+    capture = cv2.VideoCapture(index)
+  if not capture.isOpened():
+    raise UserError(f'input {index}: no such file or folder, and no camera '
+                    f'with this index opens; expected a video, a folder of '
+                    f'images or a camera: check that it is connected')
+  fps = capture.get(cv2.CAP_PROP_FPS)
+  return FrameSource(f'camera {index}', _captured(capture), live=True,
+                     fps=fps if _valid_fps(fps) else DEFAULT_FPS)
+
+
+def _captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
+  """Yields frames until one cannot be decoded: OpenCV's only sign of an end."""
+  try:
+    while True:
+      with _quiet():
+        decoded, frame = capture.read()
+      if not decoded:
+        return
+      yield frame
+  finally:
+    capture.release()
+
+
+class VideoWriter:
+  """Writes BGR frames to an .mp4 or .avi file; a context manager.
+
+  Leaving the `with` block finishes the file and checks that every frame is in
+  it: OpenCV itself reports neither a full disk nor a failed encoder.
+  """
+
+  def __init__(self, path: str | os.PathLike[str], size: tuple[int, int],
+               fps: float) -> None:
+    """Opens the file.
+
+    Args:
+      path: ends in .mp4 or .avi; its folder exists.
+      size: (width, height) in pixels of every frame. An odd side is padded
+        by one row or column, as the codec wants even ones.
+      fps: frames per second, within FPS_RANGE.
+
+    Raises:
+      UserError: a file or rate that cannot be written.
+    """
+    self._name = os.path.abspath(path)
+    self._pad = (size[1] % 2, size[0] % 2)  # bottom, right
+    self._frames = 0
+    check_fps(fps)
+    fourcc = cv2.VideoWriter.fourcc(*_FOURCC[Path(path).suffix.lower()])
+    padded = (size[0] + self._pad[1], size[1] + self._pad[0])
+    with _quiet():
+      self._writer = cv2.VideoWriter(
+          self._name, fourcc, _encodable(fps), padded)
+    if not self._writer.isOpened():
+      raise UserError(
+          f'{self._name}: OpenCV cannot write a {padded[0]}x{padded[1]} video '
+          f'here; expected a writable folder and an OpenCV with ffmpeg: '
+          f'change --output, or keep the boxes only with --boxes')
+
+  def write(self, frame: np.ndarray) -> None:
+    """Appends a frame, uint8 [h, w, 3] BGR of the size given at the start."""
+    if any(self._pad):
+      frame = cv2.copyMakeBorder(frame, 0, self._pad[0], 0, self._pad[1],
+                                 cv2.BORDER_REPLICATE)
+    with _quiet():
+      self._writer.write(frame)
+    self._frames += 1
+
+  def __enter__(self) -> 'VideoWriter':
+    return self
+
+  def __exit__(self, kind: type[BaseException] | None,
+               error: BaseException | None,
+               traceback: TracebackType | None) -> None:
+    with _quiet():
+      self._writer.release()
+    if kind is None and self._frames != _announced_frames(self._name):
+      raise UserError(
+          f'{self._name}: the video could not be written to its end (frame '
+          f'{self._frames}); expected room for it: free disk space or change '
+          f'--output')
+
+
+def _announced_frames(name: str) -> int:
+  with _quiet():
+    capture = cv2.VideoCapture(name)
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+  return count
+
+
+def check_fps(fps: float) -> None:
+  """Raises UserError for a rate that a video file cannot have."""
+  if not _valid_fps(fps):
+    low, high = FPS_RANGE
+    raise UserError(f'fps {fps}: expected frames per second between {low} '
+                    f'and {high}: change --fps')
+
+
+def _encodable(fps: float) -> float:
+  return round(fps, 3 if fps < 65 else 2)  # 65.000 = 65000 / 1000 < 2**16
+
+
+def _valid_fps(fps: float) -> bool:
+  return math.isfinite(fps) and FPS_RANGE[0] <= fps <= FPS_RANGE[1]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Keeps OpenCV from logging: its failures are reported by UserError."""
+  logging = cv2.utils.logging
+  level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+  try:
+    yield
+  finally:
+    logging.setLogLevel(level)
+
+
+_stderr_lock = threading.Lock()  # two overlapping swaps would restore wrongly
+
+
+@contextlib.contextmanager
+def _mute_stderr() -> Iterator[None]:
+  """Sends what C libraries write to file descriptor 2 nowhere."""
+  with _stderr_lock, contextlib.ExitStack() as stack:
+    with contextlib.suppress(OSError):  # no stderr at all: nothing to mute
+      saved = os.dup(2)
+      stack.callback(os.close, saved)
+      nowhere = os.open(os.devnull, os.O_WRONLY)
+      stack.callback(os.close, nowhere)
+      stack.callback(os.dup2, saved, 2)
+      os.dup2(nowhere, 2)
+    yield
