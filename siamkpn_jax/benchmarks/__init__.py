@@ -1,0 +1,1 @@
+"""Benchmarks: sequences in, scores, result files and plots out."""
