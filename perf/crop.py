@@ -1,0 +1,70 @@
+"""Where to crop: on the host by OpenCV, or on the device from the whole frame.
+
+  python perf/crop.py
+
+Times, alternately in one run, what one frame costs until its 255-pixel search
+crop is on the device: (a) OpenCV on the host, then the transfer of the crop;
+(b) the transfer of the frame, then a jitted bilinear resampling, which has to
+be compiled again for every frame size. Ratios of the medians are printed.
+"""
+
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from siamkpn_jax.geometry import SEARCH_SIZE
+from siamkpn_jax.tracking.crop import crop_square
+from siamkpn_jax.training.augment import resample
+
+_SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080))
+_ROUNDS = 40
+_TARGET_SIDE = 0.4  # of the search region, over the frame's height
+
+
+@jax.jit
+def _device_crop(frame: jax.Array, centre: jax.Array,
+                 side: jax.Array) -> jax.Array:
+  window = jnp.broadcast_to(side, (2,))
+  return resample(frame.astype(jnp.float32), window, centre, SEARCH_SIZE)
+
+
+def main() -> None:
+  """Prints one line per frame size."""
+  rng = np.random.default_rng(0)
+  fill = np.zeros(3, np.uint8)
+  print('frame      device/host  host ms  device ms  device compile s')
+  for width, height in _SIZES:
+    frame = rng.integers(0, 256, (height, width, 3), np.uint8)
+    centre = np.asarray([width / 2, height / 2], np.float32)
+    side = _TARGET_SIDE * height
+
+    def host(frame=frame, centre=centre, side=side):
+      return jax.device_put(
+          crop_square(frame, centre, side, SEARCH_SIZE, fill))
+
+    def device(frame=frame, centre=centre, side=side):
+      return _device_crop(jax.device_put(frame), centre, np.float32(side))
+
+    compiled = _seconds(device)
+    host_ms, device_ms = 1e3 * _alternate(host, device)
+    print(f'{width:4d}x{height:<5d} {device_ms / host_ms:11.1f} '
+          f'{host_ms:8.3f} {device_ms:10.3f} {compiled:17.2f}')
+
+
+def _alternate(*functions: Callable) -> np.ndarray:
+  """Median seconds of each function, called in turns."""
+  times = [[_seconds(f) for f in functions] for _ in range(_ROUNDS)]
+  return np.median(times, axis=0)
+
+
+def _seconds(function: Callable) -> float:
+  start = time.perf_counter()
+  jax.block_until_ready(function())
+  return time.perf_counter() - start
+
+
+if __name__ == '__main__':
+  main()
