@@ -19,8 +19,8 @@ from siamkpn_jax.errors import UserError
 Array = Any  # np.ndarray or jax.Array
 
 
-def _xp(array: Array) -> Any:
-  return jnp if isinstance(array, jax.Array) else np
+def _xp(*arrays: Array) -> Any:
+  return jnp if any(isinstance(a, jax.Array) for a in arrays) else np
 
 
 def xywh_to_cxcywh(xywh: Array) -> Array:
@@ -54,7 +54,7 @@ def iou_xywh(a_xywh: Array, b_xywh: Array) -> Array:
 
   Two boxes of no area have overlap 0.
   """
-  xp = _xp(a_xywh)
+  xp = _xp(a_xywh, b_xywh)
   low = xp.maximum(a_xywh[..., :2], b_xywh[..., :2])
   high = xp.minimum(a_xywh[..., :2] + a_xywh[..., 2:],
                     b_xywh[..., :2] + b_xywh[..., 2:])

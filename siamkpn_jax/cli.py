@@ -1,9 +1,12 @@
 """What every entry point shares: flags, one-line errors, exit codes."""
 
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from siamkpn_jax.errors import UserError
 
@@ -20,21 +23,49 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
   Exits with 0 on success, 1 on a wrong flag, 2 on a `UserError`, 130 on
   Ctrl-C. `--debug` shows the traceback.
   """
+  # jax tells, as information, of every kind of device that is not there.
+  logging.set_verbosity(logging.WARNING)
   app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
+  path = _config_path(argv)
+  if path and not os.path.isfile(path):
+    _fail(f'--config {path}: no such file; expected a configuration file such '
+          'as configs/kpn3s.py')
   try:
     return app.parse_flags_with_usage(argv)
-  except (AttributeError, KeyError) as error:  # ml_collections: unknown key
+  except UserError as error:
+    _fail(f'--config {path}: {error}')
+  except Exception as error:  # a configuration file can raise anything
+    if '--debug' in argv:
+      raise
     overrides = [a for a in argv if a.startswith('--config.')]
-    message = ' '.join(str(a) for a in error.args).strip('"')
-    where = ' '.join(overrides) or 'the file of --config'
-    _fail(f'unknown configuration key in {where}: {message.splitlines()[0]}; '
-          'siamkpn_jax/config.py lists all keys')
-  except (TypeError, ValueError) as error:
-    _fail(f'wrong configuration value: {error}')
-  raise AssertionError('unreachable')
+    where = ' '.join([f'--config {path}', *overrides])
+    _fail(f'{where}: {_reason(error)}')
+
+
+def _config_path(argv: list[str]) -> str:
+  """The file that --config names, without its argument; '' without --config."""
+  for flag, following in zip(argv, [*argv[1:], ''], strict=True):
+    if flag == '--config':
+      return following.split(':')[0]
+    if flag.startswith('--config='):
+      return flag.removeprefix('--config=').split(':')[0]
+  return ''
+
+
+def _reason(error: Exception) -> str:
+  """What is wrong with a configuration, in one line."""
+  text = ' '.join(str(a) for a in error.args)
+  unknown = (re.search(r'Key "(\w+)"', text) or
+             re.match(r'(?:KeyError)?\W*(\w+)', text))
+  if isinstance(error, AttributeError | KeyError) and unknown:
+    meant = re.search(r'Did you mean "(\w+)"', text)
+    return (f"unknown configuration key '{unknown[1]}'; "
+            + (f"did you mean '{meant[1]}'? " if meant else '') +
+            'siamkpn_jax/config.py lists all keys')
+  return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 
 def _guarded(main: Callable[[Sequence[str]], None],
@@ -52,6 +83,6 @@ def _guarded(main: Callable[[Sequence[str]], None],
     sys.exit(130)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
   print(f'error: {message}', file=sys.stderr)
   sys.exit(2)

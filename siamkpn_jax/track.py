@@ -13,7 +13,7 @@ from absl import flags
 from siamkpn_jax import cli
 from siamkpn_jax.boxes import check_box
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.tracking.outputs import check_distinct, check_output
+from siamkpn_jax.outputs import check_distinct, check_output
 from siamkpn_jax.tracking.runner import track_video
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps, open_frames

@@ -7,13 +7,13 @@ field's toolkits; in the program all boxes are 0-based.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from siamkpn_jax import outputs
 from siamkpn_jax.errors import UserError
 
 _SUMMARY_KEYS = {'protocol', 'num_sequences', 'success_auc', 'precision_20',
@@ -104,18 +104,14 @@ def make_folder(path: str | Path) -> Path:
 
 
 def write_text(path: str | Path, text: str) -> None:
-  """Writes to a neighbouring temporary file, then renames it into place."""
+  """Writes a text file, whole or not at all.
+
+  Raises:
+    UserError: the file cannot be written.
+  """
   path = Path(path)
-  temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-  make_folder(path.parent)
-  try:
-    temporary.write_text(text, encoding='utf-8')
-    temporary.replace(path)
-  except OSError as error:
-    raise UserError(f'cannot write {path}: {error.strerror}; expected a '
-                    'writable folder with free space') from error
-  finally:
-    temporary.unlink(missing_ok=True)
+  with outputs.atomic_paths([path]) as partial, outputs.blame(path):
+    partial[path].write_text(text, encoding='utf-8')
 
 
 def read_text(path: str | Path) -> str:

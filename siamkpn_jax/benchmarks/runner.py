@@ -11,13 +11,13 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from siamkpn_jax.benchmarks import ope, results
 from siamkpn_jax.benchmarks.sequences import Sequence
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import read_image
 
 _PREFETCH = 8  # frames read ahead, across the ends of sequences
 
@@ -162,7 +162,7 @@ def read_frames(paths: Iterable[Path],
   with futures.ThreadPoolExecutor(1, 'frames') as pool:
     try:
       for path in paths:
-        pending.append(pool.submit(_read_image, path))
+        pending.append(pool.submit(read_image, path))
         if len(pending) > ahead:
           yield pending.popleft().result()
       while pending:
@@ -170,14 +170,6 @@ def read_frames(paths: Iterable[Path],
     finally:
       for future in pending:
         future.cancel()
-
-
-def _read_image(path: Path) -> np.ndarray:
-  image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-  if image is None:
-    raise UserError(f'cannot read the image {path}; expected a JPEG, PNG or '
-                    'BMP file; download the sequence again')
-  return image
 
 
 def _start(tracker: Tracker, frame: np.ndarray, sequence: Sequence) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 
 from siamkpn_jax.benchmarks import results
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 _LAYOUT = '<name>/img/*.jpg and <name>/groundtruth_rect.txt'
 
 # First and last annotated frame, by the number in the file name, where OTB

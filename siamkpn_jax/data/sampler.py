@@ -60,11 +60,14 @@ def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
            index: int) -> Pair:
   """Pair number `index` of the endless sequence that `seed` defines."""
   rng = np.random.Generator(np.random.Philox(key=[seed, index]))
-  negative = bool(rng.random() < config.negative_fraction)
+  negative = bool(rng.random() < config.negative_fraction and
+                  _several_tracks(sources, config))
   grey = bool(rng.random() < config.grey_fraction)
   template = _random_frame(rng, sources, config)
   if negative:
     search = _random_frame(rng, sources, config)
+    while _same_track(search, template):
+      search = _random_frame(rng, sources, config)
   else:
     reach = config.ranges[template.source]
     last = sources[template.source].num_frames(template.track) - 1
@@ -73,6 +76,17 @@ def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
     search = dataclasses.replace(
         template, position=int(rng.integers(low, high + 1)))
   return Pair(template, search, negative, grey)
+
+
+def _same_track(a: Frame, b: Frame) -> bool:
+  return (a.source, a.track) == (b.source, b.track)
+
+
+def _several_tracks(sources: Sequence[Source],
+                    config: SamplerConfig) -> bool:
+  """Whether there is another target to draw at all."""
+  return sum(source.num_tracks for source, ratio in
+             zip(sources, config.ratios, strict=True) if ratio > 0) > 1
 
 
 def _random_frame(rng: np.random.Generator, sources: Sequence[Source],

@@ -10,6 +10,7 @@ import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from siamkpn_jax.models.correlation import correlate
 from siamkpn_jax.models.layers import ConvBN
@@ -20,8 +21,11 @@ _CENTRAL = slice(4, 11)  # the 7x7 of the 15x15 template features
 
 # Where the outputs start; the paper leaves it open. Few positives are expected
 # (CenterNet's -log((1 - 0.1) / 0.1)), and the size of a square target in its
-# search crop: from zero, the size alone costs thousands of steps.
+# search crop, give or take some pixels: sizes are tens of pixels, but Adam moves
+# a weight by no more than the learning rate, so from zero it needs thousands of
+# steps.
 _BIASES = {'heatmap': (-2.19,), 'offsets': (0.0, 0.0), 'size': (63.5, 63.5)}
+_SPREADS = {'heatmap': 0.1, 'offsets': 0.1, 'size': 5.0}
 
 # level -> task -> one [b, 5, 5, c] kernel per stage
 Kernels = dict[str, dict[str, tuple[jax.Array, ...]]]
@@ -81,7 +85,7 @@ class Stage(nn.Module):
     self.predict_conv = ConvBN(self.channels, 1, **conv)
     self.predict_out = nn.Conv(
         output_channels(self.task), (1, 1),
-        kernel_init=nn.initializers.normal(0.01), bias_init=self._bias)
+        kernel_init=nn.initializers.zeros, bias_init=self._bias)
 
   def _bias(self, unused_key, shape, dtype=jnp.float32):
     tasks = TASKS if self.task == 'shared' else (self.task,)
@@ -191,6 +195,13 @@ class Head(nn.Module):
       return stacked.mean(axis=0)
     weights = nn.softmax(self.level_weights[task])  # l
     return jnp.tensordot(weights, stacked, axes=1)  # b x h x w x c
+
+
+def output_kernel_std(task: str, channels: int) -> np.ndarray:
+  """[outputs] standard deviation of the first weights of each output."""
+  tasks = TASKS if task == 'shared' else (task,)
+  spread = [_SPREADS[task] for task in tasks for _ in range(TASKS[task])]
+  return np.asarray(spread) / channels**0.5
 
 
 def output_channels(task: str) -> int:

@@ -5,11 +5,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-he_normal = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
-
 
 class ConvBN(nn.Module):
   """Convolution without bias, then batch normalisation; no activation.
+
+  The kernel is zero until `siamkpn.init_variables` draws it.
 
   Batch normalisation has PyTorch's momentum 0.1 and epsilon 1e-5 (SPEC 2). In
   training, under `jax.jit` with a batch sharded over a mesh, its statistics are
@@ -39,7 +39,7 @@ class ConvBN(nn.Module):
         self.features, (self.kernel_size, self.kernel_size),
         strides=self.stride, padding=(pad, pad),
         kernel_dilation=self.dilation, use_bias=False, dtype=self.dtype,
-        kernel_init=he_normal, name='conv')(x)
+        kernel_init=nn.initializers.zeros, name='conv')(x)
     return nn.BatchNorm(
         use_running_average=not train, momentum=0.9, epsilon=1e-5,
         dtype=self.dtype, name='bn')(x)

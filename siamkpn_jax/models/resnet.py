@@ -130,11 +130,9 @@ class ResNet(nn.Module):
       for n in range(blocks[k]):
         x = self._block(layer, k, n, x.shape[-1], bottleneck)(x, train=train)
       if layer in self.levels:
-        features[layer] = x
+        features[layer] = x if train else jax.lax.stop_gradient(x)
       if layer == self.levels[-1]:
         break
-    if not train:
-      features = jax.lax.stop_gradient(features)
     return features
 
   def _block(self, layer: str, k: int, n: int, channels: int,

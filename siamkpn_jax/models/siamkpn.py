@@ -6,9 +6,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from siamkpn_jax import geometry
-from siamkpn_jax.models.head import Head, Maps, Template
+from siamkpn_jax.models.head import (
+    Head, Maps, Template, output_kernel_std)
 from siamkpn_jax.models.neck import Neck
 from siamkpn_jax.models.resnet import ResNet
 
@@ -89,7 +91,29 @@ def build_model(config: Mapping[str, Any]) -> SiamKPN:
 
 
 def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
-  """Fresh variables {'params', 'batch_stats'}; jit or eval_shape it."""
+  """Fresh variables {'params', 'batch_stats'}; jit or eval_shape it.
+
+  Kernels are normal, of He's variance for their outputs (`output_kernel_std`
+  in the predictions). They are cut from one draw, because compiling a draw for
+  each takes far longer.
+  """
   z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
   x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))
-  return dict(model.init(key, z, x, train=False))
+  variables = dict(model.init(key, z, x, train=False))
+  leaves, tree = jax.tree_util.tree_flatten_with_path(variables['params'])
+  kernels = [leaf.size for path, leaf in leaves if path[-1].key == 'kernel']
+  normal = jax.random.normal(key, (sum(kernels),))
+  parts = iter(jnp.split(normal, np.cumsum(kernels)[:-1]))
+  variables['params'] = jax.tree.unflatten(tree, [
+      next(parts).reshape(leaf.shape) * _kernel_std(path, leaf.shape)
+      if path[-1].key == 'kernel' else leaf for path, leaf in leaves])
+  return variables
+
+
+def _kernel_std(path: tuple[Any, ...],
+                shape: tuple[int, ...]) -> float | np.ndarray:
+  height, width, inputs, outputs = shape
+  if path[-2].key == 'predict_out':
+    _, task, _ = path[-3].key.split('_')  # level, task, stage
+    return output_kernel_std(task, inputs)
+  return (2 / (height * width * outputs))**0.5

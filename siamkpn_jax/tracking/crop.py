@@ -31,7 +31,7 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: float,
       math.floor(float(c) - (side + 1) / 2 + 0.5) for c in centre[:2])
   patch = _padded(frame, left, top, side, fill)
   if side == output:
-    return patch
+    return patch.copy()  # not a view of a frame that the caller may reuse
   return cv2.resize(patch, (output, output), interpolation=cv2.INTER_LINEAR)
 
 
@@ -51,4 +51,6 @@ def _padded(frame: np.ndarray, left: int, top: int, side: int,
 
 def mean_colour(frame: np.ndarray) -> np.ndarray:
   """[h, w, 3] -> [3] uint8, the mean truncated to integers."""
-  return np.asarray(cv2.mean(frame)[:3]).astype(np.uint8)
+  # Exact: cv2.mean multiplies by 1 / n, which may end below an integer.
+  pixels = frame.shape[0] * frame.shape[1]
+  return (np.asarray(cv2.sumElems(frame)[:3]) // pixels).astype(np.uint8)

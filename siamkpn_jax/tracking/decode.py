@@ -61,7 +61,8 @@ def decode(maps: Maps, size: jax.Array, scale: jax.Array,
   """
   score = jax.nn.sigmoid(maps.heatmap[0, ..., 0]).reshape(-1)  # n = 961
   shift = _cell_shifts() + config.offset_unit * maps.offsets[0].reshape(-1, 2)
-  # Sizes are unbounded predictions; a pixel is the least that has a meaning.
+  # Reference: the released program does not guard against predicted sizes
+  # that are not positive; here a crop pixel is the least.
   predicted = jnp.maximum(maps.size[0].reshape(-1, 2), 1.0)  # n x 2
   penalty = _penalty(predicted, size * scale, config.penalty_k)  # n
   final = (score * penalty * (1 - config.window_influence) +

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.outputs import atomic_paths, blame
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
 
 _COMPILING_FRAMES = 2  # the first `init` and the first `update` compile

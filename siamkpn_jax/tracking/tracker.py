@@ -126,7 +126,11 @@ class Tracker:
     Raises:
       UserError: the box is outside the frame or has a side that is not
         positive.
+      ValueError: another kind of frame.
     """
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+      raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
+                       '[h, w, 3] uint8 BGR')
     height, width = frame.shape[:2]
     x, y, w, h = check_box(box_xywh, width, height)
     # Reference: the released program takes x + (w - 1) / 2 as the centre.

@@ -21,11 +21,12 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
+from siamkpn_jax.images import read_image
 
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
 
 DEFAULT_FPS = 25.0
-IMAGE_SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.bmp'))
 
 # mp4v stores the rate as a fraction of 16-bit numbers: `_encodable` rounds it
 # so that any rate in this range fits.
@@ -144,22 +145,8 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
 
 
 def _read_image(path: Path) -> np.ndarray:
-  image = None
-  with _quiet(), _mute_stderr(), contextlib.suppress(OSError, cv2.error):
-    data = path.read_bytes()
-    if data and not _is_cut_jpeg(data):
-      image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-  if image is None:
-    raise UserError(f'{path}: this image cannot be read; expected a whole '
-                    f'jpg, png or bmp file: replace or remove it')
-  return image
-
-
-def _is_cut_jpeg(data: bytes) -> bool:
-  """Whether a JPEG's end is missing; OpenCV would fill it with grey."""
-  start_of_scan, end_of_image = b'\xff\xda', b'\xff\xd9'
-  return (data.startswith(b'\xff\xd8') and
-          data.rfind(end_of_image) < data.rfind(start_of_scan))
+  with _mute_stderr():  # libpng and libjpeg write there of damaged files
+    return read_image(path)
 
 
 def _open_video(name: str) -> FrameSource:

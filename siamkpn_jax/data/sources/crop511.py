@@ -10,11 +10,11 @@ import json
 import math
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from siamkpn_jax import geometry
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import read_image
 
 ANNOTATIONS = 'train.json'
 
@@ -54,7 +54,7 @@ class Crop511Source:
 
   def _add(self, video: str, track: str, frames: dict) -> None:
     names, sizes = [], []
-    for frame in sorted(f for f in frames if f.isdigit()):
+    for frame in sorted((f for f in frames if f.isdigit()), key=int):
       x1, y1, x2, y2 = map(float, frames[frame])
       w, h = x2 - x1, y2 - y1
       if w > 0 and h > 0 and math.isfinite(w * h):
@@ -76,12 +76,11 @@ class Crop511Source:
     """
     names, sizes = self._tracks[track]
     path = self._images / names[position]
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = read_image(path)
     size = geometry.CONTEXT_SIZE
-    if image is None or image.shape[:2] != (size, size):
-      found = 'no readable image' if image is None else (
-          f'{image.shape[1]}x{image.shape[0]} pixels')
-      raise UserError(f'{path}: {found}; expected a {size}x{size} crop')
+    if image.shape[:2] != (size, size):
+      raise UserError(f'{path}: {image.shape[1]}x{image.shape[0]} pixels; '
+                      f'expected a {size}x{size} crop')
     w, h = sizes[position]
     scale = geometry.TEMPLATE_SIZE / geometry.context_side(w, h)
     low = (size - patch) // 2

@@ -15,9 +15,9 @@ from siamkpn_jax.data.sources.synthetic.looks import (
 from siamkpn_jax.data.sources.synthetic.shapes import Shape
 from siamkpn_jax.data.sources.synthetic.sprites import Extents, Sprite
 
-_SIZES = (0.12, 0.45)  # of the target, sqrt(w h) over the frame's short side
+_SIZES = (0.17, 0.45)  # of the target, sqrt(w h) over the frame's short side
 # Displacement per frame over the side; the clock of a path adds up to half.
-_SPEEDS = ((0.02, 0.12), (0.12, 0.2), (0.2, 0.32))
+_SPEEDS = ((0.02, 0.06), (0.06, 0.12), (0.12, 0.2))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,13 +41,11 @@ class Look:
     return dataclasses.replace(self, weight=0.25 + 0.35 * rng.random())
 
   def altered(self, rng: np.random.Generator) -> 'Look':
-    """The same surface, or one of slightly other colours."""
-    if rng.random() < 0.35:
-      return self
-    shift = rng.normal(size=3) * rng.uniform(4, 30)
+    """The same surface in somewhat other colours."""
+    shift = rng.normal(size=3) * rng.uniform(15, 45)
     texture = textures.recolour(
         self.texture, self.texture.mean((0, 1)) + shift,
-        hue=rng.normal() * 0.3, contrast=rng.uniform(0.8, 1.1))
+        hue=rng.normal() * 0.5, contrast=rng.uniform(0.7, 1.2))
     tones = self.tones.copy()
     tones[rng.integers(TONES)] = textures.random_colours(rng, 1)[0]
     return dataclasses.replace(self, texture=texture,

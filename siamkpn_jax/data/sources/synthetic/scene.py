@@ -53,7 +53,7 @@ class Scene:
     cast = Cast(rng, seed, self.size)
     self.target = cast.target(self._backdrop.mean)
     if distractors is None:
-      distractors = signals.pick(rng, (0.28, 0.27, 0.2, 0.15, 0.1))
+      distractors = signals.pick(rng, (0.4, 0.3, 0.16, 0.09, 0.05))
     self._alike = [cast.look_alike(self.target) for _ in range(distractors)]
     strangers = [cast.stranger()
                  for _ in range(signals.pick(rng, (0.4, 0.3, 0.2, 0.1)))]

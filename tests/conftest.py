@@ -1,0 +1,18 @@
+"""Set-up of all tests: four virtual CPU devices, and the real data."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update('jax_num_cpu_devices', 4)
+
+
+@pytest.fixture
+def real_data() -> Path:
+  """The folder of real data beside the repository; skips where it is unset."""
+  folder = os.environ.get('SIAMKPN_TEST_DATA')
+  if not folder:
+    pytest.skip('needs real data: set SIAMKPN_TEST_DATA to its folder')
+  return Path(folder)

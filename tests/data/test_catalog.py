@@ -1,0 +1,66 @@
+"""Finding the training sets, and saying what is missing."""
+
+import json
+
+import pytest
+
+from siamkpn_jax.config import default_config
+from siamkpn_jax.data import catalog
+from siamkpn_jax.data.sampler import SamplerConfig
+from siamkpn_jax.errors import UserError
+
+
+def write_set(root, name):
+  (root / name).mkdir()
+  (root / name / 'train.json').write_text(
+      json.dumps({'a': {'00': {'1': [0, 0, 9, 9]}}}))
+
+
+def data_config(**kwargs):
+  config = default_config().data
+  config.update(**kwargs)
+  return config
+
+
+def test_sampling_of_the_paper():
+  """SPEC 7's sets, ratios and ranges."""
+  config = default_config().data
+  assert config.sets == ('youtube_bb', 'lasot', 'got10k', 'coco')
+  assert catalog.sampler_config(config) == SamplerConfig(
+      (4, 2, 2, 1), (3, 300, 100, 0), 0.2, 0.0)
+
+
+@pytest.mark.parametrize('by_variable', [False, True])
+def test_opens_in_order(tmp_path, monkeypatch, by_variable):
+  for name in ('one', 'two'):
+    write_set(tmp_path, name)
+  monkeypatch.setenv(
+      catalog.ROOT_VARIABLE, str(tmp_path if by_variable else '/nowhere'))
+  config = data_config(sets=('two', 'synthetic', 'one'), ratios=(1.0,) * 3,
+                       ranges=(1, 1, 1),
+                       root='' if by_variable else str(tmp_path))
+  found = catalog.open_sources(config, 0, hint='')
+  assert [s.name for s in found] == ['two', 'synthetic', 'one']
+
+
+def test_missing_sets_are_all_named(tmp_path):
+  """With their places, the ways to point there, and the hint."""
+  write_set(tmp_path, 'lasot')
+  with pytest.raises(UserError) as info:
+    catalog.open_sources(
+        data_config(root=str(tmp_path)), 0, hint='the command that works')
+  message = str(info.value)
+  for name in ('youtube_bb', 'got10k', 'coco'):
+    assert f'{name} ({tmp_path / name / "train.json"})' in message
+  assert 'lasot' not in message
+  for part in ('--config.data.root', 'SIAMKPN_DATA', 'the command that works'):
+    assert part in message
+  assert '\n' not in message
+
+
+@pytest.mark.parametrize('change', [
+    {'ratios': (1.0, 2.0)}, {'ranges': (1,)},
+    {'sets': (), 'ratios': (), 'ranges': ()}], ids=str)
+def test_settings_that_do_not_fit(change):
+  with pytest.raises(UserError, match='same number'):
+    catalog.open_sources(data_config(**change), 0, hint='')

@@ -1,0 +1,24 @@
+"""What the package promises from outside."""
+
+import subprocess
+import sys
+
+import pytest
+
+import siamkpn_jax
+
+
+def test_public_api():
+  """The three names, and a clear error for others."""
+  for name in siamkpn_jax.__all__:
+    assert getattr(siamkpn_jax, name).__name__ == name
+  with pytest.raises(AttributeError, match='nonsense'):
+    _ = siamkpn_jax.nonsense
+
+
+@pytest.mark.parametrize('module', [
+    'siamkpn_jax.track', 'siamkpn_jax.evaluate', 'siamkpn_jax.training.trainer'])
+def test_no_tensorflow(module):
+  """Tracking, evaluation and the training loop work without TensorFlow."""
+  code = f'import sys; sys.modules["tensorflow"] = None; import {module}'
+  subprocess.run([sys.executable, '-c', code], check=True)

@@ -1,0 +1,325 @@
+"""A whole run of the tracker against the float64 reference (SPEC 8)."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.config import default_config, to_plain
+from siamkpn_jax.data.sources.synthetic import Scene
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
+from siamkpn_jax.tracking import tracker as tracking
+from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
+from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.training.state import TrainState
+from tests.reference import tracking as reference
+
+SMALL = {'arch': 'resnet10', 'width': 4, 'channels': 8, 'num_stages': 2,
+         'head_sharing': 'shared', 'levels': ('layer2', 'layer3')}
+CONFIG = DecodeConfig(**reference.SETTINGS)
+FRAMES = 6
+
+
+# Of the maps on a real crop: heatmap logits, offsets x and y, size w and h.
+MEANS, SPREADS = (-2, 0, 0, 80, 60), (2, 0.2, 0.2, 25, 20)
+
+
+@functools.cache
+def small_network():
+  """A network with random weights whose maps look like a trained one's."""
+  model = SiamKPN(**SMALL)
+  rng = np.random.default_rng(0)
+
+  def draw(path, leaf):
+    name = path[-1].key
+    if name == 'kernel':
+      spread = np.prod(leaf.shape[:-1])**-0.5
+      value = rng.normal(0, spread, leaf.shape)
+    elif name in ('scale', 'var'):
+      value = rng.uniform(0.5, 1.5, leaf.shape)
+    else:  # bias, mean, level weights
+      value = rng.normal(0, 0.5, leaf.shape)
+    return value.astype(np.float32)
+
+  variables = jax.tree.map_with_path(draw, jax.eval_shape(
+      functools.partial(init_variables, model), jax.random.key(0)))
+  variables['params']['backbone']['conv1']['conv']['kernel'] /= 100  # 0..255
+  frames, _ = video()
+  crop = lambda frame, output: reference.crop(
+      frame, (80, 60), output, output, [100] * 3)
+  maps = predict(model, variables, crop(frames[0], 127), crop(frames[1], 255))
+  flat = np.concatenate([m.reshape(961, -1) for m in maps], axis=1)
+  zoom = (SPREADS / flat.std(0)).astype(np.float32)
+  head = variables['params']['head']
+  for level in SMALL['levels']:
+    out = head[f'{level}_shared_stage2']['predict_out']
+    out['kernel'] *= zoom
+    out['bias'] = np.float32((out['bias'] - flat.mean(0)) * zoom + MEANS)
+  return model, variables
+
+
+@functools.cache
+def video(index=0, size=(160, 120)):
+  scene = Scene(7, index, size=size, length=FRAMES)
+  return [scene.render(t)[0] for t in range(FRAMES)], scene.box(0)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def forward(model, variables, z, x):
+  """The last stage's maps of two crops."""
+  return model.apply(variables, z[None].astype(np.float32),
+                     x[None].astype(np.float32), train=False)[-1]
+
+
+def predict(model, variables, z, x):
+  """Heatmap [31, 31], offsets and size [31, 31, 2]."""
+  maps = jax.device_get(forward(model, variables, z, x))
+  return maps.heatmap[0, ..., 0], maps.offsets[0], maps.size[0]
+
+
+def reference_tracker(values=reference.SETTINGS):
+  return reference.Tracker(
+      functools.partial(predict, *small_network()), values)
+
+
+def new_tracker(config=CONFIG):
+  return Tracker(*small_network(), config)
+
+
+def run(tracker, frames, box):
+  tracker.init(frames[0], box)
+  return np.array([tracker.update(frame)[1] for frame in frames[1:]])
+
+
+@pytest.mark.parametrize(('index', 'changes'), [
+    (0, {}), (1, {'window_influence': 0.1, 'size_lr': 0.9}),
+    (2, {'penalty_k': 0.6, 'topk_min': 1, 'topk_max': 64})])
+def test_equals_reference_frame_by_frame(index, changes):
+  """Boxes within 0.05 pixels, the crops bit for bit."""
+  frames, box = video(index)
+  values = reference.SETTINGS | changes
+  ours = new_tracker(DecodeConfig(**values))
+  expected = reference_tracker(values)
+  ours.init(frames[0], box)
+  expected.init(frames[0], box)
+  boxes = []
+  for frame in frames[1:]:
+    found, actual = ours.update(frame)
+    boxes.append(expected.update(frame))
+    np.testing.assert_array_equal(ours.search_crop, expected.search_crop)
+    np.testing.assert_allclose(actual, boxes[-1], atol=0.05)
+    assert ours.score == pytest.approx(expected.score, abs=1e-4)
+    assert found is (ours.score > 0.15)
+    assert actual.shape == (4,) and actual.dtype == np.float64
+  # The run is not trivial: position and size change in every frame.
+  assert (np.abs(np.diff(boxes, axis=0)).max(axis=1) > 1).all()
+  assert np.ptp(np.array(boxes)[:, 2:], axis=0).max() > 1
+
+
+@pytest.mark.parametrize('box', [
+    (0, 0, 40, 30), (130, 95, 60, 50), (-20, -10, 50, 40), (70, 50, 2, 3),
+    (0, 0, 160, 120), (-100, -100, 1000, 1000), (40.5, 30.25, 51.5, 20.75)])
+def test_equals_reference_at_the_border(box):
+  """Boxes over the border, tiny and huge: clamped to the frame and to 10."""
+  frames, _ = video()
+  expected = reference_tracker()
+  expected.init(frames[0], box)
+  wanted = [expected.update(frame) for frame in frames[1:4]]
+  actual = run(new_tracker(), frames[:4], box)
+  np.testing.assert_allclose(actual, wanted, atol=0.05)
+  centre = actual[:, :2] + actual[:, 2:] / 2
+  assert (centre > -1e-3).all() and (centre < (160.001, 120.001)).all()
+  assert (actual[:, 2:] >= 10).all() and (actual[:, 2:] <= (160, 120)).all()
+
+
+@pytest.mark.parametrize(('box', 'message'), [
+    ((200, 10, 20, 20), 'outside the 160x120 frame'),
+    ((10, 10, 0, 20), 'not positive'), ((10, 10, 20, -1), 'not positive'),
+    ((10, 10, float('nan'), 20), 'four finite numbers'),
+    ((10, 10, 20), 'four finite numbers')])
+def test_bad_box(box, message):
+  frames, good = video()
+  tracker = new_tracker()
+  with pytest.raises(UserError, match=message):
+    tracker.init(frames[0], box)
+  with pytest.raises(RuntimeError):
+    tracker.update(frames[1])
+  # A bad box does not spoil a tracker that has a target.
+  expected = run(tracker, frames, good)
+  tracker.init(frames[0], good)
+  with pytest.raises(UserError, match=message):
+    tracker.init(frames[0], box)
+  for frame, wanted in zip(frames[1:], expected, strict=True):
+    np.testing.assert_array_equal(tracker.update(frame)[1], wanted)
+
+
+@pytest.mark.parametrize('method', ['update', 'search_window'])
+def test_no_target_yet(method):
+  args = [video()[0][0]] if method == 'update' else []
+  with pytest.raises(RuntimeError, match='call init first'):
+    getattr(new_tracker(), method)(*args)
+
+
+def test_init_takes_a_new_target():
+  frames, box = video()
+  tracker = new_tracker()
+  run(tracker, frames, (5, 5, 30, 60))
+  np.testing.assert_array_equal(
+      run(tracker, frames, box), run(new_tracker(), frames, box))
+
+
+def test_score_and_heatmaps():
+  frames, box = video()
+  tracker = new_tracker()
+  run(tracker, frames[:2], box)
+  assert isinstance(tracker.score, float) and 0 < tracker.score < 1
+  assert tracker.heatmaps.shape == (2, 31, 31)
+  assert isinstance(tracker.heatmaps, np.ndarray)
+  assert ((tracker.heatmaps >= 0) & (tracker.heatmaps <= 1)).all()
+  assert np.isclose(tracker.heatmaps[-1], tracker.score, atol=1e-7).any()
+  assert tracker.search_crop.shape == (255, 255, 3)
+  assert tracker.search_crop.dtype == np.uint8
+
+
+def test_search_window():
+  """Where the next update looks: around the box, context side to 127."""
+  frames, _ = video()
+  tracker = new_tracker()
+  tracker.init(frames[0], (20, 30, 41, 21))
+  centre, scale = tracker.search_window()
+  np.testing.assert_array_equal(centre, [40, 40])
+  assert scale == pytest.approx(127 / np.sqrt((41 + 31) * (21 + 31)))
+
+
+def test_frames_are_not_changed():
+  frames, box = video()
+  before = [frame.copy() for frame in frames]
+  run(new_tracker(), frames, box)
+  np.testing.assert_array_equal(frames, before)
+
+
+def test_two_trackers_share_a_model():
+  """Updates in turn give what each run alone gives."""
+  (frames_a, box_a), (frames_b, box_b) = video(0), video(1)
+  alone = [run(new_tracker(), frames_a, box_a),
+           run(new_tracker(), frames_b, box_b)]
+  a, b = new_tracker(), new_tracker()
+  a.init(frames_a[0], box_a)
+  b.init(frames_b[0], box_b)
+  for n in range(1, FRAMES):
+    np.testing.assert_array_equal(a.update(frames_a[n])[1], alone[0][n - 1])
+    np.testing.assert_array_equal(b.update(frames_b[n])[1], alone[1][n - 1])
+
+
+def test_one_program_for_all_frame_sizes():
+  frames, box = video()
+  run(new_tracker(), frames[:2], box)
+  compiled = tracking.init._cache_size(), tracking.update._cache_size()
+  for width, height in ((160, 120), (161, 99), (40, 300)):
+    rng = np.random.default_rng(width)
+    noise = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
+    run(new_tracker(), list(noise), (3, 4, 20, 30))
+  assert compiled == (
+      tracking.init._cache_size(), tracking.update._cache_size())
+
+
+def pure_arguments():
+  model, variables = small_network()
+  rng = np.random.default_rng(0)
+  crops = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+           for side in (127, 255)]
+  state = tracking.init(
+      variables, crops[0], np.float32([50, 40]), np.float32([30, 20]),
+      model=model)
+  arguments = (variables, state, crops[1], np.float32(2.0),
+               np.float32([160, 120]))
+  return arguments, {'model': model, 'config': CONFIG}
+
+
+def test_update_is_pure():
+  """The same inputs twice give the same bits; the state is not consumed."""
+  arguments, static = pure_arguments()
+  before = jax.device_get(arguments[1])
+  first = jax.device_get(tracking.update(*arguments, **static))
+  second = jax.device_get(tracking.update(*arguments, **static))
+  assert len(jax.tree.leaves(arguments[1])) > 2  # a pytree of arrays
+  jax.tree.map(np.testing.assert_array_equal, first, second)
+  jax.tree.map(np.testing.assert_array_equal, before, arguments[1])
+
+
+def convolutions(function, *args):
+  """Number of convolutions and products that a function consists of."""
+  text = str(jax.make_jaxpr(function)(*args))
+  return text.count('conv_general_dilated[') + text.count('dot_general[')
+
+
+def test_template_is_computed_once():
+  """`update` only carries it, and consists of the search side alone."""
+  arguments, static = pure_arguments()
+  variables, state, crop, _, _ = arguments
+  after, _ = tracking.update(*arguments, **static)
+  jax.tree.map(
+      np.testing.assert_array_equal, state.template, after.template)
+  assert {leaf.shape for leaf in jax.tree.leaves(state.template)} == {
+      (1, 5, 5, 8)}  # kernels only
+  search = functools.partial(
+      static['model'].apply, train=False, method=SiamKPN.search)
+  expected = convolutions(
+      search, variables, state.template, crop[None].astype(np.float32))
+  update = functools.partial(tracking.update, **static)
+  assert convolutions(update, *arguments) == expected > 0
+
+
+def test_many_targets_as_one_batch():
+  """`update` is a function that can be vmapped: two copies, two results."""
+  arguments, static = pure_arguments()
+  update = functools.partial(tracking.update, **static)
+  one = jax.device_get(update(*arguments))
+  both = jax.jit(jax.vmap(update, in_axes=(None, 0, 0, 0, 0)))(
+      arguments[0], *jax.tree.map(
+          lambda x: np.stack([x, x]), jax.device_get(arguments[1:])))
+  twice = jax.tree.map(lambda x: np.stack([x, x]), one)
+  jax.tree.map(functools.partial(
+      np.testing.assert_allclose, rtol=1e-3, atol=1e-3), both, twice)
+
+
+def test_decode_config_of_a_configuration():
+  config = default_config()
+  found = decode_config(to_plain(config))
+  assert found == DecodeConfig(penalty_k=0.10, window_influence=0.54,
+                               size_lr=0.59)
+  assert found.offset_unit == 64
+  config.targets.offset_target = 'paper'
+  assert decode_config(to_plain(config)).offset_unit == 8
+
+
+@pytest.mark.filterwarnings('default')  # of Orbax
+def test_load_tracker(tmp_path):
+  """A checkpoint alone is enough, and gives the same boxes."""
+  config = default_config()
+  config.model.update(SMALL)
+  config.tracking.window_influence = 0.2
+  model, variables = small_network()
+  assert build_model(config.model) == model
+  zero = jax.numpy.zeros((), 'int32')
+  with Checkpoints(tmp_path, to_plain(config), save_every=1,
+                   keep=1) as checkpoints:
+    checkpoints.save(TrainState(
+        zero, zero, variables['params'], variables['batch_stats'],
+        opt_state={'count': zero}), force=True)
+  frames, box = video()
+  wanted = run(Tracker(model, variables, decode_config(to_plain(config))),
+               frames[:3], box)
+  for path in (tmp_path, str(tmp_path), tmp_path / 'checkpoints' / '0'):
+    np.testing.assert_array_equal(
+        run(load_tracker(path), frames[:3], box), wanted)
+
+
+def test_load_tracker_of_nothing(tmp_path):
+  with pytest.raises(UserError, match='no such checkpoint'):
+    load_tracker(tmp_path / 'missing')
+  with pytest.raises(UserError, match='expected a'):
+    load_tracker(tmp_path)

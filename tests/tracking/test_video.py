@@ -1,0 +1,350 @@
+"""Frames in, video and boxes out, with files made by the tests themselves."""
+
+import itertools
+import os
+import resource
+import signal
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamkpn_jax.boxes import check_box
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import (
+  atomic_paths,
+  check_distinct,
+  check_output,
+)
+from siamkpn_jax.tracking.drawing import draw_result
+from siamkpn_jax.tracking.runner import track_video
+from siamkpn_jax.tracking.video import (
+  FrameSource,
+  VideoWriter,
+  natural_key,
+  open_frames,
+)
+
+BOX = np.array([5.0, 6.0, 20.0, 10.0])
+
+
+class ShiftingTracker:
+  """Moves the box one pixel to the right per frame; finds it on even ones."""
+
+  score = float('nan')  # read before the first update: a mistake
+
+  def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> None:
+    assert frame.dtype == np.uint8 and frame.ndim == 3
+    self.box, self.number = np.array(box_xywh), 1
+
+  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
+    assert frame.dtype == np.uint8 and frame.ndim == 3
+    self.number += 1
+    self.box = self.box + np.array([1, 0, 0, 0])
+    self.score = 0.5
+    return self.number % 2 == 0, self.box
+
+
+def grey_frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
+  return np.full((height, width, 3), value, np.uint8)
+
+
+def write_images(folder: Path, names: list[str]) -> Path:
+  """Writes frames whose grey value is 10 times their place in `names`."""
+  folder.mkdir(parents=True, exist_ok=True)
+  for place, name in enumerate(names):
+    assert cv2.imwrite(str(folder / name), grey_frame(10 * place))
+  return folder
+
+
+def read_values(path: Path) -> list[int]:
+  with open_frames(path) as source:
+    return [round(frame.mean() / 10) for frame in source]
+
+
+def read_boxes(path: Path) -> np.ndarray:
+  return np.loadtxt(path, delimiter=',', ndmin=2)
+
+
+# ---- frames in
+
+
+def test_folder_is_read_in_natural_order(tmp_path: Path) -> None:
+  write_images(tmp_path, ['1.png', '2.jpg', '10.JPG', '10b.bmp', '011.jpeg'])
+  (tmp_path / '._1.png').write_bytes(b'not an image')
+  (tmp_path / 'notes.txt').write_text('not an image')
+
+  with open_frames(tmp_path) as source:
+    assert (source.size, source.count, source.fps) == ((64, 48), 5, 25.0)
+    assert not source.live
+  assert read_values(tmp_path) == [0, 1, 2, 3, 4]
+
+
+def test_natural_key_orders_mixed_names() -> None:
+  names = ['10a', 'b2', '2', 'a', '', '02', 'B10', '2a']
+  assert sorted(names, key=natural_key) == [
+      '', '02', '2', '2a', '10a', 'a', 'b2', 'B10']
+
+
+def test_img_subfolder_is_found(tmp_path: Path) -> None:
+  write_images(tmp_path / 'img', ['0001.jpg', '0002.jpg'])
+  assert read_values(tmp_path) == [0, 1]
+
+
+@pytest.mark.parametrize('suffix', ['.mp4', '.avi'])
+@pytest.mark.parametrize('fps', [0.5, 23.976, 29.97, 142.857, 600.0])
+def test_written_video_is_read_back(
+    tmp_path: Path, suffix: str, fps: float) -> None:
+  path = tmp_path / f'out{suffix}'
+  with VideoWriter(path, (64, 48), fps) as writer:
+    for place in range(5):
+      writer.write(grey_frame(10 * place))
+
+  with open_frames(path) as source:
+    assert (source.size, source.count) == ((64, 48), 5)
+    assert source.fps == pytest.approx(fps, abs=0.005)
+  assert read_values(path) == [0, 1, 2, 3, 4]
+
+
+def test_odd_size_is_padded_to_even(tmp_path: Path) -> None:
+  path = tmp_path / 'odd.mp4'
+  with VideoWriter(path, (63, 47), 25) as writer:
+    writer.write(grey_frame(200, 63, 47))
+
+  with open_frames(path) as source:
+    (frame,) = source
+  assert frame.shape == (48, 64, 3)
+  assert abs(int(frame[-1, -1, 0]) - 200) < 5  # repeats the border, not black
+
+
+def test_relative_name_with_colon_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+  monkeypatch.chdir(tmp_path)
+  with VideoWriter('file:a%02d.mp4', (64, 48), 25) as writer:
+    writer.write(grey_frame(10))
+  assert os.listdir() == ['file:a%02d.mp4']
+  assert read_values(Path('file:a%02d.mp4')) == [1]
+
+
+@pytest.mark.parametrize('fps', [0.0, -1.0, 1e6, float('nan'), float('inf')])
+def test_impossible_rate(tmp_path: Path, fps: float) -> None:
+  with pytest.raises(UserError, match='expected frames per second between'):
+    VideoWriter(tmp_path / 'out.mp4', (64, 48), fps)
+
+
+def test_early_end_closes_the_source() -> None:
+  closed = []
+
+  def frames():
+    try:
+      yield from itertools.repeat(grey_frame(0))
+    finally:
+      closed.append(True)
+
+  with FrameSource('endless', frames()) as source:
+    assert len(list(itertools.islice(source, 3))) == 3
+  assert closed
+
+
+# ---- drawing
+
+
+def test_draw_result_leaves_the_frame_alone() -> None:
+  frame = grey_frame(100, 320, 240)
+  shown = draw_result(frame, np.array([100, 100, 50, 40]), '7 score 0.93')
+  assert (frame == 100).all()
+  assert shown[100, 120].tolist() == [0, 255, 0]  # top edge, green
+  assert shown[120, 120].tolist() == [100, 100, 100]  # inside
+  assert (shown[:20, :60] > 200).any()  # the caption
+
+  lost = draw_result(frame, np.array([100, 100, 50, 40]), '', found=False)
+  assert lost[100, 120].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize('box', [
+    [-50, -50, 20, 20], [1e12, 0, 5, 5], [np.nan, 0, 5, 5], [0, 0, 1e9, 1e9]])
+def test_draw_result_takes_any_box(box: list[float]) -> None:
+  assert draw_result(grey_frame(9), np.array(box), 'x').shape == (48, 64, 3)
+
+
+# ---- check_box
+
+
+@pytest.mark.parametrize('box', [
+    [0, 0, 320, 240], [-10, -10, 11, 11], [319.5, 239.5, 50, 50], [5, 5, .5, 9],
+    [-100, -100, 1000, 1000]])
+def test_check_box_accepts_any_overlap(box: list[float]) -> None:
+  checked = check_box(box, 320, 240)
+  assert checked.dtype == np.float64
+  assert checked.tolist() == box
+
+
+@pytest.mark.parametrize(('box', 'message'), [
+    ([400, 10, 50, 50],
+     'box 400,10,50,50 lies outside the 320x240 frame'),
+    ([320, 0, 5, 5], 'outside'), ([0, 240, 5, 5], 'outside'),
+    ([-5, 0, 5, 5], 'outside'), ([0, -9, 5, 5], 'outside'),
+    ([0, 0, 0, 5], 'not positive'), ([0, 0, 5, -1], 'not positive'),
+    ([0, 0, np.nan, 5], 'four finite'), ([0, 0, np.inf, 5], 'four finite'),
+    ([0, 0, 5], 'four finite'), ([[0, 0, 5, 5]], 'four finite'),
+    ('here', 'four finite'), (None, 'four finite'), ([[1], 2], 'four finite')])
+def test_check_box_refuses(box: object, message: str) -> None:
+  with pytest.raises(UserError, match=message) as caught:
+    check_box(box, 320, 240)  # type: ignore[arg-type]
+  assert '\n' not in str(caught.value)
+
+
+# ---- output files
+
+
+def test_atomic_paths_appear_together(tmp_path: Path) -> None:
+  old, new = tmp_path / 'old.txt', tmp_path / 'a' / 'b' / 'new.txt'
+  old.write_text('before')
+  with atomic_paths([old, new]) as partial:
+    for path in (old, new):
+      partial[path].write_text('after')
+      assert partial[path].suffix == '.txt'
+    assert old.read_text() == 'before' and not new.exists()
+  assert old.read_text() == new.read_text() == 'after'
+  assert sorted(p.name for p in tmp_path.rglob('*.txt')) == [
+      'new.txt', 'old.txt']
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
+def test_atomic_paths_leave_nothing_on_error(
+    tmp_path: Path, error: type[BaseException]) -> None:
+  path = tmp_path / 'out.txt'
+  path.write_text('before')
+  with pytest.raises(error), atomic_paths([path]) as partial:
+    partial[path].write_text('half')
+    raise error
+  assert path.read_text() == 'before'
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_check_output(tmp_path: Path) -> None:
+  path = tmp_path / 'x' / 'y' / 'out.MP4'
+  assert check_output(path, '--output', suffixes=('.mp4',)) == path
+  assert check_output(None, '--output') is None
+  assert not path.parent.exists()  # checking makes nothing
+  os.mkfifo(tmp_path / 'pipe')
+  with pytest.raises(UserError, match='not a regular file'):
+    check_output(tmp_path / 'pipe', '--boxes')
+
+
+def test_check_distinct_sees_through_links(tmp_path: Path) -> None:
+  (tmp_path / 'a').write_text('')
+  (tmp_path / 'b').symlink_to('a')
+  check_distinct({'--input': tmp_path / 'a', '--output': None, '--boxes': ''})
+  with pytest.raises(UserError, match='--input names the same file'):
+    check_distinct({'--input': tmp_path / 'a', '--output': tmp_path / 'b'})
+
+
+# ---- track_video
+
+
+def test_track_video_writes_a_line_and_a_frame_for_each_frame(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+  folder = write_images(tmp_path / 'in', [f'{i}.png' for i in range(6)])
+  video, boxes = tmp_path / 'out.mp4', tmp_path / 'out.txt'
+  with open_frames(folder) as source:
+    summary = track_video(ShiftingTracker(), source, BOX, video_path=video,
+                          boxes_path=boxes, fps=10)
+
+  assert summary.frames == 6 and summary.fps is not None
+  assert boxes.read_text().startswith(
+      '5.0000,6.0000,20.0000,10.0000\n6.0000,6.0000,20.0000,10.0000\n')
+  np.testing.assert_array_equal(
+      read_boxes(boxes), BOX + np.arange(6)[:, None] * [1, 0, 0, 0])
+  with open_frames(video) as source:
+    assert (source.count, source.fps) == (6, 10.0)
+  progress = capfd.readouterr().err
+  assert progress.startswith('compiling for 64x48 frames ... ')
+  assert '6/6' in progress and 'frame/s' in progress
+
+
+@pytest.mark.parametrize('count', [1, 2, 3])
+def test_track_video_of_few_frames(tmp_path: Path, count: int) -> None:
+  folder = write_images(tmp_path / 'in', [f'{i}.png' for i in range(count)])
+  boxes = tmp_path / 'out.txt'
+  with open_frames(folder) as source:
+    summary = track_video(ShiftingTracker(), source, BOX, boxes_path=boxes)
+  assert summary.frames == count == len(read_boxes(boxes))
+  assert (summary.fps is None) == (count < 3)
+
+
+def test_unknown_length_has_a_progress_bar(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+  frames = (grey_frame(i) for i in range(9))
+  with FrameSource('stream', frames, count=None) as source:
+    track_video(ShiftingTracker(), source, BOX, boxes_path=tmp_path / 'b.txt')
+  assert '9frame' in capfd.readouterr().err
+
+
+def _frames_with_ctrl_c_at(number: int):
+  for i in itertools.count(1):
+    if i == number:
+      os.kill(os.getpid(), signal.SIGINT)
+    yield grey_frame(50)
+
+
+@pytest.mark.parametrize('number', [2, 5])
+def test_ctrl_c_ends_a_camera_with_its_files(
+    tmp_path: Path, number: int) -> None:
+  before = signal.getsignal(signal.SIGINT)
+  video, boxes = tmp_path / 'out.mp4', tmp_path / 'out.txt'
+  frames = _frames_with_ctrl_c_at(number)
+  with FrameSource('camera 0', frames, live=True) as source:
+    summary = track_video(ShiftingTracker(), source, BOX, video_path=video,
+                          boxes_path=boxes)
+  assert summary.frames == number == len(read_boxes(boxes))
+  assert len(read_values(video)) == number
+  assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_interrupts_a_video(tmp_path: Path) -> None:
+  frames = _frames_with_ctrl_c_at(5)
+  with FrameSource('v', frames) as source, pytest.raises(KeyboardInterrupt):
+    track_video(ShiftingTracker(), source, BOX,
+                video_path=tmp_path / 'out.mp4',
+                boxes_path=tmp_path / 'out.txt')
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(('video', 'boxes'), [
+    ('out.mp4', None), ('out.avi', None), (None, 'out.txt')])
+def test_full_disk_leaves_nothing(
+    tmp_path: Path, video: str | None, boxes: str | None) -> None:
+  rng = np.random.default_rng(0)
+  frames = (rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(300))
+  soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+  with FrameSource('noise', frames) as source:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # bytes a file
+    try:
+      with pytest.raises(UserError, match='room'):
+        track_video(ShiftingTracker(), source, BOX,
+                    video_path=tmp_path / video if video else None,
+                    boxes_path=tmp_path / boxes if boxes else None)
+    finally:
+      resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(('name', 'count', 'size'), [
+    ('bag.avi', 196, (480, 360)), ('davis_tennis', 70, (854, 480))])
+def test_real_inputs(tmp_path: Path, name: str, count: int,
+                     size: tuple[int, int]) -> None:
+  data = os.environ.get('SIAMKPN_TEST_DATA')
+  if not data:
+    pytest.skip('SIAMKPN_TEST_DATA is not set')
+  path = Path(data) / 'sequences' / '_demo_no_gt' / name
+  video, boxes = tmp_path / 'out.mp4', tmp_path / 'out.txt'
+  with open_frames(path) as source:
+    assert (source.size, source.count) == (size, count)
+    summary = track_video(ShiftingTracker(), source, BOX, video_path=video,
+                          boxes_path=boxes)
+  assert summary.frames == count == len(read_boxes(boxes))
+  with open_frames(video) as written:
+    assert (written.size, written.count) == (size, count)

@@ -1,0 +1,78 @@
+"""The log of a run: what is read back, and what a resumed run keeps."""
+
+import json
+
+import pytest
+
+from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
+
+
+def write(workdir, start, steps):
+  with MetricWriter(workdir, start) as writer:
+    for step in steps:
+      writer.write(step, {'loss': step / 8, 'stage1/heatmap': 2.0})
+
+
+def steps(workdir):
+  return [row['step'] for row in read_log(workdir / LOG_NAME)]
+
+
+def test_rows_are_read_back(tmp_path):
+  write(tmp_path, 0, [1, 2])
+  assert read_log(tmp_path / LOG_NAME) == [
+      {'step': 1, 'loss': 0.125, 'stage1/heatmap': 2.0},
+      {'step': 2, 'loss': 0.25, 'stage1/heatmap': 2.0}]
+
+
+def test_rows_are_on_disk_at_once(tmp_path):
+  with MetricWriter(tmp_path, 0) as writer:
+    writer.write(1, {'loss': 1.0})
+    assert steps(tmp_path) == [1]
+
+
+def test_no_log_yet(tmp_path):
+  assert read_log(tmp_path / LOG_NAME) == []
+
+
+@pytest.mark.parametrize(('start', 'kept'), [
+    (0, []), (4, [1, 2, 4]), (5, [1, 2, 4]), (6, [1, 2, 4, 6]), (99, [
+        1, 2, 4, 6, 8])])
+def test_resume_removes_rows_of_later_steps(tmp_path, start, kept):
+  """They are of steps after the last checkpoint, which are done again."""
+  write(tmp_path, 0, [1, 2, 4, 6, 8])
+  write(tmp_path, start, [])
+  assert steps(tmp_path) == kept
+  write(tmp_path, start, [start + 1])
+  assert steps(tmp_path) == [*kept, start + 1]
+
+
+@pytest.mark.parametrize('cut', range(1, 40, 6))
+def test_half_written_last_line(tmp_path, cut):
+  """A killed run leaves any part of a line; a resumed one is whole again."""
+  write(tmp_path, 0, [1, 2, 3])
+  log = tmp_path / LOG_NAME
+  log.write_text(log.read_text()[:-cut])
+  expected = [1, 2, 3] if cut == 1 else [1, 2]  # 1: only the line's end
+  assert steps(tmp_path) == expected
+  write(tmp_path, 2, [3, 4])
+  assert steps(tmp_path) == [1, 2, 3, 4]
+  assert [json.loads(line)['step'] for line in log.read_text().splitlines()
+          ] == [1, 2, 3, 4]
+
+
+def test_tensorboard_files(tmp_path):
+  write(tmp_path, 0, [1, 2])
+  write(tmp_path, 2, [3])
+  events = list((tmp_path / 'tensorboard').glob('events.out.tfevents.*'))
+  assert events and all(file.stat().st_size > 0 for file in events)
+  assert b'stage1/heatmap' in b''.join(file.read_bytes() for file in events)
+
+
+def test_closed_after_an_error(tmp_path):
+  writer = MetricWriter(tmp_path, 0)
+  with pytest.raises(KeyError), writer:
+    writer.write(1, {'loss': 1.0})
+    raise KeyError
+  assert steps(tmp_path) == [1]
+  with pytest.raises(ValueError, match='closed'):
+    writer.write(2, {'loss': 1.0})

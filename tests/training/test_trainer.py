@@ -1,0 +1,180 @@
+"""Whole training runs: resume, devices, freeze, skipped steps."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.training import checkpoints, sharding, trainer
+from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.state import init_state
+from tests.training.tiny import BlobSource, tiny_config
+
+STEPS = 6  # two epochs of three; the backbone is frozen in the first
+
+
+def _train(config, workdir):
+  return jax.device_get(trainer.train(config, workdir, [BlobSource()]))
+
+
+def _assert_equal(a, b):
+  jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(tmp_path_factory):
+  """Workdir and last state of a run that was never stopped."""
+  workdir = tmp_path_factory.mktemp('uninterrupted')
+  return workdir, _train(tiny_config(), workdir)
+
+
+@pytest.mark.parametrize('stop', [1, 4])
+def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, monkeypatch,
+                                      stop):
+  """Bit for bit: state and log, stopped before and after the unfreezing."""
+  workdir, expected = uninterrupted
+  real = trainer.Loader.batches
+
+  def interrupted(self, start=0):
+    for k, batch in enumerate(real(self, start)):
+      if k == stop:
+        raise KeyboardInterrupt
+      yield batch
+
+  monkeypatch.setattr(trainer.Loader, 'batches', interrupted)
+  with pytest.raises(KeyboardInterrupt):
+    _train(tiny_config(), tmp_path)
+  monkeypatch.undo()
+  assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == [str(stop)]
+  _assert_equal(_train(tiny_config(), tmp_path), expected)
+  drop = {'pairs_per_second'}
+  logs = [[{k: v for k, v in row.items() if k not in drop}
+           for row in read_log(d / LOG_NAME)] for d in (workdir, tmp_path)]
+  assert logs[0] == logs[1]
+  assert [row['step'] for row in logs[0]] == list(range(1, STEPS + 1))
+
+
+def test_finished_run_stays(uninterrupted):
+  """Training again does no further step."""
+  workdir, expected = uninterrupted
+  _assert_equal(_train(tiny_config(), workdir), expected)
+
+
+def test_no_resume_refuses_to_overwrite(uninterrupted):
+  """An existing run is not thrown away."""
+  workdir, _ = uninterrupted
+  with pytest.raises(UserError, match='holds a run of 6 steps'):
+    trainer.train(tiny_config(), workdir, [BlobSource()], resume=False)
+
+
+def test_other_architecture_is_named(uninterrupted):
+  """A checkpoint of another network: one line with the difference."""
+  workdir, _ = uninterrupted
+  config = tiny_config()
+  config.model.num_stages = 3
+  with pytest.raises(UserError, match='num_stages 2 instead of 3'):
+    trainer.train(config, workdir, [BlobSource()])
+
+
+def test_workdir_is_complete(uninterrupted):
+  """Configuration, log, event files, checkpoint."""
+  workdir, _ = uninterrupted
+  stored = json.loads((workdir / 'config.json').read_text())
+  assert stored['model']['num_stages'] == 2
+  assert list((workdir / 'tensorboard').glob('events*'))
+  path = checkpoints.find_checkpoint(workdir)
+  assert checkpoints.read_config(path) == stored
+
+
+def test_freeze(tmp_path):
+  """Frozen: backbone untouched, statistics too. Unfrozen: layer2 on train."""
+  config = tiny_config()
+  step_fn = trainer.build_step(config)
+  start = jax.device_get(jax.jit(lambda: init_state(
+      step_fn.model, step_fn.optimizer, jax.random.key(0)))())
+  config.train.freeze_epochs = 2
+  frozen = _train(config, tmp_path / 'frozen')
+  for name in ('params', 'batch_stats'):
+    _assert_equal(getattr(frozen, name)['backbone'],
+                  getattr(start, name)['backbone'])
+    assert _differs(getattr(frozen, name)['head'], getattr(start, name)['head'])
+  config.train.freeze_epochs = 1
+  unfrozen = _train(config, tmp_path / 'unfrozen')
+  for name in ('params', 'batch_stats'):
+    before = getattr(start, name)['backbone']
+    after = getattr(unfrozen, name)['backbone']
+    for layer in ('conv1', 'layer1_0'):
+      _assert_equal(after[layer], before[layer])
+    for layer in ('layer2_0', 'layer3_0'):
+      assert _differs(after[layer], before[layer])
+
+
+def _differs(a, b):
+  return any(np.any(x != y) for x, y in zip(
+      jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
+  if max_loss is not None:
+    config.train.max_loss = max_loss
+  step_fn = trainer.build_step(config)
+  mesh = jax.make_mesh(
+      (devices,), ('data',), devices=jax.devices()[:devices],
+      axis_types=(jax.sharding.AxisType.Auto,))
+  state = jax.jit(
+      lambda: init_state(step_fn.model, step_fn.optimizer, jax.random.key(0)),
+      out_shardings=sharding.replicated(mesh))()
+  jitted = trainer.jit_step(step_fn, mesh)
+  old = jax.device_get(state)
+  new, metrics = jitted(
+      state, sharding.put_batch(batch, mesh), unfrozen=unfrozen)
+  return old, jax.device_get(new), jax.device_get(metrics)
+
+
+def _batch(config):
+  step_fn = trainer.build_step(config)
+  loader = trainer._loader(config, step_fn, [BlobSource()])
+  batches = loader.batches()
+  batch = next(batches)
+  batches.close()
+  return batch
+
+
+def test_one_device_equals_four():
+  """The same losses, gradient norm and parameters up to rounding."""
+  config = tiny_config()
+  config.data.negative_fraction = 0.5
+  batch = _batch(config)
+  _, one, one_metrics = _one_step(config, 1, batch)
+  _, four, four_metrics = _one_step(config, 4, batch)
+  for name, value in one_metrics.items():
+    np.testing.assert_allclose(
+        four_metrics[name], value, rtol=2e-5, err_msg=name)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=1e-4, atol=1e-5), one.batch_stats, four.batch_stats)
+  # Adam's first step is the sign of the gradient: compare its moments.
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=1e-3, atol=1e-5 * max(1e-3, np.abs(a).max(initial=0))),
+               one.opt_state, four.opt_state)
+
+
+def test_bad_step_is_skipped_and_counted():
+  """A loss over the limit changes nothing but the counters."""
+  config = tiny_config()
+  old, new, metrics = _one_step(config, 1, _batch(config), max_loss=1e-6)
+  assert metrics['skipped'] == new.skipped == 1
+  assert new.step == old.step + 1
+  _assert_equal((new.params, new.batch_stats, new.opt_state),
+                (old.params, old.batch_stats, old.opt_state))
+
+
+def test_loss_falls(tmp_path):
+  """Forty steps on blobs halve the loss."""
+  config = tiny_config()
+  config.train.update(epochs=1, pairs_per_epoch=160, freeze_epochs=0,
+                      peak_lr=1e-2, log_every=10)
+  trainer.train(config, tmp_path, [BlobSource()])
+  losses = [row['loss'] for row in read_log(tmp_path / LOG_NAME)]
+  assert losses[-1] < 0.5 * losses[0], losses

@@ -1,0 +1,43 @@
+"""A configuration and source small enough to train in a test."""
+
+import cv2
+import numpy as np
+
+from siamkpn_jax.config import default_config
+
+
+def tiny_config():
+  """A few steps of a network with a thousand parameters."""
+  config = default_config()
+  config.name = 'tiny'
+  config.model.update(arch='resnet10', width=2, levels=('layer2', 'layer3'),
+                      channels=4, num_stages=2, head_sharing='shared')
+  config.data.update(sets=('blobs',), ratios=(1.0,), ranges=(5,),
+                     workers=2, prefetch=1)
+  config.augment.search_blur = 0.0
+  config.train.update(
+      batch_size=4, epochs=2, pairs_per_epoch=12, schedule='cosine',
+      freeze_epochs=1, log_every=1, save_every=100)
+  return config
+
+
+class BlobSource:
+  """Bright ellipses on dark noise."""
+
+  name = 'blobs'
+  num_tracks = 50
+
+  def num_frames(self, track: int) -> int:
+    """See `Source`."""
+    return 5 + track % 3
+
+  def read(self, track: int, position: int,
+           patch: int) -> tuple[np.ndarray, np.ndarray]:
+    """See `Source`."""
+    rng = np.random.default_rng([track, position])
+    image = rng.integers(0, 90, (patch, patch, 3), np.uint8)
+    wh = np.asarray([40 + track % 30, 50 + position], np.float32)
+    middle = (patch // 2, patch // 2)
+    axes = (int(wh[0] / 2), int(wh[1] / 2))
+    cv2.ellipse(image, middle, axes, 0, 0, 360, (60, 200, 240), -1)
+    return image, wh
