@@ -8,7 +8,7 @@ Arguments, separated by commas:
   paper      learning rates of the paper's text.
   released   learning rates of the released configuration (default).
   synthetic  trains on rendered videos, without any download.
-Data: YouTube-BB, LaSOT, GOT-10k, COCO (docs/datasets.md).
+Data: YouTube-BB, LaSOT, GOT-10k, COCO (docs/training.md).
 Published: OTB-100 AUC .687, precision .906; VOT2018 EAO .413.
 """
 

@@ -7,10 +7,9 @@ Formats, in the names of arguments and variables:
 All are floats in pixels, 0-based, continuous: width = right - left.
 """
 
+import sys
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -20,7 +19,11 @@ Array = Any  # np.ndarray or jax.Array
 
 
 def _xp(*arrays: Array) -> Any:
-  return jnp if any(isinstance(a, jax.Array) for a in arrays) else np
+  """The module that the arrays belong to, without importing jax in vain."""
+  jax = sys.modules.get('jax')
+  if jax and any(isinstance(a, jax.Array) for a in arrays):
+    return jax.numpy
+  return np
 
 
 def xywh_to_cxcywh(xywh: Array) -> Array:

@@ -20,7 +20,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
   Args:
     main: function of the arguments that are left after flag parsing.
 
-  Exits with 0 on success, 1 on a wrong flag, 2 on a `UserError`, 130 on
+  Exits with 0 on success, 2 on a wrong flag or a `UserError`, 130 on
   Ctrl-C. `--debug` shows the traceback.
   """
   # jax tells, as information, of every kind of device that is not there.
@@ -34,11 +34,13 @@ def _parse_flags(argv: list[str]) -> list[str]:
     _fail(f'--config {path}: no such file; expected a configuration file such '
           'as configs/kpn3s.py')
   try:
-    return app.parse_flags_with_usage(argv)
+    return flags.FLAGS(argv)
+  except flags.Error as error:
+    _fail(f'{" ".join(str(error).split())} (see --help)')
   except UserError as error:
     _fail(f'--config {path}: {error}')
   except Exception as error:  # a configuration file can raise anything
-    if '--debug' in argv:
+    if any(a.startswith('--debug') for a in argv):
       raise
     overrides = [a for a in argv if a.startswith('--config.')]
     where = ' '.join([f'--config {path}', *overrides])
@@ -78,6 +80,11 @@ def _guarded(main: Callable[[Sequence[str]], None],
     if _DEBUG.value:
       raise
     _fail(str(error))
+  except OSError as error:  # a full disk, a folder that is a file
+    if _DEBUG.value:
+      raise
+    _fail(f'{error.filename or ""}: {error.strerror or error}; expected a '
+          'place that can be read and written')
   except KeyboardInterrupt:
     print('\ninterrupted', file=sys.stderr)
     sys.exit(130)

@@ -82,6 +82,61 @@ def _train() -> ConfigDict:
       keep_checkpoints=3))
 
 
+_CHOICES = {
+    'model.arch': ('resnet10', 'resnet18', 'resnet34', 'resnet50'),
+    'model.head_sharing': ('per_task', 'shared'),
+    'model.level_fusion': ('softmax', 'mean'),
+    'model.dtype': ('float32', 'bfloat16'),
+    'targets.heatmap_shrink': ('cascade', 'released'),
+    'targets.offset_target': ('released', 'paper'),
+    'train.schedule': ('paper', 'released', 'cosine'),
+}
+_LEAST = {  # smallest value allowed
+    'model.width': 1, 'model.channels': 1, 'model.num_stages': 1,
+    'data.workers': 0, 'data.prefetch': 0, 'train.batch_size': 1,
+    'train.epochs': 1, 'train.pairs_per_epoch': 1, 'train.freeze_epochs': 0,
+    'train.log_every': 1, 'train.save_every': 1, 'train.keep_checkpoints': 1,
+}
+_LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
+
+
+def check_config(config: ConfigDict) -> None:
+  """Checks values that a typing mistake could have spoiled.
+
+  Raises:
+    UserError: names the first setting that is wrong, and what it may be.
+  """
+  get = lambda key: config[key.split('.')[0]][key.split('.')[1]]
+  for key, choices in _CHOICES.items():
+    if get(key) not in choices:
+      raise _wrong(key, get(key), f'one of {", ".join(choices)}')
+  for key, least in _LEAST.items():
+    if get(key) < least:
+      raise _wrong(key, get(key), f'{least} or more')
+  levels = tuple(config.model.levels)
+  if not levels or levels != tuple(
+      layer for layer in _LAYERS[1:] if layer in levels):
+    raise _wrong('model.levels', levels, f'some of {_LAYERS[1:]}, in order')
+  layers = tuple(config.train.backbone_layers)
+  if layers != _LAYERS[len(_LAYERS) - len(layers):]:
+    raise _wrong('train.backbone_layers', layers,
+                 f'the last of {_LAYERS}: gradients reach a layer through '
+                 'those above it')
+  data = config.data
+  if not data.sets or not (
+      len(data.sets) == len(data.ratios) == len(data.ranges)):
+    raise _wrong('data.sets', data.sets, 'at least one set, with as many '
+                 'data.ratios and data.ranges')
+  if min(data.ratios) < 0 or max(data.ratios) <= 0:
+    raise _wrong('data.ratios', data.ratios, 'none negative, one positive')
+  if min(data.ranges) < 0:
+    raise _wrong('data.ranges', data.ranges, 'numbers of frames')
+
+
+def _wrong(key: str, value: object, expected: str) -> UserError:
+  return UserError(f'config.{key} is {value!r}; expected {expected}')
+
+
 # Published tracking settings (SPEC 8): stages -> benchmark -> penalty_k,
 # window_influence, size_lr.
 _TRACKING = {

@@ -27,6 +27,7 @@ from siamkpn_jax.training.plots import save_loss_curves
 _LENGTH = 60  # frames of an unseen video
 _DISTRACTORS = 4  # in the video of the figure
 _FIGURE_ROWS = 4
+_NEAR = 115  # crop pixels from the centre along each axis
 
 Rows = list[tuple[str, float, float, float]]
 Files = list[tuple[Path, str]]
@@ -46,7 +47,7 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   """
   training = output / 'training'
   _say('1/4 training')
-  sources = catalog.open_sources(config.data, config.seed, hint='')
+  sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, training, sources)
   save_loss_curves(output / 'loss.png', read_log(training / LOG_NAME))
 
@@ -116,15 +117,20 @@ def look_alike_sights(tracker: Tracker, scene: Scene,
     others = scene.distractor_boxes(t)
     apart = others[iou_xywh(others, box) < 0.05]
     centres = _in_crop(apart, *window)
-    inside = np.all(np.abs(centres - geometry.CROP_CENTRE) < 115, axis=-1)
+    inside = _inside(centres)
     target = _in_crop(box, *window)
-    if inside.any():
+    if inside.any() and _inside(target):
       distance = np.linalg.norm(centres[inside] - target, axis=-1).min()
       found.append((float(distance), t, Sight(
           f'frame {t + 1}', tracker.search_crop, tracker.heatmaps, target,
           centres[inside])))
   nearest = sorted(found, key=lambda item: item[0])[:count]
   return [sight for _, _, sight in sorted(nearest, key=lambda item: item[1])]
+
+
+def _inside(points: np.ndarray) -> np.ndarray:
+  """[..., 2] crop pixels -> [...] whether clearly inside a search crop."""
+  return np.all(np.abs(points - geometry.CROP_CENTRE) < _NEAR, axis=-1)
 
 
 def _in_crop(xywh: np.ndarray, centre: np.ndarray,

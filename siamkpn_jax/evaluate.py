@@ -14,6 +14,7 @@ from absl import flags
 from siamkpn_jax import cli
 from siamkpn_jax.benchmarks import plots, runner
 from siamkpn_jax.benchmarks.sequences import load_otb, skipped_folders
+from siamkpn_jax.errors import UserError
 
 _BENCHMARK = flags.DEFINE_enum(
     'benchmark', 'otb', ['otb'], 'Benchmark whose protocol is followed.')
@@ -33,8 +34,10 @@ _ZERO_BASED = flags.DEFINE_list(
 def main(argv: Sequence[str]) -> None:
   """Evaluates; see the flags."""
   del argv
-  data, weights = _DATA.value or '', _WEIGHTS.value or ''
-  output = Path(_OUTPUT.value or '')
+  data, weights = _DATA.value, _WEIGHTS.value
+  if not (data and weights and _OUTPUT.value):
+    raise UserError('--data, --weights and --output must not be empty')
+  output = Path(_OUTPUT.value)
   sequences = load_otb(data, names=_SEQUENCES.value,
                        zero_based=_ZERO_BASED.value)
   skipped = skipped_folders(data)

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from siamkpn_jax.errors import UserError
 
@@ -111,3 +112,13 @@ def blame(path: Path) -> Iterator[None]:
     raise UserError(f'{path}: cannot be written ({error.strerror or error}); '
                     f'expected a writable folder with room: free space or '
                     f'give another path') from error
+
+
+def save_figure(figure: Any, path: Path) -> None:
+  """Writes a matplotlib figure, whole or not at all.
+
+  Raises:
+    UserError: the file cannot be written.
+  """
+  with atomic_paths([path]) as partial, blame(path):
+    figure.savefig(partial[path])

@@ -15,7 +15,6 @@ from siamkpn_jax.boxes import check_box
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import check_distinct, check_output
 from siamkpn_jax.tracking.runner import track_video
-from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps, open_frames
 
 _INPUT = flags.DEFINE_string(
@@ -41,6 +40,8 @@ def main(argv: Sequence[str]) -> None:
   given_box = parse_box(_BOX.value or '')
   with open_frames(_INPUT.value or '') as source:
     box_xywh = check_box(given_box, *source.size)
+    # Late: a wrong box shows before the slow imports of the model.
+    from siamkpn_jax.tracking.tracker import load_tracker
     tracker = load_tracker(_WEIGHTS.value or '')
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=_FPS.value)

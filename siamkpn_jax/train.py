@@ -26,15 +26,13 @@ _RESUME = flags.DEFINE_bool(
 def main(unused_argv: Sequence[str]) -> None:
   """Runs training as the flags say."""
   # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.config import check_config
   from siamkpn_jax.data import catalog
   from siamkpn_jax.training import trainer
 
   config = _CONFIG.value
-  path = config_flags.get_config_filename(flags.FLAGS['config'])
-  sources = catalog.open_sources(
-      config.data, config.seed,
-      hint='python -m siamkpn_jax.train --config '
-      f'{path.split(":")[0]}:synthetic')
+  check_config(config)
+  sources = catalog.open_sources(config.data, config.seed)
   workdir = Path(_WORKDIR.value or Path('runs') / config.name)
   trainer.train(config, workdir, sources, resume=_RESUME.value)
   print(f'{workdir}: trained; track with --weights {workdir}')

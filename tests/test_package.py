@@ -16,9 +16,9 @@ def test_public_api():
     _ = siamkpn_jax.nonsense
 
 
-@pytest.mark.parametrize('module', [
-    'siamkpn_jax.track', 'siamkpn_jax.evaluate', 'siamkpn_jax.training.trainer'])
+@pytest.mark.parametrize('module', ['track', 'evaluate', 'training.trainer'])
 def test_no_tensorflow(module):
   """Tracking, evaluation and the training loop work without TensorFlow."""
-  code = f'import sys; sys.modules["tensorflow"] = None; import {module}'
+  code = ('import sys; sys.modules["tensorflow"] = None; '
+          f'import siamkpn_jax.{module}')
   subprocess.run([sys.executable, '-c', code], check=True)

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from siamkpn_jax.benchmarks import ope, results
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.benchmarks import ope
+from siamkpn_jax.outputs import save_figure
 
 # Okabe and Ito's palette: told apart by colour-blind readers as well.
 _COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9',
@@ -35,7 +35,7 @@ def save_success_plot(path: str | Path, curves: Mapping[str, np.ndarray],
   _draw(axes, ope.OVERLAP_THRESHOLDS, curves, scores, 'AUC')
   axes.set_xlim(0, 1)
   axes.set_xticks(np.linspace(0, 1, 6))
-  _save(figure, path)
+  save_figure(figure, Path(path))
 
 
 def save_precision_plot(path: str | Path, curves: Mapping[str, np.ndarray],
@@ -57,7 +57,7 @@ def save_precision_plot(path: str | Path, curves: Mapping[str, np.ndarray],
   _draw(axes, ope.DISTANCE_THRESHOLDS, curves, scores, 'at 20 px')
   axes.set_xlim(0, 50)
   axes.set_xticks(range(0, 51, 10))
-  _save(figure, path)
+  save_figure(figure, Path(path))
 
 
 def _new_plot(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
@@ -89,12 +89,3 @@ def _draw(axes: Axes, thresholds: np.ndarray, curves: Mapping[str, np.ndarray],
   axes.legend(title=f'tracker [{score_name}]', loc='best', frameon=True,
               framealpha=0.9, edgecolor='0.9', fontsize=9, title_fontsize=9,
               alignment='left')
-
-
-def _save(figure: Figure, path: str | Path) -> None:
-  results.make_folder(Path(path).parent)
-  try:
-    figure.savefig(path)
-  except OSError as error:
-    raise UserError(f'cannot write {path}: {error.strerror}; expected a '
-                    'writable folder with free space') from error

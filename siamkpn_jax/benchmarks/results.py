@@ -16,10 +16,6 @@ import numpy as np
 from siamkpn_jax import outputs
 from siamkpn_jax.errors import UserError
 
-_SUMMARY_KEYS = {'protocol', 'num_sequences', 'success_auc', 'precision_20',
-                 'frames_per_second', 'sequences', 'success_curve',
-                 'precision_curve'}
-
 
 def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
                 origin: int = 0) -> None:
@@ -69,24 +65,6 @@ def write_summary(path: str | Path, summary: Mapping[str, Any]) -> None:
     UserError: the file cannot be written.
   """
   write_text(path, json.dumps(summary, indent=2, allow_nan=False) + '\n')
-
-
-def read_summary(path: str | Path) -> dict[str, Any]:
-  """Reads what `write_summary` wrote.
-
-  Raises:
-    UserError: the file is missing, damaged, or no summary.
-  """
-  try:
-    summary = json.loads(read_text(path))
-  except ValueError as error:
-    raise UserError(f'{path} is damaged: {error}; expected JSON; '
-                    'run the evaluation again') from error
-  keys = summary.keys() if isinstance(summary, dict) else set()
-  if missing := sorted(_SUMMARY_KEYS - keys):
-    raise UserError(f'{path} is not a summary: it lacks {", ".join(missing)}; '
-                    'expected a summary.json of siamkpn_jax.evaluate')
-  return summary
 
 
 def make_folder(path: str | Path) -> Path:

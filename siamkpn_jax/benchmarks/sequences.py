@@ -21,6 +21,7 @@ import numpy as np
 from siamkpn_jax.benchmarks import results
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
+from siamkpn_jax.images import list_images
 
 _LAYOUT = '<name>/img/*.jpg and <name>/groundtruth_rect.txt'
 
@@ -174,18 +175,11 @@ def _image_files(folder: Path) -> list[Path]:
   if not os.path.isdir(images):  # False, not an error, for a senseless path
     raise UserError(f'{images} is not a folder; expected the images of the '
                     f'sequence {folder.name} there ({_LAYOUT})')
-  files = [f for f in images.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES
-           and not f.name.startswith('.')]
+  files = list_images(images)
   if not files:
     raise UserError(f'no images in {images}; expected '
                     f'{" ".join(IMAGE_SUFFIXES)} files; check the download')
-  return sorted(files, key=lambda f: _natural_key(f.stem))
-
-
-def _natural_key(text: str) -> list[tuple[int, str]]:
-  """Sorts `img9` before `img10`: numbers by value, the rest by letters."""
-  return [(int(part), '') if part.isdecimal() else (-1, part)
-          for part in re.split(r'(\d+)', text)]
+  return files
 
 
 def _matching_frames(name: str, frames: list[Path], boxes: int) -> list[Path]:

@@ -12,36 +12,31 @@ from siamkpn_jax.data.sources.synthetic import SyntheticSource, split_seed
 from siamkpn_jax.errors import UserError
 
 ROOT_VARIABLE = 'SIAMKPN_DATA'
+WITHOUT_DOWNLOAD = (
+    'python -m siamkpn_jax.train --config configs/kpn3s.py:synthetic')
 
 
-def open_sources(config: Any, seed: int, *, hint: str) -> list[Source]:
+def open_sources(config: Any, seed: int) -> list[Source]:
   """The sources that `config.data` names.
 
   Args:
     config: a `config.data`. 'synthetic' is rendered on the fly; any other set
-      is a crop511 folder of that name below `config.root`, or below
-      $SIAMKPN_DATA.
+      is a crop511 folder of that name below `config.root`, or, if that is
+      empty, below $SIAMKPN_DATA or ./data.
     seed: of the synthetic videos.
-    hint: a command that trains without any of them, for the message.
 
   Raises:
     UserError: names every set that is missing and where it was looked for.
   """
-  if not config.sets or not (
-      len(config.sets) == len(config.ratios) == len(config.ranges)):
-    raise UserError(
-        f'config.data: {len(config.sets)} sets, {len(config.ratios)} ratios '
-        f'and {len(config.ranges)} ranges; expected the same number of each, '
-        'at least one')
   root = Path(config.root or os.environ.get(ROOT_VARIABLE, 'data'))
   folders = {name: root / name for name in config.sets if name != 'synthetic'}
-  _require(folders, hint)
+  _require(folders)
   return [Crop511Source(name, folders[name]) if name in folders
           else SyntheticSource(split_seed('train', seed))
           for name in config.sets]
 
 
-def _require(folders: dict[str, Path], hint: str) -> None:
+def _require(folders: dict[str, Path]) -> None:
   missing = {name: folder / ANNOTATIONS for name, folder in folders.items()
              if not (folder / ANNOTATIONS).is_file()}
   if missing:
@@ -50,7 +45,7 @@ def _require(folders: dict[str, Path], hint: str) -> None:
         f'training sets not found: {looked}; expected there the annotations '
         'of crop511 folders. Point at the folder that holds the sets with '
         f'--config.data.root=DIR or {ROOT_VARIABLE}=DIR, or train without any '
-        f'download: {hint}')
+        f'download: {WITHOUT_DOWNLOAD}')
 
 
 def sampler_config(config: Any) -> SamplerConfig:

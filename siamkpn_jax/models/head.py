@@ -21,9 +21,9 @@ _CENTRAL = slice(4, 11)  # the 7x7 of the 15x15 template features
 
 # Where the outputs start; the paper leaves it open. Few positives are expected
 # (CenterNet's -log((1 - 0.1) / 0.1)), and the size of a square target in its
-# search crop, give or take some pixels: sizes are tens of pixels, but Adam moves
-# a weight by no more than the learning rate, so from zero it needs thousands of
-# steps.
+# search crop, give or take some pixels: sizes are tens of pixels, but Adam
+# moves a weight by no more than the learning rate, so from zero it needs
+# thousands of steps.
 _BIASES = {'heatmap': (-2.19,), 'offsets': (0.0, 0.0), 'size': (63.5, 63.5)}
 _SPREADS = {'heatmap': 0.1, 'offsets': 0.1, 'size': 5.0}
 
@@ -85,6 +85,8 @@ class Stage(nn.Module):
     self.predict_conv = ConvBN(self.channels, 1, **conv)
     self.predict_out = nn.Conv(
         output_channels(self.task), (1, 1),
+        # Sizes are hundreds of pixels: too much for an accelerator's default.
+        precision=jax.lax.Precision.HIGHEST,
         kernel_init=nn.initializers.zeros, bias_init=self._bias)
 
   def _bias(self, unused_key, shape, dtype=jnp.float32):
@@ -194,7 +196,8 @@ class Head(nn.Module):
     if self.fusion == 'mean':
       return stacked.mean(axis=0)
     weights = nn.softmax(self.level_weights[task])  # l
-    return jnp.tensordot(weights, stacked, axes=1)  # b x h x w x c
+    return jnp.tensordot(  # b x h x w x c
+        weights, stacked, axes=1, precision=jax.lax.Precision.HIGHEST)
 
 
 def output_kernel_std(task: str, channels: int) -> np.ndarray:

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax import geometry
-from siamkpn_jax.models.head import (
-    Head, Maps, Template, output_kernel_std)
+from siamkpn_jax.models.head import Head, Maps, Template, output_kernel_std
 from siamkpn_jax.models.neck import Neck
 from siamkpn_jax.models.resnet import ResNet
 
@@ -93,9 +92,8 @@ def build_model(config: Mapping[str, Any]) -> SiamKPN:
 def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
   """Fresh variables {'params', 'batch_stats'}; jit or eval_shape it.
 
-  Kernels are normal, of He's variance for their outputs (`output_kernel_std`
-  in the predictions). They are cut from one draw, because compiling a draw for
-  each takes far longer.
+  The kernels are cut from one draw, because compiling a draw for each takes
+  far longer.
   """
   z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
   x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))
@@ -105,15 +103,24 @@ def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
   normal = jax.random.normal(key, (sum(kernels),))
   parts = iter(jnp.split(normal, np.cumsum(kernels)[:-1]))
   variables['params'] = jax.tree.unflatten(tree, [
-      next(parts).reshape(leaf.shape) * _kernel_std(path, leaf.shape)
+      _first_kernel(path, next(parts).reshape(leaf.shape))
       if path[-1].key == 'kernel' else leaf for path, leaf in leaves])
   return variables
 
 
-def _kernel_std(path: tuple[Any, ...],
-                shape: tuple[int, ...]) -> float | np.ndarray:
-  height, width, inputs, outputs = shape
-  if path[-2].key == 'predict_out':
-    _, task, _ = path[-3].key.split('_')  # level, task, stage
-    return output_kernel_std(task, inputs)
-  return (2 / (height * width * outputs))**0.5
+def _first_kernel(path: tuple[Any, ...], normal: jax.Array) -> jax.Array:
+  """The first value of a kernel, from standard normal numbers.
+
+  He's variance for the outputs; in the head near the identity, so that the
+  first correlations already measure how alike template and search are.
+  """
+  names = [part.key for part in path]
+  height, width, inputs, outputs = normal.shape
+  he = (2 / (height * width * outputs))**0.5 * normal
+  if names[0] != 'head' or names[-3] == 'predict_conv':
+    return he
+  if names[-2] == 'predict_out':
+    _, task, _ = names[1].split('_')  # level, task, stage
+    return normal * output_kernel_std(task, inputs)
+  centre = (height // 2, width // 2)
+  return (0.3 * he).at[centre].add(jnp.eye(inputs, outputs))

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from siamkpn_jax import geometry
+from siamkpn_jax.outputs import save_figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ def save_heatmap_figure(path: Path, sights: Sequence[Sight]) -> None:
       _draw_heatmap(axes, sight.heatmaps[s])
       axes.set_title(f'stage {s + 1}, max {sight.heatmaps[s].max():.2f}',
                      fontsize=9)
-  figure.savefig(path)
+  save_figure(figure, path)
 
 
 def _draw_crop(axes, sight: Sight) -> None:

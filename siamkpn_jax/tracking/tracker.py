@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax import geometry
-from siamkpn_jax.boxes import check_box
+from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.tracking.crop import crop_square, mean_colour
@@ -99,7 +99,7 @@ def update(variables: Any, state: TrackerState, crop: jax.Array,
 class Tracker:
   """Tracks one target; used like `cv2.Tracker`.
 
-  Attributes:
+  Attributes, empty or 0 before the first update:
     score: of the last update, 0..1.
     heatmaps: [s, 31, 31] of every stage at the last update.
     search_crop: [255, 255, 3] uint8, what the last update looked at.
@@ -115,6 +115,12 @@ class Tracker:
     self._variables = variables
     self._config = config
     self._state: TrackerState | None = None
+    self._forget()
+
+  def _forget(self) -> None:
+    self.score = 0.0
+    self.heatmaps = np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE))
+    self.search_crop = np.zeros((0, 0, 3), np.uint8)
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """Takes the target of the first frame.
@@ -128,10 +134,7 @@ class Tracker:
         positive.
       ValueError: another kind of frame.
     """
-    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-      raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
-                       '[h, w, 3] uint8 BGR')
-    height, width = frame.shape[:2]
+    height, width = _frame_size(frame)
     x, y, w, h = check_box(box_xywh, width, height)
     # Reference: the released program takes x + (w - 1) / 2 as the centre.
     centre = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
@@ -139,6 +142,7 @@ class Tracker:
     self._fill = mean_colour(frame)
     crop = crop_square(frame, centre, geometry.context_side(w, h),
                        geometry.TEMPLATE_SIZE, self._fill)
+    self._forget()
     self._state = init(self._variables, crop, centre, size, model=self._model)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -153,12 +157,13 @@ class Tracker:
 
     Raises:
       RuntimeError: `init` has not been called.
+      ValueError: another kind of frame.
     """
+    height, width = _frame_size(frame)
     centre, scale = self.search_window()
     self.search_crop = crop_square(
         frame, centre, geometry.SEARCH_SIZE / scale, geometry.SEARCH_SIZE,
         self._fill)
-    height, width = frame.shape[:2]
     self._state, seen = update(
         self._variables, self._state, self.search_crop, np.float32(scale),
         np.asarray([width, height], np.float32), model=self._model,
@@ -166,7 +171,7 @@ class Tracker:
     centre, size, seen = jax.device_get(
         (self._state.centre, self._state.size, seen))
     self.score, self.heatmaps = float(seen.score), seen.heatmaps
-    box = np.concatenate([centre - size / 2, size]).astype(np.float64)
+    box = cxcywh_to_xywh(np.concatenate([centre, size]).astype(np.float64))
     return self.score > self._config.threshold, box
 
 
@@ -185,6 +190,14 @@ class Tracker:
     centre, size = jax.device_get((self._state.centre, self._state.size))
     side = geometry.context_side(*map(float, size))  # frame pixels
     return centre, geometry.TEMPLATE_SIZE / side
+
+
+def _frame_size(frame: np.ndarray) -> tuple[int, int]:
+  """Height and width."""
+  if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+    raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
+                     '[h, w, 3] uint8 BGR')
+  return frame.shape[:2]
 
 
 def decode_config(config: Mapping[str, Any]) -> DecodeConfig:

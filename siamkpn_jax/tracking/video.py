@@ -22,7 +22,7 @@ import numpy as np
 
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
-from siamkpn_jax.images import read_image
+from siamkpn_jax.images import list_images, read_image
 
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
 
@@ -120,28 +120,13 @@ def open_frames(path: str | os.PathLike[str]) -> FrameSource:
 
 
 def _open_folder(folder: Path) -> FrameSource:
-  paths = _list_images(folder) or _list_images(folder / 'img')
+  paths = list_images(folder) or list_images(folder / 'img')
   if not paths:
     raise UserError(
         f'{folder}: no images in this folder or its img subfolder; expected '
         f'files that end in {", ".join(sorted(IMAGE_SUFFIXES))}: check the '
         f'path, or give a video file')
   return FrameSource(str(folder), map(_read_image, paths), count=len(paths))
-
-
-def _list_images(folder: Path) -> list[Path]:
-  if not folder.is_dir():
-    return []
-  # Hidden files are not frames: macOS leaves a `._1.jpg` beside each `1.jpg`.
-  images = [path for path in folder.iterdir() if not path.name.startswith('.')
-            and path.suffix.lower() in IMAGE_SUFFIXES]
-  return sorted(images, key=lambda path: natural_key(path.name))
-
-
-def natural_key(name: str) -> tuple[list[str | int], str]:
-  """Sort key that orders numbers by value: 2.jpg, 10.jpg, 10b.jpg."""
-  parts = re.split('([0-9]+)', name)  # text, number, text, ...: comparable
-  return [int(p) if i % 2 else p.lower() for i, p in enumerate(parts)], name
 
 
 def _read_image(path: Path) -> np.ndarray:

@@ -5,6 +5,7 @@ products (rows, then columns): exact, free of gathers, fast on every device.
 """
 
 import dataclasses
+import functools
 import math
 
 import jax
@@ -94,8 +95,21 @@ def resample(image: jax.Array, side: jax.Array, centre: jax.Array,
   """
   columns = _bilinear(image.shape[1], side[0], centre[0], output)  # o x w
   rows = _bilinear(image.shape[0], side[1], centre[1], output)  # o x h
-  image = jnp.einsum('oh,hwc->owc', rows, image)
-  return jnp.einsum('pw,owc->opc', columns, image)
+  return _along_columns(columns, _along_rows(rows, image))
+
+
+# Full precision: TPUs and GPUs would round the pixels to 8 or 10 bits.
+_einsum = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+
+
+def _along_rows(weights: jax.Array, image: jax.Array) -> jax.Array:
+  """[o, h] weights, [h, w, c] image -> [o, w, c]."""
+  return _einsum('oh,hwc->owc', weights, image)
+
+
+def _along_columns(weights: jax.Array, image: jax.Array) -> jax.Array:
+  """[o, w] weights, [h, w, c] image -> [h, o, c]."""
+  return _einsum('ow,hwc->hoc', weights, image)
 
 
 def _bilinear(size: int, side: jax.Array, centre: jax.Array,
@@ -109,7 +123,7 @@ def _bilinear(size: int, side: jax.Array, centre: jax.Array,
 
 def colour_offset(key: jax.Array) -> jax.Array:
   """[3] BGR offset of a whole image."""
-  rgb = jnp.asarray(_COLOUR) @ jax.random.normal(key, (3,))
+  rgb = _einsum('ij,j->i', jnp.asarray(_COLOUR), jax.random.normal(key, (3,)))
   return rgb[::-1]
 
 
@@ -134,8 +148,8 @@ def cross_blur(image: jax.Array, half: jax.Array,
   """
   columns = _box_filter(image.shape[1], half)
   rows = _box_filter(image.shape[0], half)
-  return (vertical * jnp.einsum('oh,hwc->owc', rows, image) +
-          (1 - vertical) * jnp.einsum('pw,hwc->hpc', columns, image))
+  return (vertical * _along_rows(rows, image) +
+          (1 - vertical) * _along_columns(columns, image))
 
 
 def _box_filter(size: int, half: jax.Array) -> jax.Array:
@@ -153,5 +167,5 @@ def _box_filter(size: int, half: jax.Array) -> jax.Array:
 
 def to_grey(image: jax.Array) -> jax.Array:
   """[..., 3] BGR -> grey in three equal channels (OpenCV's weights)."""
-  grey = image @ jnp.asarray([0.114, 0.587, 0.299])
+  grey = _einsum('...c,c->...', image, jnp.asarray([0.114, 0.587, 0.299]))
   return jnp.broadcast_to(grey[..., None], image.shape)

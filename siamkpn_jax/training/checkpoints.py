@@ -5,8 +5,11 @@ rest of the state, and the metadata the whole configuration, so a checkpoint can
 be used without any other file. The only place that knows Orbax.
 """
 
+import contextlib
 import logging
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +22,11 @@ from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.training.state import TrainState
 
 FOLDER = 'checkpoints'  # below a run's workdir
+
+
+# Settings that may differ between a run and its continuation.
+_FREE = {'name', 'data.root', 'data.workers', 'data.prefetch',
+         'train.log_every', 'train.save_every', 'train.keep_checkpoints'}
 
 
 class Checkpoints:
@@ -34,16 +42,14 @@ class Checkpoints:
       save_every: steps between two checkpoints.
       keep: number of newest checkpoints that are kept.
     """
-    _quiet_orbax()
     self._folder = (workdir / FOLDER).absolute()
     self._folder.mkdir(parents=True, exist_ok=True)
     self._config = config
-    training = ocp.training
-    self._checkpointer = training.Checkpointer(
-        self._folder,
-        save_decision_policy=(
-            training.save_decision_policies.FixedIntervalPolicy(save_every)),
-        preservation_policy=training.preservation_policies.LatestN(keep))
+    self._save_every = save_every
+    self._last = -1
+    policies = ocp.training.preservation_policies
+    self._checkpointer = ocp.training.Checkpointer(
+        self._folder, preservation_policy=policies.LatestN(keep))
 
   def __enter__(self) -> 'Checkpoints':
     return self
@@ -53,32 +59,60 @@ class Checkpoints:
                trace: TracebackType | None) -> None:
     self._checkpointer.close()
 
-  def save(self, state: TrainState, *, force: bool = False) -> None:
-    """Saves if `save_every` says so, or if forced; does not wait."""
-    step = int(state.step)
-    latest = self._checkpointer.latest
-    if latest is not None and latest.step >= step:
+  def save(self, step: int, state: TrainState, *, force: bool = False) -> None:
+    """Saves if the step is due, or if forced; does not wait for the disk."""
+    if step == self._last or not (force or step % self._save_every == 0):
       return
+    self._last = step
     model, training = _split(state)
     self._checkpointer.save_checkpointables_async(
-        step, {'model': model, 'training': training}, force=force,
+        step, {'model': model, 'training': training}, force=True,
         custom_metadata={'config': self._config})
 
   def restore(self, abstract: TrainState) -> TrainState | None:
-    """The newest state, placed as `abstract` says; None if there is none.
+    """The newest state that can be read; None if nothing was saved yet.
+
+    Args:
+      abstract: shapes, dtypes and placement of the state.
 
     Raises:
-      UserError: it belongs to another architecture.
+      UserError: the run has another configuration, or all its checkpoints are
+        damaged.
     """
-    latest = self._checkpointer.latest
-    if latest is None:
-      return None
-    path = self._folder / str(latest.step)
-    _check_same_model(read_config(path)['model'], self._config['model'], path)
-    model, training = _split(abstract)
-    loaded = self._checkpointer.load_checkpointables(
-        latest.step, {'model': model, 'training': training})
-    return TrainState(**loaded['model'], **loaded['training'])
+    checkpoints = sorted(self._checkpointer.checkpoints, key=lambda c: -c.step)
+    for checkpoint in checkpoints:
+      path = self._folder / str(checkpoint.step)
+      try:
+        _check_same_run(read_config(path), self._config, path)
+        model, training = _split(abstract)
+        with _quiet():
+          loaded = ocp.load_checkpointables(
+              path, {'model': model, 'training': training})
+      except _DAMAGE as error:
+        aside = path.rename(path.with_name(f'{path.name}.damaged'))
+        print(f'{path}: damaged ({_first_line(error)}); moved to {aside.name}, '
+              'trying the one before', file=sys.stderr)
+        self._checkpointer.reload()
+        continue
+      self._last = checkpoint.step
+      return TrainState(**loaded['model'], **loaded['training'])
+    if checkpoints:
+      raise UserError(f'{self._folder}: none of the checkpoints can be read; '
+                      'they are kept as *.damaged; the same command again '
+                      'trains anew')
+    return None
+
+
+class _DamagedError(UserError):
+  """A checkpoint without the parts that it must have."""
+
+
+# What Orbax and TensorStore raise when files are cut, changed or missing.
+_DAMAGE = (_DamagedError, ValueError, KeyError, TypeError, OSError)
+
+
+def _first_line(error: BaseException) -> str:
+  return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -87,15 +121,28 @@ def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
                  'opt_state': state.opt_state}
 
 
-def _check_same_model(found: dict, expected: dict, path: Path) -> None:
-  differing = [f'{key} {found.get(key)!r} instead of {expected.get(key)!r}'
-               for key in sorted({*found, *expected})
-               if found.get(key) != expected.get(key)]
+def _check_same_run(found: dict, expected: dict, path: Path) -> None:
+  a, b = _flat(found), _flat(expected)
+  differing = [
+      f'config.{key} is {a.get(key)!r} there, {b.get(key)!r} here'
+      for key in sorted({*a, *b} - _FREE) if a.get(key) != b.get(key)]
   if differing:
+    kind = ('another architecture' if 'config.model.' in ' '.join(differing)
+            else 'another run')
     raise UserError(
-        f'{path}: checkpoint of another architecture: config.model.'
-        f'{", ".join(differing)}; continue with the configuration it was '
-        'trained with, or choose another --workdir')
+        f'{path}: checkpoint of {kind}: {"; ".join(differing)}; continue with '
+        'the same configuration, or choose another folder')
+
+
+def _flat(config: dict, prefix: str = '') -> dict[str, Any]:
+  """{'train': {'epochs': 2}} -> {'train.epochs': 2}."""
+  out: dict[str, Any] = {}
+  for key, value in config.items():
+    if isinstance(value, dict):
+      out |= _flat(value, f'{prefix}{key}.')
+    else:
+      out[prefix + key] = value
+  return out
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -129,13 +176,15 @@ def read_config(path: Path) -> dict[str, Any]:
   """The configuration stored in a checkpoint.
 
   Raises:
-    UserError: the checkpoint is not one of this program's.
+    UserError: the checkpoint is not one of this program's, or damaged.
   """
   try:
-    return ocp.checkpointables_metadata(path).custom_metadata['config']
+    with _quiet():
+      return ocp.checkpointables_metadata(path).custom_metadata['config']
   except (KeyError, TypeError, ValueError, OSError) as error:
-    raise UserError(f'{path}: holds no configuration; expected a checkpoint '
-                    'written by siamkpn_jax.train') from error
+    raise _DamagedError(
+        f'{path}: holds no configuration; expected a checkpoint written by '
+        'siamkpn_jax.train') from error
 
 
 def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -151,7 +200,6 @@ def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     UserError: no checkpoint, damaged, or not of the architecture that its
       configuration describes.
   """
-  _quiet_orbax()
   path = find_checkpoint(path)
   config = read_config(path)
   model = build_model(config['model'])
@@ -160,19 +208,23 @@ def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
       jax.eval_shape(lambda key: init_variables(model, key),
                      jax.random.key(0)))
-  _check_shapes(path, abstract)
   try:
-    return config, ocp.load_checkpointables(path, {'model': abstract})['model']
-  except Exception as error:  # Orbax raises many kinds for damaged files.
-    raise UserError(f'{path}: cannot be read ({str(error).splitlines()[0]}); '
-                    'the checkpoint is damaged, use another') from error
+    with _quiet():
+      stored = ocp.checkpointables_metadata(path).metadata['model']
+      _check_shapes(path, stored, abstract)
+      loaded = ocp.load_checkpointables(path, {'model': abstract})
+      return config, loaded['model']
+  except _DAMAGE as error:
+    raise UserError(f'{path}: cannot be read ({_first_line(error)}); the '
+                    'checkpoint is damaged, use another') from error
 
 
-def _check_shapes(path: Path, abstract: dict[str, Any]) -> None:
-  stored = ocp.checkpointables_metadata(path).metadata['model']
+def _check_shapes(path: Path, stored: Any, abstract: dict[str, Any]) -> None:
   shapes = lambda tree: {jax.tree_util.keystr(p): tuple(x.shape) for p, x in
                          jax.tree_util.tree_leaves_with_path(tree)}
   found, expected = shapes(stored), shapes(abstract)
+  if not found:
+    raise _DamagedError('no arrays')
   for key in sorted({*found, *expected}):
     if found.get(key) != expected.get(key):
       raise UserError(
@@ -181,8 +233,17 @@ def _check_shapes(path: Path, abstract: dict[str, Any]) -> None:
           f'{expected.get(key)}')
 
 
-def _quiet_orbax() -> None:
-  """Orbax reports every file it touches; users read our progress instead."""
-  logging.getLogger('absl').setLevel(logging.ERROR)
-  warnings.filterwarnings(
-      'ignore', message='Sharding info not provided when restoring')
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Orbax and the libraries below it report what becomes our one line."""
+  loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
+  levels = [logger.level for logger in loggers]
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    for logger in loggers:
+      logger.setLevel(logging.CRITICAL)
+    try:
+      yield
+    finally:
+      for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -7,6 +7,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import save_figure
+
 _PANELS = ('loss', 'heatmap', 'offsets', 'size')
 _SMOOTHING = 9  # logged values
 
@@ -17,7 +20,13 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
   Args:
     path: the picture, .png or .svg.
     rows: of a metrics.jsonl, see `metrics.read_log`.
+
+  Raises:
+    UserError: there are no rows, or the picture cannot be written.
   """
+  if not rows:
+    raise UserError(f'{path}: nothing to draw; expected a metrics.jsonl with '
+                    'at least one line beside the checkpoints')
   figure = Figure(figsize=(12, 3), dpi=120, layout='constrained')
   FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   steps = [row['step'] for row in rows]
@@ -36,7 +45,7 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
     axes.set_xlabel('step')
     axes.set_ylim(bottom=0)
     axes.grid(color='0.9')
-  figure.savefig(path)
+  save_figure(figure, path)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

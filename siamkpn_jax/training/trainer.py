@@ -3,9 +3,11 @@
 import contextlib
 import functools
 import json
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import jax
 from tqdm import tqdm
 
 from siamkpn_jax import geometry
-from siamkpn_jax.config import to_plain
+from siamkpn_jax.config import check_config, to_plain
 from siamkpn_jax.data import catalog
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.source import Source
@@ -46,7 +48,9 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   Raises:
     UserError: the configuration is inconsistent, or `workdir` holds a run that
       cannot be continued.
+    KeyboardInterrupt: after SIGINT or SIGTERM, when the state is saved.
   """
+  check_config(config)
   plain = to_plain(config)
   mesh = sharding.data_mesh(config.train.batch_size)
   step_fn = build_step(config)
@@ -57,9 +61,11 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         workdir, plain, save_every=config.train.save_every,
         keep=config.train.keep_checkpoints))
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
-    (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
     start = int(state.step)
-    writer = stack.enter_context(MetricWriter(workdir, start))
+    writer = None
+    if jax.process_index() == 0:
+      (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
+      writer = stack.enter_context(MetricWriter(workdir, start))
     batches = _loader(config, step_fn, sources).batches(start)
     stack.callback(batches.close)
     bar = stack.enter_context(tqdm(
@@ -68,47 +74,66 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
     jitted = jit_step(step_fn, mesh)
     report = _Report(config, writer, bar, start)
-    try:
-      for step in range(start, total):
-        batch = sharding.put_batch(next(batches), mesh)
-        state, metrics = jitted(state, batch, unfrozen=step >= unfreeze)
-        report(step + 1, metrics, last=step + 1 == total)
-        checkpoints.save(state, force=step + 1 == total)
-    except KeyboardInterrupt:
-      checkpoints.save(state, force=True)
-      raise
+    stop = stack.enter_context(_stop_on_signal())
+    for step in range(start + 1, total + 1):
+      batch = sharding.put_batch(next(batches), mesh)
+      state, metrics = jitted(state, batch, unfrozen=step > unfreeze)
+      report(step, metrics, last=step == total)
+      checkpoints.save(step, state, force=step == total or stop.is_set())
+      if stop.is_set() and step < total:
+        raise KeyboardInterrupt
   return state
 
 
-def build_step(config: Any) -> TrainStep:
-  """The training step that a configuration describes.
+@contextlib.contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+  """Lets SIGINT and SIGTERM end the run after the step that is under way.
 
-  Raises:
-    UserError: a value that no step can be built from.
+  The second signal interrupts at once. Not in other threads than the main one,
+  where Python does not deliver signals.
   """
+  stop = threading.Event()
+  if threading.current_thread() is not threading.main_thread():
+    yield stop
+    return
+
+  def handle(unused_number, unused_frame):
+    if stop.is_set():
+      raise KeyboardInterrupt
+    print('\nstopping: saving after this step', file=sys.stderr)
+    stop.set()
+
+  previous = {number: signal.signal(number, handle)
+              for number in (signal.SIGINT, signal.SIGTERM)}
+  try:
+    yield stop
+  finally:
+    for number, handler in previous.items():
+      signal.signal(number, handler)
+
+
+def build_step(config: Any) -> TrainStep:
+  """The training step that a configuration describes."""
   train_config, augment = config.train, config.augment
   layers = tuple(train_config.backbone_layers)
-  try:
-    return TrainStep(
-        model=build_model(config.model),
-        optimizer=optim.make_optimizer(
-            layers, train_config.backbone_lr_scale, train_config.clip_norm),
-        learning_rate=optim.learning_rate(
-            train_config.schedule, train_config.epochs,
-            steps_per_epoch(config), train_config.peak_lr),
-        template=CropAugment(
-            geometry.TEMPLATE_SIZE, augment.template_shift,
-            augment.template_scale),
-        search=CropAugment(
-            geometry.SEARCH_SIZE, augment.search_shift, augment.search_scale,
-            augment.search_blur),
-        targets=target_config(config.targets),
-        loss=LossConfig(**config.loss),
-        backbone_layers=layers,
-        max_loss=train_config.max_loss,
-        seed=config.seed)
-  except ValueError as error:
-    raise UserError(f'config.train: {error}') from error
+  return TrainStep(
+      model=build_model(config.model),
+      optimizer=optim.make_optimizer(
+          layers, train_config.backbone_lr_scale, train_config.clip_norm),
+      learning_rate=optim.learning_rate(
+          train_config.schedule, train_config.epochs, steps_per_epoch(config),
+          train_config.peak_lr),
+      template=CropAugment(
+          geometry.TEMPLATE_SIZE, augment.template_shift,
+          augment.template_scale),
+      search=CropAugment(
+          geometry.SEARCH_SIZE, augment.search_shift, augment.search_scale,
+          augment.search_blur),
+      targets=target_config(config.targets),
+      loss=LossConfig(**config.loss),
+      backbone_layers=layers,
+      max_loss=train_config.max_loss,
+      seed=config.seed)
 
 
 def steps_per_epoch(config: Any) -> int:
@@ -163,7 +188,8 @@ def _loader(config: Any, step_fn: TrainStep,
 class _Report:
   """Progress bar, log and event files; reads metrics only now and then."""
 
-  def __init__(self, config: Any, writer: MetricWriter, bar: tqdm, start: int):
+  def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
+               start: int):
     self._config = config.train
     self._writer = writer
     self._bar = bar
@@ -183,4 +209,5 @@ class _Report:
     self._bar.set_postfix_str(
         f'loss {scalars["loss"]:.3f}, '
         f'{scalars["pairs_per_second"]:.1f} pairs/s')
-    self._writer.write(step, scalars)
+    if self._writer is not None:
+      self._writer.write(step, scalars)

@@ -307,7 +307,7 @@ def test_load_tracker(tmp_path):
   zero = jax.numpy.zeros((), 'int32')
   with Checkpoints(tmp_path, to_plain(config), save_every=1,
                    keep=1) as checkpoints:
-    checkpoints.save(TrainState(
+    checkpoints.save(0, TrainState(
         zero, zero, variables['params'], variables['batch_stats'],
         opt_state={'count': zero}), force=True)
   frames, box = video()

@@ -1,6 +1,7 @@
 """Whole training runs: resume, devices, freeze, skipped steps."""
 
 import json
+import signal
 
 import jax
 import numpy as np
@@ -30,24 +31,39 @@ def uninterrupted(tmp_path_factory):
   return workdir, _train(tiny_config(), workdir)
 
 
-@pytest.mark.parametrize('stop', [1, 4])
-def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, monkeypatch,
-                                      stop):
-  """Bit for bit: state and log, stopped before and after the unfreezing."""
-  workdir, expected = uninterrupted
+def _stop_at(monkeypatch, step, how):
+  """Calls `how` when the batch of a step is asked for."""
   real = trainer.Loader.batches
 
-  def interrupted(self, start=0):
-    for k, batch in enumerate(real(self, start)):
-      if k == stop:
-        raise KeyboardInterrupt
+  def batches(self, start=0):
+    for k, batch in enumerate(real(self, start), start + 1):
+      if k == step:
+        how()
       yield batch
 
-  monkeypatch.setattr(trainer.Loader, 'batches', interrupted)
-  with pytest.raises(KeyboardInterrupt):
-    _train(tiny_config(), tmp_path)
+  monkeypatch.setattr(trainer.Loader, 'batches', batches)
+
+
+def _crash():
+  raise RuntimeError('crash')
+
+
+@pytest.mark.parametrize(('step', 'how', 'error', 'saved'), [
+    (2, lambda: signal.raise_signal(signal.SIGTERM), KeyboardInterrupt, [2]),
+    (4, lambda: signal.raise_signal(signal.SIGINT), KeyboardInterrupt, [4]),
+    (6, _crash, RuntimeError, [2, 4])])
+def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, monkeypatch,
+                                      step, how, error, saved):
+  """Bit for bit, state and log: signals save, a crash loses two steps."""
+  workdir, expected = uninterrupted
+  config = tiny_config()
+  config.train.save_every = 2 if error is RuntimeError else 100
+  _stop_at(monkeypatch, step, how)
+  with pytest.raises(error):
+    _train(config, tmp_path)
   monkeypatch.undo()
-  assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == [str(stop)]
+  found = [int(p.name) for p in (tmp_path / 'checkpoints').iterdir()]
+  assert sorted(found) == saved
   _assert_equal(_train(tiny_config(), tmp_path), expected)
   drop = {'pairs_per_second'}
   logs = [[{k: v for k, v in row.items() if k not in drop}
@@ -74,8 +90,35 @@ def test_other_architecture_is_named(uninterrupted):
   workdir, _ = uninterrupted
   config = tiny_config()
   config.model.num_stages = 3
-  with pytest.raises(UserError, match='num_stages 2 instead of 3'):
+  with pytest.raises(
+      UserError, match='architecture: config.model.num_stages is 2 there, 3'):
     trainer.train(config, workdir, [BlobSource()])
+
+
+def test_other_settings_are_named(uninterrupted):
+  """A run is not continued with another seed; where it lies does not matter."""
+  workdir, expected = uninterrupted
+  config = tiny_config()
+  config.seed = 1
+  with pytest.raises(UserError, match='config.seed is 0 there, 1 here'):
+    trainer.train(config, workdir, [BlobSource()])
+  config = tiny_config()
+  config.data.update(root='elsewhere', workers=1)
+  _assert_equal(_train(config, workdir), expected)
+
+
+def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
+  """The one before is taken, and the result is the same."""
+  _, expected = uninterrupted
+  config = tiny_config()
+  config.train.save_every = 4
+  _train(config, tmp_path)
+  newest = tmp_path / 'checkpoints' / '6'
+  for path in newest.rglob('*'):
+    if path.is_file() and path.parent.name == 'd':
+      path.write_bytes(path.read_bytes()[:20])
+  _assert_equal(_train(config, tmp_path), expected)
+  assert '6: damaged' in capsys.readouterr().err
 
 
 def test_workdir_is_complete(uninterrupted):

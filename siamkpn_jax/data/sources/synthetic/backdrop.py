@@ -86,7 +86,7 @@ class Backdrop:
         textures.random_colours(rng, 1, 0.5)[0] - mean)
     self._canvas = textures.recolour(
         world, self.mean, old_mean=mean, hue=rng.normal() * 0.5,
-        saturation=rng.uniform(0.3, 1.1), contrast=rng.uniform(0.5, 1.1))
+        saturation=rng.uniform(0.2, 0.8), contrast=rng.uniform(0.3, 0.8))
     for _ in range(int(rng.integers(0, 4))):
       _scatter(self._canvas, rng, seed, signals.log_uniform(rng, 15, 120))
     self._draw_camera(rng)

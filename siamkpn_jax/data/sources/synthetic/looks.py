@@ -65,7 +65,7 @@ def random_look(rng: np.random.Generator, seed: int,
   tones, spare = colours[:TONES], colours[TONES:]
   if avoid is not None:
     # Now and then the least distance is so small that colour tells little.
-    far = np.linalg.norm(spare - avoid, axis=1) - rng.uniform(25, 110)
+    far = np.linalg.norm(spare - avoid, axis=1) - rng.uniform(60, 140)
     tones[0] = spare[np.argmax(far > 0) if (far > 0).any() else far.argmax()]
   texture = textures.recolour(
       textures.crop(rng, seed, _PATCH), tones[0], hue=rng.uniform(0, math.tau),

@@ -9,7 +9,7 @@ from siamkpn_jax.data.sources.synthetic import backdrop, effects, signals
 from siamkpn_jax.data.sources.synthetic.cast import Cast
 from siamkpn_jax.data.sources.synthetic.sprites import Layer, overlap
 
-_MIN_VISIBLE = 0.4  # of the target; what would hide more passes behind it
+_MIN_VISIBLE = 0.6  # of the target; what would hide more passes behind it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Scene:
     strangers = [cast.stranger()
                  for _ in range(signals.pick(rng, (0.4, 0.3, 0.2, 0.1)))]
     # (sprite, whether it passes in front of the target), far ones first
-    self._others = [(sprite, rng.random() < 0.33)
+    self._others = [(sprite, rng.random() < 0.25)
                     for sprite in strangers + self._alike]
     for occluder in (cast.passer, cast.post):
-      if rng.random() < 0.3:
+      if rng.random() < 0.2:
         self._others.append((occluder(self.target), True))
 
   def render(self, t: int) -> tuple[np.ndarray, np.ndarray]:

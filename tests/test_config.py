@@ -1,0 +1,88 @@
+"""Configurations: the files in configs/, their arguments, wrong values."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from siamkpn_jax.config import (
+  check_config,
+  default_config,
+  kpn_config,
+  to_plain,
+)
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.resnet import ARCHITECTURES
+from siamkpn_jax.training import trainer
+
+CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_files_are_valid(path):
+  """Each makes a training step and survives JSON."""
+  spec = importlib.util.spec_from_file_location(path.stem, path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  config = module.get_config()
+  check_config(config)
+  assert config.is_locked
+  trainer.build_step(config)
+  assert json.loads(json.dumps(to_plain(config))) == to_plain(config)
+
+
+@pytest.mark.parametrize(('stages', 'arg', 'expected'), [
+    (1, '', (0.17, 0.61, 0.27)), (1, 'otb', (0.19, 0.53, 0.37)),
+    (2, '', (0.03, 0.42, 0.38)), (2, 'otb', (0.06, 0.51, 0.37)),
+    (3, '', (0.10, 0.54, 0.59)), (3, 'otb', (0.10, 0.52, 0.42))])
+def test_published_tracking_settings(stages, arg, expected):
+  """SPEC 8."""
+  tracking = kpn_config(stages, arg).tracking
+  assert (tracking.penalty_k, tracking.window_influence,
+          tracking.size_lr) == expected
+
+
+def test_arguments():
+  """What each word changes, alone and together."""
+  assert kpn_config(3, 'otb').data.grey_fraction == 0.2
+  assert kpn_config(3, '').data.grey_fraction == 0.0
+  assert kpn_config(3, 'got10k').data.sets == ('got10k',)
+  assert kpn_config(3, 'synthetic').data.sets == ('synthetic',)
+  both = kpn_config(2, 'otb,paper')
+  assert (both.train.schedule, both.name) == ('paper', 'kpn2s_otb_paper')
+  with pytest.raises(UserError, match="'vot'"):
+    kpn_config(3, 'vot')
+
+
+WRONG = {
+    'model.arch': 'resnet99', 'model.head_sharing': 'per-task',
+    'model.level_fusion': 'softmx', 'model.dtype': 'float99',
+    'targets.heatmap_shrink': 'cascde', 'targets.offset_target': 'papper',
+    'train.schedule': 'linear', 'train.batch_size': 0, 'train.log_every': 0,
+    'train.epochs': 0, 'data.prefetch': -1, 'data.workers': -1,
+    'model.levels': ('layer3', 'layer2'),
+    'train.backbone_layers': ('layer2',), 'data.ratios': (0.0,) * 4,
+    'data.ranges': (1, 2), 'data.sets': (),
+}
+
+
+@pytest.mark.parametrize('key', WRONG)
+def test_wrong_values_are_named(key):
+  """One line with the setting and its value."""
+  config = default_config()
+  section, name = key.split('.')
+  config[section][name] = WRONG[key]
+  named = 'data.sets' if key == 'data.ranges' else key
+  with pytest.raises(UserError, match=f'config.{named} is') as info:
+    check_config(config)
+  assert '; expected ' in str(info.value)
+  assert '\n' not in str(info.value)
+
+
+def test_every_architecture_is_a_choice():
+  """config.py, which imports no flax, repeats the names."""
+  for arch in ARCHITECTURES:
+    config = default_config()
+    config.model.arch = arch
+    check_config(config)

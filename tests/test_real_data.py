@@ -1,0 +1,67 @@
+"""The commands on real video, with a real (if untrained) checkpoint."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.config import to_plain
+from siamkpn_jax.training import trainer
+from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.training.state import init_state
+from tests.training.tiny import tiny_config
+
+pytestmark = pytest.mark.realdata
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+  """Workdir with a checkpoint of a tiny untrained network."""
+  config, workdir = tiny_config(), tmp_path_factory.mktemp('weights')
+  step_fn = trainer.build_step(config)
+  state = jax.jit(lambda: init_state(
+      step_fn.model, step_fn.optimizer, jax.random.key(0)))()
+  with Checkpoints(workdir, to_plain(config), save_every=1,
+                   keep=1) as checkpoints:
+    checkpoints.save(0, state, force=True)
+  return workdir
+
+
+def _run(module, *flags):
+  done = subprocess.run(
+      [sys.executable, '-m', f'siamkpn_jax.{module}', *map(str, flags)],
+      capture_output=True, text=True, check=False)
+  assert done.returncode == 0, done.stderr
+  return done.stdout
+
+
+def test_evaluate_every_sequence(real_data, weights, tmp_path):
+  """All twelve sequences are tracked from end to end and scored."""
+  out = _run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
+             f'--weights={weights}', f'--output={tmp_path}',
+             '--zero_based=davis_*,uav_*,vot_*')
+  summary = json.loads((tmp_path / 'summary.json').read_text())
+  assert summary['num_sequences'] == 12
+  assert 0 < summary['success_auc'] < 1
+  for name, row in summary['sequences'].items():
+    boxes = np.loadtxt(tmp_path / f'{name}.txt', delimiter=',')
+    assert boxes.shape == (row['frames'], 4) and np.isfinite(boxes).all()
+    assert name in out
+  for plot in ('success.png', 'precision.png'):
+    assert (tmp_path / plot).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(('name', 'box', 'frames'), [
+    ('bag.avi', '254,110,145,138', 196),
+    ('davis_tennis', '300,200,100,200', 70)])
+def test_track_without_ground_truth(real_data, weights, tmp_path, name, box,
+                                    frames):
+  """A video file and a folder of images: the boxes alone."""
+  _run('track', f'--input={real_data / "sequences" / "_demo_no_gt" / name}',
+       f'--box={box}', f'--weights={weights}', f'--boxes={tmp_path}/boxes.txt')
+  boxes = np.loadtxt(tmp_path / 'boxes.txt', delimiter=',')
+  assert boxes.shape == (frames, 4)
+  assert boxes[0].tolist() == [float(v) for v in box.split(',')]
