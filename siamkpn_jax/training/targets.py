@@ -26,7 +26,7 @@ class TargetConfig:
     sigma: standard deviation of the first stage's Gaussian, cells.
     rho: factor by which it shrinks from stage to stage.
     heatmap_radius: distance, in cells, from which on the heatmap is zero; None
-      for the paper's untruncated form.
+      or infinity for the paper's untruncated form.
     heatmap_shrink: 'cascade' (each stage its own Gaussian, as the paper says)
       or 'released' (every stage the last one's).
     offset_target: 'released' (distance to the centre for every cell of the

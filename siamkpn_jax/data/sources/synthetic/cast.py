@@ -147,8 +147,8 @@ class Cast:
                 math.log(relative / _SIZES[0]))
     loose = not shape.upright
     lean = rng.uniform(0, math.tau) if loose else rng.normal() * 0.08
-    sway = rng.uniform(0, 0.6 if loose else 0.2)
-    spin = rng.normal() * 0.03 if loose and rng.random() < 0.5 else 0.
+    sway = rng.uniform(0, 0.4 if loose else 0.15)
+    spin = rng.normal() * 0.02 if loose and rng.random() < 0.4 else 0.
     return Sprite(
         shape, look, _Wander(path, self._size, over), side,
         zoom=wave(rng, 0., max(swell, 0.)),
