@@ -26,11 +26,11 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	  "make PYTHON=python3.12"; exit 2; }
 	@echo "setting up $(VENV) (a minute or two, the first time only)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
+	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(PIP) --editable .[test]
+	@$(PIP) --editable .[test]
 	@touch $@
 
 clean:

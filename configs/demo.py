@@ -22,7 +22,7 @@ def get_config(arg: str = ''):
   # A short run learns boxes late with the paper's weights.
   config.loss.update(offsets_weight=5.0, size_weight=0.25)
   config.train.update(
-      batch_size=8, epochs=1, pairs_per_epoch=9_600, schedule='cosine',
+      batch_size=8, epochs=1, pairs_per_epoch=7_600, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=0, backbone_lr_scale=1.0,
       backbone_layers=('conv1', 'layer1', 'layer2', 'layer3', 'layer4'),
       log_every=25, save_every=250)

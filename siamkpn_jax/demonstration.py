@@ -65,7 +65,8 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   rows: Rows = []
   curves = {}
   for name, one in trackers.items():
-    summary = run_ope(one, sequences, output / 'results' / name.split(',')[0])
+    folder = name.split(',')[0].replace(' ', '_')
+    summary = run_ope(one, sequences, output / 'results' / folder)
     rows.append((name, summary['success_auc'], summary['precision_20'],
                  summary['frames_per_second']))
     curves[name] = summary['success_curve']

@@ -23,7 +23,7 @@ def test_demonstration(tmp_path):
     assert min(picture.shape[:2]) > 200 and picture.std() > 10
   video = cv2.VideoCapture(str(paths['tracking.mp4']))
   assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 60
-  for folder in ('trained', 'untrained', 'first box'):
+  for folder in ('trained', 'untrained', 'first_box'):
     lines = (tmp_path / 'results' / folder / 'synthetic_000.txt').read_text()
     boxes = np.array([line.split(',') for line in lines.split()], float)
     assert boxes.shape == (60, 4)

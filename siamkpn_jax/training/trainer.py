@@ -75,6 +75,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     jitted = jit_step(step_fn, mesh)
     report = _Report(config, writer, bar, start)
     stop = stack.enter_context(_stop_on_signal())
+    bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
       batch = sharding.put_batch(next(batches), mesh)
       state, metrics = jitted(state, batch, unfrozen=step > unfreeze)

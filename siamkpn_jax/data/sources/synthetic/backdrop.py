@@ -44,7 +44,7 @@ def _world(seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
   rng = signals.stream(signals.WORLD, seed, number)
   canvas = _ground(rng, seed, _SIDE)
   if number % 2:
-    for _ in range(int(rng.integers(40, 140))):
+    for _ in range(int(rng.integers(15, 80))):
       # Density ~ side^-2 between 16 and 200 pixels.
       _scatter(canvas, rng, seed, 1 / rng.uniform(1 / 200, 1 / 16))
   else:

@@ -17,7 +17,7 @@ from siamkpn_jax.data.sources.synthetic.sprites import Extents, Sprite
 
 _SIZES = (0.17, 0.45)  # of the target, sqrt(w h) over the frame's short side
 # Displacement per frame over the side; the clock of a path adds up to half.
-_SPEEDS = ((0.02, 0.06), (0.06, 0.12), (0.12, 0.2))
+_SPEEDS = ((0.02, 0.05), (0.05, 0.1), (0.1, 0.18))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Cast:
     path = signals.random_path(rng, speed, (max(self._size[0] - side, least),
                                             max(self._size[1] - side, least)))
     relative = side / self._short
-    swell = min(rng.uniform(0, 0.3), math.log(_SIZES[1] / relative),
+    swell = min(rng.uniform(0, 0.2), math.log(_SIZES[1] / relative),
                 math.log(relative / _SIZES[0]))
     loose = not shape.upright
     lean = rng.uniform(0, math.tau) if loose else rng.normal() * 0.08

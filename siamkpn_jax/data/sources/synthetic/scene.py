@@ -53,10 +53,10 @@ class Scene:
     cast = Cast(rng, seed, self.size)
     self.target = cast.target(self._backdrop.mean)
     if distractors is None:
-      distractors = signals.pick(rng, (0.4, 0.3, 0.16, 0.09, 0.05))
+      distractors = signals.pick(rng, (0.42, 0.3, 0.16, 0.08, 0.04))
     self._alike = [cast.look_alike(self.target) for _ in range(distractors)]
     strangers = [cast.stranger()
-                 for _ in range(signals.pick(rng, (0.4, 0.3, 0.2, 0.1)))]
+                 for _ in range(signals.pick(rng, (0.5, 0.3, 0.15, 0.05)))]
     # (sprite, whether it passes in front of the target), far ones first
     self._others = [(sprite, rng.random() < 0.25)
                     for sprite in strangers + self._alike]
