@@ -15,8 +15,9 @@ from ml_collections import config_flags
 from siamkpn_jax import cli
 
 _CONFIG = config_flags.DEFINE_config_file(
-    'config', 'configs/demo.py', 'Configuration file; configs/demo.py:1 trains '
-    'with seed 1.', lock_config=True)
+    'config', str(Path(__file__).parents[1] / 'configs' / 'demo.py'),
+    'Configuration file; configs/demo.py:1 trains with seed 1.',
+    lock_config=True)
 _OUTPUT = flags.DEFINE_string('output', 'runs/demo', 'Folder for the results.')
 _SEQUENCES = flags.DEFINE_integer(
     'sequences', 16, 'Number of unseen videos to evaluate on.', lower_bound=1)

@@ -27,6 +27,7 @@ from siamkpn_jax.training.plots import save_loss_curves
 _LENGTH = 60  # frames of an unseen video
 _DISTRACTORS = 4  # in the video of the figure
 _FIGURE_ROWS = 4
+_APART = 5  # frames between two rows of the figure
 _NEAR = 115  # crop pixels from the centre along each axis
 
 Rows = list[tuple[str, float, float, float]]
@@ -75,18 +76,23 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
 
   _say('4/4 drawing')
   scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
-  save_heatmap_figure(output / 'heatmaps.png', look_alike_sights(
-      tracker, scene, _FIGURE_ROWS))
+  sights = look_alike_sights(tracker, scene, _FIGURE_ROWS)
+  figure = output / 'heatmaps.png'
+  if sights:
+    save_heatmap_figure(figure, sights)
+  else:
+    _say('no figure of the heatmaps: the target was lost too early')
   first = sequences[0]
   with open_frames(first.frames[0].parent) as source:
     track_video(tracker, source, first.boxes_xywh[0],
                 video_path=output / 'tracking.mp4')
-  return rows, [
+  files = [
       (output / 'success.png', 'success plot'),
       (output / 'loss.png', 'losses while training'),
-      (output / 'heatmaps.png', 'the stages tell look-alikes apart'),
+      (figure, 'what each stage makes of look-alikes'),
       (output / 'tracking.mp4', f'{first.name} with the predicted box'),
       (training, 'checkpoints, metrics.jsonl, tensorboard/')]
+  return rows, [(path, what) for path, what in files if path.exists()]
 
 
 def untrained_tracker(config: Any) -> Tracker:
@@ -125,8 +131,11 @@ def look_alike_sights(tracker: Tracker, scene: Scene,
       found.append((float(distance), t, Sight(
           f'frame {t + 1}', tracker.search_crop, tracker.heatmaps, target,
           centres[inside])))
-  nearest = sorted(found, key=lambda item: item[0])[:count]
-  return [sight for _, _, sight in sorted(nearest, key=lambda item: item[1])]
+  chosen: dict[int, Sight] = {}
+  for _, t, sight in sorted(found, key=lambda item: item[0]):
+    if len(chosen) < count and all(abs(t - u) >= _APART for u in chosen):
+      chosen[t] = sight
+  return [chosen[t] for t in sorted(chosen)]
 
 
 def _inside(points: np.ndarray) -> np.ndarray:
