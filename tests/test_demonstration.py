@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from siamkpn_jax import demonstration
+from siamkpn_jax import demonstration, geometry
+from siamkpn_jax.data.sources.synthetic import Scene, split_seed
 from tests.training.tiny import tiny_config
 
 
@@ -27,3 +28,44 @@ def test_demonstration(tmp_path):
     lines = (tmp_path / 'results' / folder / 'synthetic_000.txt').read_text()
     boxes = np.array([line.split(',') for line in lines.split()], float)
     assert boxes.shape == (60, 4)
+
+
+class Oracle:
+  """Knows where the target is; its crops are black, its heatmaps zero."""
+
+  def __init__(self, scene: Scene):
+    self._scene, self._t = scene, 0
+    self.search_crop = np.zeros((255, 255, 3), np.uint8)
+    self.heatmaps = np.zeros((2, 31, 31))
+
+  def init(self, frame, box):
+    """Starts at frame 0."""
+
+  def search_window(self):
+    """Around the last true box."""
+    x, y, w, h = self._scene.box(self._t)
+    return (np.array([x + (w - 1) / 2, y + (h - 1) / 2]),
+            127 / geometry.context_side(w, h))
+
+  def update(self, frame):
+    """Moves on by a frame."""
+    self._t += 1
+
+
+def test_look_alike_sights():
+  """Rows in order and apart; the marks are where target and twins are."""
+  seed = split_seed('val', 3)
+  scenes = (Scene(seed, i, distractors=4, length=40) for i in range(20))
+  scene, sights = next(
+      (scene, found) for scene in scenes
+      if len(found := demonstration.look_alike_sights(
+          Oracle(scene), scene, 3)) == 3)
+  frames = [int(sight.title.split()[1]) - 1 for sight in sights]
+  assert np.diff(frames).min() >= 5
+  for t, sight in zip(frames, sights, strict=True):
+    (lx, ly, lw, lh), (x, y, w, h) = scene.box(t - 1), scene.box(t)
+    scale = 127 / geometry.context_side(lw, lh)
+    moved = np.array([x + w / 2 - lx - lw / 2, y + h / 2 - ly - lh / 2])
+    np.testing.assert_allclose(sight.target, 127 + scale * moved, atol=1e-6)
+    assert 1 <= len(sight.distractors) <= 4
+    assert np.abs(sight.distractors - 127).max() < 115
