@@ -12,6 +12,7 @@ import pytest
 
 from siamkpn_jax.boxes import check_box
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import natural_key
 from siamkpn_jax.outputs import (
   atomic_paths,
   check_distinct,
@@ -22,7 +23,6 @@ from siamkpn_jax.tracking.runner import track_video
 from siamkpn_jax.tracking.video import (
   FrameSource,
   VideoWriter,
-  natural_key,
   open_frames,
 )
 
