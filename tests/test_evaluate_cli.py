@@ -66,6 +66,6 @@ def test_mistakes(otb, tmp_path):
   assert done.returncode == 2
   assert done.stderr.startswith('error: ') and done.stderr.count('\n') == 1
   done = _evaluate('--data', otb, '--benchmark', 'otb99', *common)
-  assert done.returncode == 1 and 'otb99' in done.stderr
+  assert done.returncode == 2 and 'otb99' in done.stderr
   done = _evaluate(*common)
-  assert done.returncode == 1 and '--data' in done.stderr
+  assert done.returncode == 2 and '--data' in done.stderr

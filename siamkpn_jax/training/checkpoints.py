@@ -88,7 +88,9 @@ class Checkpoints:
         with _quiet():
           loaded = ocp.load_checkpointables(
               path, {'model': model, 'training': training})
-      except _DAMAGE as error:
+      except Exception as error:  # see _is_damage
+        if not _is_damage(error):
+          raise
         aside = path.rename(path.with_name(f'{path.name}.damaged'))
         print(f'{path}: damaged ({_first_line(error)}); moved to {aside.name}, '
               'trying the one before', file=sys.stderr)
@@ -107,8 +109,13 @@ class _DamagedError(UserError):
   """A checkpoint without the parts that it must have."""
 
 
-# What Orbax and TensorStore raise when files are cut, changed or missing.
-_DAMAGE = (_DamagedError, ValueError, KeyError, TypeError, OSError)
+def _is_damage(error: Exception) -> bool:
+  """Whether files are cut, changed or missing.
+
+  Orbax and TensorStore raise errors of many kinds for it; a `UserError` of
+  ours is about something else.
+  """
+  return isinstance(error, _DamagedError) or not isinstance(error, UserError)
 
 
 def _first_line(error: BaseException) -> str:
@@ -181,7 +188,7 @@ def read_config(path: Path) -> dict[str, Any]:
   try:
     with _quiet():
       return ocp.checkpointables_metadata(path).custom_metadata['config']
-  except (KeyError, TypeError, ValueError, OSError) as error:
+  except Exception as error:  # see _is_damage
     raise _DamagedError(
         f'{path}: holds no configuration; expected a checkpoint written by '
         'siamkpn_jax.train') from error
@@ -214,7 +221,9 @@ def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
       _check_shapes(path, stored, abstract)
       loaded = ocp.load_checkpointables(path, {'model': abstract})
       return config, loaded['model']
-  except _DAMAGE as error:
+  except Exception as error:  # see _is_damage
+    if not _is_damage(error):
+      raise
     raise UserError(f'{path}: cannot be read ({_first_line(error)}); the '
                     'checkpoint is damaged, use another') from error
 

@@ -54,7 +54,7 @@ def test_calls_files_and_summary(otb, tmp_path):
                           [BOXES[0]] * summary['sequences'][name]['frames'])
   assert sorted(f.name for f in out.iterdir()) == [
       'Ball.txt', 'Car.txt', 'summary.json']
-  assert results.read_summary(out / 'summary.json') == summary
+  assert json.loads((out / 'summary.json').read_text()) == summary
   assert summary['benchmark'] == 'otb' and summary['weights'] == 'w'
   assert summary['protocol'] == ope.PROTOCOL
   assert summary['num_sequences'] == 2 and summary['num_frames'] == 15

@@ -43,8 +43,8 @@ def test_wrong_input(tmp_path, kind):
   with pytest.raises(ValueError, match='no curves'):
     save(tmp_path / 'a.png', {})
   (tmp_path / 'file').write_text('')
-  with pytest.raises(UserError, match='cannot make the folder'):
+  with pytest.raises(UserError, match='cannot be written'):
     save(tmp_path / 'file' / 'a.png', {'t': np.ones(count)})
   (tmp_path / 'b.png').mkdir()
-  with pytest.raises(UserError, match='cannot write'):
+  with pytest.raises(UserError, match='cannot be written'):
     save(tmp_path / 'b.png', {'t': np.ones(count)})

@@ -104,8 +104,8 @@ def test_missing_and_wrong_crops(make_folder):
   source = Crop511Source('name', folder)
   path = next(folder.rglob('*.jpg'))
   for content, message in (
-      (b'', 'no readable image'), (b'not a picture', 'no readable image'),
-      (path.read_bytes()[:50], 'no readable image')):
+      (b'', 'cannot be read'), (b'not a picture', 'cannot be read'),
+      (path.read_bytes()[:50], 'cannot be read')):
     path.write_bytes(content)
     with pytest.raises(UserError, match=f'000001.00.x.jpg.*{message}'):
       source.read(0, 0, 143)

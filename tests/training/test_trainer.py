@@ -1,6 +1,7 @@
 """Whole training runs: resume, devices, freeze, skipped steps."""
 
 import json
+import shutil
 import signal
 
 import jax
@@ -95,7 +96,7 @@ def test_other_architecture_is_named(uninterrupted):
     trainer.train(config, workdir, [BlobSource()])
 
 
-def test_other_settings_are_named(uninterrupted):
+def test_other_settings_are_named(uninterrupted, tmp_path):
   """A run is not continued with another seed; where it lies does not matter."""
   workdir, expected = uninterrupted
   config = tiny_config()
@@ -104,7 +105,8 @@ def test_other_settings_are_named(uninterrupted):
     trainer.train(config, workdir, [BlobSource()])
   config = tiny_config()
   config.data.update(root='elsewhere', workers=1)
-  _assert_equal(_train(config, workdir), expected)
+  copy = shutil.copytree(workdir, tmp_path / 'copy')
+  _assert_equal(_train(config, copy), expected)
 
 
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
