@@ -1,6 +1,5 @@
 """Whole training runs: resume, devices, freeze, skipped steps."""
 
-import gc
 import json
 import shutil
 import signal
@@ -110,22 +109,16 @@ def test_other_settings_are_named(uninterrupted, tmp_path):
   _assert_equal(_train(config, copy), expected)
 
 
-# Orbax leaves unfinished coroutines behind when a load fails.
-@pytest.mark.filterwarnings(
-    'ignore::pytest.PytestUnraisableExceptionWarning')
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
   """The one before is taken, and the result is the same."""
   _, expected = uninterrupted
   config = tiny_config()
   config.train.save_every = 4
   _train(config, tmp_path)
-  newest = tmp_path / 'checkpoints' / '6'
-  for path in newest.rglob('*'):
-    if path.is_file() and path.parent.name == 'd':
-      path.write_bytes(path.read_bytes()[:20])
+  # Not by cutting files: Orbax then leaves coroutines behind that warn later.
+  shutil.rmtree(tmp_path / 'checkpoints' / '6' / 'model')
   _assert_equal(_train(config, tmp_path), expected)
   assert '6: damaged' in capsys.readouterr().err
-  gc.collect()  # the coroutines of above, inside this test's filter
 
 
 def test_workdir_is_complete(uninterrupted):
