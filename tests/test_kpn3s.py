@@ -18,8 +18,9 @@ def test_kpn3s_trains_on_a_cpu(tmp_path):
       [sys.executable, '-m', 'siamkpn_jax.train', '--config',
        f'{ROOT}/configs/kpn3s.py:synthetic', f'--workdir={tmp_path}',
        '--config.train.batch_size=2', '--config.train.epochs=1',
-       '--config.train.pairs_per_epoch=24', '--config.train.schedule=cosine',
-       '--config.train.peak_lr=1e-3', '--config.train.log_every=1'],
+       '--config.train.pairs_per_epoch=56', '--config.train.schedule=cosine',
+       '--config.train.peak_lr=1e-3', '--config.train.log_every=1',
+       '--config.data.negative_fraction=0.0'],
       check=True)
   losses = [row['loss'] for row in read_log(tmp_path / LOG_NAME)]
   half = len(losses) // 2
