@@ -19,11 +19,12 @@ ARCHITECTURES = {
 }
 LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 
-# Layer -> (stride, padding, dilation) of the first block's 3x3 convolution and
-# of its 3x3 shortcut, then the dilation of the other blocks.
+# Layer -> (stride, padding, dilation) of the first block's 3x3 convolution (the
+# first one of a basic block) and of its 3x3 shortcut, then the dilation of all
+# other 3x3 convolutions.
 _FIRST = {'layer1': (1, 1, 1), 'layer2': (2, 0, 1), 'layer3': (1, 1, 1),
           'layer4': (1, 2, 2)}
-_OTHERS = {'layer1': 1, 'layer2': 1, 'layer3': 2, 'layer4': 4}
+_DILATION = {'layer1': 1, 'layer2': 1, 'layer3': 2, 'layer4': 4}
 
 
 def max_pool(x: jax.Array) -> jax.Array:
@@ -50,7 +51,8 @@ class Block(nn.Module):
     bottleneck: 1x1, 3x3, 1x1 convolutions instead of two 3x3.
     stride: of the 3x3 that carries it (never of a 1x1).
     padding: of that convolution.
-    dilation: of that convolution, and of a basic block's second one.
+    dilation: of that convolution.
+    second_dilation: of a basic block's second convolution.
     shortcut_size: kernel of the projection shortcut; 0 for the identity.
   """
 
@@ -59,6 +61,7 @@ class Block(nn.Module):
   stride: int
   padding: int
   dilation: int
+  second_dilation: int
   shortcut_size: int
   dtype: Any = None
 
@@ -78,8 +81,9 @@ class Block(nn.Module):
     else:
       out = self.features
       y = ConvBN(out, name='conv1', **strided, **conv)(x, train=train)
-      y = ConvBN(out, padding=self.dilation, dilation=self.dilation,
-                 name='conv2', **conv)(nn.relu(y), train=train)
+      y = ConvBN(
+          out, padding=self.second_dilation, dilation=self.second_dilation,
+          name='conv2', **conv)(nn.relu(y), train=train)
     if self.shortcut_size == 1:
       x = ConvBN(out, 1, name='downsample', **conv)(x, train=train)
     elif self.shortcut_size:
@@ -138,7 +142,7 @@ class ResNet(nn.Module):
   def _block(self, layer: str, k: int, n: int, channels: int,
              bottleneck: bool) -> Block:
     features = self.width * 2**k
-    dilation = _OTHERS[layer]
+    second_dilation = dilation = _DILATION[layer]
     stride, padding, shortcut = 1, dilation, 0
     if n == 0:
       stride, padding, dilation = _FIRST[layer]
@@ -147,5 +151,6 @@ class ResNet(nn.Module):
         shortcut = 3
       elif channels != out:
         shortcut = 1
-    return Block(features, bottleneck, stride, padding, dilation, shortcut,
-                 dtype=self.dtype, name=f'{layer}_{n}')
+    return Block(
+        features, bottleneck, stride, padding, dilation, second_dilation,
+        shortcut, dtype=self.dtype, name=f'{layer}_{n}')

@@ -61,9 +61,7 @@ def decode(maps: Maps, size: jax.Array, scale: jax.Array,
   """
   score = jax.nn.sigmoid(maps.heatmap[0, ..., 0]).reshape(-1)  # n = 961
   shift = _cell_shifts() + config.offset_unit * maps.offsets[0].reshape(-1, 2)
-  # Reference: the released program does not guard against predicted sizes
-  # that are not positive; here a crop pixel is the least.
-  predicted = jnp.maximum(maps.size[0].reshape(-1, 2), 1.0)  # n x 2
+  predicted = maps.size[0].reshape(-1, 2)  # n x 2
   penalty = _penalty(predicted, size * scale, config.penalty_k)  # n
   final = (score * penalty * (1 - config.window_influence) +
            _window() * config.window_influence)
@@ -86,13 +84,17 @@ def _candidates(score: jax.Array, config: DecodeConfig) -> jax.Array:
 
 
 def _penalty(predicted: jax.Array, last: jax.Array, k: float) -> jax.Array:
-  """[n, 2] sizes against the last [2], both crop pixels -> [n] in (0, 1]."""
+  """[n, 2] sizes against the last [2], crop pixels -> [n], mostly in (0, 1]."""
   # Reference: the paper's equation 10 has neither the minus sign nor the
   # -1, and repeats s1.
   scale = _larger_ratio(_extent(predicted), _extent(last))
   aspect = _larger_ratio(predicted[..., 0] / predicted[..., 1],
                          last[0] / last[1])
-  return jnp.exp(-k * (scale * aspect - 1))
+  penalty = jnp.exp(-k * (scale * aspect - 1))
+  # Reference: sizes that are not positive pass as in the released program,
+  # except where the penalty would not be a number: that cell's score counts
+  # nothing, so that no NaN reaches the box.
+  return jnp.where(jnp.isfinite(penalty), penalty, 0.0)
 
 
 def _extent(size: jax.Array) -> jax.Array:

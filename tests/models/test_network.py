@@ -223,7 +223,10 @@ def test_initial_values():
 
 
 def test_batch_statistics():
-  """Batch mean, biased variance; the running ones move by a tenth."""
+  """Normalised by the biased variance; the running ones move by a tenth.
+
+  Reference: PyTorch's running variance takes the unbiased one.
+  """
   rng = np.random.default_rng(5)
   module = ConvBN(6, 3, stride=2, padding=1, dilation=2)
   x = rng.normal(1, 2, (3, 9, 9, 4)).astype(np.float32)
@@ -239,7 +242,8 @@ def test_batch_statistics():
   assert_close(actual, expected, 'output', 1e-5)
   new = updates['batch_stats']['bn']
   assert_close(new['mean'], 0.9 * old['mean'] + 0.1 * mean, 'mean', 1e-5)
-  assert_close(new['var'], 0.9 * old['var'] + 0.1 * var, 'variance', 1e-5)
+  unbiased = y.var(axis=(0, 1, 2), ddof=1)
+  assert_close(new['var'], 0.9 * old['var'] + 0.1 * unbiased, 'variance', 1e-5)
 
 
 TRAIN_LAYERS = [

@@ -91,13 +91,14 @@ class Network:
     features = {}
     for layer, count in zip(TABLE, BLOCKS[self.arch], strict=True):
       for n in range(count):
-        x = self.block(f'backbone/{layer}_{n}', x, *TABLE[layer][n > 0])
+        x = self.block(f'backbone/{layer}_{n}', x, *TABLE[layer][n > 0],
+                       second_dilation=TABLE[layer][1][2])
       features[layer] = x
       if layer == self.levels[-1]:
         break
     return {level: features[level] for level in self.levels}
 
-  def block(self, path, x, stride, padding, dilation):
+  def block(self, path, x, stride, padding, dilation, second_dilation):
     strided = {'stride': stride, 'padding': padding, 'dilation': dilation}
     if self.arch == 'resnet50':
       y = np.maximum(self.conv_bn(f'{path}/conv1', x), 0)
@@ -105,7 +106,8 @@ class Network:
       y = self.conv_bn(f'{path}/conv3', y)
     else:
       y = np.maximum(self.conv_bn(f'{path}/conv1', x, **strided), 0)
-      y = self.conv_bn(f'{path}/conv2', y, padding=dilation, dilation=dilation)
+      y = self.conv_bn(f'{path}/conv2', y, padding=second_dilation,
+                       dilation=second_dilation)
     if path.endswith('_0') and (
         'layer1' not in path or self.arch == 'resnet50'):
       projection = {} if 'layer1' in path else strided

@@ -70,6 +70,18 @@ def sigmoid(x):
   return np.where(x < 0, small, 1) / (1 + small)
 
 
+def penalty(w, h, last_w, last_h, k):
+  """Of a change of size; sizes may be negative, as the network is not bound."""
+  p = (w + h) / 2
+  if (w + p) * (h + p) <= 0 or w * h == 0:  # a root or a ratio that is none
+    return 0.0
+  s = context_side(w, h) / context_side(last_w, last_h)
+  r = (w / h) / (last_w / last_h)
+  change = max(s, 1 / s) * max(r, 1 / r)
+  exponent = -k * (change - 1)
+  return math.exp(exponent) if exponent < 88 else 0.0  # float32 overflows
+
+
 def final_scores(heatmap, size, last_crop, settings):
   """Scores that decide, and penalties; {cell: value} of the candidates.
 
@@ -88,12 +100,8 @@ def final_scores(heatmap, size, last_crop, settings):
   hanning, share = window(), settings['window_influence']
   finals, penalties = {}, {}
   for cell in chosen:
-    # Sizes are not bounded by the network; less than a pixel has no meaning.
-    w, h = np.maximum(size[cell].astype(np.float64), 1)
-    s = context_side(w, h) / context_side(*last_crop)
-    r = (w / h) / (last_crop[0] / last_crop[1])
-    change = max(s, 1 / s) * max(r, 1 / r)
-    penalties[cell] = math.exp(-settings['penalty_k'] * (change - 1))
+    penalties[cell] = penalty(
+        *size[cell].astype(np.float64), *last_crop, settings['penalty_k'])
     finals[cell] = (score[cell] * penalties[cell] * (1 - share) +
                     hanning[cell] * share)
   return score, finals, penalties
@@ -117,7 +125,7 @@ def decode(heatmap, offsets, size, last, scale, settings):
   i, j = cell
   shift = (settings['offset_unit'] * offsets[cell].astype(np.float64) +
            8.0 * np.array([j - 15, i - 15])) / scale
-  predicted = np.maximum(size[cell].astype(np.float64), 1) / scale
+  predicted = size[cell].astype(np.float64) / scale
   rate = penalties[cell] * score[cell] * settings['size_lr']
   return {'shift': shift, 'size': (1 - rate) * last + rate * predicted,
           'score': score[cell], 'cell': cell}
