@@ -37,7 +37,9 @@ def _model() -> ConfigDict:
   return ConfigDict(dict(
       arch='resnet50', width=64, levels=('layer2', 'layer3', 'layer4'),
       channels=256, num_stages=3, head_sharing='per_task', head_relu=False,
-      level_fusion='softmax', dtype='float32'))
+      level_fusion='softmax', dtype='float32',
+      # Checkpoints that training starts from; '': fresh weights.
+      weights='', backbone_weights=''))
 
 
 def _targets() -> ConfigDict:
@@ -113,16 +115,27 @@ def check_config(config: ConfigDict) -> None:
   for key, least in _LEAST.items():
     if get(key) < least:
       raise _wrong(key, get(key), f'{least} or more')
-  levels = tuple(config.model.levels)
-  if not levels or levels != tuple(
-      layer for layer in _LAYERS[1:] if layer in levels):
-    raise _wrong('model.levels', levels, f'some of {_LAYERS[1:]}, in order')
+  _check_model(config.model)
   layers = tuple(config.train.backbone_layers)
   if layers != _LAYERS[len(_LAYERS) - len(layers):]:
     raise _wrong('train.backbone_layers', layers,
                  f'the last of {_LAYERS}: gradients reach a layer through '
                  'those above it')
-  data = config.data
+  _check_data(config.data)
+
+
+def _check_model(model: ConfigDict) -> None:
+  if model.weights and model.backbone_weights:
+    raise UserError(
+        'config.model.weights and config.model.backbone_weights are both '
+        'given; expected one: the whole network has its own backbone')
+  levels = tuple(model.levels)
+  if not levels or levels != tuple(
+      layer for layer in _LAYERS[1:] if layer in levels):
+    raise _wrong('model.levels', levels, f'some of {_LAYERS[1:]}, in order')
+
+
+def _check_data(data: ConfigDict) -> None:
   if not data.sets or not (
       len(data.sets) == len(data.ratios) == len(data.ranges)):
     raise _wrong('data.sets', data.sets, 'at least one set, with as many '
@@ -192,3 +205,17 @@ def to_plain(config: ConfigDict) -> dict[str, Any]:
       key: to_plain(value) if isinstance(value, ConfigDict) else
       list(value) if isinstance(value, tuple) else value
       for key, value in config.items()}
+
+
+def config_differences(config: ConfigDict) -> dict[str, Any]:
+  """{'model.num_stages': 2, ...}: where a configuration is not the default."""
+  default = default_config()
+  found: dict[str, Any] = {}
+  for key, value in config.items():
+    if not isinstance(value, ConfigDict):
+      if value != default[key]:
+        found[key] = value
+      continue
+    found |= {f'{key}.{name}': setting for name, setting in value.items()
+              if setting != default[key][name]}
+  return found

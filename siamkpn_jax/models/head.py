@@ -67,7 +67,7 @@ class Stage(nn.Module):
     task: 'heatmap', 'offsets', 'size' or 'shared' (all five channels).
     first: the first stage has no convolution of its own on the template.
     relu: apply the ReLU that the released program computes and drops.
-    dtype: of the computation; predictions are float32.
+    dtype: of the computation; predictions are at least float32.
   """
 
   channels: int
@@ -120,7 +120,8 @@ class Stage(nn.Module):
     x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     response = correlate(x, kernel)
     out = self._activate(self.predict_conv(response, train=train))
-    return response, self.predict_out(out.astype(jnp.float32))
+    wide = jnp.promote_types(out.dtype, jnp.float32)
+    return response, self.predict_out(out.astype(wide))
 
 
 class Head(nn.Module):

@@ -21,7 +21,7 @@ class BatchNorm(nn.Module):
   those of the global batch.
 
   Attributes:
-    dtype: of the result; statistics are float32.
+    dtype: of the result; statistics are at least float32.
   """
 
   dtype: Any = None
@@ -34,7 +34,7 @@ class BatchNorm(nn.Module):
     bias = self.param('bias', nn.initializers.zeros, shape)
     running_mean = self.variable('batch_stats', 'mean', jnp.zeros, shape)
     running_var = self.variable('batch_stats', 'var', jnp.ones, shape)
-    x = x.astype(jnp.float32)
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean, var = running_mean.value, running_var.value
     if train:
       mean = x.mean(axis=(0, 1, 2))
@@ -46,7 +46,7 @@ class BatchNorm(nn.Module):
         running_var.value = move(
             running_var.value, var * (count / max(count - 1, 1)))
     y = (x - mean) * (jax.lax.rsqrt(var + _EPSILON) * scale) + bias
-    return y.astype(self.dtype or jnp.float32)
+    return y.astype(self.dtype or y.dtype)
 
 
 class ConvBN(nn.Module):

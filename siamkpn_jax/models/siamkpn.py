@@ -84,9 +84,20 @@ class SiamKPN(nn.Module):
 
 def build_model(config: Mapping[str, Any]) -> SiamKPN:
   """The network of a `config.model` (a ConfigDict or a plain dict)."""
-  kwargs = dict(config)
+  start = ('weights', 'backbone_weights')  # where training starts from
+  kwargs = {key: value for key, value in config.items() if key not in start}
   kwargs['levels'] = tuple(kwargs['levels'])
   return SiamKPN(**kwargs)
+
+
+def abstract_variables(
+    model: SiamKPN, placement: jax.sharding.Sharding | None = None
+    ) -> dict[str, Any]:
+  """Shapes, dtypes and placement of `init_variables`, without computing."""
+  return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
+      jax.eval_shape(lambda key: init_variables(model, key),
+                     jax.random.key(0)))
 
 
 def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:

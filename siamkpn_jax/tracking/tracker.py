@@ -15,9 +15,9 @@ from siamkpn_jax import geometry
 from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import crop_square, mean_colour
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
-from siamkpn_jax.training.checkpoints import load_model
 from siamkpn_jax.training.targets import offset_unit
 
 _MIN_SIDE = 10.0  # pixels

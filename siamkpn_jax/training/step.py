@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,17 +60,8 @@ class TrainStep:
       gradient, whether the step was skipped.
     """
     z, x, labels = self.prepare(batch)
-
-    def loss_fn(params):
-      maps, updates = self.model.apply(
-          {'params': params, 'batch_stats': state.batch_stats}, z, x,
-          train=True, mutable=['batch_stats'],
-          train_layers=self.backbone_layers if unfrozen else ())
-      losses = siamkpn_losses(maps, labels, self.loss)
-      return losses['loss'], (losses, updates['batch_stats'])
-
-    grads, (losses, batch_stats) = jax.grad(loss_fn, has_aux=True)(
-        state.params)
+    grads, losses, batch_stats = self.gradients(
+        state.params, state.batch_stats, z, x, labels, unfrozen=unfrozen)
     rate = self.learning_rate(state.step)
     updates, opt_state = self.optimizer.update(
         grads, state.opt_state, state.params, unfrozen=unfrozen)
@@ -88,6 +80,34 @@ class TrainStep:
     metrics = losses | {'learning_rate': rate, 'grad_norm': grad_norm,
                         'skipped': new_state.skipped}
     return new_state, metrics
+
+  def gradients(self, params: Any, batch_stats: Any, z: jax.Array,
+                x: jax.Array, labels: Targets, *, unfrozen: bool
+                ) -> tuple[Any, Metrics, Any]:
+    """Forward and backward of one batch.
+
+    Args:
+      params: of the network.
+      batch_stats: running means and variances.
+      z: [b, 127, 127, 3] template crops, BGR 0..255.
+      x: [b, 255, 255, 3] search crops.
+      labels: of the search crops.
+      unfrozen: static; whether the backbone trains.
+
+    Returns:
+      Gradients of the total loss (zero where frozen), all losses, and the
+      statistics after the batch.
+    """
+    def loss_fn(params):
+      maps, updates = self.model.apply(
+          {'params': params, 'batch_stats': batch_stats}, z, x,
+          train=True, mutable=['batch_stats'],
+          train_layers=self.backbone_layers if unfrozen else ())
+      losses = siamkpn_losses(maps, labels, self.loss)
+      return losses['loss'], (losses, updates['batch_stats'])
+
+    grads, (losses, stats) = jax.grad(loss_fn, has_aux=True)(params)
+    return grads, losses, stats
 
   def prepare(self, batch: Mapping[str, jax.Array]
               ) -> tuple[jax.Array, jax.Array, Targets]:

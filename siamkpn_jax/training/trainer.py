@@ -1,6 +1,7 @@
 """The training loop: from a configuration to checkpoints."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 import signal
@@ -21,6 +22,7 @@ from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.models.weights import load_variables
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding
 from siamkpn_jax.training.augment import CropAugment
@@ -158,7 +160,7 @@ def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh) -> Callable:
 def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
            checkpoints: Checkpoints, resume: bool,
            workdir: Path) -> TrainState:
-  """The newest checkpoint's state, or a fresh one."""
+  """The newest checkpoint's state, or that of a new run."""
   init = lambda: init_state(
       step_fn.model, step_fn.optimizer, jax.random.key(config.seed))
   placement = sharding.replicated(mesh)
@@ -167,13 +169,34 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
       jax.eval_shape(init))
   restored = checkpoints.restore(abstract)
   if restored is None:
-    return jax.jit(init, out_shardings=placement)()
+    given = _given_weights(config, abstract)
+    state = jax.jit(init, out_shardings=placement)()
+    return dataclasses.replace(
+        state, params=state.params | given.get('params', {}),
+        batch_stats=state.batch_stats | given.get('batch_stats', {}))
   if not resume:
     raise UserError(
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
         '--noresume to continue it, or choose another --workdir')
   print(f'resuming {workdir} at step {int(restored.step)}', file=sys.stderr)
   return restored
+
+
+def _given_weights(config: Any, abstract: TrainState) -> dict[str, Any]:
+  """The variables that the configuration starts from; {} for none."""
+  variables = {'params': abstract.params, 'batch_stats': abstract.batch_stats}
+  for part, path in (('network', config.model.weights),
+                     ('backbone', config.model.backbone_weights)):
+    if path:
+      print(f'starting from the {part} of {path}', file=sys.stderr)
+      return load_variables(
+          Path(path), variables, 'the configuration', part=part)
+  if config.train.freeze_epochs:
+    print('note: the backbone starts from random weights and is frozen for '
+          f'{config.train.freeze_epochs} epochs; give it trained ones by '
+          '--config.model.backbone_weights (docs/conversion.md)',
+          file=sys.stderr)
+  return {}
 
 
 def _loader(config: Any, step_fn: TrainStep,

@@ -13,9 +13,9 @@ from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.layers import ConvBN
 from siamkpn_jax.models.resnet import LAYERS, ResNet, max_pool
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from tests.models.capture import assert_close, run_captured
 from tests.reference import network as reference
 
-TOLERANCE = 1e-4  # relative to the largest value of the compared array
 TASKS = ('heatmap', 'offsets', 'size')
 
 
@@ -43,32 +43,6 @@ def random_crops(batch=1, seed=0):
   rng = np.random.default_rng(seed)
   return [rng.uniform(0, 255, (batch, side, side, 3)).astype(np.float32)
           for side in (127, 255)]
-
-
-def assert_close(actual, expected, what, tolerance=TOLERANCE):
-  """Compares relative to the largest value."""
-  actual, expected = np.asarray(actual), np.asarray(expected)
-  assert actual.shape == expected.shape, what
-  error = np.abs(actual - expected).max() / np.abs(expected).max()
-  assert error < tolerance, f'{what}: relative error {error:.2e}'
-
-
-def run_captured(model, variables, z, x):
-  """Maps, and {path: outputs in the order of the calls} of every block."""
-  recorded = lambda unused_module, method: method in (
-      '__call__', 'template', 'search')
-  maps, state = model.apply(
-      variables, z, x, train=False, capture_intermediates=recorded,
-      mutable=['intermediates'])
-  flat = flax.traverse_util.flatten_dict(state['intermediates'], sep='/')
-  blocks = {}
-  for path, values in flat.items():
-    if path.endswith('/__call__'):
-      blocks[path.removesuffix('/__call__')] = values
-    elif '_stage' in path and path.endswith('/search'):
-      blocks[path.removesuffix('search') + 'response'] = [
-          response for response, _ in values]
-  return maps, blocks
 
 
 CASES = {

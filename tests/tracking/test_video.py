@@ -4,6 +4,7 @@ import itertools
 import os
 import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -303,6 +304,15 @@ def test_ctrl_c_ends_a_camera_with_its_files(
   assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.fixture
+def ctrl_c_interrupts() -> Iterator[None]:
+  """As at a terminal; background jobs start with the signal ignored."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('ctrl_c_interrupts')
 def test_ctrl_c_interrupts_a_video(tmp_path: Path) -> None:
   frames = _frames_with_ctrl_c_at(5)
   with FrameSource('v', frames) as source, pytest.raises(KeyboardInterrupt):

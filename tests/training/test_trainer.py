@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import checkpoints, sharding, trainer
+from siamkpn_jax.models import weights
+from siamkpn_jax.training import sharding, trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import BlobSource, tiny_config
@@ -127,8 +128,8 @@ def test_workdir_is_complete(uninterrupted):
   stored = json.loads((workdir / 'config.json').read_text())
   assert stored['model']['num_stages'] == 2
   assert list((workdir / 'tensorboard').glob('events*'))
-  path = checkpoints.find_checkpoint(workdir)
-  assert checkpoints.read_config(path) == stored
+  path = weights.find_checkpoint(workdir)
+  assert weights.read_config(path) == stored
 
 
 def test_freeze(tmp_path):

@@ -1,0 +1,71 @@
+"""Backbones of other programs, brought to the released names and input.
+
+Trackers of the SiamRPN++ family share SiamKPN's backbone: their arrays pass as
+they are. Torchvision's ResNets expect normalised RGB and have 1x1 shortcuts;
+both are folded into the arrays, exactly (SPEC 2).
+"""
+
+import numpy as np
+
+from siamkpn_jax.conversion.files import State
+
+# Torchvision's, of RGB in 0..1.
+MEAN = np.array([0.485, 0.456, 0.406])
+STD = np.array([0.229, 0.224, 0.225])
+
+_PREFIX = 'backbone.'
+_SHORTCUT = 'downsample.0.weight'
+_SAMPLE = f'layer2.0.{_SHORTCUT}'
+
+
+def find_backbone(state: State) -> tuple[State, str]:
+  """The backbone of a state dict.
+
+  Args:
+    state: of a tracker with `backbone.*`, or of a bare ResNet.
+
+  Returns:
+    The arrays with the released names (`backbone.*`), and where they are from.
+    {} where there is no backbone.
+  """
+  tracker = {name: value for name, value in state.items()
+             if name.startswith(_PREFIX)}
+  if tracker:
+    return tracker, 'backbone of a tracker'
+  bare = {name: value for name, value in state.items()
+          if not name.startswith('fc.')}  # ImageNet's classes
+  if 'conv1.weight' not in bare:
+    return {}, ''
+  if _SAMPLE in bare and bare[_SAMPLE].shape[2:] == (1, 1):
+    bare = fold_torchvision(bare)
+    kind = 'torchvision ResNet, input and shortcuts folded'
+  else:
+    kind = 'ResNet with 3x3 shortcuts'
+  return {_PREFIX + name: value for name, value in bare.items()}, kind
+
+
+def fold_torchvision(state: State) -> State:
+  """Makes a torchvision ResNet take BGR 0..255, with 3x3 shortcuts.
+
+  Args:
+    state: {name: array} without prefix.
+
+  Returns:
+    The same function of the raw crop: conv1 has the flip of the channels and
+    1 / (255 std) in its kernel, and the mean in the running mean after it
+    (exact, because conv1 has no padding); the 1x1 shortcuts of layer2 to
+    layer4 are the centre tap of a 3x3 kernel.
+  """
+  out = dict(state)
+  kernel = state['conv1.weight'].astype(np.float64)  # o x rgb x h x w
+  if 'bn1.running_mean' in state:
+    shift = (kernel * (MEAN / STD)[:, None, None]).sum(axis=(1, 2, 3))
+    out['bn1.running_mean'] = (
+        state['bn1.running_mean'] + shift).astype(np.float32)
+  kernel = kernel / (255 * STD)[:, None, None]
+  out['conv1.weight'] = kernel[:, ::-1].astype(np.float32)  # bgr
+  for name, value in state.items():
+    if (name.endswith(_SHORTCUT) and not name.startswith('layer1.') and
+        value.shape[2:] == (1, 1)):
+      out[name] = np.pad(value, ((0, 0), (0, 0), (1, 1), (1, 1)))
+  return out

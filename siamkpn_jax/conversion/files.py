@@ -1,0 +1,173 @@
+"""State dicts on disk: PyTorch files, .safetensors and .npz."""
+
+import hashlib
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamkpn_jax.conversion.names import COUNTER
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import atomic_paths, blame
+
+TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
+SUFFIXES = (*TORCH_SUFFIXES, '.safetensors', '.npz')
+
+State = dict[str, np.ndarray]
+
+
+def read_state(path: Path) -> State:
+  """Reads a state dict; names lose a 'module.' of data-parallel training.
+
+  Nothing of the file is executed: PyTorch files are read with
+  `weights_only=True`, .npz without pickle.
+
+  Args:
+    path: a file with one of `SUFFIXES`; a PyTorch file holds the state dict or
+      a dict with it under 'state_dict'.
+
+  Returns:
+    {name: array}, floats as float32.
+
+  Raises:
+    UserError: missing, of another kind, damaged, with code in it, or PyTorch
+      is not installed.
+  """
+  if not path.is_file():
+    raise UserError(f'{path}: no such file; expected weights: '
+                    f'{", ".join(SUFFIXES)}')
+  if path.suffix in TORCH_SUFFIXES:
+    raw = _read_torch(path)
+  elif path.suffix == '.safetensors':
+    raw = _read_safetensors(path)
+  elif path.suffix == '.npz':
+    raw = _read_npz(path)
+  else:
+    raise UserError(f'{path}: ends in {path.suffix!r}; expected one of '
+                    f'{", ".join(SUFFIXES)}: rename or save it as such')
+  state: State = {}
+  for name, value in raw.items():
+    short = name.removeprefix('module.')
+    if short in state:
+      raise UserError(f'{path}: {short} stands there with and without '
+                      "'module.'; expected one of them: save it again")
+    state[short] = _plain(value)
+  if not state:
+    raise UserError(f'{path}: holds no arrays; expected a state dict, or a '
+                    "dict with one under 'state_dict'")
+  return state
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+  is_float = array.dtype.kind == 'f' or array.dtype.name == 'bfloat16'
+  return array.astype(np.float32) if is_float else array
+
+
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
+  torch = _import_torch(path)
+  try:
+    with warnings.catch_warnings(action='ignore'):  # of old pickle protocols
+      content = torch.load(path, map_location='cpu', weights_only=True)
+  except pickle.UnpicklingError as error:
+    raise UserError(f'{path}: refused: {_what_code(error)}; nothing of it was '
+                    'run. Where you trust it, load it with PyTorch and save '
+                    'its state_dict()') from error
+  except (RuntimeError, EOFError, OSError, KeyError, ValueError,
+          zipfile.BadZipFile) as error:
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    raise UserError(f'{path}: cannot be read ({line[:120]}); the file is '
+                    'damaged or not PyTorch\'s: fetch it again') from error
+  if isinstance(content, Mapping) and isinstance(
+      content.get('state_dict'), Mapping):
+    content = content['state_dict']
+  if not isinstance(content, Mapping):
+    raise UserError(f'{path}: holds a {type(content).__name__}; expected a '
+                    "state dict, or a dict with one under 'state_dict'")
+  tensors = {str(name): value for name, value in content.items()
+             if isinstance(value, torch.Tensor)}
+  return {name: _tensor_to_numpy(torch, value)
+          for name, value in tensors.items()}
+
+
+def _tensor_to_numpy(torch: Any, value: Any) -> np.ndarray:
+  value = value.detach()
+  if value.is_floating_point():
+    value = value.to(torch.float32)
+  return value.numpy()
+
+
+def _what_code(error: Exception) -> str:
+  """What a refused pickle wanted to call, from PyTorch's message."""
+  found = re.search(r'GLOBAL ([\w.]+)', str(error))
+  if found:
+    return f'it holds more than arrays ({found[1]})'
+  return 'it is not a file of arrays'
+
+
+def _import_torch(path: Path) -> Any:
+  try:
+    import torch
+  except ImportError as error:
+    raise UserError(
+        f"{path}: needs PyTorch; install it (pip install 'siamkpn_jax[torch]')"
+        ' or save the state dict as .safetensors or .npz where it is '
+        'installed') from error
+  return torch
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+  from safetensors import SafetensorError
+  from safetensors.numpy import load_file
+  try:
+    return load_file(path)
+  except (SafetensorError, OSError, KeyError, ValueError) as error:
+    raise UserError(f'{path}: cannot be read ({error}); the file is damaged '
+                    'or not a safetensors file: fetch it again') from error
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      return {name: file[name] for name in file.files}
+  except (OSError, ValueError, EOFError, AttributeError, KeyError,
+          zipfile.BadZipFile) as error:
+    raise UserError(f'{path}: cannot be read ({error}); expected plain arrays '
+                    'in an .npz file: fetch it again') from error
+
+
+def write_state(path: Path, state: State) -> None:
+  """Writes a state dict, whole or not at all; the suffix decides the format.
+
+  Batch counters, which PyTorch's strict loading asks for, are int64 scalars.
+
+  Raises:
+    UserError: the file cannot be written, or PyTorch is not installed.
+  """
+  state = {name: np.ascontiguousarray(value) if value.ndim else value
+           for name, value in state.items()}
+  torch = _import_torch(path) if path.suffix in TORCH_SUFFIXES else None
+  with atomic_paths([path]) as partial, blame(path):
+    if torch is not None:
+      torch.save({name: torch.from_numpy(np.array(value))
+                  for name, value in state.items()}, partial[path])
+    elif path.suffix == '.safetensors':
+      from safetensors.numpy import save_file
+      save_file(state, partial[path])
+    else:
+      np.savez(partial[path], **state)  # type: ignore[arg-type]
+
+
+def is_counter(name: str) -> bool:
+  """Whether a name is that of a batch counter."""
+  return name.endswith(f'.{COUNTER}')
+
+
+def sha256(path: Path) -> str:
+  """Hexadecimal digest of a file."""
+  with path.open('rb') as file:
+    return hashlib.file_digest(file, 'sha256').hexdigest()

@@ -1,0 +1,239 @@
+"""What `python -m siamkpn_jax.convert` does, in both directions."""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from siamkpn_jax.config import (
+    config_differences,
+    default_config,
+    kpn_config,
+    to_plain,
+)
+from siamkpn_jax.conversion.architecture import find_architecture
+from siamkpn_jax.conversion.backbones import find_backbone
+from siamkpn_jax.conversion.files import (
+    SUFFIXES,
+    read_state,
+    sha256,
+    write_state,
+)
+from siamkpn_jax.conversion.names import name_table
+from siamkpn_jax.conversion.variables import Mapped, to_state, to_variables
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.models.weights import load_model, save_model
+from siamkpn_jax.outputs import blame, check_output
+
+REPORT_NAME = 'conversion.json'
+CONFIG_NAME = 'config.py'
+_PUBLISHED = (1, 2, 3)  # stages that have published tracking settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+  """What was converted.
+
+  Attributes:
+    source: path of the input.
+    sha256: of the input file; of the output file on the way to PyTorch.
+    kind: what the weights are, in words.
+    mapped: counts.
+    notes: what the user should know.
+  """
+
+  source: str
+  sha256: str
+  kind: str
+  mapped: Mapped
+  notes: tuple[str, ...] = ()
+
+  def text(self) -> str:
+    """For the terminal."""
+    m = self.mapped
+    lines = [
+        self.kind,
+        f'mapped   {m.tensors} arrays: {m.parameters:,} parameters, '
+        f'{m.statistics:,} running means and variances',
+        f'ignored  {len(m.ignored)} batch counters' if m.ignored else '',
+        f'sha256   {self.sha256}',
+        *(f'note: {note}' for note in self.notes)]
+    return '\n'.join(filter(None, lines))
+
+
+def to_jax(source: Path, output: Path, part: str,
+           config: ConfigDict | None = None) -> Report:
+  """Converts a file of PyTorch weights to a checkpoint.
+
+  Args:
+    source: see `files.read_state`.
+    output: folder to make; gets the checkpoint, config.py (starts training
+      from it) and conversion.json (the report).
+    part: 'network' or 'backbone'.
+    config: what the file cannot tell (tracking settings, training); its model
+      must fit. None: the published configuration of as many stages.
+
+  Raises:
+    UserError: the file cannot be read or does not fit, or `output` exists.
+  """
+  _check_folder(output)
+  state = read_state(source)
+  origin = 'SiamKPN'
+  if part == 'backbone':
+    state, origin = find_backbone(state)
+  try:
+    found = find_architecture(
+        {name: array.shape for name, array in state.items()}, part)
+    config = _fitting_config(found, part, config)
+    model = build_model(config.model)
+    variables, mapped = to_variables(state, name_table(model, part))
+  except UserError as error:
+    raise UserError(f'{source}: {error}') from error
+  report = Report(str(source), sha256(source), _describe(found, origin), mapped)
+  _write_folder(output, config, variables, part, report)
+  return report
+
+
+def to_torch(source: Path, output: Path, part: str) -> Report:
+  """Converts a checkpoint to a state dict with the released names.
+
+  Args:
+    source: a run's workdir, a checkpoint, or converted weights.
+    output: file with one of `files.SUFFIXES`.
+    part: 'network', or 'backbone' for that alone.
+
+  Raises:
+    UserError: no checkpoint, a network that the released program cannot be,
+      or the file cannot be written.
+  """
+  check_output(output, '--output', suffixes=SUFFIXES)
+  config, variables = load_model(source)
+  settings = config['model']
+  wrong = [f'config.model.{key} is {settings[key]!r}, expected {value!r}'
+           for key, value in (('head_sharing', 'per_task'),
+                              ('head_relu', False))
+           if part == 'network' and settings[key] != value]
+  if wrong:
+    raise UserError(f'{source}: the released program has no such network: '
+                    f'{"; ".join(wrong)}; train one with these settings, or '
+                    'write its --part backbone')
+  model = build_model(settings)
+  if settings['level_fusion'] == 'mean' and part == 'network':
+    variables = _with_equal_level_weights(variables, len(model.levels))
+    model = model.clone(level_fusion='softmax')
+  state, mapped = to_state(variables, name_table(model, part))
+  write_state(output, state)
+  return Report(str(source), sha256(output), _describe(
+      settings, 'SiamKPN' if part == 'network' else 'backbone of SiamKPN'),
+      mapped, _unusual(settings, part))
+
+
+def _check_folder(output: Path) -> None:
+  if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    raise UserError(f'--output {output}: exists already; expected the name of '
+                    'a new folder: give another, or remove this one')
+  check_output(output / REPORT_NAME, '--output')
+
+
+def _fitting_config(found: Mapping[str, Any], part: str,
+                    config: ConfigDict | None) -> ConfigDict:
+  """A configuration of the architecture that was found."""
+  if config is None:
+    stages = found.get('num_stages', 3)
+    config = kpn_config(stages, '') if stages in _PUBLISHED else (
+        default_config())
+    config.name = '_'.join([
+        'backbone' if part == 'backbone' else f'kpn{stages}s', 'converted'])
+    config.model.update(found)
+    return config
+  differing = [
+      f'config.model.{key} is {config.model[key]!r}, the weights have {value!r}'
+      for key, value in found.items() if config.model[key] != value]
+  if differing:
+    raise UserError(f'{"; ".join(differing)}; expected the configuration of '
+                    'these weights: change --config, or leave it out')
+  return config
+
+
+def _describe(settings: Mapping[str, Any], origin: str) -> str:
+  width = settings['width']
+  parts = [origin, settings['arch'] + (f' of width {width}' * (width != 64))]
+  if origin == 'SiamKPN':
+    count = settings['num_stages']
+    parts += [f'{count} stage{"s" * (count > 1)}',
+              f'{settings["channels"]} channels',
+              f'levels {", ".join(settings["levels"])}']
+  return ', '.join(parts)
+
+
+def _unusual(settings: Mapping[str, Any], part: str) -> tuple[str, ...]:
+  """What the released program would have to be taught."""
+  notes = []
+  if settings['arch'] not in ('resnet18', 'resnet34', 'resnet50'):
+    notes.append(f'the released program has no {settings["arch"]}')
+  if settings['width'] != 64:
+    notes.append('its backbones are 64 wide')
+  if part == 'network' and len(settings['levels']) != 3:
+    notes.append('its neck and head have three levels')
+  return tuple(notes)
+
+
+def _with_equal_level_weights(variables: dict[str, Any],
+                              levels: int) -> dict[str, Any]:
+  """The softmax of equal weights is the mean."""
+  import numpy as np
+  equal = {f'{task}_weight': np.ones(levels, np.float32)
+           for task in ('heatmap', 'offsets', 'size')}
+  params = variables['params']
+  return variables | {'params': params | {'head': params['head'] | equal}}
+
+
+def _write_folder(output: Path, config: ConfigDict, variables: dict[str, Any],
+                  part: str, report: Report) -> None:
+  """Everything under a temporary name, renamed when it is whole."""
+  partial = output.with_name(f'.{output.name}.{os.getpid()}')
+  try:
+    with blame(output):
+      partial.mkdir(parents=True)
+      save_model(partial, to_plain(config), variables, part=part)
+      (partial / CONFIG_NAME).write_text(_config_source(config, part, report))
+      (partial / REPORT_NAME).write_text(
+          json.dumps(dataclasses.asdict(report), indent=2) + '\n')
+      if output.is_dir():  # empty, see _check_folder
+        output.rmdir()
+      partial.rename(output)
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _config_source(config: ConfigDict, part: str, report: Report) -> str:
+  """A configuration file that starts training from the weights beside it."""
+  key = 'weights' if part == 'network' else 'backbone_weights'
+  changes = '\n'.join(f'  config.{name} = {value!r}' for name, value in
+                      config_differences(config).items())
+  return f'''"""Starts from converted weights.
+
+  python -m siamkpn_jax.train --config {CONFIG_NAME}
+
+Weights: {report.kind}, from {Path(report.source).name},
+sha256 {report.sha256}.
+"""
+
+from pathlib import Path
+
+from siamkpn_jax.config import default_config
+
+
+def get_config():
+  """The configuration of the weights beside this file."""
+  config = default_config()
+{changes}
+  config.model.{key} = str(Path(__file__).absolute().parent)
+  return config
+'''

@@ -1,0 +1,216 @@
+"""Weights on disk: the part of a checkpoint that tracking needs.
+
+A checkpoint is an Orbax folder whose item 'model' holds params and batch_stats,
+and whose metadata holds the whole configuration, so it can be used without any
+other file. Training adds its own items (training/checkpoints.py); a converted
+one has none, and may hold the backbone alone.
+"""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.siamkpn import abstract_variables, build_model
+
+FOLDER = 'checkpoints'  # below a run's workdir
+PARTS = ('network', 'backbone')
+_EXPECTED = 'expected a folder that training or conversion has written'
+
+
+class DamagedError(UserError):
+  """A checkpoint without the parts that it must have."""
+
+
+def find_checkpoint(path: Path) -> Path:
+  """The checkpoint that a user means by a path.
+
+  Args:
+    path: a checkpoint (a step's folder), or a workdir or its checkpoints
+      folder, of which the newest is taken.
+
+  Raises:
+    UserError: there is none.
+  """
+  if not path.exists():
+    raise UserError(f'{path}: no such checkpoint; {_EXPECTED} (its --workdir '
+                    'or --output)')
+  for folder in (path / FOLDER, path):
+    steps = [p for p in folder.glob('*')
+             if p.name.isdigit() and ocp.is_orbax_checkpoint(p)]
+    if steps:
+      return max(steps, key=lambda p: int(p.name)).absolute()
+  if (path / FOLDER).is_dir():
+    raise UserError(f'{path}: this run has not saved a checkpoint yet; wait '
+                    'for the first, or choose another run')
+  if path.is_dir() and ocp.is_orbax_checkpoint(path):
+    return path.absolute()
+  raise UserError(f'{path}: not a checkpoint; {_EXPECTED} (its --workdir or '
+                  '--output); PyTorch files become one by python -m '
+                  'siamkpn_jax.convert')
+
+
+def read_config(path: Path) -> dict[str, Any]:
+  """The configuration stored in a checkpoint.
+
+  Raises:
+    UserError: the checkpoint is not one of this program's, or damaged.
+  """
+  return _metadata(path)['config']
+
+
+def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+  """Configuration and variables of a checkpoint, for inference.
+
+  Args:
+    path: as for `find_checkpoint`.
+
+  Returns:
+    The plain configuration, and {'params', 'batch_stats'}.
+
+  Raises:
+    UserError: no checkpoint, damaged, of a backbone alone, or not of the
+      architecture that its configuration describes.
+  """
+  config = read_config(find_checkpoint(path))
+  device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  abstract = abstract_variables(build_model(config['model']), device)
+  return config, load_variables(path, abstract, 'its configuration')
+
+
+def load_variables(path: Path, abstract: dict[str, Any], needs: str, *,
+                   part: str = 'network') -> dict[str, Any]:
+  """The weights of a checkpoint, for a given network.
+
+  Args:
+    path: as for `find_checkpoint`.
+    abstract: shapes, dtypes and placement of {'params', 'batch_stats'}.
+    needs: what asks for these shapes, for the message.
+    part: 'network', or 'backbone' to load only that; `abstract` is always that
+      of the whole network.
+
+  Raises:
+    UserError: no checkpoint, damaged, lacks the part, or of another
+      architecture.
+  """
+  path = find_checkpoint(path)
+  if part == 'network' and _metadata(path).get('part') == 'backbone':
+    raise UserError(
+        f'{path}: holds a backbone, not a whole network; start training from '
+        f'it by --config.model.backbone_weights={path}')
+  wanted = _part(abstract, part)
+  try:
+    with quiet():
+      stored = ocp.checkpointables_metadata(path).metadata['model']
+      found = _part(stored, part)
+      if part == 'backbone':  # its last layers may not be needed
+        found = _only(found, wanted)
+      _check_shapes(path, found, wanted, needs)
+      placement = jax.tree.leaves(wanted)[0].sharding
+      loaded = ocp.load_checkpointables(path, {'model': jax.tree.map(
+          lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
+          stored)})
+      return _only(_part(loaded['model'], part), wanted)
+  except Exception as error:  # see is_damage
+    if not is_damage(error):
+      raise
+    raise UserError(f'{path}: cannot be read ({first_line(error)}); the '
+                    'checkpoint is damaged, use another') from error
+
+
+def save_model(folder: Path, config: dict[str, Any],
+               variables: dict[str, Any], *, part: str = 'network') -> None:
+  """Writes a checkpoint of step 0 without the items of training.
+
+  Args:
+    folder: gets checkpoints/0; must not hold one already.
+    config: plain configuration.
+    variables: {'params', 'batch_stats'}, of the part.
+    part: one of `PARTS`.
+  """
+  path = (folder / FOLDER / '0').absolute()
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with quiet():
+    ocp.save_checkpointables(
+        path, {'model': variables},
+        custom_metadata={'config': config, 'part': part})
+
+
+def has_training_state(path: Path) -> bool:
+  """Whether a run can be continued from a checkpoint."""
+  return 'part' not in _metadata(path)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+  try:
+    with quiet():
+      metadata = ocp.checkpointables_metadata(path).custom_metadata
+      if 'config' in metadata:
+        return metadata
+      raise KeyError('config')
+  except Exception as error:  # see is_damage
+    raise DamagedError(f'{path}: holds no configuration; {_EXPECTED}'
+                       ) from error
+
+
+def _part(tree: dict[str, Any], part: str) -> dict[str, Any]:
+  """The part's leaves of {'params', 'batch_stats'}."""
+  if part == 'network':
+    return tree
+  return {name: {part: subtree[part]} for name, subtree in tree.items()}
+
+
+def _only(tree: Any, wanted: Any) -> Any:
+  """The subtree of the names in `wanted`."""
+  if not isinstance(wanted, dict):
+    return tree
+  return {key: _only(tree[key], wanted[key]) for key in wanted if key in tree}
+
+
+def _check_shapes(path: Path, stored: Any, wanted: Any, needs: str) -> None:
+  shapes = lambda tree: {jax.tree_util.keystr(p): tuple(x.shape) for p, x in
+                         jax.tree_util.tree_leaves_with_path(tree)}
+  found, expected = shapes(stored), shapes(wanted)
+  if not found:
+    raise DamagedError('no arrays')
+  for key in sorted({*found, *expected}):
+    if found.get(key) != expected.get(key):
+      raise UserError(
+          f'{path}: checkpoint of another architecture than {needs} says: '
+          f'{key} has shape {found.get(key)}, expected {expected.get(key)}')
+
+
+def is_damage(error: Exception) -> bool:
+  """Whether files are cut, changed or missing.
+
+  Orbax and TensorStore raise errors of many kinds for it; a `UserError` of
+  ours is about something else.
+  """
+  return isinstance(error, DamagedError) or not isinstance(error, UserError)
+
+
+def first_line(error: BaseException) -> str:
+  """The beginning of an error's message, or its type."""
+  return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Orbax and the libraries below it report what becomes our one line."""
+  loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
+  levels = [logger.level for logger in loggers]
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    for logger in loggers:
+      logger.setLevel(logging.CRITICAL)
+    try:
+      yield
+    finally:
+      for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
