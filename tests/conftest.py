@@ -9,6 +9,13 @@ import pytest
 jax.config.update('jax_num_cpu_devices', 4)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+  """Programs that several tests compile are compiled once, and kept."""
+  jax.config.update('jax_compilation_cache_dir', str(
+      config.cache.mkdir('jax')))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+
+
 @pytest.fixture
 def real_data() -> Path:
   """The folder of real data beside the repository; skips where it is unset."""

@@ -106,7 +106,7 @@ def _what_code(error: Exception) -> str:
   found = re.search(r'GLOBAL ([\w.]+)', str(error))
   if found:
     return f'it holds more than arrays ({found[1]})'
-  return 'it is not a file of arrays'
+  return 'it is a pickle of something else than arrays'
 
 
 def _import_torch(path: Path) -> Any:
@@ -132,8 +132,9 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
   try:
-    with np.load(path, allow_pickle=False) as file:
-      return {name: file[name] for name in file.files}
+    with path.open('rb') as file:
+      content = np.load(file, allow_pickle=False)
+      return {name: content[name] for name in content.files}
   except (OSError, ValueError, EOFError, AttributeError, KeyError,
           zipfile.BadZipFile) as error:
     raise UserError(f'{path}: cannot be read ({error}); expected plain arrays '

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from siamkpn_jax.config import (
@@ -91,6 +92,7 @@ def to_jax(source: Path, output: Path, part: str,
     found = find_architecture(
         {name: array.shape for name, array in state.items()}, part)
     config = _fitting_config(found, part, config)
+    config.model.update(weights='', backbone_weights='')
     model = build_model(config.model)
     variables, mapped = to_variables(state, name_table(model, part))
   except UserError as error:
@@ -187,7 +189,6 @@ def _unusual(settings: Mapping[str, Any], part: str) -> tuple[str, ...]:
 def _with_equal_level_weights(variables: dict[str, Any],
                               levels: int) -> dict[str, Any]:
   """The softmax of equal weights is the mean."""
-  import numpy as np
   equal = {f'{task}_weight': np.ones(levels, np.float32)
            for task in ('heatmap', 'offsets', 'size')}
   params = variables['params']
@@ -221,8 +222,9 @@ def _config_source(config: ConfigDict, part: str, report: Report) -> str:
 
   python -m siamkpn_jax.train --config {CONFIG_NAME}
 
-Weights: {report.kind}, from {Path(report.source).name},
-sha256 {report.sha256}.
+{report.kind}
+from {Path(report.source).name}, sha256
+{report.sha256}
 """
 
 from pathlib import Path

@@ -40,8 +40,8 @@ def learning_rate(schedule: str, epochs: int, steps_per_epoch: int,
   """
   steps = epochs * steps_per_epoch
   if schedule == 'cosine':
-    return optax.warmup_cosine_decay_schedule(
-        0.0, peak_lr, max(1, round(_WARMUP * steps)), steps)
+    warmup = min(max(1, round(_WARMUP * steps)), steps - 1)
+    return optax.warmup_cosine_decay_schedule(0.0, peak_lr, warmup, steps)
   if schedule not in _RATES:
     raise ValueError(f"schedule '{schedule}'; expected 'paper', 'released' or "
                      "'cosine'")

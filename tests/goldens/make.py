@@ -99,7 +99,7 @@ def make_boxes(data):
   out = {}
   for sequence in load_otb(data, names=sequences):
     tracker = TorchTracker(networks.torch_network(name, num_stages))
-    out[sequence.name] = tracker.run(sequence).round(6).tolist()
+    out[sequence.name] = tracker.run(sequence).tolist()
   (networks.GOLDENS / 'boxes.json').write_text(json.dumps({
       'network': name, 'stages': num_stages, 'boxes': out}) + '\n')
 

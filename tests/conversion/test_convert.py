@@ -1,0 +1,263 @@
+"""Whole conversions: folders, reports, configurations, commands."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.config import check_config, default_config, kpn_config
+from siamkpn_jax.conversion import run
+from siamkpn_jax.conversion.backbones import find_backbone
+from siamkpn_jax.conversion.files import read_state, sha256, write_state
+from siamkpn_jax.conversion.names import name_table
+from siamkpn_jax.conversion.variables import to_variables
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.models.weights import load_model
+from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.training import trainer
+from tests.conversion import small
+from tests.conversion.test_backbones import torchvision_state
+from tests.training.tiny import BlobSource, tiny_config
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+  """A released checkpoint of the small network."""
+  path = tmp_path_factory.mktemp('source') / 'released.npz'
+  write_state(path, {f'module.{k}': v for k, v in small.state().items()})
+  return path
+
+
+@pytest.fixture(scope='module')
+def converted(source, tmp_path_factory):
+  output = tmp_path_factory.mktemp('converted') / 'deep' / 'weights'
+  return output, run.to_jax(source, output, 'network')
+
+
+def load_config(path):
+  scope = {'__file__': str(path)}
+  exec(compile(path.read_text(), path, 'exec'), scope)
+  return scope['get_config']()
+
+
+def test_checkpoint(converted):
+  """The architecture is read off the names, the arrays are the file's."""
+  output, _ = converted
+  config, variables = load_model(output)
+  assert {k: config['model'][k] for k in small.SETTINGS} == small.SETTINGS
+  assert config['model']['head_sharing'] == 'per_task'
+  small.assert_same_tree(
+      variables, to_variables(small.state(), small.table())[0])
+  assert {p.name for p in output.iterdir()} == {
+      'checkpoints', 'config.py', 'conversion.json'}
+  assert [p.name for p in output.parent.iterdir()] == ['weights']
+
+
+def test_published_settings_by_stages(converted):
+  expected = kpn_config(2, '').tracking
+  tracking = load_model(converted[0])[0]['tracking']
+  assert tracking == expected.to_dict()
+  assert load_tracker(converted[0])._config.penalty_k == 0.03
+
+
+def test_report(source, converted):
+  output, report = converted
+  stored = json.loads((output / 'conversion.json').read_text())
+  assert stored['sha256'] == sha256(source) == report.sha256
+  assert stored['mapped']['tensors'] == len(small.table())
+  assert '2 stages' in report.text() and 'resnet18 of width 4' in report.text()
+  assert f'{report.mapped.parameters:,} parameters' in report.text()
+
+
+def test_written_configuration(converted):
+  """It trains from the weights beside it, wherever the folder is moved."""
+  config = load_config(converted[0] / 'config.py')
+  check_config(config)
+  assert config.model.weights == str(converted[0])
+  assert config.model.num_stages == 2 and config.model.arch == 'resnet18'
+  assert config.tracking.penalty_k == 0.03
+
+
+def test_given_configuration(source, tmp_path):
+  config = default_config()
+  config.model.update(small.SETTINGS)
+  config.tracking.penalty_k = 0.5
+  run.to_jax(source, tmp_path / 'w', 'network', config)
+  assert load_model(tmp_path / 'w')[0]['tracking']['penalty_k'] == 0.5
+  config.model.num_stages = 3
+  with pytest.raises(UserError, match=r'num_stages is 3, the weights have 2'):
+    run.to_jax(source, tmp_path / 'v', 'network', config)
+  assert not (tmp_path / 'v').exists()
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.npz'])
+def test_round_trip(source, converted, tmp_path, suffix):
+  """Bit for bit, in the released program's names."""
+  if suffix == '.pth':
+    pytest.importorskip('torch')
+  path = tmp_path / f'back{suffix}'
+  report = run.to_torch(converted[0], path, 'network')
+  drop = lambda state: {
+      k: v for k, v in state.items() if 'num_batches' not in k}
+  small.assert_same(drop(read_state(path)), drop(read_state(source)))
+  assert set(read_state(path)) == set(read_state(source))
+  assert 'its backbones are 64 wide' in report.text()
+
+
+def test_the_reference_program_loads_it(converted, tmp_path):
+  """Strictly, so every name, shape and counter is there."""
+  torch = pytest.importorskip('torch')
+  from tests.reference import torch_network
+  run.to_torch(converted[0], tmp_path / 'back.pth', 'network')
+  settings = dict(small.SETTINGS)
+  model = torch_network.SiamKPN(settings.pop('num_stages'), **settings)
+  model.load_state_dict(
+      torch.load(tmp_path / 'back.pth', weights_only=True), strict=True)
+
+
+def save(folder, **changes):
+  """A checkpoint of the small network, with other settings."""
+  from siamkpn_jax.config import to_plain
+  from siamkpn_jax.models.siamkpn import build_model, init_variables
+  from siamkpn_jax.models.weights import save_model
+  config = default_config()
+  config.model.update(small.SETTINGS | changes)
+  variables = jax.jit(lambda key: init_variables(
+      build_model(config.model), key))(jax.random.key(0))
+  save_model(folder, to_plain(config), variables)
+  return folder, variables
+
+
+def test_mean_of_levels_becomes_equal_weights(tmp_path):
+  folder, _ = save(tmp_path / 'w', level_fusion='mean')
+  run.to_torch(folder, tmp_path / 'w.npz', 'network')
+  state = read_state(tmp_path / 'w.npz')
+  assert set(state) == set(small.state())
+  np.testing.assert_array_equal(state['kpn_head.objsize_weight'], [1, 1, 1])
+
+
+@pytest.mark.parametrize('changes', [
+    {'head_relu': True}, {'head_sharing': 'shared'}])
+def test_what_the_released_program_is_not(tmp_path, changes):
+  """Refused as a whole; the backbone can be written."""
+  folder, variables = save(tmp_path / 'w', **changes)
+  with pytest.raises(UserError, match=f'config.model.{next(iter(changes))} is'):
+    run.to_torch(folder, tmp_path / 'w.npz', 'network')
+  run.to_torch(folder, tmp_path / 'w.npz', 'backbone')
+  state = read_state(tmp_path / 'w.npz')
+  assert all(name.startswith('backbone.') for name in state)
+  np.testing.assert_array_equal(
+      state['backbone.bn1.running_var'],
+      variables['batch_stats']['backbone']['conv1']['bn']['var'])
+
+
+def test_existing_output_is_kept(source, tmp_path):
+  (tmp_path / 'mine').write_text('x')
+  for output in (tmp_path, tmp_path / 'mine'):
+    with pytest.raises(UserError, match='exists already'):
+      run.to_jax(source, output, 'network')
+  assert [p.name for p in tmp_path.iterdir()] == ['mine']
+  (tmp_path / 'empty').mkdir()
+  run.to_jax(source, tmp_path / 'empty', 'network')
+
+
+@pytest.mark.parametrize(('state', 'message'), [
+    ({'a': np.zeros(3)}, 'no names that start with backbone'),
+    ({'backbone.conv1.weight': np.zeros((4, 3, 7, 7))},
+     r'no names that start with kpn_head.*--part backbone'),
+    ({'backbone.conv1.weight': np.zeros((4, 3, 7, 7)),
+      'kpn_head.kpn0.heatmap.head1.1.bias': np.zeros(1)}, 'problems:')])
+def test_something_else(tmp_path, state, message):
+  write_state(tmp_path / 'w.npz', state)
+  with pytest.raises(UserError, match=message):
+    run.to_jax(tmp_path / 'w.npz', tmp_path / 'out', 'network')
+  assert not (tmp_path / 'out').exists()
+
+
+def test_backbone(tmp_path):
+  """Of torchvision: a checkpoint that training takes and tracking refuses."""
+  state = torchvision_state('resnet18', 4, seed=5)
+  write_state(tmp_path / 'r18.npz', state)
+  run.to_jax(tmp_path / 'r18.npz', tmp_path / 'out', 'backbone')
+  config = load_config(tmp_path / 'out' / 'config.py')
+  assert config.model.backbone_weights == str(tmp_path / 'out')
+  assert config.model.arch == 'resnet18'
+  with pytest.raises(UserError, match=r'--config\.model\.backbone_weights='):
+    load_tracker(tmp_path / 'out')
+
+
+def train_from(tmp_path, **model):
+  """The state after training at a rate of zero."""
+  config = tiny_config()
+  config.model.update(small.SETTINGS | {
+      'levels': ('layer2', 'layer3', 'layer4'), 'head_sharing': 'per_task'})
+  config.model.update(model)
+  config.train.update(peak_lr=0.0, epochs=1, pairs_per_epoch=4)
+  return jax.device_get(
+      trainer.train(config, tmp_path / 'run', [BlobSource()]))
+
+
+def test_training_starts_from_the_network(converted, tmp_path, capsys):
+  state = train_from(tmp_path, weights=str(converted[0]))
+  small.assert_same_tree(state.params, load_model(converted[0])[1]['params'])
+  assert 'starting from the network of' in capsys.readouterr().err
+  # Resumed, the run no longer needs them.
+  assert int(train_from(tmp_path, weights=str(converted[0])).step) == 1
+
+
+def test_training_starts_from_the_backbone(tmp_path):
+  """Its last layer is not used by this network."""
+  state = torchvision_state('resnet18', 4, seed=5)
+  write_state(tmp_path / 'r18.npz', state)
+  run.to_jax(tmp_path / 'r18.npz', tmp_path / 'out', 'backbone')
+  trained = train_from(tmp_path, backbone_weights=str(tmp_path / 'out'),
+                       levels=('layer2', 'layer3'))
+  expected, _ = to_variables(
+      find_backbone(state)[0],
+      name_table(SiamKPN(arch='resnet18', width=4), 'backbone'))
+  for name in ('params', 'batch_stats'):
+    found = getattr(trained, name)['backbone']
+    assert set(found) == {block for block in expected[name]['backbone']
+                          if not block.startswith('layer4')}
+    small.assert_same_tree(
+        found, {k: expected[name]['backbone'][k] for k in found})
+
+
+def test_weights_that_do_not_fit(converted, tmp_path):
+  with pytest.raises(UserError, match=r'another architecture.*has shape'):
+    train_from(tmp_path, weights=str(converted[0]), channels=4)
+  with pytest.raises(UserError, match=r'another architecture.*has shape'):
+    train_from(tmp_path, backbone_weights=str(converted[0]), width=8)
+  with pytest.raises(UserError, match='both given'):
+    train_from(tmp_path, weights='a', backbone_weights='b')
+
+
+def test_converted_weights_are_no_run(converted):
+  """They are not taken for a damaged one, and stay."""
+  with pytest.raises(UserError, match=r'not a run.*--config\.model\.weights='):
+    trainer.train(tiny_config(), converted[0], [BlobSource()])
+  load_model(converted[0])
+
+
+def command(*flags):
+  return subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax.convert', *map(str, flags)],
+      capture_output=True, text=True, check=False)
+
+
+def test_command(source, tmp_path):
+  done = command(f'--input={source}', f'--output={tmp_path / "w"}')
+  assert done.returncode == 0, done.stderr
+  assert f'train: python -m siamkpn_jax.train --config {tmp_path}/w/config.py' \
+      in done.stdout
+  done = command('--to=torch', f'--input={tmp_path / "w"}',
+                 f'--output={tmp_path / "back.npz"}')
+  assert done.returncode == 0 and 'sha256' in done.stdout
+  done = command(f'--input={source}', f'--output={tmp_path / "w"}')
+  assert done.returncode == 2
+  assert done.stderr.startswith('error: --output')
+  assert done.stderr.count('\n') == 1

@@ -1,0 +1,128 @@
+"""Files of weights: three formats, and those that are refused."""
+
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.conversion.files import read_state, sha256, write_state
+from siamkpn_jax.errors import UserError
+from tests.conversion.small import assert_same
+
+STATE = {
+    'a.weight': np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
+    'a.bias': np.float32([0.5, -1]), 'a.num_batches_tracked': np.asarray(3)}
+
+
+@pytest.fixture
+def torch():
+  return pytest.importorskip('torch')
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.pt', '.safetensors', '.npz'])
+def test_written_and_read(tmp_path, suffix):
+  if suffix.startswith('.p'):
+    pytest.importorskip('torch')
+  path = tmp_path / 'new' / f'weights{suffix}'
+  write_state(path, STATE)
+  assert_same(read_state(path), STATE)
+  assert [p.name for p in path.parent.iterdir()] == [path.name]
+  digest = sha256(path)
+  write_state(path, STATE | {'a.bias': np.float32([0, 0])})
+  assert len(digest) == 64 and digest != sha256(path)
+
+
+@pytest.mark.parametrize('wrap', [
+    lambda s: s, lambda s: {'state_dict': s, 'epoch': 3},
+    lambda s: {f'module.{k}': v for k, v in s.items()},
+    lambda s: {'state_dict': {f'module.{k}': v for k, v in s.items()},
+               'optimizer': {'state': {}, 'lr': 0.1}}])
+@pytest.mark.parametrize('zipped', [True, False])
+def test_forms_of_pytorch_files(tmp_path, torch, wrap, zipped):
+  state = {name: torch.from_numpy(np.array(v)) for name, v in STATE.items()}
+  torch.save(wrap(state), tmp_path / 'w.pth',
+             _use_new_zipfile_serialization=zipped)
+  assert_same(read_state(tmp_path / 'w.pth'), STATE)
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16', 'float64'])
+def test_other_precisions_become_float32(tmp_path, torch, dtype):
+  value = torch.nn.Parameter(torch.tensor([1.5, -2], dtype=getattr(
+      torch, dtype)))
+  torch.save({'a': value}, tmp_path / 'w.pth')
+  found = read_state(tmp_path / 'w.pth')['a']
+  assert found.dtype == np.float32 and found.tolist() == [1.5, -2]
+
+
+class Malicious:
+  """Runs a command where pickle is trusted."""
+
+  def __init__(self, path):
+    self.path = path
+
+  def __reduce__(self):
+    return os.system, (f'touch {self.path}',)
+
+
+def test_code_is_refused(tmp_path, torch):
+  """In PyTorch's file and in a bare pickle; nothing is run."""
+  mark, path = tmp_path / 'mark', tmp_path / 'w.pth'
+  torch.save({'state_dict': {'a': torch.zeros(2)}, 'x': Malicious(mark)}, path)
+  with pytest.raises(UserError, match=r'refused.*posix\.system.*nothing.*run'):
+    read_state(path)
+  path.write_bytes(pickle.dumps(Malicious(mark)))
+  with pytest.raises(UserError, match=r'refused.*nothing.*run'):
+    read_state(path)
+  assert not mark.exists()
+  torch.save(torch.nn.Linear(2, 3), path)
+  with pytest.raises(UserError, match=r'refused.*Linear.*state_dict\(\)'):
+    read_state(path)
+  np.savez(tmp_path / 'w.npz', a=np.array([Malicious(mark)], object))
+  with pytest.raises(UserError, match='plain arrays'):
+    read_state(tmp_path / 'w.npz')
+  assert not mark.exists()
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.npz'])
+@pytest.mark.parametrize('damage', ['cut', 'text', 'empty'])
+def test_damaged(tmp_path, torch, suffix, damage):
+  path = tmp_path / f'w{suffix}'
+  write_state(path, STATE)
+  content = path.read_bytes()
+  path.write_bytes({'cut': content[:len(content) // 2], 'text': b'<html>' * 99,
+                    'empty': b''}[damage])
+  with pytest.raises(UserError, match=r'cannot be read|refused') as caught:
+    read_state(path)
+  assert str(path) in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_not_weights(tmp_path, torch):
+  with pytest.raises(UserError, match='no such file'):
+    read_state(tmp_path / 'none.pth')
+  (tmp_path / 'w.onnx').write_bytes(b'x')
+  with pytest.raises(UserError, match=r"ends in '\.onnx'"):
+    read_state(tmp_path / 'w.onnx')
+  torch.save([torch.zeros(2)], tmp_path / 'list.pth')
+  with pytest.raises(UserError, match='holds a list'):
+    read_state(tmp_path / 'list.pth')
+  torch.save({'epoch': 3}, tmp_path / 'none.pth')
+  with pytest.raises(UserError, match='holds no arrays'):
+    read_state(tmp_path / 'none.pth')
+  np.savez(tmp_path / 'w.npz', **{'module.a': np.zeros(2), 'a': np.zeros(2)})
+  with pytest.raises(UserError, match='with and without'):
+    read_state(tmp_path / 'w.npz')
+
+
+def test_without_pytorch(tmp_path, monkeypatch):
+  """It is only needed for its own files."""
+  monkeypatch.setitem(sys.modules, 'torch', None)
+  (tmp_path / 'w.pth').write_bytes(b'x')
+  for action in (lambda: read_state(tmp_path / 'w.pth'),
+                 lambda: write_state(tmp_path / 'v.pth', STATE)):
+    with pytest.raises(UserError, match=r'siamkpn_jax\[torch\]'):
+      action()
+  assert not (tmp_path / 'v.pth').exists()
+  write_state(tmp_path / 'w.npz', STATE)
+  assert_same(read_state(tmp_path / 'w.npz'), STATE)
