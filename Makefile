@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
 
+# make test EXTRAS=test,torch compares with PyTorch too
+EXTRAS := test
+
 .PHONY: demo test lint clean
 
 demo: $(VENV)/installed
@@ -16,7 +19,7 @@ demo: $(VENV)/installed
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-lint: $(VENV)/installed-test
+lint: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
@@ -29,8 +32,8 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
-	@$(PIP) --editable .[test]
+$(VENV)/installed-$(EXTRAS): $(VENV)/installed
+	@$(PIP) --editable .[$(EXTRAS)]
 	@touch $@
 
 clean:
