@@ -122,6 +122,10 @@ def check_config(config: ConfigDict) -> None:
                  f'the last of {_LAYERS}: gradients reach a layer through '
                  'those above it')
   _check_data(config.data)
+  tracking = config.tracking
+  if not 1 <= tracking.topk_min <= tracking.topk_max:
+    raise _wrong('tracking.topk_min', tracking.topk_min,
+                 f'1 to config.tracking.topk_max, {tracking.topk_max}')
 
 
 def _check_model(model: ConfigDict) -> None:
@@ -131,8 +135,8 @@ def _check_model(model: ConfigDict) -> None:
         'given; expected one: the whole network has its own backbone')
   levels = tuple(model.levels)
   if not levels or levels != tuple(
-      layer for layer in _LAYERS[1:] if layer in levels):
-    raise _wrong('model.levels', levels, f'some of {_LAYERS[1:]}, in order')
+      layer for layer in _LAYERS[2:] if layer in levels):
+    raise _wrong('model.levels', levels, f'some of {_LAYERS[2:]}, in order')
 
 
 def _check_data(data: ConfigDict) -> None:

@@ -49,13 +49,10 @@ def main(argv: Sequence[str]) -> None:
     return
   print(run.to_jax(source, output, _PART.value, _CONFIG.value).text())
   print(f'wrote {output}: checkpoint, {run.CONFIG_NAME}, {run.REPORT_NAME}')
-  if _PART.value == 'backbone':
-    print('train: python -m siamkpn_jax.train --config configs/kpn3s.py '
-          f'--config.model.backbone_weights={output}')
-  else:
+  if _PART.value == 'network':
     print(f'track: python -m siamkpn_jax.track --weights {output} ...')
-    print(f'train: python -m siamkpn_jax.train --config '
-          f'{output / run.CONFIG_NAME}')
+  print('train: python -m siamkpn_jax.train --config '
+        f'{output / run.CONFIG_NAME}')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 """Reads the architecture off the names and shapes of a state dict."""
 
+import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,15 @@ from siamkpn_jax.models.siamkpn import SiamKPN
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_CONV1 = 'backbone.conv1.weight'
+# Arrays whose first side tells a width; one of them may be missing or wrong.
+_WIDTH = ('backbone.conv1.', 'backbone.bn1.')
+_CHANNELS = ('neck.',)
 _SEVERAL = 8  # names shown of a file that is something else
+_EXPECTED = {
+    'network': "a checkpoint of SiamKPN; a backbone alone, as torchvision's, "
+               'converts with --part backbone',
+    'backbone': 'a tracker with a ResNet, or a torchvision ResNet-18, 34 or '
+                '50'}
 
 
 def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
@@ -38,10 +46,10 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
   backbone = {name for name in shapes if name.startswith('backbone.')}
   if not backbone:
     raise UserError(f'no names that start with backbone.; found '
-                    f'{_some(shapes)}; expected a checkpoint of {_named(part)}')
+                    f'{_some(shapes)}; expected {_EXPECTED[part]}')
   found: dict[str, Any] = {
       'arch': _nearest_arch(backbone),
-      'width': _side(shapes, _CONV1, 0, 64)}
+      'width': _common_side(shapes, _WIDTH, 64)}
   if part == 'backbone':
     return found
   num_stages = count_stages(shapes)
@@ -50,9 +58,8 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
                     f'{_some(shapes)}; expected a checkpoint of SiamKPN; the '
                     'backbone of other trackers converts with --part backbone')
   levels = find_levels(shapes) or ('layer2', 'layer3', 'layer4')
-  neck = f'neck.downsample{levels[0][-1]}.downsample.0.weight'
   return found | {
-      'levels': levels, 'channels': _side(shapes, neck, 0, 256),
+      'levels': levels, 'channels': _common_side(shapes, _CHANNELS, 256),
       'num_stages': num_stages, 'head_sharing': 'per_task',
       'head_relu': False, 'level_fusion': 'softmax'}
 
@@ -66,15 +73,13 @@ def _nearest_arch(names: set[str]) -> str:
   return min(ARCHITECTURES, key=difference)
 
 
-def _side(shapes: Shapes, name: str, axis: int, default: int) -> int:
-  shape = shapes.get(name, ())
-  return shape[axis] if len(shape) == 4 else default
-
-
-def _named(part: str) -> str:
-  return {'network': 'SiamKPN',
-          'backbone': 'a tracker, or of a torchvision ResNet-18, 34 or 50'
-          }[part]
+def _common_side(shapes: Shapes, prefixes: tuple[str, ...],
+                 default: int) -> int:
+  """The first side of most arrays with one of the prefixes."""
+  sides = collections.Counter(
+      shape[0] for name, shape in shapes.items()
+      if name.startswith(prefixes) and shape and shape[0] > 0)
+  return sides.most_common(1)[0][0] if sides else default
 
 
 def _some(shapes: Shapes) -> str:

@@ -26,7 +26,7 @@ def find_backbone(state: State) -> tuple[State, str]:
 
   Returns:
     The arrays with the released names (`backbone.*`), and where they are from.
-    {} where there is no backbone.
+    The state itself where there is no backbone.
   """
   tracker = {name: value for name, value in state.items()
              if name.startswith(_PREFIX)}
@@ -35,7 +35,7 @@ def find_backbone(state: State) -> tuple[State, str]:
   bare = {name: value for name, value in state.items()
           if not name.startswith('fc.')}  # ImageNet's classes
   if 'conv1.weight' not in bare:
-    return {}, ''
+    return state, ''
   if _SAMPLE in bare and bare[_SAMPLE].shape[2:] == (1, 1):
     bare = fold_torchvision(bare)
     kind = 'torchvision ResNet, input and shortcuts folded'
@@ -58,14 +58,16 @@ def fold_torchvision(state: State) -> State:
   """
   out = dict(state)
   kernel = state['conv1.weight'].astype(np.float64)  # o x rgb x h x w
-  if 'bn1.running_mean' in state:
+  mean = state.get('bn1.running_mean', np.zeros(0))
+  # Arrays of a wrong shape stay, and are reported as such later.
+  if kernel.shape[1:2] == (3,) and kernel.ndim == 4 and (
+      mean.shape == kernel.shape[:1]):
     shift = (kernel * (MEAN / STD)[:, None, None]).sum(axis=(1, 2, 3))
-    out['bn1.running_mean'] = (
-        state['bn1.running_mean'] + shift).astype(np.float32)
-  kernel = kernel / (255 * STD)[:, None, None]
-  out['conv1.weight'] = kernel[:, ::-1].astype(np.float32)  # bgr
+    out['bn1.running_mean'] = (mean + shift).astype(np.float32)
+    kernel = kernel / (255 * STD)[:, None, None]
+    out['conv1.weight'] = kernel[:, ::-1].astype(np.float32)  # bgr
   for name, value in state.items():
     if (name.endswith(_SHORTCUT) and not name.startswith('layer1.') and
-        value.shape[2:] == (1, 1)):
+        value.ndim == 4 and value.shape[2:] == (1, 1)):
       out[name] = np.pad(value, ((0, 0), (0, 0), (1, 1), (1, 1)))
   return out

@@ -4,7 +4,6 @@ import hashlib
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,14 +37,19 @@ def read_state(path: Path) -> State:
     UserError: missing, of another kind, damaged, with code in it, or PyTorch
       is not installed.
   """
+  if path.is_dir():
+    raise UserError(f'{path}: this is a folder; expected a file of weights '
+                    f'({", ".join(SUFFIXES)}); a checkpoint of this program '
+                    'converts with --to torch')
   if not path.is_file():
     raise UserError(f'{path}: no such file; expected weights: '
                     f'{", ".join(SUFFIXES)}')
-  if path.suffix in TORCH_SUFFIXES:
+  suffix = path.suffix.lower()
+  if suffix in TORCH_SUFFIXES:
     raw = _read_torch(path)
-  elif path.suffix == '.safetensors':
+  elif suffix == '.safetensors':
     raw = _read_safetensors(path)
-  elif path.suffix == '.npz':
+  elif suffix == '.npz':
     raw = _read_npz(path)
   else:
     raise UserError(f'{path}: ends in {path.suffix!r}; expected one of '
@@ -77,11 +81,8 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
     raise UserError(f'{path}: refused: {_what_code(error)}; nothing of it was '
                     'run. Where you trust it, load it with PyTorch and save '
                     'its state_dict()') from error
-  except (RuntimeError, EOFError, OSError, KeyError, ValueError,
-          zipfile.BadZipFile) as error:
-    line = (str(error).splitlines() or [type(error).__name__])[0]
-    raise UserError(f'{path}: cannot be read ({line[:120]}); the file is '
-                    'damaged or not PyTorch\'s: fetch it again') from error
+  except Exception as error:  # damage shows as errors of any kind
+    raise _damaged(path, 'PyTorch file', error) from error
   if isinstance(content, Mapping) and isinstance(
       content.get('state_dict'), Mapping):
     content = content['state_dict']
@@ -90,8 +91,25 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
                     "state dict, or a dict with one under 'state_dict'")
   tensors = {str(name): value for name, value in content.items()
              if isinstance(value, torch.Tensor)}
-  return {name: _tensor_to_numpy(torch, value)
-          for name, value in tensors.items()}
+  if not tensors:
+    raise UserError(
+        f'{path}: holds no arrays under {", ".join(map(str, content))}; '
+        "expected a state dict, or a dict with one under 'state_dict'")
+  arrays = {}
+  for name, value in tensors.items():
+    try:
+      arrays[name] = _tensor_to_numpy(torch, value)
+    except Exception as error:  # sparse, quantised and other kinds
+      raise UserError(f'{path}: {name} is no plain array ({error}); expected '
+                      'dense tensors: convert it with PyTorch') from error
+  return arrays
+
+
+def _damaged(path: Path, kind: str, error: Exception) -> UserError:
+  line = (str(error).splitlines() or [''])[0][:120] or type(error).__name__
+  return UserError(f'{path}: cannot be read ({line}); the file is damaged or '
+                   f'no {kind} of plain arrays: fetch it again, or save its '
+                   'state_dict()')
 
 
 def _tensor_to_numpy(torch: Any, value: Any) -> np.ndarray:
@@ -121,13 +139,11 @@ def _import_torch(path: Path) -> Any:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-  from safetensors import SafetensorError
   from safetensors.numpy import load_file
   try:
     return load_file(path)
-  except (SafetensorError, OSError, KeyError, ValueError) as error:
-    raise UserError(f'{path}: cannot be read ({error}); the file is damaged '
-                    'or not a safetensors file: fetch it again') from error
+  except Exception as error:  # as in _read_torch
+    raise _damaged(path, 'safetensors file', error) from error
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -135,10 +151,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     with path.open('rb') as file:
       content = np.load(file, allow_pickle=False)
       return {name: content[name] for name in content.files}
-  except (OSError, ValueError, EOFError, AttributeError, KeyError,
-          zipfile.BadZipFile) as error:
-    raise UserError(f'{path}: cannot be read ({error}); expected plain arrays '
-                    'in an .npz file: fetch it again') from error
+  except Exception as error:  # as in _read_torch
+    raise _damaged(path, '.npz file', error) from error
 
 
 def write_state(path: Path, state: State) -> None:
@@ -151,16 +165,18 @@ def write_state(path: Path, state: State) -> None:
   """
   state = {name: np.ascontiguousarray(value) if value.ndim else value
            for name, value in state.items()}
-  torch = _import_torch(path) if path.suffix in TORCH_SUFFIXES else None
+  suffix = path.suffix.lower()
+  torch = _import_torch(path) if suffix in TORCH_SUFFIXES else None
   with atomic_paths([path]) as partial, blame(path):
     if torch is not None:
       torch.save({name: torch.from_numpy(np.array(value))
                   for name, value in state.items()}, partial[path])
-    elif path.suffix == '.safetensors':
+    elif suffix == '.safetensors':
       from safetensors.numpy import save_file
       save_file(state, partial[path])
     else:
-      np.savez(partial[path], **state)  # type: ignore[arg-type]
+      with partial[path].open('wb') as file:  # a name would get an ending
+        np.savez(file, **state)  # type: ignore[arg-type]
 
 
 def is_counter(name: str) -> bool:

@@ -1,5 +1,6 @@
 """The released program's name of every array of the network (SPEC 4)."""
 
+import collections
 import dataclasses
 import re
 from typing import Any
@@ -111,13 +112,20 @@ def counter_keys(entries: list[Entry]) -> list[str]:
           if entry.key.endswith('running_mean')]
 
 
-_STAGE = re.compile(r'kpn_head\.kpn\d+\.\w+\.(?:head|x_conv)(\d)\.')
-_NECK = re.compile(r'neck\.downsample(\d)\.')
+_STAGE = re.compile(r'(kpn_head\.kpn\d+\.\w+)\.(?:head|x_conv)([1-9])\.')
+_NECK = re.compile(r'neck\.downsample([234])\.')
 
 
 def count_stages(keys: Any) -> int:
-  """The length of the cascade that a state dict describes; 0 for no head."""
-  return max((int(m[1]) for m in map(_STAGE.match, keys) if m), default=0)
+  """The length of the cascade that a state dict describes; 0 for no head.
+
+  That of most stacks, so that a stray name does not count.
+  """
+  found = {(m[1], int(m[2])) for m in map(_STAGE.match, keys) if m}
+  longest = collections.Counter(
+      max(s for other, s in found if other == stack)
+      for stack in {stack for stack, _ in found})
+  return longest.most_common(1)[0][0] if longest else 0
 
 
 def find_levels(keys: Any) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from siamkpn_jax.config import (
+    check_config,
     config_differences,
     default_config,
     kpn_config,
@@ -83,6 +84,7 @@ def to_jax(source: Path, output: Path, part: str,
   Raises:
     UserError: the file cannot be read or does not fit, or `output` exists.
   """
+  output = output.absolute()
   _check_folder(output)
   state = read_state(source)
   origin = 'SiamKPN'
@@ -92,12 +94,16 @@ def to_jax(source: Path, output: Path, part: str,
     found = find_architecture(
         {name: array.shape for name, array in state.items()}, part)
     config = _fitting_config(found, part, config)
-    config.model.update(weights='', backbone_weights='')
     model = build_model(config.model)
     variables, mapped = to_variables(state, name_table(model, part))
   except UserError as error:
     raise UserError(f'{source}: {error}') from error
-  report = Report(str(source), sha256(source), _describe(found, origin), mapped)
+  notes: tuple[str, ...] = ()
+  if found.get('num_stages', 1) not in _PUBLISHED:
+    notes = ('tracking settings are published for 1 to 3 stages; these are '
+             "the three-stage model's",)
+  report = Report(
+      str(source), sha256(source), _describe(found, origin), mapped, notes)
   _write_folder(output, config, variables, part, report)
   return report
 
@@ -115,12 +121,9 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
       or the file cannot be written.
   """
   check_output(output, '--output', suffixes=SUFFIXES)
-  config, variables = load_model(source)
+  config, variables = load_model(source, part)
   settings = config['model']
-  wrong = [f'config.model.{key} is {settings[key]!r}, expected {value!r}'
-           for key, value in (('head_sharing', 'per_task'),
-                              ('head_relu', False))
-           if part == 'network' and settings[key] != value]
+  wrong = _foreign(config) if part == 'network' else []
   if wrong:
     raise UserError(f'{source}: the released program has no such network: '
                     f'{"; ".join(wrong)}; train one with these settings, or '
@@ -134,6 +137,15 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
   return Report(str(source), sha256(output), _describe(
       settings, 'SiamKPN' if part == 'network' else 'backbone of SiamKPN'),
       mapped, _unusual(settings, part))
+
+
+def _foreign(config: Mapping[str, Any]) -> list[str]:
+  """Settings, not visible in shapes, that the released program lacks."""
+  needed = {'model.head_sharing': 'per_task', 'model.head_relu': False,
+            'targets.offset_target': 'released'}
+  get = lambda key: config[key.split('.')[0]][key.split('.')[1]]
+  return [f'config.{key} is {get(key)!r}, expected {value!r}'
+          for key, value in needed.items() if get(key) != value]
 
 
 def _check_folder(output: Path) -> None:
@@ -154,9 +166,13 @@ def _fitting_config(found: Mapping[str, Any], part: str,
         'backbone' if part == 'backbone' else f'kpn{stages}s', 'converted'])
     config.model.update(found)
     return config
+  config = ConfigDict(config).lock()  # a copy
+  config.model.update(weights='', backbone_weights='')
+  check_config(config)
   differing = [
       f'config.model.{key} is {config.model[key]!r}, the weights have {value!r}'
       for key, value in found.items() if config.model[key] != value]
+  differing += _foreign(config) if part == 'network' else []
   if differing:
     raise UserError(f'{"; ".join(differing)}; expected the configuration of '
                     'these weights: change --config, or leave it out')
@@ -216,20 +232,20 @@ def _write_folder(output: Path, config: ConfigDict, variables: dict[str, Any],
 def _config_source(config: ConfigDict, part: str, report: Report) -> str:
   """A configuration file that starts training from the weights beside it."""
   key = 'weights' if part == 'network' else 'backbone_weights'
-  changes = '\n'.join(f'  config.{name} = {value!r}' for name, value in
+  changes = '\n'.join(f'  config.{name} = {_literal(value)}' for name, value in
                       config_differences(config).items())
-  return f'''"""Starts from converted weights.
+  return f'''"""Starts training from converted weights.
 
   python -m siamkpn_jax.train --config {CONFIG_NAME}
-
-{report.kind}
-from {Path(report.source).name}, sha256
-{report.sha256}
 """
 
 from pathlib import Path
 
 from siamkpn_jax.config import default_config
+
+# {report.kind},
+# from {Path(report.source).name!r}, sha256
+# {report.sha256}
 
 
 def get_config():
@@ -239,3 +255,7 @@ def get_config():
   config.model.{key} = str(Path(__file__).absolute().parent)
   return config
 '''
+
+
+def _literal(value: Any) -> str:
+  return "float('inf')" if value == float('inf') else repr(value)

@@ -90,14 +90,10 @@ def build_model(config: Mapping[str, Any]) -> SiamKPN:
   return SiamKPN(**kwargs)
 
 
-def abstract_variables(
-    model: SiamKPN, placement: jax.sharding.Sharding | None = None
-    ) -> dict[str, Any]:
-  """Shapes, dtypes and placement of `init_variables`, without computing."""
-  return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
-      jax.eval_shape(lambda key: init_variables(model, key),
-                     jax.random.key(0)))
+def abstract_variables(model: SiamKPN) -> dict[str, Any]:
+  """Shapes and dtypes of `init_variables`, without computing."""
+  return jax.eval_shape(
+      lambda key: init_variables(model, key), jax.random.key(0))
 
 
 def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:

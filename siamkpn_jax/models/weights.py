@@ -17,10 +17,13 @@ import jax
 from orbax.checkpoint import v1 as ocp
 
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.siamkpn import abstract_variables, build_model
+from siamkpn_jax.models.siamkpn import (
+    SiamKPN,
+    abstract_variables,
+    build_model,
+)
 
 FOLDER = 'checkpoints'  # below a run's workdir
-PARTS = ('network', 'backbone')
 _EXPECTED = 'expected a folder that training or conversion has written'
 
 
@@ -65,14 +68,16 @@ def read_config(path: Path) -> dict[str, Any]:
   return _metadata(path)['config']
 
 
-def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_model(path: Path, part: str = 'network'
+               ) -> tuple[dict[str, Any], dict[str, Any]]:
   """Configuration and variables of a checkpoint, for inference.
 
   Args:
     path: as for `find_checkpoint`.
+    part: 'network', or 'backbone' for that alone.
 
   Returns:
-    The plain configuration, and {'params', 'batch_stats'}.
+    The plain configuration, and {'params', 'batch_stats'} of the part.
 
   Raises:
     UserError: no checkpoint, damaged, of a backbone alone, or not of the
@@ -80,39 +85,45 @@ def load_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
   """
   config = read_config(find_checkpoint(path))
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-  abstract = abstract_variables(build_model(config['model']), device)
-  return config, load_variables(path, abstract, 'its configuration')
+  return config, load_variables(
+      path, build_model(config['model']), device, part=part)
 
 
-def load_variables(path: Path, abstract: dict[str, Any], needs: str, *,
+def load_variables(path: Path, model: SiamKPN,
+                   placement: jax.sharding.Sharding, *,
                    part: str = 'network') -> dict[str, Any]:
   """The weights of a checkpoint, for a given network.
 
   Args:
     path: as for `find_checkpoint`.
-    abstract: shapes, dtypes and placement of {'params', 'batch_stats'}.
-    needs: what asks for these shapes, for the message.
-    part: 'network', or 'backbone' to load only that; `abstract` is always that
-      of the whole network.
+    model: the network that needs them.
+    placement: of the arrays.
+    part: 'network', or 'backbone' to load only that, and of it what the
+      network needs.
+
+  Returns:
+    {'params', 'batch_stats'} of the part.
 
   Raises:
     UserError: no checkpoint, damaged, lacks the part, or of another
       architecture.
   """
   path = find_checkpoint(path)
-  if part == 'network' and _metadata(path).get('part') == 'backbone':
+  metadata = _metadata(path)
+  if part == 'network' and metadata.get('part') == 'backbone':
     raise UserError(
-        f'{path}: holds a backbone, not a whole network; start training from '
-        f'it by --config.model.backbone_weights={path}')
-  wanted = _part(abstract, part)
+        f'{path}: holds a backbone, not a whole network; expected a whole one; '
+        'training starts from this by '
+        f'--config.model.backbone_weights={path}')
+  _check_architecture(path, metadata['config']['model'], model, part)
+  wanted = _part(abstract_variables(model), part)
   try:
     with quiet():
       stored = ocp.checkpointables_metadata(path).metadata['model']
       found = _part(stored, part)
       if part == 'backbone':  # its last layers may not be needed
         found = _only(found, wanted)
-      _check_shapes(path, found, wanted, needs)
-      placement = jax.tree.leaves(wanted)[0].sharding
+      _check_shapes(path, found, wanted)
       loaded = ocp.load_checkpointables(path, {'model': jax.tree.map(
           lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
           stored)})
@@ -132,7 +143,7 @@ def save_model(folder: Path, config: dict[str, Any],
     folder: gets checkpoints/0; must not hold one already.
     config: plain configuration.
     variables: {'params', 'batch_stats'}, of the part.
-    part: one of `PARTS`.
+    part: 'network' or 'backbone'.
   """
   path = (folder / FOLDER / '0').absolute()
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +184,25 @@ def _only(tree: Any, wanted: Any) -> Any:
   return {key: _only(tree[key], wanted[key]) for key in wanted if key in tree}
 
 
-def _check_shapes(path: Path, stored: Any, wanted: Any, needs: str) -> None:
+def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
+                        part: str) -> None:
+  """Settings that shapes do not show, or show in many lines."""
+  names = ['arch', 'width']
+  if part == 'network':
+    names += ['levels', 'channels', 'num_stages', 'head_sharing', 'head_relu',
+              'level_fusion']
+  plain = lambda value: list(value) if isinstance(value, tuple) else value
+  differing = [
+      f'config.model.{name} is {stored[name]!r} there, '
+      f'{plain(getattr(model, name))!r} here' for name in names
+      if plain(stored[name]) != plain(getattr(model, name))]
+  if differing:
+    raise UserError(f'{path}: checkpoint of another architecture: '
+                    f'{"; ".join(differing)}; use one that fits, or change '
+                    'the configuration')
+
+
+def _check_shapes(path: Path, stored: Any, wanted: Any) -> None:
   shapes = lambda tree: {jax.tree_util.keystr(p): tuple(x.shape) for p, x in
                          jax.tree_util.tree_leaves_with_path(tree)}
   found, expected = shapes(stored), shapes(wanted)
@@ -182,8 +211,9 @@ def _check_shapes(path: Path, stored: Any, wanted: Any, needs: str) -> None:
   for key in sorted({*found, *expected}):
     if found.get(key) != expected.get(key):
       raise UserError(
-          f'{path}: checkpoint of another architecture than {needs} says: '
-          f'{key} has shape {found.get(key)}, expected {expected.get(key)}')
+          f'{path}: checkpoint of another architecture than its configuration '
+          f'says: {key} has shape {found.get(key)}, expected '
+          f'{expected.get(key)}')
 
 
 def is_damage(error: Exception) -> bool:

@@ -174,7 +174,6 @@ class Tracker:
     box = cxcywh_to_xywh(np.concatenate([centre, size]).astype(np.float64))
     return self.score > self._config.threshold, box
 
-
   def search_window(self) -> tuple[np.ndarray, float]:
     """Where the next `update` looks.
 

@@ -16,8 +16,9 @@ from siamkpn_jax.models import weights
 from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
-_FREE = {'name', 'data.root', 'data.workers', 'data.prefetch',
-         'train.log_every', 'train.save_every', 'train.keep_checkpoints'}
+_FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
+         'data.workers', 'data.prefetch', 'train.log_every', 'train.save_every',
+         'train.keep_checkpoints'}
 
 
 class Checkpoints:
@@ -112,16 +113,11 @@ def _check_same_run(found: dict, expected: dict, path: Path) -> None:
       f'config.{key} is {a.get(key)!r} there, {b.get(key)!r} here'
       for key in sorted({*a, *b} - _FREE) if a.get(key) != b.get(key)]
   if differing:
-    kind = ('another architecture' if _architecture(a) != _architecture(b)
+    kind = ('another architecture' if 'config.model.' in ' '.join(differing)
             else 'another run')
     raise UserError(
         f'{path}: checkpoint of {kind}: {"; ".join(differing)}; continue with '
         'the same configuration, or choose another folder')
-
-
-def _architecture(flat: dict[str, Any]) -> dict[str, Any]:
-  return {key: value for key, value in flat.items()
-          if key.startswith('model.') and not key.endswith('weights')}
 
 
 def _flat(config: dict, prefix: str = '') -> dict[str, Any]:

@@ -21,8 +21,8 @@ from siamkpn_jax.data import catalog
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights import load_variables
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding
 from siamkpn_jax.training.augment import CropAugment
@@ -57,6 +57,10 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   mesh = sharding.data_mesh(config.train.batch_size)
   step_fn = build_step(config)
   total = config.train.epochs * steps_per_epoch(config)
+  if not (workdir / FOLDER).exists():  # a mistake leaves no empty run behind
+    for path in (config.model.weights, config.model.backbone_weights):
+      if path:
+        find_checkpoint(Path(path))
   workdir.mkdir(parents=True, exist_ok=True)
   with contextlib.ExitStack() as stack:
     checkpoints = stack.enter_context(Checkpoints(
@@ -169,7 +173,7 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
       jax.eval_shape(init))
   restored = checkpoints.restore(abstract)
   if restored is None:
-    given = _given_weights(config, abstract)
+    given = _given_weights(config, step_fn.model, placement)
     state = jax.jit(init, out_shardings=placement)()
     return dataclasses.replace(
         state, params=state.params | given.get('params', {}),
@@ -179,18 +183,20 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
         '--noresume to continue it, or choose another --workdir')
   print(f'resuming {workdir} at step {int(restored.step)}', file=sys.stderr)
+  if config.model.weights or config.model.backbone_weights:
+    print('note: the weights that a run starts from are not read again',
+          file=sys.stderr)
   return restored
 
 
-def _given_weights(config: Any, abstract: TrainState) -> dict[str, Any]:
+def _given_weights(config: Any, model: SiamKPN,
+                   placement: jax.sharding.Sharding) -> dict[str, Any]:
   """The variables that the configuration starts from; {} for none."""
-  variables = {'params': abstract.params, 'batch_stats': abstract.batch_stats}
   for part, path in (('network', config.model.weights),
                      ('backbone', config.model.backbone_weights)):
     if path:
       print(f'starting from the {part} of {path}', file=sys.stderr)
-      return load_variables(
-          Path(path), variables, 'the configuration', part=part)
+      return load_variables(Path(path), model, placement, part=part)
   if config.train.freeze_epochs:
     print('note: the backbone starts from random weights and is frozen for '
           f'{config.train.freeze_epochs} epochs; give it trained ones by '

@@ -7,6 +7,7 @@ import pytest
 from siamkpn_jax.conversion.backbones import MEAN, STD, find_backbone
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
+from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.resnet import ResNet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from tests.models.capture import assert_close
@@ -100,5 +101,18 @@ def test_backbones_with_3x3_shortcuts_pass_as_they_are(prefix):
     np.testing.assert_array_equal(found[name], value)
 
 
+@pytest.mark.parametrize(('name', 'shape'), [
+    ('conv1.weight', (4, 4, 7, 7)), ('conv1.weight', (12,)),
+    ('bn1.running_mean', (5,)), ('layer3.0.downsample.0.weight', (16,))])
+def test_wrong_shapes_are_left_for_the_report(name, shape):
+  state = torchvision_state('resnet18', 4, seed=1)
+  state[name] = np.zeros(shape, np.float32)
+  folded, _ = find_backbone(state)
+  with pytest.raises(UserError, match=rf'backbone\.{name}: shape \({shape[0]}'):
+    to_variables(folded, name_table(
+        SiamKPN(arch='resnet18', width=4), 'backbone'))
+
+
 def test_no_backbone():
-  assert find_backbone({'classifier.weight': np.zeros(3)}) == ({}, '')
+  state = {'classifier.weight': np.zeros(3)}
+  assert find_backbone(state) == (state, '')

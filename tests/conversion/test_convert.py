@@ -1,8 +1,10 @@
 """Whole conversions: folders, reports, configurations, commands."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -88,6 +90,11 @@ def test_given_configuration(source, tmp_path):
   config.tracking.penalty_k = 0.5
   run.to_jax(source, tmp_path / 'w', 'network', config)
   assert load_model(tmp_path / 'w')[0]['tracking']['penalty_k'] == 0.5
+  assert config.model.weights == ''
+  config.targets.offset_target = 'paper'
+  with pytest.raises(UserError, match=r"offset_target is 'paper', expected"):
+    run.to_jax(source, tmp_path / 'v', 'network', config)
+  config.targets.offset_target = 'released'
   config.model.num_stages = 3
   with pytest.raises(UserError, match=r'num_stages is 3, the weights have 2'):
     run.to_jax(source, tmp_path / 'v', 'network', config)
@@ -119,13 +126,14 @@ def test_the_reference_program_loads_it(converted, tmp_path):
       torch.load(tmp_path / 'back.pth', weights_only=True), strict=True)
 
 
-def save(folder, **changes):
+def save(folder, offset_target='released', **changes):
   """A checkpoint of the small network, with other settings."""
   from siamkpn_jax.config import to_plain
   from siamkpn_jax.models.siamkpn import build_model, init_variables
   from siamkpn_jax.models.weights import save_model
   config = default_config()
   config.model.update(small.SETTINGS | changes)
+  config.targets.offset_target = offset_target
   variables = jax.jit(lambda key: init_variables(
       build_model(config.model), key))(jax.random.key(0))
   save_model(folder, to_plain(config), variables)
@@ -141,11 +149,12 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
 
 
 @pytest.mark.parametrize('changes', [
-    {'head_relu': True}, {'head_sharing': 'shared'}])
+    {'head_relu': True}, {'head_sharing': 'shared'},
+    {'offset_target': 'paper'}])
 def test_what_the_released_program_is_not(tmp_path, changes):
   """Refused as a whole; the backbone can be written."""
   folder, variables = save(tmp_path / 'w', **changes)
-  with pytest.raises(UserError, match=f'config.model.{next(iter(changes))} is'):
+  with pytest.raises(UserError, match=f'{next(iter(changes))} is'):
     run.to_torch(folder, tmp_path / 'w.npz', 'network')
   run.to_torch(folder, tmp_path / 'w.npz', 'backbone')
   state = read_state(tmp_path / 'w.npz')
@@ -166,7 +175,7 @@ def test_existing_output_is_kept(source, tmp_path):
 
 
 @pytest.mark.parametrize(('state', 'message'), [
-    ({'a': np.zeros(3)}, 'no names that start with backbone'),
+    ({'a': np.zeros(3)}, r'no names.*backbone.*found a;.*--part backbone'),
     ({'backbone.conv1.weight': np.zeros((4, 3, 7, 7))},
      r'no names that start with kpn_head.*--part backbone'),
     ({'backbone.conv1.weight': np.zeros((4, 3, 7, 7)),
@@ -190,6 +199,34 @@ def test_backbone(tmp_path):
     load_tracker(tmp_path / 'out')
 
 
+def test_backbone_there_and_back(tmp_path):
+  """A converted backbone can be written again."""
+  state = torchvision_state('resnet18', 4, seed=5)
+  write_state(tmp_path / 'r18.npz', state)
+  run.to_jax(tmp_path / 'r18.npz', tmp_path / 'out', 'backbone')
+  run.to_torch(tmp_path / 'out', tmp_path / 'back.npz', 'backbone')
+  drop = lambda state: {
+      k: v for k, v in state.items() if 'num_batches' not in k}
+  small.assert_same(drop(read_state(tmp_path / 'back.npz')),
+                    drop(find_backbone(state)[0]))
+  with pytest.raises(UserError, match='not a whole network'):
+    run.to_torch(tmp_path / 'out', tmp_path / 'x.npz', 'network')
+
+
+def test_output_in_an_empty_folder(source, tmp_path, monkeypatch):
+  """As `--output .` there; a name with quotes spoils no configuration."""
+  odd = tmp_path / 'a"""\\.npz'
+  odd.write_bytes(source.read_bytes())
+  (tmp_path / 'here').mkdir()
+  monkeypatch.chdir(tmp_path / 'here')
+  config = default_config()
+  config.model.update(small.SETTINGS)
+  config.targets.heatmap_radius = float('inf')
+  run.to_jax(odd, Path(), 'network', config)
+  stored = load_config(tmp_path / 'here' / 'config.py')
+  assert stored.targets.heatmap_radius == float('inf')
+
+
 def train_from(tmp_path, **model):
   """The state after training at a rate of zero."""
   config = tiny_config()
@@ -205,8 +242,9 @@ def test_training_starts_from_the_network(converted, tmp_path, capsys):
   state = train_from(tmp_path, weights=str(converted[0]))
   small.assert_same_tree(state.params, load_model(converted[0])[1]['params'])
   assert 'starting from the network of' in capsys.readouterr().err
-  # Resumed, the run no longer needs them.
-  assert int(train_from(tmp_path, weights=str(converted[0])).step) == 1
+  # Resumed, the run no longer needs them, wherever they are.
+  assert int(train_from(tmp_path, weights='moved').step) == 1
+  assert 'not read again' in capsys.readouterr().err
 
 
 def test_training_starts_from_the_backbone(tmp_path):
@@ -228,10 +266,16 @@ def test_training_starts_from_the_backbone(tmp_path):
 
 
 def test_weights_that_do_not_fit(converted, tmp_path):
-  with pytest.raises(UserError, match=r'another architecture.*has shape'):
-    train_from(tmp_path, weights=str(converted[0]), channels=4)
-  with pytest.raises(UserError, match=r'another architecture.*has shape'):
-    train_from(tmp_path, backbone_weights=str(converted[0]), width=8)
+  for key, value in (('channels', 4), ('head_relu', True)):
+    with pytest.raises(UserError, match=rf'another arch.*model.{key} is'):
+      train_from(tmp_path, weights=str(converted[0]), **{key: value})
+  for key, value in (('width', 8), ('arch', 'resnet10')):
+    with pytest.raises(UserError, match=rf'another arch.*model.{key} is'):
+      train_from(tmp_path, backbone_weights=str(converted[0]), **{key: value})
+  shutil.rmtree(tmp_path / 'run')
+  with pytest.raises(UserError, match='no such checkpoint'):
+    train_from(tmp_path, weights='mistyped')
+  assert not (tmp_path / 'run').exists()
   with pytest.raises(UserError, match='both given'):
     train_from(tmp_path, weights='a', backbone_weights='b')
 

@@ -80,7 +80,7 @@ def test_code_is_refused(tmp_path, torch):
   with pytest.raises(UserError, match=r'refused.*Linear.*state_dict\(\)'):
     read_state(path)
   np.savez(tmp_path / 'w.npz', a=np.array([Malicious(mark)], object))
-  with pytest.raises(UserError, match='plain arrays'):
+  with pytest.raises(UserError, match='of plain arrays'):
     read_state(tmp_path / 'w.npz')
   assert not mark.exists()
 
@@ -98,7 +98,46 @@ def test_damaged(tmp_path, torch, suffix, damage):
   assert str(path) in str(caught.value) and '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('form', ['new.pth', 'old.pth', 'packed.npz'])
+def test_changed_bytes(tmp_path, torch, form):
+  """Read or refused, whatever the parsers below make of them."""
+  path = tmp_path / form
+  state = {name: torch.from_numpy(np.array(v)) for name, v in STATE.items()}
+  if form.endswith('.npz'):
+    np.savez_compressed(path, **STATE)
+  else:
+    torch.save(state, path,
+               _use_new_zipfile_serialization=form == 'new.pth')
+  content = path.read_bytes()
+  rng = np.random.default_rng(0)
+  refused = 0
+  for _ in range(150):
+    changed = bytearray(content)
+    changed[rng.integers(len(content))] = rng.integers(256)
+    path.write_bytes(changed)
+    try:
+      read_state(path)
+    except UserError:
+      refused += 1
+  assert refused > 10
+
+
+def test_other_kinds_of_tensors(tmp_path, torch):
+  torch.save({'a': torch.eye(3).to_sparse()}, tmp_path / 'w.pth')
+  with pytest.raises(UserError, match='a is no plain array'):
+    read_state(tmp_path / 'w.pth')
+
+
+@pytest.mark.parametrize('name', ['W.NPZ', 'W.SafeTensors', 'W.PTH'])
+def test_upper_case_endings(tmp_path, torch, name):
+  write_state(tmp_path / name, STATE)
+  assert_same(read_state(tmp_path / name), STATE)
+  assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
 def test_not_weights(tmp_path, torch):
+  with pytest.raises(UserError, match=r'a folder.*--to torch'):
+    read_state(tmp_path)
   with pytest.raises(UserError, match='no such file'):
     read_state(tmp_path / 'none.pth')
   (tmp_path / 'w.onnx').write_bytes(b'x')
@@ -108,7 +147,7 @@ def test_not_weights(tmp_path, torch):
   with pytest.raises(UserError, match='holds a list'):
     read_state(tmp_path / 'list.pth')
   torch.save({'epoch': 3}, tmp_path / 'none.pth')
-  with pytest.raises(UserError, match='holds no arrays'):
+  with pytest.raises(UserError, match='no arrays under epoch'):
     read_state(tmp_path / 'none.pth')
   np.savez(tmp_path / 'w.npz', **{'module.a': np.zeros(2), 'a': np.zeros(2)})
   with pytest.raises(UserError, match='with and without'):

@@ -57,3 +57,15 @@ def test_names_and_shapes_of_the_reference(arch, num_stages):
   assert found | dict.fromkeys(counter_keys(entries), ()) == expected
   assert count_stages(found) == num_stages
   assert find_levels(found) == tuple(LEVELS)
+
+
+def test_stray_names_do_not_count():
+  """They are reported as unexpected, not taken for an architecture."""
+  entries = name_table(SiamKPN(arch='resnet18', width=2, channels=4,
+                               num_stages=2))
+  names = [e.key for e in entries] + [
+      'kpn_head.kpn0.heatmap.head9.0.conv.weight',
+      'kpn_head.kpn0.offsets.head0.0.conv.weight',
+      'neck.downsample5.downsample.0.weight', 'neck.downsample1.x']
+  assert count_stages(names) == 2
+  assert find_levels(names) == tuple(LEVELS)

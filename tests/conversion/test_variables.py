@@ -7,7 +7,7 @@ from siamkpn_jax.conversion.variables import to_state, to_variables
 from siamkpn_jax.errors import UserError
 from tests.conversion import small
 
-NAME = 'kpn_head.kpn1.size.x_conv2.conv.weight'.replace('size', 'objsize')
+NAME = 'kpn_head.kpn1.objsize.x_conv2.conv.weight'
 
 
 def test_there_and_back():

@@ -92,8 +92,9 @@ def assert_losses(actual, expected, tolerance):
 
 
 def assert_small(values, tolerance):
-  worst = max(values, key=values.get)
-  assert values[worst] < tolerance, f'{worst}: {values[worst]:.1e}'
+  bad = {name: value for name, value in values.items()
+         if not value < tolerance}  # catches NaN too
+  assert not bad
 
 
 @pytest.mark.parametrize('phase', LAYERS)
@@ -138,9 +139,11 @@ def test_equals_pytorch_in_float32(phase):
   assert_small(errors(named, statistics), 1e-3)
   found = errors(named, gradients)
   theirs = errors(pytorch(phase, 'float32')[1], gradients)
-  backbone = lambda values: max(
-      [error for name, error in values.items() if 'backbone' in name],
-      default=0)
-  assert backbone(found) < max(1e-3, 2 * backbone(theirs))
+  backbone = lambda values: {
+      name: error for name, error in values.items() if 'backbone' in name}
+  if phase == 'unfrozen':
+    worst = np.max(list(backbone(theirs).values()))
+    assert worst < 0.05
+    assert_small(backbone(found), max(1e-3, 2 * worst))
   assert_small({name: error for name, error in found.items()
                 if 'backbone' not in name}, 1e-3)
