@@ -5,9 +5,10 @@ statistics and the gradients of a frozen step are close too; the gradients of an
 unfrozen step are not, of either program: with random weights and two pairs they
 feel every rounding, PyTorch's as much as ours.
 
-Differences are relative to the largest value of an array. Some gradients are
-zero by construction (what a normalisation takes out again): a difference of a
-tiny part of the largest gradient of all counts as none.
+Differences are relative to the largest value of an array. The gradients of one
+kind of array are zero by construction: an unpadded convolution and its
+normalisation take out again what the bias of the last template convolution
+adds.
 """
 
 import dataclasses
@@ -77,13 +78,21 @@ def pytorch(phase, dtype):
           before)
 
 
+ZERO = f'z_conv{STAGES}.bn.bias'
+
+
 def errors(actual, expected, reduce=np.asarray):
-  """{name: largest difference / largest value}, zeros by construction apart."""
+  """{name: largest difference / largest value}; checks those that are 0."""
   largest = max(np.abs(value).max() for value in expected.values())
-  return {
-      name: np.abs(reduce(actual[name]) - value).max() / max(
-          np.abs(value).max(), 1e-5 * largest)
-      for name, value in expected.items()}
+  found = {}
+  for name, value in expected.items():
+    if name.endswith(ZERO):
+      for gradient in (value, actual[name]):
+        assert np.abs(gradient).max() < 1e-6 * largest, name
+    else:
+      found[name] = (np.abs(reduce(actual[name]) - value).max() /
+                     np.abs(value).max())
+  return found
 
 
 def assert_losses(actual, expected, tolerance):
@@ -143,7 +152,7 @@ def test_equals_pytorch_in_float32(phase):
       name: error for name, error in values.items() if 'backbone' in name}
   if phase == 'unfrozen':
     worst = np.max(list(backbone(theirs).values()))
-    assert worst < 0.05
+    assert worst < 0.2
     assert_small(backbone(found), max(1e-3, 2 * worst))
   assert_small({name: error for name, error in found.items()
                 if 'backbone' not in name}, 1e-3)
