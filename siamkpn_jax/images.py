@@ -19,15 +19,65 @@ def read_image(path: Path) -> np.ndarray:
     UserError: missing, not an image, or a JPEG whose end is missing, which
       OpenCV would fill with grey.
   """
-  image = None
-  with contextlib.suppress(OSError, cv2.error):
+  return decode_image(read_bytes(path), path, cv2.IMREAD_COLOR)
+
+
+def read_bytes(path: Path) -> bytes:
+  """The content of an image file.
+
+  Raises:
+    UserError: missing, empty, or a JPEG whose end is missing.
+  """
+  data = b''
+  with contextlib.suppress(OSError):
     data = path.read_bytes()
-    if data and not _is_cut_jpeg(data):
-      image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+  if not data or _is_cut_jpeg(data):
+    raise _unreadable(path)
+  return data
+
+
+def decode_image(data: bytes, path: Path, flags: int) -> np.ndarray:
+  """[h, w, 3] uint8 BGR image of a file's content.
+
+  Args:
+    data: the content.
+    path: where it is from, for the message.
+    flags: OpenCV's, IMREAD_COLOR or one of IMREAD_REDUCED_COLOR_*.
+
+  Raises:
+    UserError: not an image.
+  """
+  image = None
+  with contextlib.suppress(cv2.error):
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
   if image is None:
-    raise UserError(f'{path}: this image cannot be read; expected a whole '
-                    f'jpg, png or bmp file: replace or remove it')
+    raise _unreadable(path)
   return image
+
+
+def image_size(data: bytes, path: Path) -> tuple[int, int]:
+  """Width and height, read off the header of a JPEG; others are decoded.
+
+  Raises:
+    UserError: not an image.
+  """
+  place = 2
+  while data.startswith(b'\xff\xd8') and place + 9 < len(data):
+    marker, length = data[place + 1], int.from_bytes(
+        data[place + 2:place + 4], 'big')
+    # The frame headers: C0 to CF without C4, C8 and CC.
+    if 0xc0 <= marker <= 0xcf and marker not in (0xc4, 0xc8, 0xcc):
+      height, width = (int.from_bytes(data[place + k:place + k + 2], 'big')
+                       for k in (5, 7))
+      return width, height
+    place += 2 + length
+  height, width = decode_image(data, path, cv2.IMREAD_COLOR).shape[:2]
+  return width, height
+
+
+def _unreadable(path: Path) -> UserError:
+  return UserError(f'{path}: this image cannot be read; expected a whole '
+                   f'jpg, png or bmp file: replace or remove it')
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

@@ -33,6 +33,7 @@ def main(unused_argv: Sequence[str]) -> None:
   config = _CONFIG.value
   check_config(config)
   sources = catalog.open_sources(config.data, config.seed)
+  print(catalog.describe(sources))
   workdir = Path(_WORKDIR.value or Path('runs') / config.name)
   trainer.train(config, workdir, sources, resume=_RESUME.value)
   print(f'{workdir}: trained; track with --weights {workdir}')

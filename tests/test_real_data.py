@@ -1,6 +1,7 @@
 """The commands on real video, with a real (if untrained) checkpoint."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.config import to_plain
+from siamkpn_jax.data import catalog
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.state import init_state
@@ -65,3 +67,19 @@ def test_track_without_ground_truth(real_data, weights, tmp_path, name, box,
   boxes = np.loadtxt(tmp_path / 'boxes.txt', delimiter=',')
   assert boxes.shape == (frames, 4)
   assert boxes[0].tolist() == [float(v) for v in box.split(',')]
+
+
+def test_train_on_images_and_on_crops(real_data, tmp_path):
+  """COCO as it is shipped, beside a crop511 folder; the loss is a number."""
+  for name, folder in (('coco', 'stills/coco_train'),
+                       ('crops', 'train/davis16val')):
+    shutil.copytree(real_data / folder, tmp_path / name)
+  config = tiny_config()
+  config.data.update(sets=('coco', 'crops'), ratios=(1.0, 1.0), ranges=(0, 30),
+                     root=str(tmp_path))
+  config.train.update(epochs=1, pairs_per_epoch=8)
+  sources = catalog.open_sources(config.data, config.seed)
+  assert [s.kind for s in sources] == ['coco', 'crop511']
+  assert [s.num_tracks for s in sources] == [929, 18]
+  state = trainer.train(config, tmp_path / 'run', sources)
+  assert int(state.step) == 2 and int(state.skipped) == 0

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from siamkpn_jax.data.index import load_index
+from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
 from siamkpn_jax.data.source import Source
 from siamkpn_jax.data.sources.crop511 import ANNOTATIONS, Crop511Source
+from siamkpn_jax.data.sources.images import ImageSource
 from siamkpn_jax.data.sources.synthetic import SyntheticSource, split_seed
 from siamkpn_jax.errors import UserError
 
@@ -21,31 +24,64 @@ def open_sources(config: Any, seed: int) -> list[Source]:
 
   Args:
     config: a `config.data`. 'synthetic' is rendered on the fly; any other set
-      is a crop511 folder of that name below `config.root`, or, if that is
-      empty, below $SIAMKPN_DATA or ./data.
+      is a folder of that name below `config.root`, or, if that is empty, below
+      $SIAMKPN_DATA or ./data: crop511 crops, or the images as their owners
+      ship them (see data/layouts).
     seed: of the synthetic videos.
 
   Raises:
-    UserError: names every set that is missing and where it was looked for.
+    UserError: names every set that is missing and where it was looked for; or
+      a set has no usable frame.
   """
   root = Path(config.root or os.environ.get(ROOT_VARIABLE, 'data'))
-  folders = {name: root / name for name in config.sets if name != 'synthetic'}
-  _require(folders)
-  return [Crop511Source(name, folders[name]) if name in folders
+  kinds = {name: find_kind(name, root / name) for name in config.sets
+           if name != 'synthetic'}
+  missing = [name for name, kind in kinds.items() if not kind]
+  if missing:
+    looked = ', '.join(f'{name} ({root / name})' for name in missing)
+    raise UserError(
+        f'training sets not found: {looked}; expected folders as their owners '
+        'ship them, or crop511 (docs/datasets.md). Point at the folder that '
+        f'holds the sets with --config.data.root=DIR or {ROOT_VARIABLE}=DIR, '
+        f'or train without any download: {WITHOUT_DOWNLOAD}')
+  return [_open(name, kinds[name], root / name) if name in kinds
           else SyntheticSource(split_seed('train', seed))
           for name in config.sets]
 
 
-def _require(folders: dict[str, Path]) -> None:
-  missing = {name: folder / ANNOTATIONS for name, folder in folders.items()
-             if not (folder / ANNOTATIONS).is_file()}
-  if missing:
-    looked = ', '.join(f'{name} ({path})' for name, path in missing.items())
-    raise UserError(
-        f'training sets not found: {looked}; expected there the annotations '
-        'of crop511 folders. Point at the folder that holds the sets with '
-        f'--config.data.root=DIR or {ROOT_VARIABLE}=DIR, or train without any '
-        f'download: {WITHOUT_DOWNLOAD}')
+def find_kind(name: str, folder: Path) -> str:
+  """How a set lies in its folder: 'crop511', a layout's name, '' if not.
+
+  The layout of the set's own name is tried first, the general one last.
+  """
+  if (folder / ANNOTATIONS).is_file():
+    return 'crop511'
+  if not folder.is_dir():
+    return ''
+  for kind in sorted(LAYOUTS, key=lambda kind: (
+      kind == 'folder', not name.startswith(kind))):
+    if LAYOUTS[kind].annotations(folder):
+      return kind
+  return ''
+
+
+def _open(name: str, kind: str, folder: Path) -> Source:
+  if kind == 'crop511':
+    return Crop511Source(name, folder)
+  index, dropped = load_index(name, folder, LAYOUTS[kind])
+  return ImageSource(name, kind, folder, index, dropped)
+
+
+def describe(sources: Sequence[Source]) -> str:
+  """A table of what was found and what was left out."""
+  rows = [f'{"set":14}  {"layout":12}  {"tracks":>9}  {"frames":>11}  left out']
+  for source in sources:
+    reasons = [f'{reason} {count:,} (first: {source.dropped.examples[reason]})'
+               for reason, count in source.dropped.counts.items()]
+    rows.append(f'{source.name:14}  {source.kind:12}  {source.num_tracks:9,}  '
+                f'{source.total_frames:11,}  {(reasons or ["nothing"])[0]}')
+    rows += [' ' * 54 + reason for reason in reasons[1:]]
+  return '\n'.join(rows)
 
 
 def sampler_config(config: Any) -> SamplerConfig:

@@ -6,6 +6,8 @@ threads or hosts.
 
 import collections
 import os
+import sys
+import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from siamkpn_jax.data import sampler
 from siamkpn_jax.data.source import Source
+from siamkpn_jax.errors import UserError
 
 Batch = dict[str, np.ndarray]
 
@@ -52,6 +55,7 @@ class Loader:
     self._patches = (template_patch, search_patch)
     self._workers = workers or os.cpu_count() or 1
     self._prefetch = prefetch
+    self._unreadable = _Unreadable()
     local = batch_size // process_count
     self._local = range(process_index * local, (process_index + 1) * local)
 
@@ -73,9 +77,30 @@ class Loader:
           for future in futures:
             future.cancel()
 
+  def first_pairs(self, count: int) -> Batch:
+    """The pairs 0 to count - 1 as one batch."""
+    return _stack([self.read_pair(index) for index in range(count)])
+
   def read_pair(self, index: int) -> Batch:
-    """Pair number `index`: a batch without its first axis."""
-    pair = sampler.sample(self._sources, self._config, self._seed, index)
+    """Pair number `index`: a batch without its first axis.
+
+    If one of its images cannot be read, another pair stands in, which depends
+    on the index alone too.
+
+    Raises:
+      UserError: too many images cannot be read.
+    """
+    attempt = 0
+    while True:
+      pair = sampler.sample(
+          self._sources, self._config, self._seed, index, attempt)
+      try:
+        return self._read(pair, index)
+      except UserError as error:
+        self._unreadable.add(error, index)
+        attempt += 1
+
+  def _read(self, pair: sampler.Pair, index: int) -> Batch:
     example: Batch = {
         'negative': np.asarray(pair.negative),
         'grey': np.asarray(pair.grey),
@@ -87,6 +112,38 @@ class Loader:
           frame.track, frame.position, patch)
       example |= {name: image, f'{name}_wh': wh}
     return example
+
+
+class _Unreadable:
+  """Counts images that cannot be read: a few are replaced, many are an error.
+
+  Names the first ones, so that nothing is replaced in silence.
+  """
+
+  _NAMED = 5
+  _FREE = 20  # may fail however few pairs have been read
+  _SHARE = 0.01  # of the pairs since the start
+
+  def __init__(self) -> None:
+    self._lock = threading.Lock()
+    self._first: int | None = None
+    self._count = 0
+
+  def add(self, error: UserError, index: int) -> None:
+    """Notes one failure of pair number `index`.
+
+    Raises:
+      UserError: there have been too many.
+    """
+    with self._lock:
+      self._count += 1
+      self._first = index if self._first is None else min(self._first, index)
+      read = index - self._first + 1
+      if self._count > self._FREE + self._SHARE * read:
+        raise UserError(f'{error} ({self._count} images could not be read in '
+                        f'about {read} pairs: the data set is damaged)')
+      if self._count <= self._NAMED:
+        print(f'left out, another pair stands in: {error}', file=sys.stderr)
 
 
 def _stack(examples: list[Batch]) -> Batch:

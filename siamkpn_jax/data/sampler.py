@@ -57,9 +57,18 @@ class SamplerConfig:
 
 
 def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
-           index: int) -> Pair:
-  """Pair number `index` of the endless sequence that `seed` defines."""
-  rng = np.random.Generator(np.random.Philox(key=[seed, index]))
+           index: int, attempt: int = 0) -> Pair:
+  """Pair number `index` of the endless sequence that `seed` defines.
+
+  Args:
+    sources: where pairs are drawn from.
+    config: how.
+    seed: of the sequence.
+    index: of the pair.
+    attempt: 1 and up for the pairs that stand in where one cannot be read.
+  """
+  rng = np.random.Generator(np.random.Philox(
+      key=[seed, index], counter=[0, 0, 0, attempt]))
   negative = bool(rng.random() < config.negative_fraction and
                   _several_tracks(sources, config))
   grey = bool(rng.random() < config.grey_fraction)

@@ -4,17 +4,25 @@ from typing import Protocol
 
 import numpy as np
 
+from siamkpn_jax.data.tracks import Dropped
+
 
 class Source(Protocol):
   """A set of tracks: one target each, seen in one or more frames.
 
   Attributes:
     name: for messages and logs.
+    kind: the layout on disk, in a word.
     num_tracks: how many targets there are.
+    total_frames: how many labelled frames they have together.
+    dropped: what of the annotations is left out.
   """
 
   name: str
+  kind: str
   num_tracks: int
+  total_frames: int
+  dropped: Dropped
 
   def num_frames(self, track: int) -> int:
     """Number of frames in which this target is labelled."""

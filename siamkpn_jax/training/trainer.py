@@ -72,7 +72,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     if jax.process_index() == 0:
       (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
       writer = stack.enter_context(MetricWriter(workdir, start))
-    batches = _loader(config, step_fn, sources).batches(start)
+    batches = build_loader(config, step_fn, sources).batches(start)
     stack.callback(batches.close)
     bar = stack.enter_context(tqdm(
         total=total, initial=start, desc=config.name, unit='step',
@@ -205,8 +205,9 @@ def _given_weights(config: Any, model: SiamKPN,
   return {}
 
 
-def _loader(config: Any, step_fn: TrainStep,
-            sources: Sequence[Source]) -> Loader:
+def build_loader(config: Any, step_fn: TrainStep,
+                 sources: Sequence[Source]) -> Loader:
+  """The loader that a configuration describes, for this process."""
   return Loader(
       sources, catalog.sampler_config(config.data), seed=config.seed,
       batch_size=config.train.batch_size,

@@ -51,7 +51,7 @@ def test_missing_sets_are_all_named(tmp_path):
         data_config(root=str(tmp_path)), 0)
   message = str(info.value)
   for name in ('youtube_bb', 'got10k', 'coco'):
-    assert f'{name} ({tmp_path / name / "train.json"})' in message
+    assert f'{name} ({tmp_path / name})' in message
   assert 'lasot' not in message
   for part in ('--config.data.root', 'SIAMKPN_DATA', catalog.WITHOUT_DOWNLOAD):
     assert part in message

@@ -8,6 +8,7 @@ import pytest
 
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.sampler import SamplerConfig, sample
+from siamkpn_jax.errors import UserError
 from tests.data.fakes import FakeSource
 
 CONFIG = SamplerConfig((2.0, 1.0), (3, 5), 0.3, 0.4)
@@ -98,6 +99,44 @@ def test_failure_reaches_the_loop():
   assert not thread.is_alive(), 'the loader hangs'
   assert 'this disk is broken' in str(caught[0])
   assert not any(t.is_alive() for s in found for t in s.threads)
+
+
+class PartlyDamaged(FakeSource):
+  """Frames at some positions cannot be read."""
+
+  def __init__(self, number, lengths, bad):
+    super().__init__(number, lengths)
+    self._bad = bad
+
+  def read(self, track, position, patch):
+    if position in self._bad:
+      raise UserError(f'{track}/{position}.jpg: this image cannot be read')
+    return super().read(track, position, patch)
+
+
+def test_unreadable_images_are_replaced_and_named(capsys):
+  """By pairs that depend on the index alone; the others stay."""
+  make = lambda bad: [FakeSource(0, [9, 4]), PartlyDamaged(1, [30] * 3, bad)]
+  whole = take(make_loader(make({})), 8)
+  damaged = take(make_loader(make({7})), 8)
+  assert_equal(take(make_loader(make({7}), workers=1), 8), damaged)
+  assert_equal(take(make_loader(make({7})), 3, start=5), damaged[5:])
+  same = [all((a[key][k] == b[key][k]).all() for key in a)
+          for a, b in zip(whole, damaged, strict=True) for k in range(6)]
+  assert 0 < same.count(False) < 10
+  for batch in damaged:
+    for name in ('template', 'search'):
+      places = batch[name][:, 2, 2]
+      assert not ((places[:, 0] == 1) & (places[:, 2] == 7)).any()
+  err = capsys.readouterr().err
+  assert '/7.jpg: this image cannot be read' in err
+  assert 'another pair stands in' in err
+
+
+def test_a_damaged_set_ends_the_run():
+  found = [PartlyDamaged(n, [30] * 3, range(5, 30)) for n in range(2)]
+  with pytest.raises(UserError, match=r'images could not be read.*damaged'):
+    take(make_loader(found), 50)
 
 
 def test_close_stops_the_threads():

@@ -258,27 +258,6 @@ def test_read_samples_the_frame_at_template_scale(patch):
   assert error.mean() < 1 and np.quantile(error, 0.99) < 6
 
 
-@pytest.mark.parametrize('w, h', [(40, 60), (31, 90), (180, 240), (301, 400)])
-def test_patch_centres_and_scales_the_target(w, h):
-  frame = np.zeros((1501, 1603, 3), np.uint8)
-  x, y = 697, 533
-  frame[y:y + h, x:x + w] = 255
-  image, wh = synthetic.context_patch(frame, np.array([x, y, w, h], float), 255)
-  white = image[..., 0] / 255
-  np.testing.assert_allclose(white.sum(), wh.prod(), rtol=0.03)
-  at = np.arange(255)
-  centre = (white.sum(0) @ at, white.sum(1) @ at) / white.sum()
-  np.testing.assert_allclose(centre, 127, atol=0.3)
-
-
-def test_shrinking_averages_pixels():
-  frame = np.zeros((480, 640, 3), np.uint8)
-  frame[:, ::2] = 200  # a grid that skipping pixels would turn into stripes
-  image, _ = synthetic.context_patch(
-      frame, np.array([160., 100., 300., 300.]), 101)
-  assert np.abs(image[20:-20, 20:-20].astype(int) - 100).max() < 25
-
-
 def test_read_rejects_even_and_large_patches():
   source = synthetic.SyntheticSource(SEED)
   for patch in (142, 513, -1):

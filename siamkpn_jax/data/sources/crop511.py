@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax import geometry
+from siamkpn_jax.data.tracks import Dropped
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import read_image
 
@@ -21,6 +22,8 @@ ANNOTATIONS = 'train.json'
 
 class Crop511Source:
   """Tracks of a crop511 folder; boxes without a positive side are dropped."""
+
+  kind = 'crop511'
 
   def __init__(self, name: str, folder: Path):
     """Reads the annotations.
@@ -33,6 +36,7 @@ class Crop511Source:
       UserError: the annotations are missing, damaged, or hold no usable box.
     """
     self.name = name
+    self.dropped = Dropped()
     images = folder / 'crop511'
     self._images = images if images.is_dir() else folder
     # Per track: the files of its frames and [t, 2] sizes in original pixels.
@@ -51,16 +55,22 @@ class Crop511Source:
       raise UserError(f'{path}: holds no box with positive sides; expected at '
                       'least one track')
     self.num_tracks = len(self._tracks)
+    self.total_frames = sum(len(names) for names, _ in self._tracks)
 
   def _add(self, video: str, track: str, frames: dict) -> None:
     names, sizes = [], []
     for frame in sorted((f for f in frames if f.isdigit()), key=int):
       x1, y1, x2, y2 = map(float, frames[frame])
       w, h = x2 - x1, y2 - y1
+      file = f'{video}/{int(frame):06d}.{track}.x.jpg'
       if w > 0 and h > 0 and math.isfinite(w * h):
-        names.append(f'{video}/{int(frame):06d}.{track}.x.jpg')
+        names.append(file)
         sizes.append((w, h))
-    if names:
+      else:
+        self.dropped.add('frames: box without an area', file)
+    if not names:
+      self.dropped.add('tracks: without a usable frame', f'{video}/{track}')
+    else:
       self._tracks.append((names, np.asarray(sizes)))
 
   def num_frames(self, track: int) -> int:

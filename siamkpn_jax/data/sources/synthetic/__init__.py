@@ -10,10 +10,9 @@ from siamkpn_jax.data.sources.synthetic.scene import Scene
 from siamkpn_jax.data.sources.synthetic.source import (
     SPLITS,
     SyntheticSource,
-    context_patch,
     split_seed,
     write_otb,
 )
 
-__all__ = ['SPLITS', 'Scene', 'SyntheticSource', 'context_patch',
+__all__ = ['SPLITS', 'Scene', 'SyntheticSource',
            'split_seed', 'write_otb']

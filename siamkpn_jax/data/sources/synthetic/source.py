@@ -1,14 +1,15 @@
 """The synthetic videos as a training source, and as an OTB folder."""
 
 import functools
-import math
 import os
 
 import cv2
 import numpy as np
 
 from siamkpn_jax import geometry
+from siamkpn_jax.data.patches import context_patch
 from siamkpn_jax.data.sources.synthetic.scene import Scene
+from siamkpn_jax.data.tracks import Dropped
 from siamkpn_jax.errors import UserError
 
 SPLITS = ('train', 'val', 'test')
@@ -48,6 +49,7 @@ class SyntheticSource:
     num_tracks: number of videos; each has one target.
   """
   name = 'synthetic'
+  kind = 'rendered'
 
   def __init__(self, seed: int, *, num_tracks: int = 1_000_000,
                length: int = 60, size: tuple[int, int] = (320, 240)):
@@ -60,6 +62,8 @@ class SyntheticSource:
       size: (width, height) of a frame, pixels.
     """
     self.num_tracks = num_tracks
+    self.total_frames = num_tracks * length
+    self.dropped = Dropped()
     self._seed, self._length, self._size = seed, length, (size[0], size[1])
 
   def num_frames(self, track: int) -> int:
@@ -90,37 +94,6 @@ class SyntheticSource:
     scene = _scene(self._seed, track, self._size, self._length)
     frame, xywh = scene.render(position)
     return context_patch(frame, xywh, patch)
-
-
-def context_patch(frame: np.ndarray, xywh: np.ndarray,
-                  patch: int) -> tuple[np.ndarray, np.ndarray]:
-  """Cuts the patch of `SyntheticSource.read` around a box.
-
-  Args:
-    frame: [h, w, 3] uint8.
-    xywh: [4] box in it, pixels.
-    patch: side of the square, pixels.
-
-  Returns:
-    The square [patch, patch, 3] uint8 and the size of the box in it, [2]
-    float32 (w, h).
-  """
-  scale = (geometry.TEMPLATE_SIZE /
-           geometry.context_side(xywh[2], xywh[3]))
-  wh = (xywh[2:] * scale).astype(np.float32)
-  fill = [math.floor(value) for value in cv2.mean(frame)[:3]]
-  zoom = np.full(2, scale)
-  if scale < 0.5:  # bilinear sampling would skip pixels
-    full = np.array(frame.shape[1::-1])
-    small = np.maximum(np.floor(full * scale * 1.999).astype(int), 1)
-    frame = cv2.resize(frame, small.tolist(), interpolation=cv2.INTER_AREA)
-    zoom, xywh = scale * full / small, xywh * np.tile(small / full, 2)
-  # Pixel i has its centre at i + 0.5 of the box's continuous coordinates.
-  centre = xywh[:2] + xywh[2:] / 2 - 0.5
-  warp = np.column_stack([np.diag(zoom), (patch - 1) / 2 - zoom * centre])
-  image = cv2.warpAffine(frame, warp, (patch, patch), flags=cv2.INTER_LINEAR,
-                         borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
-  return image, wh
 
 
 def write_otb(root: str | os.PathLike, *, seed: int, count: int,

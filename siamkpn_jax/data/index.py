@@ -1,0 +1,207 @@
+"""The usable frames of a data set as arrays, built once and cached."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from siamkpn_jax.data.tracks import Dropped, Layout, RawTrack
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import atomic_paths
+
+CACHE_NAME = '.siamkpn_index.npz'
+_VERSION = 1  # of the arrays below
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+  """All tracks of a set, one after the other.
+
+  Attributes:
+    starts: [t + 1] where each track's frames begin; the last is n.
+    folders: [f] below the set's folder.
+    folder_ids: [n] of each frame's image.
+    names: [n] of each frame's image, UTF-8.
+    boxes_xywh: [n, 4] float32, left, top, width, height; positive and finite.
+    relative: [t] whether a track's boxes are fractions of the image.
+  """
+
+  starts: np.ndarray
+  folders: np.ndarray
+  folder_ids: np.ndarray
+  names: np.ndarray
+  boxes_xywh: np.ndarray
+  relative: np.ndarray
+
+  @property
+  def num_tracks(self) -> int:
+    """Number of tracks."""
+    return len(self.starts) - 1
+
+  def image(self, frame: int) -> str:
+    """Path of a frame's image below the set's folder."""
+    folder = str(self.folders[self.folder_ids[frame]])
+    return f'{folder}/{self.names[frame].decode()}'.removeprefix('/')
+
+
+def load_index(name: str, folder: Path, layout: Layout
+               ) -> tuple[Index, Dropped]:
+  """The index of a data set, from its cache if nothing has changed.
+
+  The cache lies in the set's folder or, if that cannot be written to, in
+  $XDG_CACHE_HOME (~/.cache).
+
+  Args:
+    name: of the set, for messages.
+    folder: of the set.
+    layout: how it lies there.
+
+  Raises:
+    UserError: there is no usable frame at all.
+  """
+  mark = _fingerprint(folder, layout.annotations(folder), layout)
+  for path in _cache_paths(folder):
+    cached = _read_cache(path, mark)
+    if cached is not None:
+      return cached
+  dropped = Dropped()
+  index = build_index(layout.tracks(folder, dropped), folder, dropped)
+  if not index.num_tracks:
+    reasons = ', '.join(
+        f'{reason}: {count} (first: {dropped.examples[reason]})'
+        for reason, count in dropped.counts.items())
+    raise UserError(f'{folder}: no usable frame for {name}; expected '
+                    f'{layout.EXPECTED}; left out: {reasons or "nothing"}')
+  for path in _cache_paths(folder):
+    if _write_cache(path, mark, index, dropped):
+      break
+  return index, dropped
+
+
+def build_index(tracks: Iterator[RawTrack], folder: Path,
+                dropped: Dropped) -> Index:
+  """Keeps the frames whose box has an area and whose image exists.
+
+  Args:
+    tracks: as annotated.
+    folder: of the set.
+    dropped: gets what is left out.
+  """
+  existing = _Existing(folder)
+  folders: dict[str, int] = {}
+  starts, ids, names, boxes, relative = [0], [], [], [], []
+  for track in tracks:
+    keep = _usable(track, existing, dropped)
+    if not keep.any():
+      dropped.add('tracks: without a usable frame', track.name)
+      continue
+    for k in np.flatnonzero(keep):
+      parent, _, name = track.images[k].rpartition('/')
+      ids.append(folders.setdefault(parent, len(folders)))
+      names.append(name.encode())
+    boxes.append(track.boxes_xywh[keep].astype(np.float32))
+    starts.append(len(names))
+    relative.append(track.relative)
+  return Index(
+      np.asarray(starts), np.asarray(list(folders), str),
+      np.asarray(ids, np.int32), np.asarray(names, bytes),
+      np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
+      np.asarray(relative, bool))
+
+
+def _usable(track: RawTrack, existing: '_Existing',
+            dropped: Dropped) -> np.ndarray:
+  """[t] True for the frames that can be trained on."""
+  boxes = track.boxes_xywh
+  finite = np.isfinite(boxes).all(axis=1)
+  with np.errstate(invalid='ignore'):
+    area = (boxes[:, 2:] > 0).all(axis=1)
+  there = np.asarray([image in existing for image in track.images], bool)
+  keep = np.ones(len(boxes), bool)
+  for reason, good in (
+      ('frames: target absent', ~track.absent),
+      ('frames: box is not a number', finite),
+      ('frames: box without an area', area),
+      ('frames: image missing or empty', there)):
+    bad = keep & ~good
+    if bad.any():
+      first = track.images[int(np.argmax(bad))]
+      dropped.add(reason, f'{track.name}, {first}', int(bad.sum()))
+    keep &= good
+  return keep
+
+
+class _Existing:
+  """Which images exist, from one listing of each folder."""
+
+  def __init__(self, folder: Path):
+    self._folder = folder
+    self._parent = ''
+    self._names: set[str] | None = None
+
+  def __contains__(self, image: str) -> bool:
+    parent, _, name = image.rpartition('/')
+    if self._names is None or parent != self._parent:
+      self._parent, self._names = parent, self._list(parent)
+    return name in self._names
+
+  def _list(self, parent: str) -> set[str]:
+    try:
+      with os.scandir(self._folder / parent) as entries:
+        return {e.name for e in entries if e.stat().st_size > 0}
+    except OSError:
+      return set()
+
+
+def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
+  """Changes with the annotation files; images are looked up when read."""
+  digest = hashlib.sha256(f'{_VERSION} {layout.EXPECTED}'.encode())
+  for path in sorted(files):
+    stat = path.stat()
+    digest.update(f'{path.relative_to(folder)} {stat.st_size} '
+                  f'{stat.st_mtime_ns}\n'.encode())
+  return digest.hexdigest()
+
+
+def _cache_paths(folder: Path) -> list[Path]:
+  home = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
+  name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+  return [folder / CACHE_NAME, home / 'siamkpn_jax' / f'{name}.npz']
+
+
+def _read_cache(path: Path, mark: str) -> tuple[Index, Dropped] | None:
+  """None if there is no cache, or it is stale or damaged."""
+  try:
+    with path.open('rb') as file:
+      content = np.load(file, allow_pickle=False)
+      head = json.loads(str(content['head']))
+      if head['mark'] != mark:
+        return None
+      index = Index(**{field.name: content[field.name]
+                       for field in dataclasses.fields(Index)})
+  except Exception:  # a cut file shows as errors of any kind; it is rebuilt
+    return None
+  dropped = Dropped()
+  for reason, (count, example) in head['dropped'].items():
+    dropped.add(reason, example, count)
+  return index, dropped
+
+
+def _write_cache(path: Path, mark: str, index: Index,
+                 dropped: Dropped) -> bool:
+  """Whole or not at all; False where it cannot be written."""
+  head = json.dumps({'mark': mark, 'dropped': {
+      reason: (count, dropped.examples[reason])
+      for reason, count in dropped.counts.items()}})
+  arrays = {field.name: getattr(index, field.name)
+            for field in dataclasses.fields(Index)}
+  try:
+    with atomic_paths([path]) as partial, partial[path].open('wb') as file:
+      np.savez(file, head=np.asarray(head), **arrays)
+  except (OSError, UserError):
+    return False
+  return True

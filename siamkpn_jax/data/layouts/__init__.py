@@ -1,0 +1,24 @@
+"""The official folder layouts of public data sets, one module per layout."""
+
+from siamkpn_jax.data.layouts import (
+    coco,
+    folder,
+    got10k,
+    imagenet_det,
+    imagenet_vid,
+    lasot,
+    trackingnet,
+    youtube_bb,
+)
+from siamkpn_jax.data.tracks import Layout
+
+LAYOUTS: dict[str, Layout] = {
+    'got10k': got10k,
+    'lasot': lasot,
+    'trackingnet': trackingnet,
+    'youtube_bb': youtube_bb,
+    'coco': coco,
+    'imagenet_vid': imagenet_vid,
+    'imagenet_det': imagenet_det,
+    'folder': folder,
+}

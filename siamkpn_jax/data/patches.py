@@ -1,0 +1,87 @@
+"""The context patch of a target, cut out of an image file.
+
+A JPEG can be decoded at a half, a quarter or an eighth of its size by leaving
+out high frequencies, which is much less work. That is done where the patch is
+at least as much smaller than the image region; pixels would have to be averaged
+there anyway.
+"""
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from siamkpn_jax import geometry
+from siamkpn_jax.images import decode_image, image_size, read_bytes
+
+_FLAGS = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2,
+          4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+
+
+def read_patch(path: Path, box_xywh: np.ndarray, patch: int, *,
+               relative: bool = False, reduce: bool = True
+               ) -> tuple[np.ndarray, np.ndarray]:
+  """The surroundings of a target at the template's scale.
+
+  Args:
+    path: of the image.
+    box_xywh: [4] left, top, width, height in pixels.
+    patch: side of the result, pixels, odd.
+    relative: the box is in fractions of the image instead.
+    reduce: decode large JPEGs at a smaller scale.
+
+  Returns:
+    [patch, patch, 3] uint8 BGR with the target's centre in its centre, the
+    image's mean colour outside of the image; [2] float32 width and height of
+    the target in it.
+
+  Raises:
+    UserError: the image cannot be read.
+  """
+  data = read_bytes(path)
+  box = np.asarray(box_xywh, np.float64)
+  if relative:
+    width, height = image_size(data, path)
+    box = box * [width, height, width, height]
+  factor = _reduction(box) if reduce else 1
+  image = decode_image(data, path, _FLAGS[factor])
+  return context_patch(image, box, patch, reduced=factor)
+
+
+def _reduction(xywh: np.ndarray) -> int:
+  """The largest of 1, 2, 4, 8 by which the patch is smaller than the region."""
+  shrink = geometry.context_side(xywh[2], xywh[3]) / geometry.TEMPLATE_SIZE
+  return 2**min(3, max(0, math.floor(math.log2(shrink))))
+
+
+def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
+                  reduced: int = 1) -> tuple[np.ndarray, np.ndarray]:
+  """Cuts the patch of `read_patch` out of a frame.
+
+  Args:
+    frame: [h, w, 3] uint8.
+    xywh: [4] box, pixels of the frame in its full size.
+    patch: side of the square, pixels.
+    reduced: by how much the frame is smaller than that.
+
+  Returns:
+    The square [patch, patch, 3] uint8 and the size of the box in it, [2]
+    float32 (w, h).
+  """
+  scale = (geometry.TEMPLATE_SIZE /
+           geometry.context_side(xywh[2], xywh[3]))
+  wh = (xywh[2:] * scale).astype(np.float32)
+  fill = [math.floor(value) for value in cv2.mean(frame)[:3]]
+  xywh, zoom = xywh / reduced, np.full(2, scale * reduced)
+  if zoom[0] < 0.5:  # bilinear sampling would skip pixels
+    full = np.array(frame.shape[1::-1])
+    small = np.maximum(np.floor(full * zoom * 1.999).astype(int), 1)
+    frame = cv2.resize(frame, small.tolist(), interpolation=cv2.INTER_AREA)
+    zoom, xywh = zoom * full / small, xywh * np.tile(small / full, 2)
+  # Pixel i has its centre at i + 0.5 of the box's continuous coordinates.
+  centre = xywh[:2] + xywh[2:] / 2 - 0.5
+  warp = np.column_stack([np.diag(zoom), (patch - 1) / 2 - zoom * centre])
+  image = cv2.warpAffine(frame, warp, (patch, patch), flags=cv2.INTER_LINEAR,
+                         borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
+  return image, wh

@@ -1,0 +1,109 @@
+"""Patches around targets: geometry, averaging, partial decoding."""
+
+import cv2
+import numpy as np
+import pytest
+
+from siamkpn_jax import geometry
+from siamkpn_jax.data.patches import context_patch, read_patch
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import image_size
+
+
+@pytest.mark.parametrize('w, h', [(40, 60), (31, 90), (180, 240), (301, 400)])
+def test_patch_centres_and_scales_the_target(w, h):
+  frame = np.zeros((1501, 1603, 3), np.uint8)
+  x, y = 697, 533
+  frame[y:y + h, x:x + w] = 255
+  image, wh = context_patch(frame, np.array([x, y, w, h], float), 255)
+  white = image[..., 0] / 255
+  np.testing.assert_allclose(white.sum(), wh.prod(), rtol=0.03)
+  at = np.arange(255)
+  centre = (white.sum(0) @ at, white.sum(1) @ at) / white.sum()
+  np.testing.assert_allclose(centre, 127, atol=0.3)
+
+
+def test_shrinking_averages_pixels():
+  frame = np.zeros((480, 640, 3), np.uint8)
+  frame[:, ::2] = 200  # a grid that skipping pixels would turn into stripes
+  image, _ = context_patch(
+      frame, np.array([160., 100., 300., 300.]), 101)
+  assert np.abs(image[20:-20, 20:-20].astype(int) - 100).max() < 25
+
+
+def photograph(width, height, seed=0):
+  """Smooth colours with edges, so that JPEG behaves as on photographs."""
+  rng = np.random.default_rng(seed)
+  image = cv2.resize(rng.uniform(0, 255, (9, 12, 3)).astype(np.float32),
+                     (width, height), interpolation=cv2.INTER_CUBIC)
+  for _ in range(12):
+    x, y = int(rng.integers(width)), int(rng.integers(height))
+    colour = rng.uniform(0, 255, 3).tolist()
+    cv2.ellipse(image, (x, y), (width // 9, height // 14), x, 0, 360, colour,
+                -1, cv2.LINE_AA)
+  return image.clip(0, 255).astype(np.uint8)
+
+
+def write_photograph(path, width, height, **kwargs):
+  cv2.imwrite(str(path), photograph(width, height, **kwargs),
+              [cv2.IMWRITE_JPEG_QUALITY, 95])
+  return path
+
+
+@pytest.mark.parametrize('side', [60, 300, 700, 1400])
+def test_partial_decoding_is_close(tmp_path, side):
+  """At 1, 1/2, 1/4 and 1/8 scale: the same place, nearly the same pixels."""
+  path = write_photograph(tmp_path / 'a.jpg', 3001, 2003)
+  box = np.array([1400.0, 900.0, side, 0.8 * side])
+  whole, wh = read_patch(path, box, 255, reduce=False)
+  part, part_wh = read_patch(path, box, 255)
+  np.testing.assert_array_equal(wh, part_wh)
+  difference = np.abs(whole.astype(float) - part)
+  assert difference.mean() < 1.5 and np.quantile(difference, 0.99) < 12
+  # A misplacement would be worse by far.
+  for shift in ((0, 1), (1, 0)):
+    moved = np.abs(np.roll(whole, shift, (0, 1)).astype(float) - part)
+    assert side < 100 or difference.mean() < 0.7 * moved.mean()
+
+
+def test_fractions_of_the_image(tmp_path):
+  path = write_photograph(tmp_path / 'a.jpg', 641, 479)
+  pixels = np.array([100.0, 80.0, 120.0, 60.0])
+  fractions = pixels / [641, 479, 641, 479]
+  for a, b in zip(read_patch(path, pixels, 127),
+                  read_patch(path, fractions, 127, relative=True),
+                  strict=True):
+    np.testing.assert_allclose(a, b, atol=1)
+
+
+@pytest.mark.parametrize('options', [
+    [], [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 4]])
+def test_size_of_a_jpeg(tmp_path, options):
+  path = tmp_path / 'a.jpg'
+  cv2.imwrite(str(path), photograph(321, 123), options)
+  assert image_size(path.read_bytes(), path) == (321, 123)
+  cv2.imwrite(str(tmp_path / 'a.png'), photograph(321, 123))
+  assert image_size((tmp_path / 'a.png').read_bytes(), path) == (321, 123)
+
+
+def test_outside_is_the_mean_colour(tmp_path):
+  path = tmp_path / 'a.png'
+  image = np.zeros((100, 100, 3), np.uint8)
+  image[:, 50:] = (200, 100, 50)
+  cv2.imwrite(str(path), image)
+  patch, _ = read_patch(path, np.array([-5.0, -5.0, 20.0, 20.0]),
+                        geometry.CONTEXT_SIZE)
+  assert patch[0, 0].tolist() == [100, 50, 25]
+
+
+@pytest.mark.parametrize('content', [b'', b'no image', 'cut'])
+def test_damaged_images_are_named(tmp_path, content):
+  path = write_photograph(tmp_path / 'a.jpg', 320, 240)
+  if content == 'cut':
+    content = path.read_bytes()[:3000]
+  path.write_bytes(content)
+  with pytest.raises(UserError, match=r'a\.jpg: this image cannot be read'):
+    read_patch(path, np.array([10.0, 10.0, 50.0, 50.0]), 255)
+  path.unlink()
+  with pytest.raises(UserError, match='cannot be read'):
+    read_patch(path, np.array([10.0, 10.0, 50.0, 50.0]), 255)
