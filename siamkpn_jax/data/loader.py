@@ -105,13 +105,20 @@ class Loader:
         'negative': np.asarray(pair.negative),
         'grey': np.asarray(pair.grey),
         'index': np.asarray(index, np.uint32)}
-    frames = (pair.template, pair.search)
-    for name, frame, patch in zip(
-        ('template', 'search'), frames, self._patches, strict=True):
-      image, wh = self._sources[frame.source].read(
-          frame.track, frame.position, patch)
+    if pair.template == pair.search:  # always so for stills: read once
+      image, wh = self._read_frame(pair.search, max(self._patches))
+      images = [(_central(image, patch), wh) for patch in self._patches]
+    else:
+      images = [self._read_frame(frame, patch) for frame, patch in zip(
+          (pair.template, pair.search), self._patches, strict=True)]
+    for name, (image, wh) in zip(('template', 'search'), images, strict=True):
       example |= {name: image, f'{name}_wh': wh}
     return example
+
+  def _read_frame(self, frame: sampler.Frame,
+                  patch: int) -> tuple[np.ndarray, np.ndarray]:
+    return self._sources[frame.source].read(
+        frame.track, frame.position, patch)
 
 
 class _Unreadable:
@@ -144,6 +151,12 @@ class _Unreadable:
                         f'about {read} pairs: the data set is damaged)')
       if self._count <= self._NAMED:
         print(f'left out, another pair stands in: {error}', file=sys.stderr)
+
+
+def _central(image: np.ndarray, patch: int) -> np.ndarray:
+  """The middle of a patch; both sides are odd."""
+  low = (len(image) - patch) // 2
+  return image[low:low + patch, low:low + patch]
 
 
 def _stack(examples: list[Batch]) -> Batch:

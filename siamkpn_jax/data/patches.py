@@ -72,7 +72,6 @@ def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
   scale = (geometry.TEMPLATE_SIZE /
            geometry.context_side(xywh[2], xywh[3]))
   wh = (xywh[2:] * scale).astype(np.float32)
-  fill = [math.floor(value) for value in cv2.mean(frame)[:3]]
   xywh, zoom = xywh / reduced, np.full(2, scale * reduced)
   if zoom[0] < 0.5:  # bilinear sampling would skip pixels
     full = np.array(frame.shape[1::-1])
@@ -83,5 +82,15 @@ def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
   centre = xywh[:2] + xywh[2:] / 2 - 0.5
   warp = np.column_stack([np.diag(zoom), (patch - 1) / 2 - zoom * centre])
   image = cv2.warpAffine(frame, warp, (patch, patch), flags=cv2.INTER_LINEAR,
-                         borderMode=cv2.BORDER_CONSTANT, borderValue=fill)
+                         borderMode=cv2.BORDER_CONSTANT,
+                         borderValue=_fill(frame, centre, patch / zoom))
   return image, wh
+
+
+def _fill(frame: np.ndarray, centre: np.ndarray, side: np.ndarray
+          ) -> list[int]:
+  """The mean colour, or any if the square of a side [2] is inside."""
+  low, high = centre - side / 2, centre + side / 2
+  if low.min() > 0 and (high < np.array(frame.shape[1::-1]) - 1).all():
+    return [0, 0, 0]
+  return [math.floor(value) for value in cv2.mean(frame)[:3]]

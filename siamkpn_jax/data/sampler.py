@@ -100,8 +100,9 @@ def _several_tracks(sources: Sequence[Source],
 
 def _random_frame(rng: np.random.Generator, sources: Sequence[Source],
                   config: SamplerConfig) -> Frame:
-  ratios = np.asarray(config.ratios, np.float64)
-  source = int(rng.choice(len(sources), p=ratios / ratios.sum()))
+  # As Generator.choice with probabilities, which checks them every time.
+  limits = np.cumsum(config.ratios)
+  source = int(np.searchsorted(limits / limits[-1], rng.random(), 'right'))
   track = int(rng.integers(sources[source].num_tracks))
   position = int(rng.integers(sources[source].num_frames(track)))
   return Frame(source, track, position)

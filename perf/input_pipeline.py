@@ -1,0 +1,161 @@
+"""Training pairs per second on the host: the classic way against this one.
+
+  python perf/input_pipeline.py --crops DIR --images DIR
+
+DIR of --crops is a crop511 folder, of --images any folder that training reads
+(docs/datasets.md). One thread; all ways take turns in one run, medians of
+pairwise ratios. 'classic' is what trackers in the style of pysot do: decode two
+511-pixel crops, augment them and make the labels of three stages, all in
+Python. Here the host only reads patches; the rest runs on the device inside the
+training step, and is not counted. 'decode' is OpenCV's decoding of the same
+files, each once, and nothing else.
+"""
+
+import statistics
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from absl import app, flags
+
+from siamkpn_jax import geometry
+from siamkpn_jax.data import catalog, sampler
+from siamkpn_jax.data.loader import Loader
+from siamkpn_jax.data.source import Source
+from siamkpn_jax.data.sources.crop511 import Crop511Source
+from siamkpn_jax.data.sources.images import ImageSource
+
+_CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
+_IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
+_PAIRS = flags.DEFINE_integer('pairs', 40, 'Pairs in a turn.')
+_TURNS = flags.DEFINE_integer('turns', 7, 'Turns of each way.')
+
+_CONFIG = sampler.SamplerConfig((1.0,), (30,), 0.2, 0.0)
+_TEMPLATE_PATCH, _SEARCH_PATCH = 143, 431  # of the paper's augmentation
+_COLOUR = np.array([[-0.55919361, 0.98062831, -0.41940627],
+                    [1.72091413, 0.19879334, -1.82968581],
+                    [4.64467907, 4.73710203, 4.88324118]])
+
+
+def main(argv: list[str]) -> None:
+  """Measures and prints."""
+  del argv
+  cv2.setNumThreads(1)
+  crops = _open(_CROPS.value)
+  images = _open(_IMAGES.value)
+  ways = {
+      'classic, crop511': lambda k: _classic(crops, k),
+      'decode, crop511': lambda k: _decode(crops, k),
+      'ours, crop511': lambda k: _loader(crops).read_pair(k),
+      'decode, whole images': lambda k: _decode(images, k),
+      'ours, whole images': lambda k: _loader(images).read_pair(k),
+  }
+  seconds: dict[str, list[float]] = {name: [] for name in ways}
+  for turn in range(_TURNS.value + 1):  # the first warms the disk's cache
+    for name, way in ways.items():
+      before = time.perf_counter()
+      for k in range(_PAIRS.value):
+        way(turn * _PAIRS.value + k)
+      if turn:
+        seconds[name].append(time.perf_counter() - before)
+  for name, values in seconds.items():
+    rate = _PAIRS.value / statistics.median(values)
+    print(f'{name:22} {rate:8.1f} pairs/s on one core')
+  ratio = lambda a, b: statistics.median(
+      x / y for x, y in zip(seconds[a], seconds[b], strict=True))
+  print(f'ours / classic, pairs per second from crops: '
+        f'{ratio("classic, crop511", "ours, crop511"):.2f}')
+  for kind in ('crop511', 'whole images'):
+    print(f'ours / bare decoding, time, {kind}: '
+          f'{ratio(f"ours, {kind}", f"decode, {kind}"):.2f}')
+
+
+def _open(folder: str) -> Source:
+  """The source in a folder."""
+  path = Path(folder).absolute()
+  config = type('Data', (), {'sets': (path.name,), 'root': str(path.parent)})
+  return catalog.open_sources(config, 0)[0]
+
+
+def _loader(source: Source) -> Loader:
+  return Loader([source], _CONFIG, seed=0, batch_size=1,
+                template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH)
+
+
+def _files(source: Source, index: int) -> list[tuple[Path, np.ndarray]]:
+  """Image file and target size in its 511 crop, of both halves of a pair."""
+  pair = sampler.sample([source], _CONFIG, 0, index)
+  found = []
+  for frame in (pair.template, pair.search):
+    if isinstance(source, Crop511Source):
+      names, sizes = source._tracks[frame.track]
+      w, h = sizes[frame.position]
+      zoom = geometry.TEMPLATE_SIZE / geometry.context_side(w, h)
+      found.append((source._images / names[frame.position],
+                    np.array([w, h]) * zoom))
+    elif isinstance(source, ImageSource):
+      k = int(source._index.starts[frame.track]) + frame.position
+      found.append((source._folder / source._index.image(k), np.zeros(2)))
+  return found
+
+
+def _decode(source: Source, index: int) -> None:
+  for path in {path for path, _ in _files(source, index)}:
+    cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+
+
+def _classic(source: Source, index: int) -> list:
+  """Two augmented crops and the labels of three stages, in Python."""
+  rng = np.random.default_rng(index)
+  (template, z_wh), (search, x_wh) = _files(source, index)
+  z, _ = _augment(rng, cv2.imread(str(template)), z_wh, 127, 4, 0.05, 0.0)
+  x, box = _augment(rng, cv2.imread(str(search)), x_wh, 255, 64, 0.18, 0.2)
+  return [z.transpose(2, 0, 1).astype(np.float32),
+          x.transpose(2, 0, 1).astype(np.float32), *_labels(box)]
+
+
+def _augment(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
+             output: int, shift: float, scale: float,
+             blur: float) -> tuple[np.ndarray, np.ndarray]:
+  """Shift, scale, blur and colour of one crop; the box [4] cxcywh in it."""
+  side = output * (1 + scale * rng.uniform(-1, 1, 2))
+  room = np.maximum((len(image) - side) / 2, 0)
+  centre = len(image) / 2 + np.clip(shift * rng.uniform(-1, 1, 2), -room, room)
+  zoom = output / side
+  low = centre - side / 2
+  crop = cv2.warpAffine(
+      image, np.array([[zoom[0], 0, -zoom[0] * low[0]],
+                       [0, zoom[1], -zoom[1] * low[1]]]), (output, output),
+      borderMode=cv2.BORDER_CONSTANT, borderValue=cv2.mean(image)[:3])
+  if rng.random() < blur:
+    size = int(rng.integers(2, 23)) * 2 + 1
+    kernel = np.zeros((size, size))
+    share = rng.random()
+    kernel[size // 2] += share
+    kernel[:, size // 2] += 1 - share
+    crop = cv2.filter2D(crop, -1, kernel / kernel.sum())
+  crop = crop - (_COLOUR @ rng.standard_normal(3))[::-1]
+  return crop, np.array([*((len(image) / 2 - low) * zoom), *(wh * zoom)])
+
+
+def _labels(box: np.ndarray) -> list[np.ndarray]:
+  """Three heatmaps, offsets and sizes, cell by cell."""
+  centre = 15 + (box[:2] - 127) / 8
+  heatmaps = np.zeros((3, 31, 31), np.float32)
+  offsets, size = np.zeros((2, 31, 31), 'f4'), np.zeros((2, 31, 31), 'f4')
+  for stage in range(3):
+    variance = (0.9**stage * 31 / 16)**2
+    for i in range(31):
+      for j in range(31):
+        d2 = (j - centre[0])**2 + (i - centre[1])**2
+        if d2 < (31 / 8)**2:
+          heatmaps[stage, i, j] = np.exp(-d2 / (2 * variance))
+          offsets[:, i, j] = (centre - (j, i)) / 8
+          size[:, i, j] = box[2:]
+  return [heatmaps, offsets, size]
+
+
+if __name__ == '__main__':
+  flags.mark_flags_as_required(['crops', 'images'])
+  app.run(main)
