@@ -65,7 +65,7 @@ def load_index(name: str, folder: Path, layout: Layout
   """
   mark = _fingerprint(folder, layout.annotations(folder), layout)
   for path in _cache_paths(folder):
-    cached = _read_cache(path, mark)
+    cached = _read_cache(path, mark, folder)
     if cached is not None:
       return cached
   dropped = Dropped()
@@ -77,7 +77,7 @@ def load_index(name: str, folder: Path, layout: Layout
     raise UserError(f'{folder}: no usable frame for {name}; expected '
                     f'{layout.EXPECTED}; left out: {reasons or "nothing"}')
   for path in _cache_paths(folder):
-    if _write_cache(path, mark, index, dropped):
+    if _write_cache(path, mark, folder, index, dropped):
       break
   return index, dropped
 
@@ -158,7 +158,7 @@ class _Existing:
 
 
 def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
-  """Changes with the annotation files; images are looked up when read."""
+  """Changes with the annotation files."""
   digest = hashlib.sha256(f'{_VERSION} {layout.EXPECTED}'.encode())
   for path in sorted(files):
     stat = path.stat()
@@ -167,13 +167,23 @@ def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
   return digest.hexdigest()
 
 
+def _changes(folder: Path, folders: np.ndarray) -> list[int]:
+  """When images were last added to or removed from each folder.
+
+  The set's own folder is left out: the cache is written there.
+  """
+  return [(folder / name).stat().st_mtime_ns for name in map(str, folders)
+          if name]
+
+
 def _cache_paths(folder: Path) -> list[Path]:
   home = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
   name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
   return [folder / CACHE_NAME, home / 'siamkpn_jax' / f'{name}.npz']
 
 
-def _read_cache(path: Path, mark: str) -> tuple[Index, Dropped] | None:
+def _read_cache(path: Path, mark: str,
+                folder: Path) -> tuple[Index, Dropped] | None:
   """None if there is no cache, or it is stale or damaged."""
   try:
     with path.open('rb') as file:
@@ -183,6 +193,8 @@ def _read_cache(path: Path, mark: str) -> tuple[Index, Dropped] | None:
         return None
       index = Index(**{field.name: content[field.name]
                        for field in dataclasses.fields(Index)})
+      if head['changes'] != _changes(folder, index.folders):
+        return None
   except Exception:  # a cut file shows as errors of any kind; it is rebuilt
     return None
   dropped = Dropped()
@@ -191,12 +203,13 @@ def _read_cache(path: Path, mark: str) -> tuple[Index, Dropped] | None:
   return index, dropped
 
 
-def _write_cache(path: Path, mark: str, index: Index,
+def _write_cache(path: Path, mark: str, folder: Path, index: Index,
                  dropped: Dropped) -> bool:
   """Whole or not at all; False where it cannot be written."""
-  head = json.dumps({'mark': mark, 'dropped': {
-      reason: (count, dropped.examples[reason])
-      for reason, count in dropped.counts.items()}})
+  head = json.dumps({
+      'mark': mark, 'changes': _changes(folder, index.folders),
+      'dropped': {reason: (count, dropped.examples[reason])
+                  for reason, count in dropped.counts.items()}})
   arrays = {field.name: getattr(index, field.name)
             for field in dataclasses.fields(Index)}
   try:

@@ -89,6 +89,9 @@ def test_cache(folder):
   (folder / 'boxes.txt').write_text('12')
   load_index('fake', folder, layout)
   assert layout.scans == 2
+  (folder / 'a' / '0.jpg').unlink()
+  assert len(load_index('fake', folder, layout)[0].names) == 2
+  layout.scans = 2
   content = (folder / CACHE_NAME).read_bytes()
   (folder / CACHE_NAME).write_bytes(content[:len(content) // 2])
   load_index('fake', folder, layout)
