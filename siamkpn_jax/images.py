@@ -62,7 +62,8 @@ def image_size(data: bytes, path: Path) -> tuple[int, int]:
     UserError: not an image.
   """
   place = 2
-  while data.startswith(b'\xff\xd8') and place + 9 < len(data):
+  while (data.startswith(b'\xff\xd8') and place + 9 < len(data) and
+         data[place] == 0xff and data[place + 1] != 0xff):
     marker, length = data[place + 1], int.from_bytes(
         data[place + 2:place + 4], 'big')
     # The frame headers: C0 to CF without C4, C8 and CC.

@@ -52,14 +52,15 @@ def open_sources(config: Any, seed: int) -> list[Source]:
 def find_kind(name: str, folder: Path) -> str:
   """How a set lies in its folder: 'crop511', a layout's name, '' if not.
 
-  The layout of the set's own name is tried first, the general one last.
+  The layout that the set is named after is tried first, 'folder' last: a set
+  named folder, or folder_..., is read as one's own data whatever it looks like.
   """
   if (folder / ANNOTATIONS).is_file():
     return 'crop511'
   if not folder.is_dir():
     return ''
   for kind in sorted(LAYOUTS, key=lambda kind: (
-      kind == 'folder', not name.startswith(kind))):
+      not name.startswith(kind), kind == 'folder')):
     if LAYOUTS[kind].annotations(folder):
       return kind
   return ''

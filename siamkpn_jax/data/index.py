@@ -1,6 +1,7 @@
 """The usable frames of a data set as arrays, built once and cached."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -13,8 +14,9 @@ from siamkpn_jax.data.tracks import Dropped, Layout, RawTrack
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import atomic_paths
 
-CACHE_NAME = '.siamkpn_index.npz'
-_VERSION = 1  # of the arrays below
+CACHE_NAME = '.siamkpn_index'  # the beginning of it
+_VERSION = 1  # of the arrays below and of what the layouts read
+_FAR = 1e6  # pixels; no image is as large
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Index:
     starts: [t + 1] where each track's frames begin; the last is n.
     folders: [f] below the set's folder.
     folder_ids: [n] of each frame's image.
-    names: [n] of each frame's image, UTF-8.
+    names: [n] of each frame's image, as the file system's bytes.
     boxes_xywh: [n, 4] float32, left, top, width, height; positive and finite.
     relative: [t] whether a track's boxes are fractions of the image.
   """
@@ -45,7 +47,8 @@ class Index:
   def image(self, frame: int) -> str:
     """Path of a frame's image below the set's folder."""
     folder = str(self.folders[self.folder_ids[frame]])
-    return f'{folder}/{self.names[frame].decode()}'.removeprefix('/')
+    name = os.fsdecode(bytes(self.names[frame]))
+    return f'{folder}/{name}'.removeprefix('/')
 
 
 def load_index(name: str, folder: Path, layout: Layout
@@ -64,7 +67,7 @@ def load_index(name: str, folder: Path, layout: Layout
     UserError: there is no usable frame at all.
   """
   mark = _fingerprint(folder, layout.annotations(folder), layout)
-  for path in _cache_paths(folder):
+  for path in _cache_paths(folder, layout):
     cached = _read_cache(path, mark, folder)
     if cached is not None:
       return cached
@@ -76,7 +79,7 @@ def load_index(name: str, folder: Path, layout: Layout
         for reason, count in dropped.counts.items())
     raise UserError(f'{folder}: no usable frame for {name}; expected '
                     f'{layout.EXPECTED}; left out: {reasons or "nothing"}')
-  for path in _cache_paths(folder):
+  for path in _cache_paths(folder, layout):
     if _write_cache(path, mark, folder, index, dropped):
       break
   return index, dropped
@@ -102,7 +105,7 @@ def build_index(tracks: Iterator[RawTrack], folder: Path,
     for k in np.flatnonzero(keep):
       parent, _, name = track.images[k].rpartition('/')
       ids.append(folders.setdefault(parent, len(folders)))
-      names.append(name.encode())
+      names.append(os.fsencode(name))
     boxes.append(track.boxes_xywh[keep].astype(np.float32))
     starts.append(len(names))
     relative.append(track.relative)
@@ -116,17 +119,19 @@ def build_index(tracks: Iterator[RawTrack], folder: Path,
 def _usable(track: RawTrack, existing: '_Existing',
             dropped: Dropped) -> np.ndarray:
   """[t] True for the frames that can be trained on."""
-  boxes = track.boxes_xywh
+  with np.errstate(over='ignore'):
+    boxes = track.boxes_xywh.astype(np.float32)  # as they are kept
   finite = np.isfinite(boxes).all(axis=1)
-  with np.errstate(invalid='ignore'):
-    area = (boxes[:, 2:] > 0).all(axis=1)
+  with np.errstate(invalid='ignore', over='ignore'):
+    area = (boxes[:, 2:] > 0).all(axis=1) & (
+        boxes[:, 2] * boxes[:, 3] > 0) & (np.abs(boxes) < _FAR).all(axis=1)
   there = np.asarray([image in existing for image in track.images], bool)
   keep = np.ones(len(boxes), bool)
   for reason, good in (
       ('frames: target absent', ~track.absent),
       ('frames: box is not a number', finite),
-      ('frames: box without an area', area),
-      ('frames: image missing or empty', there)):
+      ('frames: box without an area or far outside', area),
+      ('frames: image missing', there)):
     bad = keep & ~good
     if bad.any():
       first = track.images[int(np.argmax(bad))]
@@ -140,21 +145,19 @@ class _Existing:
 
   def __init__(self, folder: Path):
     self._folder = folder
-    self._parent = ''
-    self._names: set[str] | None = None
+    # A set has as many folders as videos, or a few large ones.
+    self._list = functools.lru_cache(maxsize=4096)(self._names)
 
   def __contains__(self, image: str) -> bool:
     parent, _, name = image.rpartition('/')
-    if self._names is None or parent != self._parent:
-      self._parent, self._names = parent, self._list(parent)
-    return name in self._names
+    return name in self._list(parent)
 
-  def _list(self, parent: str) -> set[str]:
+  def _names(self, parent: str) -> frozenset[str]:
     try:
       with os.scandir(self._folder / parent) as entries:
-        return {e.name for e in entries if e.stat().st_size > 0}
-    except OSError:
-      return set()
+        return frozenset(entry.name for entry in entries)
+    except FileNotFoundError:
+      return frozenset()
 
 
 def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
@@ -163,7 +166,7 @@ def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
   for path in sorted(files):
     stat = path.stat()
     digest.update(f'{path.relative_to(folder)} {stat.st_size} '
-                  f'{stat.st_mtime_ns}\n'.encode())
+                  f'{stat.st_mtime_ns}\n'.encode(errors='surrogateescape'))
   return digest.hexdigest()
 
 
@@ -176,10 +179,14 @@ def _changes(folder: Path, folders: np.ndarray) -> list[int]:
           if name]
 
 
-def _cache_paths(folder: Path) -> list[Path]:
-  home = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
-  name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
-  return [folder / CACHE_NAME, home / 'siamkpn_jax' / f'{name}.npz']
+def _cache_paths(folder: Path, layout: Layout) -> list[Path]:
+  """In the folder, which may hold sets of two layouts, then in the home."""
+  digest = lambda text: hashlib.sha256(os.fsencode(text)).hexdigest()
+  name = f'{CACHE_NAME}_{digest(layout.EXPECTED)[:8]}.npz'
+  home = Path(os.environ.get('XDG_CACHE_HOME') or
+              os.path.expanduser('~/.cache'))
+  return [folder / name, home / 'siamkpn_jax' /
+          f'{digest(str(folder.resolve()))[:24]}{name}']
 
 
 def _read_cache(path: Path, mark: str,

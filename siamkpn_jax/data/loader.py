@@ -53,9 +53,10 @@ class Loader:
     self._seed = seed
     self._batch_size = batch_size
     self._patches = (template_patch, search_patch)
-    self._workers = workers or os.cpu_count() or 1
+    self._workers = workers or len(os.sched_getaffinity(0))
     self._prefetch = prefetch
     self._unreadable = _Unreadable()
+    self._process_count = process_count
     local = batch_size // process_count
     self._local = range(process_index * local, (process_index + 1) * local)
 
@@ -97,7 +98,7 @@ class Loader:
       try:
         return self._read(pair, index)
       except UserError as error:
-        self._unreadable.add(error, index)
+        self._unreadable.add(error, index // self._process_count)
         attempt += 1
 
   def _read(self, pair: sampler.Pair, index: int) -> Batch:
@@ -124,7 +125,8 @@ class Loader:
 class _Unreadable:
   """Counts images that cannot be read: a few are replaced, many are an error.
 
-  Names the first ones, so that nothing is replaced in silence.
+  Names the first ones, later the 8th, 16th, 32nd and so on, so that nothing is
+  replaced in silence.
   """
 
   _NAMED = 5
@@ -137,7 +139,7 @@ class _Unreadable:
     self._count = 0
 
   def add(self, error: UserError, index: int) -> None:
-    """Notes one failure of pair number `index`.
+    """Notes one failure of this process's pair number `index`.
 
     Raises:
       UserError: there have been too many.
@@ -149,7 +151,7 @@ class _Unreadable:
       if self._count > self._FREE + self._SHARE * read:
         raise UserError(f'{error} ({self._count} images could not be read in '
                         f'about {read} pairs: the data set is damaged)')
-      if self._count <= self._NAMED:
+      if self._count <= self._NAMED or self._count & (self._count - 1) == 0:
         print(f'left out, another pair stands in: {error}', file=sys.stderr)
 
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax import geometry
+from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import decode_image, image_size, read_bytes
 
 _FLAGS = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -37,15 +38,21 @@ def read_patch(path: Path, box_xywh: np.ndarray, patch: int, *,
     the target in it.
 
   Raises:
-    UserError: the image cannot be read.
+    UserError: the image cannot be read, or the box is outside of it.
   """
   data = read_bytes(path)
   box = np.asarray(box_xywh, np.float64)
   if relative:
     width, height = image_size(data, path)
     box = box * [width, height, width, height]
-  factor = _reduction(box) if reduce else 1
+  is_jpeg = data.startswith(b'\xff\xd8')
+  factor = _reduction(box) if reduce and is_jpeg else 1
   image = decode_image(data, path, _FLAGS[factor])
+  size = factor * np.array(image.shape[1::-1])
+  if not ((box[:2] < size) & (box[:2] + box[2:] > 0)).all():
+    raise UserError(f'{path}: the box {np.round(box, 1).tolist()} is outside '
+                    f'of this image of about {size[0]}x{size[1]} pixels; '
+                    'expected annotations of these images')
   return context_patch(image, box, patch, reduced=factor)
 
 

@@ -11,7 +11,8 @@ from siamkpn_jax.errors import UserError
 
 
 def write_set(root, name):
-  (root / name).mkdir()
+  (root / name / 'a').mkdir(parents=True)
+  (root / name / 'a' / '000001.00.x.jpg').write_bytes(b'x')
   (root / name / 'train.json').write_text(
       json.dumps({'a': {'00': {'1': [0, 0, 9, 9]}}}))
 
@@ -56,3 +57,25 @@ def test_missing_sets_are_all_named(tmp_path):
   for part in ('--config.data.root', 'SIAMKPN_DATA', catalog.WITHOUT_DOWNLOAD):
     assert part in message
   assert '\n' not in message
+
+
+def test_kinds(tmp_path):
+  """One's own videos may be numbered like LaSOT's."""
+  for video in ('clip-1', 'clip-2', 'airplane-1'):
+    (tmp_path / 'mine' / video).mkdir(parents=True)
+    (tmp_path / 'mine' / video / 'groundtruth.txt').write_text('1,1,5,5')
+    (tmp_path / 'mine' / video / '1.jpg').write_bytes(b'x')
+  (tmp_path / 'folder_mine').symlink_to(tmp_path / 'mine')
+  assert catalog.find_kind('folder_mine', tmp_path / 'folder_mine') == 'folder'
+  (tmp_path / 'mine' / 'airplane-1').rename(tmp_path / 'elsewhere')
+  assert catalog.find_kind('mine', tmp_path / 'mine') == 'folder'
+  assert catalog.find_kind('none', tmp_path / 'none') == ''
+
+
+def test_crops_that_are_not_there(tmp_path):
+  """Annotations alone are no training set."""
+  write_set(tmp_path, 'one')
+  (tmp_path / 'one' / 'a' / '000001.00.x.jpg').unlink()
+  with pytest.raises(UserError, match='holds none of the crops'):
+    catalog.open_sources(data_config(
+        sets=('one',), ratios=(1.0,), ranges=(1,), root=str(tmp_path)), 0)

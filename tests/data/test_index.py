@@ -1,5 +1,6 @@
 """Which frames are kept, and the cache of an index."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +44,16 @@ def folder(tmp_path):
                 'b/sub/1.jpg'):
     (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / image).write_bytes(b'x')
-  (tmp_path / 'b/sub/1.jpg').write_bytes(b'')
+  (tmp_path / 'b/sub/1.jpg').unlink()
+  (tmp_path / 'a/link.jpg').symlink_to('nowhere')  # of no account
   (tmp_path / 'boxes.txt').write_text('1')
   return tmp_path
+
+
+def cache_of(folder):
+  """The only one there."""
+  (path,) = (p for p in folder.iterdir() if p.name.startswith(CACHE_NAME))
+  return path
 
 
 def contents(index):
@@ -62,7 +70,8 @@ def test_usable_frames_and_reasons(folder):
       ('b/sub/0.jpg', [np.float32(v).round(3) for v in (0.1, 0.2, 0.3, 0.4)])]
   assert dropped.counts == {
       'frames: target absent': 1, 'frames: box is not a number': 2,
-      'frames: box without an area': 2, 'frames: image missing or empty': 2,
+      'frames: box without an area or far outside': 2,
+      'frames: image missing': 2,
       'tracks: without a usable frame': 1, 'tracks: no annotation': 1}
   assert dropped.examples['frames: box is not a number'] == 'a, a/1.jpg'
   assert dropped.examples['tracks: without a usable frame'] == 'c'
@@ -82,7 +91,7 @@ def test_cache(folder):
   layout = FakeLayout()
   first, dropped = load_index('fake', folder, layout)
   again, cached = load_index('fake', folder, layout)
-  assert layout.scans == 1 and (folder / CACHE_NAME).is_file()
+  assert layout.scans == 1 and cache_of(folder).is_file()
   assert contents(first) == contents(again)
   assert cached.counts == dropped.counts
   assert cached.examples == dropped.examples
@@ -92,11 +101,11 @@ def test_cache(folder):
   (folder / 'a' / '0.jpg').unlink()
   assert len(load_index('fake', folder, layout)[0].names) == 2
   layout.scans = 2
-  content = (folder / CACHE_NAME).read_bytes()
-  (folder / CACHE_NAME).write_bytes(content[:len(content) // 2])
+  content = cache_of(folder).read_bytes()
+  cache_of(folder).write_bytes(content[:len(content) // 2])
   load_index('fake', folder, layout)
   assert layout.scans == 3
-  assert [p.name for p in folder.iterdir() if 'index' in p.name] == [CACHE_NAME]
+  assert cache_of(folder).is_file()
 
 
 def test_cache_of_a_folder_that_cannot_be_written(
@@ -127,5 +136,35 @@ def test_nothing_usable_is_refused(folder):
     load_index('fake', folder, FakeLayout())
   message = str(caught.value)
   assert message.startswith(f'{folder}: no usable frame for fake; expected a/')
-  assert 'frames: image missing or empty: 5 (first: a, a/0.jpg)' in message
+  assert 'frames: image missing: 5 (first: a, a/0.jpg)' in message
   assert '\n' not in message
+
+
+@pytest.mark.parametrize('box', [
+    [0, 0, 1e39, 5], [0, 0, 1e-60, 5], [1e9, 1e9, 10, 10], [0, 0, 1e30, 1e30]])
+def test_boxes_that_no_image_can_hold(tmp_path, box):
+  """What float32 cannot keep, or nothing can be cut around."""
+  (tmp_path / '1.jpg').write_bytes(b'x')
+  dropped = Dropped()
+  index = build_index(iter([RawTrack(
+      't', ['1.jpg'], np.array([box], np.float64), np.zeros(1, bool))]),
+      tmp_path, dropped)
+  assert not index.num_tracks and dropped.counts.total() == 2
+
+
+def test_names_that_are_not_utf8(tmp_path):
+  name = os.fsdecode(b'\xe9.jpg')
+  (tmp_path / name).write_bytes(b'x')
+  index = build_index(iter([RawTrack(
+      't', [name], np.ones((1, 4)), np.zeros(1, bool))]), tmp_path, Dropped())
+  assert index.image(0) == name
+
+
+def test_two_layouts_in_one_folder(folder):
+  """Each keeps its own cache."""
+  layouts = [FakeLayout(), FakeLayout()]
+  layouts[1].EXPECTED = 'something else'
+  for _ in range(2):
+    for layout in layouts:
+      load_index('fake', folder, layout)
+  assert [layout.scans for layout in layouts] == [1, 1]

@@ -107,3 +107,11 @@ def test_damaged_images_are_named(tmp_path, content):
   path.unlink()
   with pytest.raises(UserError, match='cannot be read'):
     read_patch(path, np.array([10.0, 10.0, 50.0, 50.0]), 255)
+
+
+def test_box_outside_of_the_image(tmp_path):
+  """Annotations of other images are not trained on."""
+  path = write_photograph(tmp_path / 'a.jpg', 320, 240)
+  for box in ([400, 10, 50, 50], [-60, 10, 50, 50], [10, 300, 900, 900]):
+    with pytest.raises(UserError, match='outside of this image'):
+      read_patch(path, np.array(box, float), 255)

@@ -9,7 +9,6 @@
 Source: Fan et al., "LaSOT", CVPR 2019 (protocol II: training on the 1120).
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from siamkpn_jax.data.tracks import Dropped, RawTrack
 
 EXPECTED = ('<class>/<class>-<n>/groundtruth.txt and '
             '<class>/<class>-<n>/img/00000001.jpg ...')
+
+_CLASSES = frozenset(name.rpartition('-')[0] for name in TEST_VIDEOS)
 
 
 def annotations(folder: Path) -> list[Path]:
@@ -52,14 +53,16 @@ def _videos(folder: Path) -> list[str]:
   for name in scan.folders(folder):
     if _is_video(name):
       found.append(name)
-    else:
+    elif name in _CLASSES:
       found += [f'{name}/{video}' for video in scan.folders(folder / name)
                 if _is_video(video)]
   return found
 
 
 def _is_video(name: str) -> bool:
-  return re.fullmatch(r'.+-[0-9]+', name) is not None
+  """Of one of LaSOT's classes; other data may number their videos too."""
+  stem, _, number = name.rpartition('-')
+  return stem in _CLASSES and number.isdecimal()
 
 
 def _test_videos(folder: Path) -> frozenset[str]:

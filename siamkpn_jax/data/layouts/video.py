@@ -24,8 +24,9 @@ def read_track(name: str, images: list[str], annotation: Path,
     dropped: takes what is left out.
     labels: {file: the number in it that means out of sight}. In a video
       without such a file nothing is out of sight.
-    first: number in the name of the first image, where a layout says so. It
-      keeps boxes and images together where images are missing in between.
+    first: number in the name of the first image, where a layout says so, else
+      that of the first one there is. It keeps boxes and images together where
+      images are missing in between.
   """
   boxes = _read_boxes(name, annotation, dropped)
   if boxes is None:
@@ -80,8 +81,11 @@ def _rows(images: list[str], num_boxes: int, first: int | None) -> np.ndarray:
   rows = np.arange(len(images))
   stems = [scan.stem(image) for image in images]
   # A complete video is paired in order, whatever its numbers start from.
-  if (first is not None and len(images) != num_boxes
-      and all(s.isdecimal() for s in stems)):
-    rows = np.array([int(s) for s in stems]) - first
+  if len(images) != num_boxes and all(s.isdecimal() for s in stems):
+    numbers = np.array([int(s) for s in stems])
+    if first is not None:
+      rows = numbers - first
+    elif len(set(np.diff(numbers).tolist())) > 1:  # a gap
+      rows = numbers - numbers[0]
   rows = np.where((rows >= 0) & (rows < num_boxes), rows, -1)
   return rows.astype(np.int64)  # from Python's int, if a name is a time in ns

@@ -18,6 +18,7 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import read_image
 
 ANNOTATIONS = 'train.json'
+_LOOKED_AT = 100  # tracks
 
 
 class Crop511Source:
@@ -54,6 +55,10 @@ class Crop511Source:
     if not self._tracks:
       raise UserError(f'{path}: holds no box with positive sides; expected at '
                       'least one track')
+    some = [names[0] for names, _ in self._tracks[:_LOOKED_AT]]
+    if not any((self._images / name).is_file() for name in some):
+      raise UserError(f'{self._images}: holds none of the crops of {path.name},'
+                      f' such as {some[0]}; expected the crops beside it')
     self.num_tracks = len(self._tracks)
     self.total_frames = sum(len(names) for names, _ in self._tracks)
 
