@@ -179,7 +179,7 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
 
 def _batch(config):
   step_fn = trainer.build_step(config)
-  loader = trainer._loader(config, step_fn, [BlobSource()])
+  loader = trainer.build_loader(config, step_fn, [BlobSource()])
   batches = loader.batches()
   batch = next(batches)
   batches.close()
