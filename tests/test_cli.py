@@ -134,8 +134,8 @@ TRAIN = {
         ['--config={0}/kpn3s.py:nonsense'], ['nonsense', 'otb']),
     'no data': (
         ['--config={0}/kpn3s.py'],
-        ['youtube_bb (data/youtube_bb)', 'lasot (data/lasot/',
-         'got10k (data/got10k/', 'coco (data/coco/', '--config.data.root=',
+        ['youtube_bb (data/youtube_bb)', 'lasot (data/lasot)',
+         'got10k (data/got10k)', 'coco (data/coco)', '--config.data.root=',
          'SIAMKPN_DATA=', 'configs/kpn3s.py:synthetic']),
 }
 
