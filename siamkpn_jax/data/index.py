@@ -171,12 +171,14 @@ def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
 
 
 def _changes(folder: Path, folders: np.ndarray) -> list[int]:
-  """When images were last added to or removed from each folder.
+  """When something was last added to or removed from the images' folders.
 
-  The set's own folder is left out: the cache is written there.
+  And from the folders above them, where those of other videos may appear. The
+  set's own folder is left out: the cache is written there.
   """
-  return [(folder / name).stat().st_mtime_ns for name in map(str, folders)
-          if name]
+  watched = {str(above) for name in map(str, folders) if name
+             for above in (Path(name), *Path(name).parents)} - {'.'}
+  return [(folder / name).stat().st_mtime_ns for name in sorted(watched)]
 
 
 def _cache_paths(folder: Path, layout: Layout) -> list[Path]:

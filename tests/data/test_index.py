@@ -100,6 +100,10 @@ def test_cache(folder):
   assert layout.scans == 2
   (folder / 'a' / '0.jpg').unlink()
   assert len(load_index('fake', folder, layout)[0].names) == 2
+  assert layout.scans == 3
+  (folder / 'b' / 'another video').mkdir()
+  load_index('fake', folder, layout)
+  assert layout.scans == 4
   layout.scans = 2
   content = cache_of(folder).read_bytes()
   cache_of(folder).write_bytes(content[:len(content) // 2])
