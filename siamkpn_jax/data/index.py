@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,9 +80,12 @@ def load_index(name: str, folder: Path, layout: Layout
         for reason, count in dropped.counts.items())
     raise UserError(f'{folder}: no usable frame for {name}; expected '
                     f'{layout.EXPECTED}; left out: {reasons or "nothing"}')
-  for path in _cache_paths(folder, layout):
-    if _write_cache(path, mark, folder, index, dropped):
-      break
+  paths = _cache_paths(folder, layout)
+  if not any(_write_cache(path, mark, folder, index, dropped)
+             for path in paths):
+    print(f'note: the index of {name} cannot be kept in {paths[0].parent} or '
+          f'{paths[1].parent}; the set is scanned at every start',
+          file=sys.stderr)
   return index, dropped
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from siamkpn_jax.data import index as index_module
 from siamkpn_jax.data.index import CACHE_NAME, build_index, load_index
 from siamkpn_jax.data.tracks import Dropped, RawTrack
 from siamkpn_jax.errors import UserError
@@ -87,7 +88,7 @@ def test_images_beside_the_annotations(tmp_path):
 
 
 def test_cache(folder):
-  """Read back as it was; a change, a cut file or another version rebuilds."""
+  """Read back as it was; a change or a cut file rebuilds."""
   layout = FakeLayout()
   first, dropped = load_index('fake', folder, layout)
   again, cached = load_index('fake', folder, layout)
@@ -172,3 +173,13 @@ def test_two_layouts_in_one_folder(folder):
     for layout in layouts:
       load_index('fake', folder, layout)
   assert [layout.scans for layout in layouts] == [1, 1]
+
+
+def test_nowhere_to_keep_the_cache(folder, monkeypatch, capsys):
+  """Said, not silent: every start scans again."""
+  monkeypatch.setattr(index_module, '_write_cache', lambda *_: False)
+  layout = FakeLayout()
+  for _ in range(2):
+    load_index('fake', folder, layout)
+  assert layout.scans == 2
+  assert 'index of fake cannot be kept' in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""What the PyTorch reference gives, and the program that writes it."""

@@ -1,0 +1,1 @@
+"""The package against the PyTorch reference."""
