@@ -14,17 +14,16 @@ files, each once, and nothing else.
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from absl import app, flags
 
-from siamkpn_jax import geometry
 from siamkpn_jax.data import catalog, sampler
 from siamkpn_jax.data.loader import Loader
+from siamkpn_jax.data.patches import EncodedFrame
 from siamkpn_jax.data.source import Source
-from siamkpn_jax.data.sources.crop511 import Crop511Source
-from siamkpn_jax.data.sources.images import ImageSource
 
 _CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
 _IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
@@ -83,34 +82,28 @@ def _loader(source: Source) -> Loader:
                 template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH)
 
 
-def _files(source: Source, index: int) -> list[tuple[Path, np.ndarray]]:
-  """Image file and target size in its 511 crop, of both halves of a pair."""
+def _frames(source: Any, index: int) -> list[EncodedFrame]:
+  """The files of both halves of a pair."""
   pair = sampler.sample([source], _CONFIG, 0, index)
-  found = []
-  for frame in (pair.template, pair.search):
-    if isinstance(source, Crop511Source):
-      names, sizes = source._tracks[frame.track]
-      w, h = sizes[frame.position]
-      zoom = geometry.TEMPLATE_SIZE / geometry.context_side(w, h)
-      found.append((source._images / names[frame.position],
-                    np.array([w, h]) * zoom))
-    elif isinstance(source, ImageSource):
-      k = int(source._index.starts[frame.track]) + frame.position
-      found.append((source._folder / source._index.image(k), np.zeros(2)))
-  return found
+  return [source.load(frame.track, frame.position)
+          for frame in (pair.template, pair.search)]
 
 
-def _decode(source: Source, index: int) -> None:
-  for path in {path for path, _ in _files(source, index)}:
-    cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+def _decode(source: Any, index: int) -> None:
+  """Decodes each distinct file of a pair once."""
+  for data in {frame.where: frame.data
+               for frame in _frames(source, index)}.values():
+    cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
-def _classic(source: Source, index: int) -> list:
+def _classic(source: Any, index: int) -> list:
   """Two augmented crops and the labels of three stages, in Python."""
   rng = np.random.default_rng(index)
-  (template, z_wh), (search, x_wh) = _files(source, index)
-  z, _ = _augment(rng, cv2.imread(str(template)), z_wh, 127, 4, 0.05, 0.0)
-  x, box = _augment(rng, cv2.imread(str(search)), x_wh, 255, 64, 0.18, 0.2)
+  (template, z_wh), (search, x_wh) = (
+      (cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR),
+       frame.box_xywh[2:]) for frame in _frames(source, index))
+  z, _ = _augment(rng, template, z_wh, 127, 4, 0.05, 0.0)
+  x, box = _augment(rng, search, x_wh, 255, 64, 0.18, 0.2)
   return [z.transpose(2, 0, 1).astype(np.float32),
           x.transpose(2, 0, 1).astype(np.float32), *_labels(box)]
 

@@ -36,7 +36,7 @@ def read_bytes(path: Path) -> bytes:
   return data
 
 
-def decode_image(data: bytes, path: Path, flags: int) -> np.ndarray:
+def decode_image(data: bytes, path: Path | str, flags: int) -> np.ndarray:
   """[h, w, 3] uint8 BGR image of a file's content.
 
   Args:
@@ -55,14 +55,16 @@ def decode_image(data: bytes, path: Path, flags: int) -> np.ndarray:
   return image
 
 
-def image_size(data: bytes, path: Path) -> tuple[int, int]:
-  """Width and height, read off the header of a JPEG; others are decoded.
+def image_size(data: bytes, path: Path | str) -> tuple[int, int]:
+  """Width and height as decoded, read off the header of a JPEG if possible.
 
   Raises:
     UserError: not an image.
   """
   place = 2
-  while (data.startswith(b'\xff\xd8') and place + 9 < len(data) and
+  # EXIF may tell to turn the image.
+  plain = data.startswith(b'\xff\xd8') and b'Exif' not in data[:1024]
+  while (plain and place + 9 < len(data) and
          data[place] == 0xff and data[place + 1] != 0xff):
     marker, length = data[place + 1], int.from_bytes(
         data[place + 2:place + 4], 'big')
@@ -76,7 +78,7 @@ def image_size(data: bytes, path: Path) -> tuple[int, int]:
   return width, height
 
 
-def _unreadable(path: Path) -> UserError:
+def _unreadable(path: Path | str) -> UserError:
   return UserError(f'{path}: this image cannot be read; expected a whole '
                    f'jpg, png or bmp file: replace or remove it')
 

@@ -9,7 +9,6 @@ from siamkpn_jax.data.index import load_index
 from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
 from siamkpn_jax.data.source import Source
-from siamkpn_jax.data.sources.crop511 import ANNOTATIONS, Crop511Source
 from siamkpn_jax.data.sources.images import ImageSource
 from siamkpn_jax.data.sources.synthetic import SyntheticSource, split_seed
 from siamkpn_jax.errors import UserError
@@ -50,25 +49,22 @@ def open_sources(config: Any, seed: int) -> list[Source]:
 
 
 def find_kind(name: str, folder: Path) -> str:
-  """How a set lies in its folder: 'crop511', a layout's name, '' if not.
+  """How a set lies in its folder: a layout's name, '' if it is none.
 
-  The layout that the set is named after is tried first, 'folder' last: a set
-  named folder, or folder_..., is read as one's own data whatever it looks like.
+  Crops are looked for first, then the layout that the set is named after,
+  'folder' last: a set named folder, or folder_..., is read as one's own data
+  whatever it looks like.
   """
-  if (folder / ANNOTATIONS).is_file():
-    return 'crop511'
   if not folder.is_dir():
     return ''
   for kind in sorted(LAYOUTS, key=lambda kind: (
-      not name.startswith(kind), kind == 'folder')):
+      kind != 'crop511', not name.startswith(kind), kind == 'folder')):
     if LAYOUTS[kind].annotations(folder):
       return kind
   return ''
 
 
 def _open(name: str, kind: str, folder: Path) -> Source:
-  if kind == 'crop511':
-    return Crop511Source(name, folder)
   index, dropped = load_index(name, folder, LAYOUTS[kind])
   return ImageSource(name, kind, folder, index, dropped)
 

@@ -5,9 +5,14 @@ import numpy as np
 import pytest
 
 from siamkpn_jax import geometry
-from siamkpn_jax.data.patches import context_patch, read_patch
+from siamkpn_jax.data.patches import EncodedFrame, context_patch, decode_patch
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import image_size
+from siamkpn_jax.images import image_size, read_bytes
+
+
+def read_patch(path, box, patch, *, relative=False, reduce=True):
+  frame = EncodedFrame(read_bytes(path), str(path), box, relative)
+  return decode_patch(frame, patch, reduce=reduce)
 
 
 @pytest.mark.parametrize('w, h', [(40, 60), (31, 90), (180, 240), (301, 400)])
@@ -84,6 +89,20 @@ def test_size_of_a_jpeg(tmp_path, options):
   assert image_size(path.read_bytes(), path) == (321, 123)
   cv2.imwrite(str(tmp_path / 'a.png'), photograph(321, 123))
   assert image_size((tmp_path / 'a.png').read_bytes(), path) == (321, 123)
+
+
+def test_a_photograph_that_is_to_be_turned(tmp_path):
+  """Fractions are of the image as it is decoded: upright."""
+  path = write_photograph(tmp_path / 'a.jpg', 640, 360)
+  tiff = (b'MM\x00\x2a\x00\x00\x00\x08\x00\x01'
+          b'\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00'  # 90 degrees
+          b'\x00\x00\x00\x00')
+  exif = b'Exif\x00\x00' + tiff
+  data = path.read_bytes()
+  path.write_bytes(data[:2] + b'\xff\xe1' + (len(exif) + 2).to_bytes(2, 'big')
+                   + exif + data[2:])
+  assert cv2.imread(str(path)).shape == (640, 360, 3)
+  assert image_size(path.read_bytes(), path) == (360, 640)
 
 
 def test_outside_is_the_mean_colour(tmp_path):
