@@ -61,6 +61,7 @@ def _data() -> ConfigDict:
       root='',  # folder that holds the sets; '': $SIAMKPN_DATA
       negative_fraction=0.2,
       grey_fraction=0.0,
+      loader='threads',  # or 'tf': the same batches by tf.data
       workers=0,  # reading threads; 0: one per core
       prefetch=4))  # batches
 
@@ -91,6 +92,7 @@ _CHOICES = {
     'model.dtype': ('float32', 'bfloat16'),
     'targets.heatmap_shrink': ('cascade', 'released'),
     'targets.offset_target': ('released', 'paper'),
+    'data.loader': ('threads', 'tf'),
     'train.schedule': ('paper', 'released', 'cosine'),
 }
 _LEAST = {  # smallest value allowed

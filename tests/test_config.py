@@ -61,6 +61,7 @@ WRONG = {
     'targets.heatmap_shrink': 'cascde', 'targets.offset_target': 'papper',
     'train.schedule': 'linear', 'train.batch_size': 0, 'train.log_every': 0,
     'train.epochs': 0, 'data.prefetch': -1, 'data.workers': -1,
+    'data.loader': 'tensorflow',
     'model.levels': ('layer3', 'layer2'),
     'train.backbone_layers': ('layer2',), 'data.ratios': (0.0,) * 4,
     'data.ranges': (1, 2), 'data.sets': (),

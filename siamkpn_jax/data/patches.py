@@ -8,6 +8,8 @@ there anyway.
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,7 +41,26 @@ class EncodedFrame:
   side: int | None = None
 
 
-def decode_patch(frame: EncodedFrame, patch: int, *, reduce: bool = True
+class Square(NamedTuple):
+  """A part of an image: from low to high, [2] x and y in pixels each."""
+
+  low: np.ndarray
+  high: np.ndarray
+
+
+def decode_frame(frame: EncodedFrame, factor: int,
+                 unused_square: Square | None = None) -> np.ndarray:
+  """[h, w, 3] uint8 BGR image at 1 / factor of its size.
+
+  Raises:
+    UserError: not an image.
+  """
+  return decode_image(frame.data, frame.where, _FLAGS[factor])
+
+
+def decode_patch(frame: EncodedFrame, patch: int, *, reduce: bool = True,
+                 decode: Callable[[EncodedFrame, int, Square | None],
+                                  np.ndarray] = decode_frame
                  ) -> tuple[np.ndarray, np.ndarray]:
   """The surroundings of a target at the template's scale.
 
@@ -47,6 +68,9 @@ def decode_patch(frame: EncodedFrame, patch: int, *, reduce: bool = True
     frame: the image and where the target is.
     patch: side of the result, pixels, odd.
     reduce: decode large JPEGs at a smaller scale.
+    decode: how: `decode_frame`, or what gives the same image but for pixels
+      outside of the square that is its third argument. That square is None, or
+      partly outside of the image, if all pixels are needed.
 
   Returns:
     [patch, patch, 3] uint8 BGR with the target's centre in its centre, the
@@ -59,7 +83,7 @@ def decode_patch(frame: EncodedFrame, patch: int, *, reduce: bool = True
   box = box_in_pixels(frame)
   is_jpeg = frame.data.startswith(b'\xff\xd8')
   factor = reduction(box) if reduce and is_jpeg else 1
-  image = decode_image(frame.data, frame.where, _FLAGS[factor])
+  image = decode(frame, factor, _needed(box, patch, factor))
   size = factor * np.array(image.shape[1::-1])
   if frame.side is not None and (size != frame.side).any():
     raise UserError(f'{frame.where}: {size[0]}x{size[1]} pixels; expected a '
@@ -108,8 +132,7 @@ def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
     The square [patch, patch, 3] uint8 and the size of the box in it, [2]
     float32 (w, h).
   """
-  scale = (geometry.TEMPLATE_SIZE /
-           geometry.context_side(xywh[2], xywh[3]))
+  scale = _scale(xywh)
   wh = (xywh[2:] * scale).astype(np.float32)
   xywh, zoom = xywh / reduced, np.full(2, scale * reduced)
   if zoom[0] < 0.5:  # bilinear sampling would skip pixels
@@ -129,6 +152,20 @@ def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
                          borderMode=cv2.BORDER_CONSTANT,
                          borderValue=_fill(frame, centre, patch / zoom))
   return image, wh
+
+
+def _scale(xywh: np.ndarray) -> float:
+  """Pixels of the patch per pixel of the image."""
+  return geometry.TEMPLATE_SIZE / geometry.context_side(xywh[2], xywh[3])
+
+
+def _needed(xywh: np.ndarray, patch: int, reduced: int) -> Square | None:
+  """What `context_patch` samples; None: the frame is averaged before."""
+  zoom = _scale(xywh) * reduced
+  if zoom < 0.5:
+    return None
+  centre = (xywh[:2] + xywh[2:] / 2) / reduced - 0.5
+  return Square(centre - patch / 2 / zoom, centre + patch / 2 / zoom)
 
 
 def _fill(frame: np.ndarray, centre: np.ndarray, side: np.ndarray

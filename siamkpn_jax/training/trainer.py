@@ -56,6 +56,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   plain = to_plain(config)
   mesh = sharding.data_mesh(config.train.batch_size)
   step_fn = build_step(config)
+  loader = build_loader(config, step_fn, sources)
   total = config.train.epochs * steps_per_epoch(config)
   if not (workdir / FOLDER).exists():  # a mistake leaves no empty run behind
     for path in (config.model.weights, config.model.backbone_weights):
@@ -72,7 +73,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     if jax.process_index() == 0:
       (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
       writer = stack.enter_context(MetricWriter(workdir, start))
-    batches = build_loader(config, step_fn, sources).batches(start)
+    batches = loader.batches(start)
     stack.callback(batches.close)
     bar = stack.enter_context(tqdm(
         total=total, initial=start, desc=config.name, unit='step',
@@ -207,8 +208,16 @@ def _given_weights(config: Any, model: SiamKPN,
 
 def build_loader(config: Any, step_fn: TrainStep,
                  sources: Sequence[Source]) -> Loader:
-  """The loader that a configuration describes, for this process."""
-  return Loader(
+  """The loader that a configuration describes, for this process.
+
+  Raises:
+    UserError: TensorFlow is asked for and missing.
+  """
+  kind = Loader
+  if config.data.loader == 'tf':
+    from siamkpn_jax.data.tf_loader import TfLoader
+    kind = TfLoader
+  return kind(
       sources, catalog.sampler_config(config.data), seed=config.seed,
       batch_size=config.train.batch_size,
       template_patch=step_fn.template.patch, search_patch=step_fn.search.patch,

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 
 import jax
 import numpy as np
@@ -108,6 +109,19 @@ def test_other_settings_are_named(uninterrupted, tmp_path):
   config.data.update(root='elsewhere', workers=1)
   copy = shutil.copytree(workdir, tmp_path / 'copy')
   _assert_equal(_train(config, copy), expected)
+
+
+def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
+  """One line, and no folder for a run that cannot start."""
+  monkeypatch.setitem(sys.modules, 'tensorflow', None)
+  monkeypatch.delitem(sys.modules, 'siamkpn_jax.data.tf_loader', raising=False)
+  config = tiny_config()
+  config.data.loader = 'tf'
+  with pytest.raises(UserError, match=r'pip install \.\[train\], or .*=threads'
+                     ) as info:
+    _train(config, tmp_path / 'run')
+  assert '\n' not in str(info.value)
+  assert not (tmp_path / 'run').exists()
 
 
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):

@@ -1,0 +1,148 @@
+"""The batches of `Loader`, read by tf.data: the same ones, bit for bit.
+
+TensorFlow decodes a part of a JPEG with less work than the whole, to the same
+pixels. Cutting and resampling are OpenCV's here too. The one file that imports
+TensorFlow, which is kept off accelerators.
+"""
+
+import contextlib
+import os
+import weakref
+from collections.abc import Callable, Generator
+
+import cv2
+import numpy as np
+
+from siamkpn_jax.data import sampler
+from siamkpn_jax.data.loader import Batch, Loader
+from siamkpn_jax.data.patches import (
+    EncodedFrame,
+    Square,
+    decode_frame,
+    decode_patch,
+)
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import jpeg_header
+
+# It logs what is raised here anyway, and tells of itself.
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+try:
+  import tensorflow as tf
+except ImportError as error:
+  raise UserError(
+      "config.data.loader is 'tf', and TensorFlow cannot be imported "
+      f'({error}); install it by pip install .[train], or take '
+      '--config.data.loader=threads, which gives the same batches') from error
+
+tf.config.set_visible_devices([], 'GPU')
+
+_MARGIN = 2  # pixels; colours at the edge of a part are less exact
+_SHARE = 0.25  # of the image; OpenCV has decoded it sooner than a larger part
+
+
+class TfLoader(Loader):
+  """A `Loader` whose threads are those of tf.data."""
+
+  def batches(self, start: int = 0) -> Generator[Batch, None, None]:
+    """See `Loader`."""
+    cv2.setNumThreads(1)  # there are as many threads as cores
+    specs = self._specs()
+    errors: list[Exception] = []
+
+    def read(number: np.ndarray) -> list[np.ndarray]:
+      step, k = divmod(int(number), len(self._local))
+      try:
+        pair = self.read_pair(step * self._batch_size + self._local[k])
+      except Exception as error:  # TensorFlow would only keep its text
+        errors.append(error)
+        raise
+      return [pair[name] for name in specs]
+
+    # Its threads end with it. They must not outlive Python, which waits then.
+    iterators = [iter(self._dataset(start, read))]
+    end = weakref.finalize(self, iterators.clear)
+    try:
+      while True:
+        try:
+          batch = next(iterators[0])
+        except tf.errors.OpError as error:
+          raise (errors or [error])[0] from None
+        yield {name: value.numpy() for name, value in batch.items()}
+    finally:
+      end()
+
+  def _dataset(self, start: int, read: Callable) -> tf.data.Dataset:
+    """Batches from number `start` on of what `read` returns."""
+    local, specs = len(self._local), self._specs()
+
+    def pair(number: tf.Tensor) -> dict[str, tf.Tensor]:
+      values = tf.numpy_function(
+          read, [number], [spec.dtype for spec in specs.values()])
+      return {name: tf.ensure_shape(value, spec.shape) for (name, spec), value
+              in zip(specs.items(), values, strict=True)}
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = self._workers
+    options.threading.max_intra_op_parallelism = 1
+    numbers = tf.data.Dataset.range(start * local, np.iinfo(np.int64).max)
+    return (numbers
+            .map(pair, num_parallel_calls=self._workers, deterministic=True)
+            .batch(local, drop_remainder=True)
+            .prefetch(self._prefetch)
+            .with_options(options))
+
+  def _specs(self) -> dict[str, tf.TensorSpec]:
+    """Shapes and types of a pair."""
+    image = lambda patch: tf.TensorSpec((patch, patch, 3), tf.uint8)
+    size, flag = tf.TensorSpec((2,), tf.float32), tf.TensorSpec((), tf.bool)
+    template, search = map(image, self._patches)
+    return {'template': template, 'template_wh': size,
+            'search': search, 'search_wh': size, 'negative': flag,
+            'grey': flag, 'index': tf.TensorSpec((), tf.uint32)}
+
+  def _read_frame(self, frame: sampler.Frame,
+                  patch: int) -> tuple[np.ndarray, np.ndarray]:
+    load = getattr(self._sources[frame.source], 'load', None)
+    if load is None:  # rendered, not read
+      return super()._read_frame(frame, patch)
+    return decode_patch(load(frame.track, frame.position), patch,
+                        decode=decode_part)
+
+
+def decode_part(frame: EncodedFrame, factor: int,
+                square: Square | None) -> np.ndarray:
+  """As `decode_frame`; of a plain JPEG only the square, if it is small.
+
+  Returns:
+    [h, w, 3] uint8 BGR, undefined outside of the square.
+
+  Raises:
+    UserError: not an image.
+  """
+  header = jpeg_header(frame.data)
+  # How four inks are mixed is not the same in TensorFlow and OpenCV.
+  if square is not None and header is not None and header.colours != 4:
+    size = np.ceil(np.array([header.width, header.height]) / factor).astype(int)
+    low = np.floor(square.low).astype(int) - _MARGIN
+    high = np.ceil(square.high).astype(int) + _MARGIN
+    if (low.min() >= 0 and (high <= size).all() and
+        np.prod(high - low) <= _SHARE * np.prod(size)):
+      # A damaged file is for decode_frame to name.
+      with contextlib.suppress(tf.errors.InvalidArgumentError):
+        return _decode_window(frame.data, factor, size, low, high)
+  return decode_frame(frame, factor, square)
+
+
+def _decode_window(data: bytes, factor: int, size: np.ndarray, low: np.ndarray,
+                   high: np.ndarray) -> np.ndarray:
+  """An image of a size [2] x, y that is defined from low to high [2]."""
+  window = np.concatenate([low[::-1], (high - low)[::-1]])
+  part = tf.image.decode_and_crop_jpeg(
+      data, window.astype(np.int32), channels=3, ratio=factor,
+      dct_method='INTEGER_ACCURATE')  # OpenCV's
+  image = np.empty((size[1], size[0], 3), np.uint8)
+  cv2.cvtColor(part.numpy(), cv2.COLOR_RGB2BGR,
+               dst=image[low[1]:high[1], low[0]:high[0]])
+  return image
