@@ -72,10 +72,11 @@ def patch_of(data, box, patch, **kwargs):
     return np.zeros(0), str(error)
 
 
-def assert_same_patch(data, box, patch):
+def assert_same_patch(data, box, patch, **kwargs):
   for a, b in zip(
-      patch_of(data, box, patch),
-      patch_of(data, box, patch, decode=tf_loader.decode_part), strict=True):
+      patch_of(data, box, patch, **kwargs),
+      patch_of(data, box, patch, decode=tf_loader.decode_part, **kwargs),
+      strict=True):
     np.testing.assert_array_equal(a, b)
 
 
@@ -100,6 +101,13 @@ def test_parts_equal_the_whole(options, parts):
       assert_same_patch(data, [x - w / 2, y - h / 2, w, h], patch)
   assert all(parts[scale] >= 3 for scale in (1, 2, 4, 8)), parts
   assert sum(parts.values()) < 40, 'none reaches outside'
+
+
+def test_averaging_sees_more_than_the_patch(parts):
+  data = jpeg(photograph(1203, 901))
+  for side in (200, 300, 400):
+    assert_same_patch(data, [500, 400, side, side], 31, reduce=False)
+  assert not parts
 
 
 def test_others_are_left_to_opencv(parts):
@@ -187,6 +195,20 @@ def test_batches_are_those_of_the_threads(sources, parts):
                       process_count=2), 8) for k in range(2)]
   assert_equal([{key: np.concatenate([a[key], b[key]]) for key in a}
                 for a, b in zip(*shards, strict=True)], whole)
+
+
+class Uneven(FakeSource):
+  """Some frames take longer."""
+
+  def read(self, track, position, patch):
+    time.sleep(0.01 * (position % 3))
+    return super().read(track, position, patch)
+
+
+def test_order_does_not_depend_on_time():
+  found = [Uneven(0, [9, 4])]
+  assert_equal(take(make(tf_loader.TfLoader, found, workers=4), 6),
+               take(make(Loader, found), 6))
 
 
 def test_the_same_pairs_stand_in(sources, tmp_path, capsys):
