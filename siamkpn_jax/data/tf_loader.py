@@ -6,9 +6,10 @@ TensorFlow, which is kept off accelerators.
 """
 
 import contextlib
+import math
 import os
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 import cv2
 import numpy as np
@@ -124,24 +125,25 @@ def decode_part(frame: EncodedFrame, factor: int,
   header = jpeg_header(frame.data)
   # How four inks are mixed is not the same in TensorFlow and OpenCV.
   if square is not None and header is not None and header.colours != 4:
-    size = np.ceil(np.array([header.width, header.height]) / factor).astype(int)
-    low = np.floor(square.low).astype(int) - _MARGIN
-    high = np.ceil(square.high).astype(int) + _MARGIN
-    if (low.min() >= 0 and (high <= size).all() and
-        np.prod(high - low) <= _SHARE * np.prod(size)):
+    size = [math.ceil(side / factor)
+            for side in (header.width, header.height)]
+    low = [math.floor(value) - _MARGIN for value in square.low]
+    high = [math.ceil(value) + _MARGIN for value in square.high]
+    area = (high[0] - low[0]) * (high[1] - low[1])
+    if (min(low) >= 0 and high[0] <= size[0] and high[1] <= size[1] and
+        area <= _SHARE * size[0] * size[1]):
       # A damaged file is for decode_frame to name.
       with contextlib.suppress(tf.errors.InvalidArgumentError):
         return _decode_window(frame.data, factor, size, low, high)
   return decode_frame(frame, factor, square)
 
 
-def _decode_window(data: bytes, factor: int, size: np.ndarray, low: np.ndarray,
-                   high: np.ndarray) -> np.ndarray:
-  """An image of a size [2] x, y that is defined from low to high [2]."""
-  window = np.concatenate([low[::-1], (high - low)[::-1]])
+def _decode_window(data: bytes, factor: int, size: Sequence[int],
+                   low: Sequence[int], high: Sequence[int]) -> np.ndarray:
+  """An image of a size (x, y) that is defined from low (x, y) to high."""
   part = tf.image.decode_and_crop_jpeg(
-      data, window.astype(np.int32), channels=3, ratio=factor,
-      dct_method='INTEGER_ACCURATE')  # OpenCV's
+      data, [low[1], low[0], high[1] - low[1], high[0] - low[0]], channels=3,
+      ratio=factor, dct_method='INTEGER_ACCURATE')  # OpenCV's
   image = np.empty((size[1], size[0], 3), np.uint8)
   cv2.cvtColor(part.numpy(), cv2.COLOR_RGB2BGR,
                dst=image[low[1]:high[1], low[0]:high[0]])
