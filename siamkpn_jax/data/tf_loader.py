@@ -25,9 +25,7 @@ from siamkpn_jax.data.patches import (
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import jpeg_header
 
-# It logs what is raised here anyway, and tells of itself.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')  # unused, and announced
 try:
   import tensorflow as tf
 except ImportError as error:
@@ -49,15 +47,19 @@ class TfLoader(Loader):
     """See `Loader`."""
     cv2.setNumThreads(1)  # there are as many threads as cores
     specs = self._specs()
-    errors: list[Exception] = []
+    failed: dict[int, Exception] = {}
 
     def read(number: np.ndarray) -> list[np.ndarray]:
       step, k = divmod(int(number), len(self._local))
+      index = step * self._batch_size + self._local[k]
       try:
-        pair = self.read_pair(step * self._batch_size + self._local[k])
-      except Exception as error:  # TensorFlow would only keep its text
-        errors.append(error)
-        raise
+        pair = self.read_pair(index)
+      except Exception as error:
+        # Raised below: TensorFlow would make another error of it, and log it.
+        failed[index] = error
+        pair = {name: np.zeros(tuple(spec.shape), spec.dtype.as_numpy_dtype)
+                for name, spec in specs.items()}
+        pair['index'] = np.asarray(index, np.uint32)
       return [pair[name] for name in specs]
 
     # Its threads end with it. They must not outlive Python, which waits then.
@@ -65,11 +67,12 @@ class TfLoader(Loader):
     end = weakref.finalize(self, iterators.clear)
     try:
       while True:
-        try:
-          batch = next(iterators[0])
-        except tf.errors.OpError as error:
-          raise (errors or [error])[0] from None
-        yield {name: value.numpy() for name, value in batch.items()}
+        batch = {name: value.numpy()
+                 for name, value in next(iterators[0]).items()}
+        for index in batch['index'].tolist():
+          if index in failed:
+            raise failed[index]
+        yield batch
     finally:
       end()
 

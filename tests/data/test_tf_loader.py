@@ -223,13 +223,19 @@ def test_the_same_pairs_stand_in(sources, tmp_path, capsys):
 
 
 def test_errors_reach_the_loop_as_they_are():
-  """Not as an error of TensorFlow with a traceback in it."""
+  """Not as an error of TensorFlow with a traceback in it, and not sooner."""
   found = [PartlyDamaged(n, [30] * 3, range(5, 30)) for n in range(2)]
   with pytest.raises(UserError, match=r'could not be read.*damaged') as info:
     take(make(tf_loader.TfLoader, found), 50)
   assert '\n' not in str(info.value)
-  with pytest.raises(OSError, match='^this disk is broken$'):
-    take(make(tf_loader.TfLoader, [FakeSource(0, [9, 4], fail_at=20)]), 50)
+  taken = collections.Counter()
+  for kind in (Loader, tf_loader.TfLoader):
+    found = [FakeSource(0, [9, 4], fail_at=40)]
+    with pytest.raises(OSError, match='^this disk is broken$'):
+      for batch in make(kind, found, workers=1).batches():
+        assert batch['search'].any()
+        taken[kind] += 1
+  assert taken[Loader] == taken[tf_loader.TfLoader] >= 2
 
 
 def count_threads():
