@@ -8,6 +8,7 @@ from siamkpn_jax import geometry
 from siamkpn_jax.data.patches import EncodedFrame, context_patch, decode_patch
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import image_size, read_bytes
+from tests.data.photographs import photograph, write_photograph
 
 
 def read_patch(path, box, patch, *, relative=False, reduce=True):
@@ -34,25 +35,6 @@ def test_shrinking_averages_pixels():
   image, _ = context_patch(
       frame, np.array([160., 100., 300., 300.]), 101)
   assert np.abs(image[20:-20, 20:-20].astype(int) - 100).max() < 25
-
-
-def photograph(width, height, seed=0):
-  """Smooth colours with edges, so that JPEG behaves as on photographs."""
-  rng = np.random.default_rng(seed)
-  image = cv2.resize(rng.uniform(0, 255, (9, 12, 3)).astype(np.float32),
-                     (width, height), interpolation=cv2.INTER_CUBIC)
-  for _ in range(12):
-    x, y = int(rng.integers(width)), int(rng.integers(height))
-    colour = rng.uniform(0, 255, 3).tolist()
-    cv2.ellipse(image, (x, y), (width // 9, height // 14), x, 0, 360, colour,
-                -1, cv2.LINE_AA)
-  return image.clip(0, 255).astype(np.uint8)
-
-
-def write_photograph(path, width, height, **kwargs):
-  cv2.imwrite(str(path), photograph(width, height, **kwargs),
-              [cv2.IMWRITE_JPEG_QUALITY, 95])
-  return path
 
 
 @pytest.mark.parametrize('side', [60, 300, 700, 1400])
