@@ -1,8 +1,7 @@
 """Packs a training set: its crops as records, for clusters and slow disks.
 
   python -m siamkpn_jax.prepare --set data/got10k --output packed
-  python -m siamkpn_jax.train --config configs/kpn3s.py:got10k \\
-    --config.data.root=packed
+  python -m siamkpn_jax.train --config CONFIG --config.data.root=packed
 
 The output is a TFDS data set in parts. The same command goes on after an
 interruption and makes damaged parts anew. --beam_pipeline_options makes the
