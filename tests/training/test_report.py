@@ -263,6 +263,7 @@ def test_not_finite_is_a_gap(tmp_path, bad):
   rows = make_rows()
   for k in (10, 11, 30, 39):
     rows[k]['loss'] = bad
+  rows[20]['grad_norm'], rows[21]['grad_norm'] = 2e5, bad  # on a log scale
   page = page_of(tmp_path, rows)
   panel = panels(page)['total loss']
   assert 'gaps: values that are not finite (4)' in panel
@@ -274,6 +275,8 @@ def test_not_finite_is_a_gap(tmp_path, bad):
           stretch[:, 0], [row['step'] for row in rows[start:stop]], atol=0.1)
   assert not re.search(r'd="[^"]*(nan|inf)', page)
   assert 'gaps' not in panels(page)['size loss']
+  ((first, second),) = paths(panels(page)['gradient norm'], 'line')
+  assert (len(first), len(second)) == (21, 18)
   good = [rows[k]['loss'] for k in range(40) if k not in (10, 11, 30, 39)]
   assert numbers(page)['loss'][1:] == [
       '200', f'{min(good):.4g}', f'{max(good):.4g}']
