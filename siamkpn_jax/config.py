@@ -205,7 +205,7 @@ def _only(data: ConfigDict, name: str, reach: int) -> None:
   data.sets, data.ratios, data.ranges = (name,), (1.0,), (reach,)
 
 
-def to_plain(config: ConfigDict) -> dict[str, Any]:
+def to_plain(config: ConfigDict | dict[str, Any]) -> dict[str, Any]:
   """The configuration as a plain dict that JSON can hold."""
   return {
       key: to_plain(value) if isinstance(value, ConfigDict) else
@@ -213,15 +213,32 @@ def to_plain(config: ConfigDict) -> dict[str, Any]:
       for key, value in config.items()}
 
 
-def config_differences(config: ConfigDict) -> dict[str, Any]:
-  """{'model.num_stages': 2, ...}: where a configuration is not the default."""
-  default = default_config()
-  found: dict[str, Any] = {}
+def flatten(config: ConfigDict | dict[str, Any],
+            prefix: str = '') -> dict[str, Any]:
+  """{'train': {'epochs': 2}} -> {'train.epochs': 2}."""
+  out: dict[str, Any] = {}
   for key, value in config.items():
-    if not isinstance(value, ConfigDict):
-      if value != default[key]:
-        found[key] = value
-      continue
-    found |= {f'{key}.{name}': setting for name, setting in value.items()
-              if setting != default[key][name]}
-  return found
+    if isinstance(value, ConfigDict | dict):
+      out |= flatten(value, f'{prefix}{key}.')
+    else:
+      out[prefix + key] = value
+  return out
+
+
+def config_differences(config: ConfigDict | dict[str, Any]) -> dict[str, Any]:
+  """{'model.num_stages': 2, ...}: where a configuration is not the default.
+
+  Args:
+    config: a configuration, or a plain one as stored with a run. Settings that
+      this version does not know count as different.
+  """
+  default = flatten(to_plain(default_config()))
+  plain = flatten(to_plain(config))
+  return {key: value for key, value in flatten(config).items()
+          if key not in default or plain[key] != default[key]}
+
+
+def steps_per_epoch(config: ConfigDict | dict[str, Any]) -> int:
+  """Whole batches in an epoch, at least 1; of a plain configuration, too."""
+  train = config['train']
+  return max(1, train['pairs_per_epoch'] // train['batch_size'])

@@ -8,8 +8,10 @@ import pytest
 
 from siamkpn_jax.config import (
   check_config,
+  config_differences,
   default_config,
   kpn_config,
+  steps_per_epoch,
   to_plain,
 )
 from siamkpn_jax.errors import UserError
@@ -87,3 +89,36 @@ def test_every_architecture_is_a_choice():
     config = default_config()
     config.model.arch = arch
     check_config(config)
+
+
+def test_differences():
+  """Of a configuration, and of a plain one as stored with a run."""
+  config = kpn_config(2, 'got10k')
+  config.targets.heatmap_radius = None
+  expected = {
+      'name': 'kpn2s_got10k', 'model.num_stages': 2, 'data.sets': ('got10k',),
+      'data.ratios': (1.0,), 'data.ranges': (100,),
+      'targets.heatmap_radius': None, 'tracking.penalty_k': 0.03,
+      'tracking.window_influence': 0.42, 'tracking.size_lr': 0.38}
+  assert config_differences(config) == expected
+  stored = json.loads(json.dumps(to_plain(config)))
+  plain = {key: list(value) if isinstance(value, tuple) else value
+           for key, value in expected.items()}
+  assert config_differences(stored) == plain
+  stored['train']['later'] = None  # a setting of another version
+  stored['metadata'] = {'a': {'b': 1}}
+  del stored['tracking']
+  later = {'train.later': None, 'metadata.a.b': 1}
+  assert config_differences(stored) == later | {
+      key: value for key, value in plain.items() if 'tracking' not in key}
+  assert config_differences(default_config()) == {}
+
+
+@pytest.mark.parametrize(('pairs', 'batch', 'expected'), [
+    (450_000, 80, 5625), (87, 8, 10), (3, 8, 1)])
+def test_steps_per_epoch(pairs, batch, expected):
+  config = default_config()
+  config.train.update(pairs_per_epoch=pairs, batch_size=batch)
+  assert steps_per_epoch(config) == expected
+  assert steps_per_epoch(to_plain(config)) == expected
+  assert trainer.steps_per_epoch(config) == expected

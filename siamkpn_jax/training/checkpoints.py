@@ -11,6 +11,7 @@ from typing import Any
 
 from orbax.checkpoint import v1 as ocp
 
+from siamkpn_jax.config import flatten
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
 from siamkpn_jax.training.state import TrainState
@@ -108,7 +109,7 @@ def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _check_same_run(found: dict, expected: dict, path: Path) -> None:
-  a, b = _flat(found), _flat(expected)
+  a, b = flatten(found), flatten(expected)
   differing = [
       f'config.{key} is {a.get(key)!r} there, {b.get(key)!r} here'
       for key in sorted({*a, *b} - _FREE) if a.get(key) != b.get(key)]
@@ -118,14 +119,3 @@ def _check_same_run(found: dict, expected: dict, path: Path) -> None:
     raise UserError(
         f'{path}: checkpoint of {kind}: {"; ".join(differing)}; continue with '
         'the same configuration, or choose another folder')
-
-
-def _flat(config: dict, prefix: str = '') -> dict[str, Any]:
-  """{'train': {'epochs': 2}} -> {'train.epochs': 2}."""
-  out: dict[str, Any] = {}
-  for key, value in config.items():
-    if isinstance(value, dict):
-      out |= _flat(value, f'{prefix}{key}.')
-    else:
-      out[prefix + key] = value
-  return out

@@ -8,7 +8,7 @@ from siamkpn_jax import geometry
 from siamkpn_jax.data.patches import EncodedFrame, context_patch, decode_patch
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import image_size, read_bytes
-from tests.data.pictures import photograph, turned
+from tests.data.photographs import photograph, turned, write_photograph
 
 
 def read_patch(path, box, patch, *, relative=False, reduce=True):
@@ -35,12 +35,6 @@ def test_shrinking_averages_pixels():
   image, _ = context_patch(
       frame, np.array([160., 100., 300., 300.]), 101)
   assert np.abs(image[20:-20, 20:-20].astype(int) - 100).max() < 25
-
-
-def write_photograph(path, width, height, **kwargs):
-  cv2.imwrite(str(path), photograph(width, height, **kwargs),
-              [cv2.IMWRITE_JPEG_QUALITY, 95])
-  return path
 
 
 @pytest.mark.parametrize('side', [60, 300, 700, 1400])

@@ -26,7 +26,7 @@ from siamkpn_jax.data.tracks import Dropped
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.training import trainer
 from tests.data.fakes import FakeSource, PartlyDamaged
-from tests.data.pictures import photograph, turned
+from tests.data.photographs import photograph, turned
 from tests.data.test_loader import assert_equal, take
 from tests.training.tiny import BlobSource, tiny_config
 

@@ -12,7 +12,11 @@ from siamkpn_jax.images import read_bytes
 
 
 class ImageSource:
-  """The tracks of an index; see `Source`."""
+  """The tracks of an index; see `Source`.
+
+  Attributes:
+    index: of the usable frames.
+  """
 
   def __init__(self, name: str, kind: str, folder: Path, index: Index,
                dropped: Dropped):
@@ -31,12 +35,12 @@ class ImageSource:
     self.total_frames = len(index.names)
     self.dropped = dropped
     self._folder = folder
-    self._index = index
+    self.index = index
     self._side = geometry.CONTEXT_SIZE if kind == 'crop511' else None
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""
-    starts = self._index.starts
+    starts = self.index.starts
     return int(starts[track + 1] - starts[track])
 
   def read(self, track: int, position: int,
@@ -54,7 +58,7 @@ class ImageSource:
     Raises:
       UserError: the file is missing or cut.
     """
-    index = self._index
+    index = self.index
     frame = int(index.starts[track]) + position
     path = self._folder / index.image(frame)
     return EncodedFrame(

@@ -1,11 +1,11 @@
-"""Pictures that JPEG and resampling behave on as on photographs."""
+"""Pictures that JPEG treats as it treats photographs."""
 
 import cv2
 import numpy as np
 
 
 def photograph(width, height, seed=0):
-  """Smooth colours with edges."""
+  """Smooth colours with edges, so that JPEG behaves as on photographs."""
   rng = np.random.default_rng(seed)
   image = cv2.resize(rng.uniform(0, 255, (9, 12, 3)).astype(np.float32),
                      (width, height), interpolation=cv2.INTER_CUBIC)
@@ -15,6 +15,12 @@ def photograph(width, height, seed=0):
     cv2.ellipse(image, (x, y), (width // 9, height // 14), x, 0, 360, colour,
                 -1, cv2.LINE_AA)
   return image.clip(0, 255).astype(np.uint8)
+
+
+def write_photograph(path, width, height, **kwargs):
+  cv2.imwrite(str(path), photograph(width, height, **kwargs),
+              [cv2.IMWRITE_JPEG_QUALITY, 95])
+  return path
 
 
 def turned(jpeg):
