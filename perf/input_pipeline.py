@@ -8,7 +8,8 @@ pairwise ratios. 'classic' is what trackers in the style of pysot do: decode two
 511-pixel crops, augment them and make the labels of three stages, all in
 Python. Here the host only reads patches; the rest runs on the device inside the
 training step, and is not counted. 'decode' is OpenCV's decoding of the same
-files, each once, and nothing else.
+files, each once, and nothing else. --packed DIR adds the crops of --crops as
+python -m siamkpn_jax.prepare has packed them.
 
 Where TensorFlow is installed, the two loaders of config.data.loader take turns
 as well, each with one reading thread and all its threads on one core.
@@ -34,6 +35,7 @@ from siamkpn_jax.data.source import Source
 
 _CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
 _IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
+_PACKED = flags.DEFINE_string('packed', None, 'The crops, packed.')
 _PAIRS = flags.DEFINE_integer('pairs', 40, 'Pairs in a turn.')
 _TURNS = flags.DEFINE_integer('turns', 7, 'Turns of each way.')
 _BATCH = flags.DEFINE_integer('batch', 8, "Pairs in a batch of the loaders'.")
@@ -60,6 +62,9 @@ def main(argv: list[str]) -> None:
       'decode, whole images': lambda k: _decode(images, k),
       'ours, whole images': lambda k: _loader(images).read_pair(k),
   }
+  if _PACKED.value:
+    packed = _open(_PACKED.value)
+    ways['ours, packed crops'] = lambda k: _loader(packed).read_pair(k)
   seconds = _take_turns({
       name: lambda turn, way=way: _time_pairs(way, turn)
       for name, way in ways.items()})
@@ -67,6 +72,9 @@ def main(argv: list[str]) -> None:
   ratio = lambda a, b: _ratio(seconds, a, b)
   print(f'ours / classic, pairs per second from crops: '
         f'{ratio("classic, crop511", "ours, crop511"):.2f}')
+  if _PACKED.value:
+    print(f'packed / crop511, pairs per second: '
+          f'{ratio("ours, crop511", "ours, packed crops"):.2f}')
   for kind in ('crop511', 'whole images'):
     print(f'ours / bare decoding, time, {kind}: '
           f'{ratio(f"ours, {kind}", f"decode, {kind}"):.2f}')
