@@ -68,6 +68,7 @@ def _data() -> ConfigDict:
 def _train() -> ConfigDict:
   return ConfigDict(dict(
       batch_size=80,
+      accumulate=1,  # parts of the batch, one after the other: less memory
       epochs=20,
       pairs_per_epoch=450_000,
       schedule='released',  # 'paper', 'released' or 'cosine'
@@ -96,8 +97,9 @@ _CHOICES = {
 _LEAST = {  # smallest value allowed
     'model.width': 1, 'model.channels': 1, 'model.num_stages': 1,
     'data.workers': 0, 'data.prefetch': 0, 'train.batch_size': 1,
-    'train.epochs': 1, 'train.pairs_per_epoch': 1, 'train.freeze_epochs': 0,
-    'train.log_every': 1, 'train.save_every': 1, 'train.keep_checkpoints': 1,
+    'train.accumulate': 1, 'train.epochs': 1, 'train.pairs_per_epoch': 1,
+    'train.freeze_epochs': 0, 'train.log_every': 1, 'train.save_every': 1,
+    'train.keep_checkpoints': 1,
 }
 _LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 
@@ -116,11 +118,7 @@ def check_config(config: ConfigDict) -> None:
     if get(key) < least:
       raise _wrong(key, get(key), f'{least} or more')
   _check_model(config.model)
-  layers = tuple(config.train.backbone_layers)
-  if layers != _LAYERS[len(_LAYERS) - len(layers):]:
-    raise _wrong('train.backbone_layers', layers,
-                 f'the last of {_LAYERS}: gradients reach a layer through '
-                 'those above it')
+  _check_train(config.train)
   _check_data(config.data)
   tracking = config.tracking
   if not 1 <= tracking.topk_min <= tracking.topk_max:
@@ -137,6 +135,17 @@ def _check_model(model: ConfigDict) -> None:
   if not levels or levels != tuple(
       layer for layer in _LAYERS[2:] if layer in levels):
     raise _wrong('model.levels', levels, f'some of {_LAYERS[2:]}, in order')
+
+
+def _check_train(train: ConfigDict) -> None:
+  layers = tuple(train.backbone_layers)
+  if layers != _LAYERS[len(_LAYERS) - len(layers):]:
+    raise _wrong('train.backbone_layers', layers,
+                 f'the last of {_LAYERS}: gradients reach a layer through '
+                 'those above it')
+  if train.batch_size % train.accumulate:
+    raise _wrong('train.accumulate', train.accumulate,
+                 f'a divisor of config.train.batch_size, {train.batch_size}')
 
 
 def _check_data(data: ConfigDict) -> None:

@@ -9,20 +9,23 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from siamkpn_jax.errors import UserError
 
 
-def data_mesh(batch_size: int) -> Mesh:
+def data_mesh(batch_size: int, accumulate: int = 1) -> Mesh:
   """A mesh over every device of every process.
 
   Args:
     batch_size: of all devices together.
+    accumulate: parts that every device works through one after the other.
 
   Raises:
     UserError: the batch cannot be divided over the devices.
   """
   devices = jax.device_count()
-  if batch_size % devices:
+  if batch_size % (devices * accumulate):
+    parts = f' times {accumulate} parts (config.train.accumulate)'
     raise UserError(
         f'config.train.batch_size {batch_size} cannot be divided over '
-        f'{devices} devices; expected a multiple of {devices}')
+        f'{devices} devices{parts if accumulate > 1 else ""}; expected a '
+        f'multiple of {devices * accumulate}')
   return jax.make_mesh((devices,), ('data',), axis_types=(AxisType.Auto,))
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   """
   check_config(config)
   plain = to_plain(config)
-  mesh = sharding.data_mesh(config.train.batch_size)
+  mesh = sharding.data_mesh(
+      config.train.batch_size, config.train.accumulate)
   step_fn = build_step(config)
   total = config.train.epochs * steps_per_epoch(config)
   if not (workdir / FOLDER).exists():  # a mistake leaves no empty run behind
@@ -78,13 +79,14 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         total=total, initial=start, desc=config.name, unit='step',
         dynamic_ncols=True, mininterval=1.0, file=sys.stderr))
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
-    jitted = jit_step(step_fn, mesh)
+    jitted = [jit_step(step_fn, mesh, unfrozen=unfrozen)
+              for unfrozen in (False, True)]
     report = _Report(config, writer, bar, start)
     stop = stack.enter_context(_stop_on_signal())
     bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
       batch = sharding.put_batch(next(batches), mesh)
-      state, metrics = jitted(state, batch, unfrozen=step > unfreeze)
+      state, metrics = jitted[step > unfreeze](state, batch)
       report(step, metrics, last=step == total)
       checkpoints.save(step, state, force=step == total or stop.is_set())
       if stop.is_set() and step < total:
@@ -140,7 +142,8 @@ def build_step(config: Any) -> TrainStep:
       loss=LossConfig(**config.loss),
       backbone_layers=layers,
       max_loss=train_config.max_loss,
-      seed=config.seed)
+      seed=config.seed,
+      accumulate=train_config.accumulate)
 
 
 def steps_per_epoch(config: Any) -> int:
@@ -148,17 +151,13 @@ def steps_per_epoch(config: Any) -> int:
   return max(1, config.train.pairs_per_epoch // config.train.batch_size)
 
 
-def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh) -> Callable:
+def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh, *,
+             unfrozen: bool) -> jax.stages.Wrapped:
   """The step, compiled for a mesh: batch divided, state replicated, donated."""
   state, batch = sharding.replicated(mesh), sharding.by_batch(mesh)
-
-  @functools.partial(
-      jax.jit, donate_argnames='state', static_argnames='unfrozen',
+  return jax.jit(
+      functools.partial(step_fn, unfrozen=unfrozen), donate_argnums=0,
       in_shardings=(state, batch), out_shardings=(state, state))
-  def jitted(state, batch, unfrozen):
-    return step_fn(state, batch, unfrozen=unfrozen)
-
-  return lambda state, batch, *, unfrozen: jitted(state, batch, unfrozen)
 
 
 def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,

@@ -13,7 +13,7 @@ from siamkpn_jax.models import weights
 from siamkpn_jax.training import sharding, trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.state import init_state
-from tests.training.tiny import BlobSource, tiny_config
+from tests.training.tiny import BlobSource, tiny_batch, tiny_config
 
 STEPS = 6  # two epochs of three; the backbone is frozen in the first
 
@@ -170,27 +170,17 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
   state = jax.jit(
       lambda: init_state(step_fn.model, step_fn.optimizer, jax.random.key(0)),
       out_shardings=sharding.replicated(mesh))()
-  jitted = trainer.jit_step(step_fn, mesh)
   old = jax.device_get(state)
-  new, metrics = jitted(
-      state, sharding.put_batch(batch, mesh), unfrozen=unfrozen)
+  new, metrics = trainer.jit_step(step_fn, mesh, unfrozen=unfrozen)(
+      state, sharding.put_batch(batch, mesh))
   return old, jax.device_get(new), jax.device_get(metrics)
-
-
-def _batch(config):
-  step_fn = trainer.build_step(config)
-  loader = trainer.build_loader(config, step_fn, [BlobSource()])
-  batches = loader.batches()
-  batch = next(batches)
-  batches.close()
-  return batch
 
 
 def test_one_device_equals_four():
   """The same losses, gradient norm and parameters up to rounding."""
   config = tiny_config()
   config.data.negative_fraction = 0.5
-  batch = _batch(config)
+  batch = tiny_batch(config)
   _, one, one_metrics = _one_step(config, 1, batch)
   _, four, four_metrics = _one_step(config, 4, batch)
   for name, value in one_metrics.items():
@@ -207,7 +197,7 @@ def test_one_device_equals_four():
 def test_bad_step_is_skipped_and_counted():
   """A loss over the limit changes nothing but the counters."""
   config = tiny_config()
-  old, new, metrics = _one_step(config, 1, _batch(config), max_loss=1e-6)
+  old, new, metrics = _one_step(config, 1, tiny_batch(config), max_loss=1e-6)
   assert metrics['skipped'] == new.skipped == 1
   assert new.step == old.step + 1
   _assert_equal((new.params, new.batch_stats, new.opt_state),
