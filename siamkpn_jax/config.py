@@ -69,6 +69,7 @@ def _train() -> ConfigDict:
   return ConfigDict(dict(
       batch_size=80,
       accumulate=1,  # parts of the batch, one after the other: less memory
+      remat='none',  # or 'blocks': computes again what it does not keep
       epochs=20,
       pairs_per_epoch=450_000,
       schedule='released',  # 'paper', 'released' or 'cosine'
@@ -92,6 +93,7 @@ _CHOICES = {
     'model.dtype': ('float32', 'bfloat16'),
     'targets.heatmap_shrink': ('cascade', 'released'),
     'targets.offset_target': ('released', 'paper'),
+    'train.remat': ('none', 'blocks'),
     'train.schedule': ('paper', 'released', 'cosine'),
 }
 _LEAST = {  # smallest value allowed

@@ -126,7 +126,8 @@ def build_step(config: Any) -> TrainStep:
   train_config, augment = config.train, config.augment
   layers = tuple(train_config.backbone_layers)
   return TrainStep(
-      model=build_model(config.model),
+      model=build_model(config.model).clone(
+          remat=train_config.remat == 'blocks'),
       optimizer=optim.make_optimizer(
           layers, train_config.backbone_lr_scale, train_config.clip_norm),
       learning_rate=optim.learning_rate(
@@ -155,9 +156,14 @@ def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh, *,
              unfrozen: bool) -> jax.stages.Wrapped:
   """The step, compiled for a mesh: batch divided, state replicated, donated."""
   state, batch = sharding.replicated(mesh), sharding.by_batch(mesh)
-  return jax.jit(
-      functools.partial(step_fn, unfrozen=unfrozen), donate_argnums=0,
-      in_shardings=(state, batch), out_shardings=(state, state))
+
+  @functools.partial(
+      jax.jit, donate_argnames='state', in_shardings=(state, batch),
+      out_shardings=(state, state))
+  def train_step(state, batch):
+    return step_fn(state, batch, unfrozen=unfrozen)
+
+  return train_step
 
 
 def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,

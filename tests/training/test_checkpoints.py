@@ -53,3 +53,13 @@ def test_settings_added_later_had_their_defaults(tmp_path):
   changed = {**config, 'train': config['train'] | {'accumulate': 2}}
   with pytest.raises(UserError, match='accumulate is 1 there, 2 here'):
     restore(tmp_path, state, changed)
+
+
+def test_free_settings_may_change(tmp_path):
+  """What is computed twice or in parts of devices is not a part of a run."""
+  config, state = to_plain(tiny_config()), some_state()
+  save(tmp_path, state, config)
+  other = {**config, 'train': config['train'] | {'remat': 'blocks'}}
+  assert_equal(restore(tmp_path, state, other), state)
+  save(tmp_path / 'other', state, other)
+  assert_equal(restore(tmp_path / 'other', state, config), state)

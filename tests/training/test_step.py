@@ -11,7 +11,7 @@ import pytest
 from siamkpn_jax.config import check_config
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.resnet import LAYERS
-from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
 from siamkpn_jax.training import sharding, trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
@@ -145,3 +145,16 @@ def test_batch_must_be_divisible(monkeypatch):
                                       'multiple of 16'):
     sharding.data_mesh(8, 4)
   assert sharding.data_mesh(16, 4).size == 4
+
+
+@pytest.mark.parametrize('unfrozen', [False, True])
+def test_rematerialisation(unfrozen):
+  """The same tree of variables, the same values."""
+  plain, remat = make_step(), make_step(train__remat='blocks')
+  trees = [jax.tree.structure(abstract_variables(step.model))
+           for step in (plain, remat)]
+  assert trees[0] == trees[1]
+  expected = gradients(plain, unfrozen)
+  actual = gradients(remat, unfrozen)
+  for a, b in zip(actual, expected, strict=True):
+    assert_close(a, b, 1e-9)
