@@ -80,6 +80,9 @@ def _train() -> ConfigDict:
       backbone_layers=('layer2', 'layer3', 'layer4'),
       backbone_lr_scale=0.1,
       clip_norm=10.0,
+      # Tracking gets a moving average of the weights with this share of the
+      # old (such as 0.9998) after every step; 0: the last weights.
+      ema_decay=0.0,
       max_loss=1e4,  # a step whose loss is larger or not finite is skipped
       log_every=50,  # steps
       save_every=2_000,  # steps
@@ -145,6 +148,8 @@ def _check_train(train: ConfigDict) -> None:
     raise _wrong('train.backbone_layers', layers,
                  f'the last of {_LAYERS}: gradients reach a layer through '
                  'those above it')
+  if not 0 <= train.ema_decay < 1:
+    raise _wrong('train.ema_decay', train.ema_decay, '0 or more, below 1')
   if train.batch_size % train.accumulate:
     raise _wrong('train.accumulate', train.accumulate,
                  f'a divisor of config.train.batch_size, {train.batch_size}')

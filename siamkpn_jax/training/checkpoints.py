@@ -1,7 +1,7 @@
 """Checkpoints: saved in the background, complete or not there at all.
 
-One folder per saved step. Beside the item 'model' (models/weights.py) stands
-'training' with the rest of the state.
+One folder per saved step. The item 'model' (models/weights.py) is what one
+tracks with: the moving averages if there are any. 'training' is the rest.
 """
 
 import sys
@@ -94,7 +94,7 @@ class Checkpoints:
         self._checkpointer.reload()
         continue
       self._last = checkpoint.step
-      return TrainState(**loaded['model'], **loaded['training'])
+      return _join(**loaded)
     if checkpoints:
       raise UserError(f'{self._folder}: none of the checkpoints can be read; '
                       'they are kept as *.damaged; the same command again '
@@ -103,9 +103,17 @@ class Checkpoints:
 
 
 def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-  model = {'params': state.params, 'batch_stats': state.batch_stats}
-  return model, {'step': state.step, 'skipped': state.skipped,
-                 'opt_state': state.opt_state}
+  training = {'step': state.step, 'skipped': state.skipped,
+              'opt_state': state.opt_state}
+  if state.ema is None:
+    return state.variables, training
+  return state.ema, training | state.variables
+
+
+def _join(model: dict[str, Any], training: dict[str, Any]) -> TrainState:
+  if 'params' not in training:
+    return TrainState(**model, **training)
+  return TrainState(**training, ema=model)
 
 
 def _check_same_run(found: dict, expected: dict, path: Path) -> None:

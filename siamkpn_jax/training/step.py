@@ -17,7 +17,7 @@ from siamkpn_jax.training.losses import (
     siamkpn_losses,
 )
 from siamkpn_jax.training.optimizer import scale_by_rate
-from siamkpn_jax.training.state import TrainState
+from siamkpn_jax.training.state import TrainState, moving_average
 from siamkpn_jax.training.targets import TargetConfig, Targets, make_targets
 
 Metrics = dict[str, jax.Array]
@@ -40,6 +40,7 @@ class TrainStep:
     seed: of the augmentation.
     accumulate: parts that the batch is worked through in, see
       `accumulated_gradients`.
+    ema_decay: see `state.moving_average`; 0 for none.
   """
 
   model: SiamKPN
@@ -53,6 +54,7 @@ class TrainStep:
   max_loss: float
   seed: int
   accumulate: int = 1
+  ema_decay: float = 0.0
 
   def __call__(self, state: TrainState, batch: Mapping[str, jax.Array], *,
                unfrozen: bool) -> tuple[TrainState, Metrics]:
@@ -84,6 +86,11 @@ class TrainStep:
         params=keep(params, state.params),
         batch_stats=keep(batch_stats, state.batch_stats),
         opt_state=keep(opt_state, state.opt_state))
+    if self.ema_decay:
+      average = moving_average(
+          state.ema, new_state.variables, self.ema_decay, state.step)
+      new_state = dataclasses.replace(
+          new_state, ema=keep(average, state.ema))
     metrics = losses | {'learning_rate': rate, 'grad_norm': grad_norm,
                         'skipped': new_state.skipped}
     return new_state, metrics

@@ -1,7 +1,6 @@
 """The training loop: from a configuration to checkpoints."""
 
 import contextlib
-import dataclasses
 import functools
 import json
 import signal
@@ -29,7 +28,7 @@ from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import MetricWriter
-from siamkpn_jax.training.state import TrainState, init_state
+from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
 
@@ -144,7 +143,8 @@ def build_step(config: Any) -> TrainStep:
       backbone_layers=layers,
       max_loss=train_config.max_loss,
       seed=config.seed,
-      accumulate=train_config.accumulate)
+      accumulate=train_config.accumulate,
+      ema_decay=train_config.ema_decay)
 
 
 def steps_per_epoch(config: Any) -> int:
@@ -171,7 +171,8 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
            workdir: Path) -> TrainState:
   """The newest checkpoint's state, or that of a new run."""
   init = lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(config.seed))
+      step_fn.model, step_fn.optimizer, jax.random.key(config.seed),
+      ema=config.train.ema_decay > 0)
   placement = sharding.replicated(mesh)
   abstract = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
@@ -179,10 +180,8 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
   restored = checkpoints.restore(abstract)
   if restored is None:
     given = _given_weights(config, step_fn.model, placement)
-    state = jax.jit(init, out_shardings=placement)()
-    return dataclasses.replace(
-        state, params=state.params | given.get('params', {}),
-        batch_stats=state.batch_stats | given.get('batch_stats', {}))
+    return jax.jit(lambda given: start_from(init(), given),
+                   out_shardings=placement)(given)
   if not resume:
     raise UserError(
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
