@@ -69,6 +69,7 @@ def _train() -> ConfigDict:
   return ConfigDict(dict(
       batch_size=80,
       accumulate=1,  # parts of the batch, one after the other: less memory
+      shard_optimizer=False,  # each device keeps a part of Adam's moments
       remat='none',  # or 'blocks': computes again what it does not keep
       epochs=20,
       pairs_per_epoch=450_000,

@@ -18,8 +18,9 @@ from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
-         'data.workers', 'data.prefetch', 'train.remat', 'train.log_every',
-         'train.save_every', 'train.keep_checkpoints'}
+         'data.workers', 'data.prefetch', 'train.remat',
+         'train.shard_optimizer', 'train.log_every', 'train.save_every',
+         'train.keep_checkpoints'}
 
 
 class Checkpoints:

@@ -81,6 +81,5 @@ def moving_average(ema: Any, new: Any, decay: float, step: jax.Array) -> Any:
     decay: share of the old average in the long run.
     step: () steps done before this one.
   """
-  decay = jnp.minimum(decay, (1 + step) / (10 + step))
-  return jax.tree.map(lambda old, new: old + (1 - decay) * (new - old),
-                      ema, new)
+  share = 1 - jnp.minimum(decay, (1 + step) / (10 + step))
+  return jax.tree.map(lambda old, new: old + share * (new - old), ema, new)

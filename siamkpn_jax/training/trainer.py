@@ -78,7 +78,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         total=total, initial=start, desc=config.name, unit='step',
         dynamic_ncols=True, mininterval=1.0, file=sys.stderr))
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
-    jitted = [jit_step(step_fn, mesh, unfrozen=unfrozen)
+    jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
               for unfrozen in (False, True)]
     report = _Report(config, writer, bar, start)
     stop = stack.enter_context(_stop_on_signal())
@@ -152,36 +152,47 @@ def steps_per_epoch(config: Any) -> int:
   return max(1, config.train.pairs_per_epoch // config.train.batch_size)
 
 
-def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh, *,
+def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh, state: TrainState, *,
              unfrozen: bool) -> jax.stages.Wrapped:
-  """The step, compiled for a mesh: batch divided, state replicated, donated."""
-  state, batch = sharding.replicated(mesh), sharding.by_batch(mesh)
+  """The step, compiled for a mesh: batch divided, state in place, donated."""
+  placement = sharding.placement(state)
 
   @functools.partial(
-      jax.jit, donate_argnames='state', in_shardings=(state, batch),
-      out_shardings=(state, state))
+      jax.jit, donate_argnames='state',
+      in_shardings=(placement, sharding.by_batch(mesh)),
+      out_shardings=(placement, sharding.replicated(mesh)))
   def train_step(state, batch):
     return step_fn(state, batch, unfrozen=unfrozen)
 
   return train_step
 
 
+def _init(config: Any, step_fn: TrainStep) -> TrainState:
+  return init_state(
+      step_fn.model, step_fn.optimizer, jax.random.key(config.seed),
+      ema=config.train.ema_decay > 0)
+
+
+def abstract_state(config: Any, step_fn: TrainStep,
+                   mesh: jax.sharding.Mesh) -> TrainState:
+  """Shapes, dtypes and placement of the state that a configuration needs."""
+  return sharding.place_state(
+      jax.eval_shape(lambda: _init(config, step_fn)), mesh,
+      shard_optimizer=config.train.shard_optimizer)
+
+
 def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
            checkpoints: Checkpoints, resume: bool,
            workdir: Path) -> TrainState:
   """The newest checkpoint's state, or that of a new run."""
-  init = lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(config.seed),
-      ema=config.train.ema_decay > 0)
-  placement = sharding.replicated(mesh)
-  abstract = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
-      jax.eval_shape(init))
+  abstract = abstract_state(config, step_fn, mesh)
   restored = checkpoints.restore(abstract)
   if restored is None:
-    given = _given_weights(config, step_fn.model, placement)
-    return jax.jit(lambda given: start_from(init(), given),
-                   out_shardings=placement)(given)
+    given = _given_weights(
+        config, step_fn.model, sharding.replicated(mesh))
+    return jax.jit(
+        lambda given: start_from(_init(config, step_fn), given),
+        out_shardings=sharding.placement(abstract))(given)
   if not resume:
     raise UserError(
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '

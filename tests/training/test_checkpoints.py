@@ -56,10 +56,11 @@ def test_settings_added_later_had_their_defaults(tmp_path):
 
 
 def test_free_settings_may_change(tmp_path):
-  """What is computed twice or in parts of devices is not a part of a run."""
+  """How a step is computed is not what makes a run."""
   config, state = to_plain(tiny_config()), some_state()
   save(tmp_path, state, config)
-  other = {**config, 'train': config['train'] | {'remat': 'blocks'}}
+  other = {**config, 'train': config['train'] | {
+      'remat': 'blocks', 'shard_optimizer': True}}
   assert_equal(restore(tmp_path, state, other), state)
   save(tmp_path / 'other', state, other)
   assert_equal(restore(tmp_path / 'other', state, config), state)

@@ -125,7 +125,7 @@ def test_parts_stay_on_their_devices():
                          axis_types=(jax.sharding.AxisType.Auto,))
     state = jax.device_put(start(), sharding.replicated(mesh))
     batch = sharding.put_batch(batch_of_eight(), mesh)
-    compiled = trainer.jit_step(step, mesh, unfrozen=False).lower(
+    compiled = trainer.jit_step(step, mesh, state, unfrozen=False).lower(
         state, batch).compile()
     results.append(jax.device_get(compiled(state, batch)))
   used = re.findall(r' (all-reduce|all-gather|all-to-all|reduce-scatter|'

@@ -172,7 +172,7 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
                          ema=step_fn.ema_decay > 0),
       out_shardings=sharding.replicated(mesh))()
   old = jax.device_get(state)
-  new, metrics = trainer.jit_step(step_fn, mesh, unfrozen=unfrozen)(
+  new, metrics = trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)(
       state, sharding.put_batch(batch, mesh))
   return old, jax.device_get(new), jax.device_get(metrics)
 
