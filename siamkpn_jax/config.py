@@ -85,6 +85,7 @@ def _train() -> ConfigDict:
       # old (such as 0.9998) after every step; 0: the last weights.
       ema_decay=0.0,
       max_loss=1e4,  # a step whose loss is larger or not finite is skipped
+      max_skipped=0,  # in the steps between two log lines; 0: any number
       log_every=50,  # steps
       save_every=2_000,  # steps
       keep_checkpoints=3))
@@ -104,8 +105,8 @@ _LEAST = {  # smallest value allowed
     'model.width': 1, 'model.channels': 1, 'model.num_stages': 1,
     'data.workers': 0, 'data.prefetch': 0, 'train.batch_size': 1,
     'train.accumulate': 1, 'train.epochs': 1, 'train.pairs_per_epoch': 1,
-    'train.freeze_epochs': 0, 'train.log_every': 1, 'train.save_every': 1,
-    'train.keep_checkpoints': 1,
+    'train.freeze_epochs': 0, 'train.max_skipped': 0, 'train.log_every': 1,
+    'train.save_every': 1, 'train.keep_checkpoints': 1,
 }
 _LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 

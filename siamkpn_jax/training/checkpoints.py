@@ -19,8 +19,8 @@ from siamkpn_jax.training.state import TrainState
 # Settings that may differ between a run and its continuation.
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
          'data.workers', 'data.prefetch', 'train.remat',
-         'train.shard_optimizer', 'train.log_every', 'train.save_every',
-         'train.keep_checkpoints'}
+         'train.shard_optimizer', 'train.max_skipped', 'train.log_every',
+         'train.save_every', 'train.keep_checkpoints'}
 
 
 class Checkpoints:

@@ -28,6 +28,7 @@ from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import MetricWriter
+from siamkpn_jax.training.skips import SkippedSteps
 from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
@@ -80,7 +81,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
               for unfrozen in (False, True)]
-    report = _Report(config, writer, bar, start)
+    report = _Report(config, writer, bar, state)
     stop = stack.enter_context(_stop_on_signal())
     bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
@@ -235,15 +236,20 @@ class _Report:
   """Progress bar, log and event files; reads metrics only now and then."""
 
   def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               start: int):
+               state: TrainState):
+    start = int(state.step)
     self._config = config.train
     self._writer = writer
     self._bar = bar
     self._since = (start, time.monotonic())
+    self._skips = SkippedSteps(
+        start, int(state.skipped), max_loss=config.train.max_loss,
+        max_skipped=config.train.max_skipped)
 
   def __call__(self, step: int, metrics: dict[str, jax.Array], *,
                last: bool) -> None:
     self._bar.update()
+    self._skips.add(step, metrics)
     first = self._bar.n == self._bar.initial + 1
     if step % self._config.log_every and not last and not first:
       return
@@ -257,3 +263,6 @@ class _Report:
         f'{scalars["pairs_per_second"]:.1f} pairs/s')
     if self._writer is not None:
       self._writer.write(step, scalars)
+    line = self._skips.report()
+    if line and self._writer is not None:
+      self._bar.write(line, file=sys.stderr)
