@@ -32,6 +32,7 @@ from siamkpn_jax.training.skips import SkippedSteps
 from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
+from siamkpn_jax.training.throughput import Utilisation
 
 
 def train(config: Any, workdir: Path, sources: Sequence[Source], *,
@@ -81,7 +82,8 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
               for unfrozen in (False, True)]
-    report = _Report(config, writer, bar, state)
+    report = _Report(config, writer, bar, state, Utilisation(
+        step_fn, state, config.train.batch_size, unfreeze))
     stop = stack.enter_context(_stop_on_signal())
     bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
@@ -236,12 +238,13 @@ class _Report:
   """Progress bar, log and event files; reads metrics only now and then."""
 
   def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               state: TrainState):
+               state: TrainState, utilisation: Utilisation):
     start = int(state.step)
     self._config = config.train
     self._writer = writer
     self._bar = bar
     self._since = (start, time.monotonic())
+    self._utilisation = utilisation
     self._skips = SkippedSteps(
         start, int(state.skipped), max_loss=config.train.max_loss,
         max_skipped=config.train.max_skipped)
@@ -256,8 +259,9 @@ class _Report:
     scalars = {name: float(value) for name, value in metrics.items()}
     before, then = self._since
     self._since = (step, time.monotonic())
-    pairs = (step - before) * self._config.batch_size
-    scalars['pairs_per_second'] = pairs / (self._since[1] - then)
+    seconds = (self._since[1] - then) / (step - before)
+    scalars['pairs_per_second'] = self._config.batch_size / seconds
+    scalars |= self._utilisation(step, seconds)
     self._bar.set_postfix_str(
         f'loss {scalars["loss"]:.3f}, '
         f'{scalars["pairs_per_second"]:.1f} pairs/s')
