@@ -121,4 +121,3 @@ def test_steps_per_epoch(pairs, batch, expected):
   config.train.update(pairs_per_epoch=pairs, batch_size=batch)
   assert steps_per_epoch(config) == expected
   assert steps_per_epoch(to_plain(config)) == expected
-  assert trainer.steps_per_epoch(config) == expected
