@@ -30,7 +30,8 @@ _QUALITY = flags.DEFINE_integer(
     'quality', 95, 'Of the JPEGs; crop511 files are kept as they are.',
     lower_bound=1, upper_bound=100)
 _VERIFY = flags.DEFINE_bool(
-    'verify', False, 'Check every record of the parts that are there.')
+    'verify', False, 'Check every record of the parts that are there; not '
+    'whether the images have changed since.')
 _BEAM = flags.DEFINE_string(
     'beam_pipeline_options', '', 'name=value,... of a Beam pipeline; empty: '
     'threads of this machine.')
@@ -42,20 +43,27 @@ def main(argv: Sequence[str]) -> None:
   # TensorFlow tells of its processor features otherwise.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+  from siamkpn_jax.data import catalog
+  from siamkpn_jax.data.sources.packed import PackedSource
+  folder = Path(os.path.abspath(_SET.value))
+  catalog.open_images(folder.name, folder)  # before the slow imports
   try:
     from etils import epath
 
     from siamkpn_jax.data.packing.pack import pack
   except ImportError as error:
-    raise UserError(f'packing needs {error.name}, which is not installed; '
-                    "expected: pip install '.[train]'") from error
-  output = epath.Path(_OUTPUT.value)
-  index = pack(Path(_SET.value), output, part_frames=_PART_FRAMES.value,
-               quality=_QUALITY.value, verify=_VERIFY.value,
-               beam_options=_BEAM.value)
-  print(f'{output / Path(_SET.value).absolute().name}: {len(index.wh):,} crops '
-        f'of {len(index.starts) - 1:,} tracks in {len(index.files):,} files; '
-        f'train with --config.data.root={output}')
+    raise UserError(f'packing needs a package that cannot be imported ({error})'
+                    "; expected: pip install '.[train]'") from error
+  try:
+    output = epath.Path(_OUTPUT.value)
+  except KeyError as error:
+    raise UserError(f'--output {_OUTPUT.value}: unknown kind of storage; '
+                    'expected a folder, gs://... or s3://...') from error
+  pack(folder, output, part_frames=_PART_FRAMES.value, quality=_QUALITY.value,
+       verify=_VERIFY.value, beam_options=_BEAM.value)
+  print(catalog.describe([
+      PackedSource(folder.name, str(output / folder.name))]))
+  print(f'train with --config.data.root={output}')
 
 
 if __name__ == '__main__':

@@ -10,7 +10,11 @@ from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
 from siamkpn_jax.data.source import Source
 from siamkpn_jax.data.sources.images import ImageSource
-from siamkpn_jax.data.sources.packed import PackedSource, is_packed
+from siamkpn_jax.data.sources.packed import (
+    PackedSource,
+    is_packed,
+    is_unfinished,
+)
 from siamkpn_jax.data.sources.synthetic import SyntheticSource, split_seed
 from siamkpn_jax.errors import UserError
 
@@ -45,6 +49,10 @@ def open_sources(config: Any, seed: int) -> list[Source]:
 def _open_local(names: Sequence[str], root: Path, seed: int) -> list[Source]:
   kinds = {name: find_kind(name, root / name) for name in names
            if name != 'synthetic'}
+  for name in kinds:
+    if is_unfinished(root / name):
+      raise UserError(f'{root / name}: the packing is not finished; run python '
+                      '-m siamkpn_jax.prepare again, which goes on')
   missing = [name for name, kind in kinds.items() if not kind]
   if missing:
     looked = ', '.join(f'{name} ({root / name})' for name in missing)

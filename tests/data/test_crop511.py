@@ -75,6 +75,15 @@ def test_frames_are_in_the_order_of_their_numbers(make_folder):
   assert [round(int(v) / 20) for v in found] == [1, 2, 9, 10]
 
 
+def test_sizes_instead_of_boxes(make_folder):
+  source = open_set(make_folder(
+      {'a': {'00': {'1': [30, 40], '2': [60, 20]}}}))
+  for k, (w, h) in enumerate([(30, 40), (60, 20)]):
+    wh = source.read(0, k, 143)[1]
+    scale = 127 / np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
+    np.testing.assert_allclose(wh, [w * scale, h * scale], rtol=1e-6)
+
+
 def test_name_of_coco_and_the_cache(make_folder):
   """pysot calls its COCO annotations train2017.json; they are parsed once."""
   folder = make_folder({'a': {'00': {'1': [0, 0, 5, 5]}}})
@@ -118,7 +127,9 @@ def test_bad_boxes_are_dropped(make_folder):
 
 @pytest.mark.parametrize('text', [
     '{"a": ', '[]', '{"a": []}', '{"a": {"00": []}}', '{}', '"a"',
-    '{"a": {"00": {"1": [1, 2, 3]}}}', '{"a": {"00": {"1": 5}}}',
+    '{"a": {"00": {"1": [1, 2, 3]}}}', '[' * 100_000,
+    '{"a": {"00": {"1": [1, 2, 3, 4, 5, 6, 7, 8]}}}',
+    '{"a": {"00": {"1": [1, 2, 3, 4], "2": [3, 4]}}}', '{"a": {"00": {"1": 5}}}',
     '{"a": {"00": {"1": ["x", 1, 2, 3]}}}',
     '{"a": {"00": {"1": [1, 1, 1, 1]}}}'])
 def test_bad_annotations(tmp_path, text):

@@ -1,5 +1,6 @@
 """Packing: the same crops, resumed, damaged, in a pipeline."""
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip('tensorflow_datasets', reason='needs the train extra')
 from etils import epath
 
+from siamkpn_jax.config import default_config
 from siamkpn_jax.data import catalog
 from siamkpn_jax.data.packing import pack
 from siamkpn_jax.data.sources.packed import PackedSource
@@ -99,7 +101,9 @@ def test_same_crops_and_readable_by_tfds(packed, folder):
   assert all(e['image'].shape == (511, 511, 3) for e in examples)
 
 
-@pytest.mark.parametrize('how', ['flipped', 'cut', 'missing', 'no records'])
+@pytest.mark.parametrize('how', [
+    'flipped', 'cut', 'missing', 'siamkpn_records.npz', 'dataset_info.json',
+    'features.json'])
 def test_damage_is_repaired(packed, folder, how, capsys):
   """Only the damaged part is made again; --verify sees a flipped bit."""
   before = record_files(packed)
@@ -113,7 +117,7 @@ def test_damage_is_repaired(packed, folder, how, capsys):
   elif how == 'missing':
     victim.unlink()
   else:
-    victim.with_name('siamkpn_records.npz').write_bytes(b'no')
+    victim.with_name(how).write_bytes(b'{"na')
   pack_here(folder, packed, verify=how == 'flipped')
   err = capsys.readouterr().err
   assert 'made again' in err and 'part_00001_of_00004' in err
@@ -147,6 +151,46 @@ def test_goes_on_after_a_kill(folder, tmp_path):
   assert_same_crops(output, folder)
 
 
+def test_images_that_come_back(packed, folder):
+  """Also when none at all could be read, as while a disk was away."""
+  good = {path: path.read_bytes() for path in folder.rglob('*.jpg')}
+  write_photograph(folder / 'v1' / '4.jpg', 320, 240, seed=14)
+  assert len(pack_here(folder, packed).wh) == 15
+  for path in good:
+    path.write_bytes(b'')
+  other = packed.with_name('[other]')  # brackets, which are no pattern here
+  with pytest.raises(UserError, match='no image of the set can be read'):
+    pack_here(folder, other)
+  with pytest.raises(UserError, match='packing is not finished'):
+    config = default_config().data
+    config.update(sets=('mine',), root=str(other))
+    catalog.open_sources(config, 0)
+  for path, data in good.items():
+    path.write_bytes(data)
+  pack_here(folder, other)
+  assert_same_crops(other, folder)
+
+
+def test_second_packing_is_kept_out(packed, folder):
+  with (packed / 'mine' / '.siamkpn_lock').open('w') as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    with pytest.raises(UserError, match='by another process'):
+      pack_here(folder, packed)
+  pack_here(folder, packed)
+
+
+@pytest.mark.parametrize('text', [
+    'runnr=DirectRunner', 'runner=FlnkRunner', 'runner',
+    'direct_num_workers=x'])
+def test_wrong_beam_options(folder, tmp_path, text):
+  """Before anything is written."""
+  pytest.importorskip('apache_beam', reason='needs the beam extra')
+  with pytest.raises(UserError, match='beam_pipeline_options=') as info:
+    pack_here(folder, tmp_path / 'packed', beam_options=text)
+  assert '\n' not in str(info.value)
+  assert not (tmp_path / 'packed').exists()
+
+
 def test_beam_pipeline(folder, tmp_path):
   pytest.importorskip('apache_beam', reason='needs the beam extra')
   output = tmp_path / 'packed'
@@ -173,8 +217,8 @@ def test_crops_are_kept_as_they_are(tmp_path):
 def test_the_command(folder, tmp_path):
   """Its last line says what there is; a mistake is one line."""
   done = prepare(folder, tmp_path / 'packed')
-  assert ('14 crops of 3 tracks in 4 files; train with --config.data.root='
-          in done.stdout.splitlines()[-1])
+  assert 'train with --config.data.root=' in done.stdout.splitlines()[-1]
+  assert 'image cannot be read 1 (first: v1/4.jpg)' in done.stdout
   done = prepare(folder, tmp_path / 'packed', '--quality=50', check=False)
   assert done.returncode == 2 and 'from other data' in done.stderr
   assert len(done.stderr.strip().splitlines()) == 1
@@ -193,16 +237,14 @@ def test_refusals(packed, folder, tmp_path):
   (folder / 'v2' / 'gt.txt').write_text('1,1,20,20\n' * 3)
   with pytest.raises(UserError, match='from other data'):
     pack_here(folder, packed)
+  (folder.parent / 'other' / 'mine').mkdir(parents=True)
+  (folder.parent / 'other' / 'mine' / 'a').write_text('of somebody')
+  with pytest.raises(UserError, match='holds something else'):
+    pack_here(folder, folder.parent / 'other')
+  (packed / 'mine' / 'siamkpn_plan.json').write_text('{"dig')
+  with pytest.raises(UserError, match='other data'):
+    pack_here(folder, packed)
   assert record_files(packed) == before
-
-
-def test_nothing_readable(folder, tmp_path):
-  """Each image is there, none is whole."""
-  for path in folder.rglob('*.jpg'):
-    path.write_bytes(path.read_bytes()[:900])
-  with pytest.raises(UserError, match='no image of the set can be read'):
-    pack_here(folder, tmp_path / 'packed')
-  assert catalog.find_kind('mine', tmp_path / 'packed' / 'mine') != 'packed'
 
 
 def test_full_disk(folder, tmp_path):
@@ -212,7 +254,7 @@ def test_full_disk(folder, tmp_path):
        f'--set={folder} --output={tmp_path / "packed"} --part_frames=4'],
       capture_output=True, text=True, check=False, timeout=300)
   assert done.returncode == 2, done.stderr
-  assert 'Traceback' not in done.stderr and 'cannot be written' in done.stderr
+  assert 'Traceback' not in done.stderr and 'expected room' in done.stderr
   assert not record_files(tmp_path / 'packed')
   pack_here(folder, tmp_path / 'packed')
   assert_same_crops(tmp_path / 'packed', folder)

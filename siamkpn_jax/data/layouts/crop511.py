@@ -3,7 +3,8 @@
 Sizes are taken from the boxes; the target of a crop is always in its middle.
 
   train.json    {video: {track: {frame: [x1, y1, x2, y2]}}}, pixels of the
-                original image; beside crop511/ also train2017.json, as of COCO
+                original image, or [w, h]; beside crop511/ also
+                train2017.json, as of COCO
   crop511/<video>/<frame:06d>.<track>.x.jpg    511 pixels square, the target in
                 the middle, at the scale of the template; crop511/ may be
                 missing
@@ -40,7 +41,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
       found = [(f'{video}/{track}', prefix + video, track, frames)
                for video, of_video in videos.items()
                for track, frames in of_video.items()]
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
       dropped.add('files: annotation cannot be read', str(path))
       continue
     for name, home, track, frames in found:
@@ -53,10 +54,13 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
 def _track(name: str, home: str, track: str,
            frames: dict[str, Any]) -> RawTrack:
   numbers = sorted((f for f in frames if f.isdigit()), key=int)
-  corners = np.array([frames[f] for f in numbers], np.float64).reshape(-1, 4)
+  boxes = np.array([frames[f] for f in numbers], np.float64)
+  if boxes.shape[1:] not in ((2,), (4,)):
+    raise ValueError(boxes.shape)
+  wh = boxes if boxes.shape[1] == 2 else boxes[:, 2:] - boxes[:, :2]
   return RawTrack(
       name, [f'{home}/{int(f):06d}.{track}.x.jpg' for f in numbers],
-      _in_crop(corners[:, 2:] - corners[:, :2]), np.zeros(len(numbers), bool))
+      _in_crop(wh), np.zeros(len(numbers), bool))
 
 
 def _in_crop(wh: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from siamkpn_jax import geometry
 from siamkpn_jax.data import catalog
-from siamkpn_jax.data.patches import decode_patch
+from siamkpn_jax.data.patches import EncodedFrame, decode_patch
 from siamkpn_jax.data.sources.images import ImageSource
 from siamkpn_jax.errors import UserError
 
@@ -97,12 +97,9 @@ def _in_threads(make: Any, frames: tuple[int, int]
 
 def _example(folder: str, quality: int, frame: int) -> tuple[int, Example]:
   """Key and example of a frame."""
-  source = open_set(folder)
-  starts = source.index.starts
-  track = int(np.searchsorted(starts, frame, 'right')) - 1
   data = None
   try:
-    encoded = source.load(track, frame - int(starts[track]))
+    encoded = _load(folder, frame)
     image, wh = decode_patch(encoded, geometry.CONTEXT_SIZE)
     if encoded.side is not None and encoded.data.startswith(b'\xff\xd8'):
       data = encoded.data
@@ -112,9 +109,25 @@ def _example(folder: str, quality: int, frame: int) -> tuple[int, Example]:
   if data is None:
     data = cv2.imencode(
         '.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-  name = source.index.image(frame).encode(errors='backslashreplace')
+  name = open_set(folder).index.image(frame)
   return frame, {'image': io.BytesIO(data), 'wh': wh, 'frame': frame,
-                 'file': name}
+                 'file': name.encode(errors='backslashreplace')}
+
+
+def is_readable(folder: str, frame: int) -> bool:
+  """Whether a crop can be made of a frame."""
+  try:
+    decode_patch(_load(folder, frame), 1)
+  except UserError:
+    return False
+  return True
+
+
+def _load(folder: str, frame: int) -> EncodedFrame:
+  source = open_set(folder)
+  starts = source.index.starts
+  track = int(np.searchsorted(starts, frame, 'right')) - 1
+  return source.load(track, frame - int(starts[track]))
 
 
 @functools.lru_cache(maxsize=1)  # a worker makes one example after the other

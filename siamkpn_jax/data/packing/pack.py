@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
+import fcntl
 import io
 import json
 import os
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +18,20 @@ from absl import logging
 from etils import epath
 
 from siamkpn_jax.data.packing import records
-from siamkpn_jax.data.packing.builder import PartConfig, SiamkpnCrops, open_set
+from siamkpn_jax.data.packing.beam import beam_download
+from siamkpn_jax.data.packing.builder import (
+    PartConfig,
+    SiamkpnCrops,
+    is_readable,
+    open_set,
+)
 from siamkpn_jax.data.packing.records import Records
 from siamkpn_jax.data.sources.images import ImageSource
-from siamkpn_jax.data.sources.packed import INDEX_NAME, PackedIndex
+from siamkpn_jax.data.sources.packed import INDEX_NAME, PLAN_NAME, PackedIndex
 from siamkpn_jax.data.tracks import Dropped
 from siamkpn_jax.errors import UserError
 
-_PLAN_NAME = 'siamkpn_plan.json'
 _RECORDS_NAME = 'siamkpn_records.npz'  # in a part: where its crops are
-_FRAMES_IN_FILE = 4096  # with Beam; about 200 MB
 
 
 def pack(folder: Path, output: epath.Path, *, part_frames: int, quality: int,
@@ -45,58 +51,92 @@ def pack(folder: Path, output: epath.Path, *, part_frames: int, quality: int,
     Where every crop is.
 
   Raises:
-    UserError: no such set, nothing in it can be read, or the output holds
-      something else.
+    UserError: no such set, nothing in it can be read, the output holds
+      something else or cannot be written to, or wrong options.
   """
   logging.set_verbosity(logging.ERROR)
   tfds.disable_progress_bar()
-  folder = folder.absolute()
+  download = beam_download(beam_options) if beam_options else None
+  folder = Path(os.path.abspath(folder))
   open_set.cache_clear()  # the set may have changed since the last call
   source = open_set(str(folder))
   home = output / folder.name
   if os.path.realpath(home) == os.path.realpath(folder):
     raise UserError(f'--output {output}: {home} is the set itself; expected '
                     'another folder')
-  _keep_plan(home / _PLAN_NAME, {
-      'digest': source.index.digest(), 'part_frames': part_frames,
-      'quality': quality})
-  count = -(-source.total_frames // part_frames)
-  found = []
-  for k in range(count):
-    stop = min((k + 1) * part_frames, source.total_frames)
-    config = PartConfig(
-        name=f'part_{k:05d}_of_{count:05d}', version='1.0.0',
-        folder=str(folder), frames=(k * part_frames, stop), quality=quality,
-        beam=bool(beam_options))
-    found.append(_part(config, home, verify, beam_options))
-  index, dropped = _index(source, records.join(found))
-  _write(home / INDEX_NAME, index.to_bytes(dropped))
+  plan = {'digest': source.index.digest(), 'part_frames': part_frames,
+          'quality': quality}
+  try:
+    _keep_plan(home / PLAN_NAME, plan)
+    with _lock(home):
+      found = [_part(config, home, verify, download)
+               for config in _configs(folder, source.total_frames, part_frames,
+                                      quality, beam=bool(beam_options))]
+      index, dropped = _index(source, records.join(found))
+      _write(home / INDEX_NAME, index.to_bytes(dropped))
+  except tf.errors.OpError as error:  # of storage; a disk has OSError
+    raise UserError(f'{home}: {" ".join(error.message.split())}; expected '
+                    'storage that can be written to') from error
   return index
+
+
+def _configs(folder: Path, frames: int, part_frames: int, quality: int, *,
+             beam: bool) -> list[PartConfig]:
+  count = -(-frames // part_frames)
+  return [PartConfig(
+      name=f'part_{k:05d}_of_{count:05d}', version='1.0.0',
+      folder=str(folder), quality=quality, beam=beam,
+      frames=(k * part_frames, min((k + 1) * part_frames, frames)))
+      for k in range(count)]
 
 
 def _keep_plan(path: epath.Path, plan: dict) -> None:
   """Writes the plan, or checks that it is the one of an earlier start."""
+  home = path.parent
   if not path.exists():
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if home.exists() and any(home.iterdir()):
+      raise UserError(f'{home}: holds something else; expected a set that is '
+                      'packed, or no such folder: give another --output')
+    home.mkdir(parents=True, exist_ok=True)
     _write(path, json.dumps(plan, indent=2).encode())
-  elif json.loads(path.read_text()) != plan:
+    return
+  try:
+    found = json.loads(path.read_text())
+  except ValueError:
+    found = None
+  if found != plan:
     raise UserError(
-        f'{path.parent}: was packed from other data, or with another '
-        '--quality or --part_frames; expected the same to go on: give another '
-        '--output, or remove that folder')
+        f'{home}: was packed from other data, or with another --quality or '
+        '--part_frames; expected the same to go on: give another --output, or '
+        'remove that folder')
+
+
+@contextlib.contextmanager
+def _lock(home: epath.Path) -> Iterator[None]:
+  """Keeps a second packing out, as far as the file system knows locks."""
+  if '://' in str(home):
+    yield
+    return
+  with (Path(home) / '.siamkpn_lock').open('w') as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise UserError(f'{home}: is being packed by another process; expected '
+                      'one at a time: wait for it, or stop it') from error
+    yield
 
 
 def _part(config: PartConfig, home: epath.Path, verify: bool,
-          beam_options: str) -> Records:
+          download: tfds.download.DownloadConfig | None) -> Records:
   """The crops of a part, which is made if it is not there; files below home."""
-  builder = SiamkpnCrops(data_dir=home, config=config)
-  place = epath.Path(builder.data_path)
-  found = _whole(place, verify)
+  place = home / SiamkpnCrops.name / config.name / config.version
+  found = _whole(place, config, verify)
   if found is None:
-    for left in place.parent.glob('*') if place.parent.exists() else ():
+    # The part, or what an interruption left of it.
+    for left in place.parent.iterdir() if place.parent.exists() else ():
       left.rmtree()
-    print(f'{place.parent.name}: {np.diff(config.frames)[0]:,} frames')
-    _make(builder, config, beam_options)
+    print(f'{config.name}: {np.diff(config.frames)[0]:,} frames')
+    _make(SiamkpnCrops(data_dir=home, config=config), download)
     (home / 'downloads').rmtree(missing_ok=True)
     found = records.scan(place)
     _write(place / _RECORDS_NAME, found.to_bytes())
@@ -105,51 +145,48 @@ def _part(config: PartConfig, home: epath.Path, verify: bool,
       [f'{prefix}/{name}' for name in found.files]))
 
 
-def _make(builder: SiamkpnCrops, config: PartConfig,
-          beam_options: str) -> None:
+def _make(builder: SiamkpnCrops,
+          download: tfds.download.DownloadConfig | None) -> None:
   try:
     with contextlib.redirect_stdout(io.StringIO()):  # talks of downloading
       builder.download_and_prepare(
-          download_config=_download(config, beam_options))
-  except Exception as error:  # TFDS wraps what went wrong
-    if not isinstance(error.__cause__ or error, tf.errors.OpError | OSError):
+          download_config=download or tfds.download.DownloadConfig())
+  except Exception as error:  # TFDS and Beam wrap what went wrong
+    cause = error.__cause__ or error
+    if download is None and not isinstance(cause, tf.errors.OpError | OSError):
       raise
-    reason = ' '.join(str(error.__cause__ or error).split())
-    raise UserError(f'{builder.data_dir}: cannot be written ({reason}); '
-                    'expected a place with room: make some; the same command '
-                    'goes on') from error
+    reason = ' '.join(str(cause).split())
+    raise UserError(
+        f'{builder.data_dir}: cannot be made ({reason[:500]}); expected room '
+        'to write to, and with Beam workers that see the set: the same command '
+        'goes on (--debug shows more)') from error
 
 
-def _whole(place: epath.Path, verify: bool) -> Records | None:
-  """What is noted of a part; None if it is not there, or damaged."""
+def _whole(place: epath.Path, config: PartConfig,
+           verify: bool) -> Records | None:
+  """What is noted of a part; None if it is not there, or to be made again."""
   if not place.exists():
     return None
   try:
+    tfds.builder_from_directory(place)
     found = Records.from_bytes((place / _RECORDS_NAME).read_bytes())
-    fine = all((place / name).stat().length == size
-               for name, size in zip(found.files, found.sizes, strict=True))
+    fine = (place / 'features.json').exists() and all(
+        (place / name).stat().length == size
+        for name, size in zip(found.files, found.sizes, strict=True))
     if fine and verify:
-      again = records.scan(place)
-      fine = found.to_bytes() == again.to_bytes()
+      fine = found.to_bytes() == records.scan(place).to_bytes()
   except Exception as error:  # damage shows as errors of any kind
-    print(f'{place}: {error}', file=sys.stderr)
+    print(f'{place}: {" ".join(str(error).split())}', file=sys.stderr)
     fine = False
-  if fine:
-    return found
-  print(f'{place}: damaged or not complete; made again', file=sys.stderr)
-  return None
-
-
-def _download(config: PartConfig,
-              beam_options: str) -> tfds.download.DownloadConfig:
-  if not beam_options:
-    return tfds.download.DownloadConfig()
-  beam = tfds.core.lazy_imports.apache_beam
-  options = beam.options.pipeline_options.PipelineOptions(
-      flags=[f'--{option}' for option in beam_options.split(',')])
-  files = -(-int(np.diff(config.frames)[0]) // _FRAMES_IN_FILE)
-  return tfds.download.DownloadConfig(
-      beam_options=options, nondeterministic_order=True, num_shards=files)
+  if not fine:
+    print(f'{place}: damaged or not complete; made again', file=sys.stderr)
+    return None
+  unread = found.frames[(found.wh <= 0).any(axis=1)]
+  if any(is_readable(config.folder, int(frame)) for frame in unread):
+    print(f'{place}: images could not be read then, and can be now; made '
+          'again', file=sys.stderr)
+    return None
+  return found
 
 
 def _index(source: ImageSource,
@@ -168,7 +205,7 @@ def _index(source: ImageSource,
   order = order[readable]
   if not len(order):
     raise UserError('no image of the set can be read; expected whole jpg, png '
-                    'or bmp files')
+                    'or bmp files: the same command tries them again')
   kept = np.concatenate([[0], np.cumsum(readable)])
   return PackedIndex(
       np.unique(kept[source.index.starts]), found.files, found.sizes,
@@ -177,10 +214,13 @@ def _index(source: ImageSource,
 
 
 def _write(path: epath.Path, data: bytes) -> None:
-  """Whole or not at all."""
+  """Whole or not at all; not where it is there already."""
+  if path.exists() and path.read_bytes() == data:
+    return
   partial = path.parent / f'.{path.name}.{uuid.uuid4().hex[:12]}'
   try:
     partial.write_bytes(data)
     partial.replace(path)
   finally:
-    partial.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+      partial.unlink(missing_ok=True)

@@ -77,7 +77,8 @@ def scan(folder: epath.Path) -> Records:
   Raises:
     UserError: a file is damaged, or there is none.
   """
-  paths = sorted(folder.glob('*.tfrecord-*'))
+  # Not glob, to which brackets in the folder's name are a pattern.
+  paths = sorted(path for path in folder.iterdir() if '.tfrecord-' in path.name)
   if not paths:
     raise UserError(f'{folder}: holds no record files; expected some')
   with ThreadPoolExecutor(8) as pool:

@@ -6,12 +6,13 @@ They may lie in object storage: every crop is one request for a range of bytes.
 import dataclasses
 import io
 import json
+import os
 import zlib
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 
 from siamkpn_jax import geometry
 from siamkpn_jax.data.patches import EncodedFrame, decode_patch
@@ -19,6 +20,7 @@ from siamkpn_jax.data.tracks import Dropped
 from siamkpn_jax.errors import UserError
 
 INDEX_NAME = 'siamkpn_index.npz'
+PLAN_NAME = 'siamkpn_plan.json'  # there from the start of the packing on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +86,11 @@ class PackedSource:
     self.name = name
     self._place = place
     try:
-      self._files, self._folder = fsspec.core.url_to_fs(place)
+      # fsspec would find a meaning in '::' and the like of a local path.
+      if '://' in place:
+        self._files, self._folder = fsspec.core.url_to_fs(place)
+      else:
+        self._files, self._folder = LocalFileSystem(), os.path.abspath(place)
       content = self._files.cat_file(f'{self._folder}/{INDEX_NAME}')
     except ImportError as error:
       raise UserError(f'{place}: {error}; expected the package that reads '
@@ -156,7 +162,7 @@ class PackedSource:
                         np.concatenate([(size - wh) / 2, wh]), side=size)
 
   def _range(self, file: str, begin: int, end: int) -> bytes:
-    path: Any = file.replace(self._place, self._folder, 1)
+    path = file.replace(self._place, self._folder, 1)
     try:
       return self._files.cat_file(path, begin, end)
     except Exception as error:  # each storage has errors of its own
@@ -167,6 +173,11 @@ class PackedSource:
 def is_packed(folder: Path) -> bool:
   """Whether a folder holds a packed set."""
   return (folder / INDEX_NAME).is_file()
+
+
+def is_unfinished(folder: Path) -> bool:
+  """Whether a folder holds a packing that was interrupted."""
+  return (folder / PLAN_NAME).is_file() and not is_packed(folder)
 
 
 def _line(error: Exception) -> str:
