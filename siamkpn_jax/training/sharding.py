@@ -1,5 +1,6 @@
 """Data parallelism: one mesh axis over all devices; the state is replicated."""
 
+import collections
 from typing import Any
 
 import jax
@@ -16,13 +17,20 @@ def data_mesh(batch_size: int) -> Mesh:
     batch_size: of all devices together.
 
   Raises:
-    UserError: the batch cannot be divided over the devices.
+    UserError: the batch cannot be divided over the devices, or the processes
+      have not equally many.
   """
-  devices = jax.device_count()
+  devices, processes = jax.device_count(), jax.process_count()
+  counts = collections.Counter(d.process_index for d in jax.devices())
+  if len(set(counts.values())) > 1:
+    raise UserError(
+        f'the processes have {[counts[k] for k in range(processes)]} devices; '
+        'expected equally many in each')
   if batch_size % devices:
+    where = f' of {processes} processes' if processes > 1 else ''
     raise UserError(
         f'config.train.batch_size {batch_size} cannot be divided over '
-        f'{devices} devices; expected a multiple of {devices}')
+        f'{devices} devices{where}; expected a multiple of {devices}')
   return jax.make_mesh((devices,), ('data',), axis_types=(AxisType.Auto,))
 
 
