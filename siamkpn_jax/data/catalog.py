@@ -1,9 +1,12 @@
 """Finds the configured training sets."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from siamkpn_jax.data.index import load_index
 from siamkpn_jax.data.layouts import LAYOUTS
@@ -118,6 +121,34 @@ def describe(sources: Sequence[Source]) -> str:
                 f'{source.total_frames:11,}  {(reasons or ["nothing"])[0]}')
     rows += [' ' * 54 + reason for reason in reasons[1:]]
   return '\n'.join(rows)
+
+
+def fingerprint(sources: Sequence[Source]) -> list[str]:
+  """A line 'name: ...' for each source, which differs if its tracks do.
+
+  From the numbers of tracks and frames, and from a sample of the tracks: how
+  many frames they have and, of a few, how large the target is. Reads a few
+  images of each source.
+  """
+  return [f'{source.name}: {source.kind}, {source.num_tracks:,} tracks, '
+          f'{source.total_frames:,} frames, sample {_sample(source)}'
+          for source in sources]
+
+
+def _sample(source: Source) -> str:
+  """A digest of evenly spaced tracks."""
+  digest = hashlib.sha256()
+  spaced = lambda count: np.unique(np.linspace(
+      0, source.num_tracks - 1, count, dtype=int)).tolist()
+  for track in spaced(1000):
+    digest.update(f'{source.num_frames(track)} '.encode())
+  for track in spaced(8):
+    try:
+      _, wh = source.read(track, source.num_frames(track) // 2, 1)
+    except UserError:  # training replaces it, on every host
+      wh = np.zeros(2)
+    digest.update(f'{wh[0]:.2f} {wh[1]:.2f} '.encode())
+  return digest.hexdigest()[:8]
 
 
 def sampler_config(config: Any) -> SamplerConfig:

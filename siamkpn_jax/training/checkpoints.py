@@ -4,7 +4,6 @@ One folder per saved step. The item 'model' (models/weights.py) is what one
 tracks with: the moving averages if there are any. 'training' is the rest.
 """
 
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +13,7 @@ from orbax.checkpoint import v1 as ocp
 from siamkpn_jax.config import default_config, flatten, to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
+from siamkpn_jax.training.agreement import gather, is_first, say
 from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
@@ -76,6 +76,7 @@ class Checkpoints:
     checkpoints = sorted(self._checkpointer.checkpoints, key=lambda c: -c.step)
     for checkpoint in checkpoints:
       path = self._folder / str(checkpoint.step)
+      damage = ''
       try:
         if not weights.has_training_state(path):
           raise UserError(
@@ -89,10 +90,9 @@ class Checkpoints:
       except Exception as error:  # see weights.is_damage
         if not weights.is_damage(error):
           raise
-        aside = path.rename(path.with_name(f'{path.name}.damaged'))
-        print(f'{path}: damaged ({weights.first_line(error)}); moved to '
-              f'{aside.name}, trying the one before', file=sys.stderr)
-        self._checkpointer.reload()
+        damage = weights.first_line(error)
+      if any(damages := gather(damage)):  # for one process or for all
+        self._set_aside(path, max(damages))
         continue
       self._last = checkpoint.step
       return _join(**loaded)
@@ -101,6 +101,15 @@ class Checkpoints:
                       'they are kept as *.damaged; the same command again '
                       'trains anew')
     return None
+
+  def _set_aside(self, path: Path, damage: str) -> None:
+    aside = path.with_name(f'{path.name}.damaged')
+    if is_first():
+      path.rename(aside)
+    gather('renamed')  # before others look
+    say(f'{path}: damaged ({damage}); moved to {aside.name}, trying the one '
+        'before')
+    self._checkpointer.reload()
 
 
 def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:

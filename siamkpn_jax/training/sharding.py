@@ -3,6 +3,7 @@
 Except the optimizer's moments, if so configured (the first stage of ZeRO).
 """
 
+import collections
 import dataclasses
 from typing import Any
 
@@ -22,15 +23,23 @@ def data_mesh(batch_size: int, accumulate: int = 1) -> Mesh:
     accumulate: parts that every device works through one after the other.
 
   Raises:
-    UserError: the batch cannot be divided over the devices.
+    UserError: the batch cannot be divided over the devices, or the processes
+      have not equally many.
   """
-  devices = jax.device_count()
+  devices, processes = jax.device_count(), jax.process_count()
+  counts = collections.Counter(d.process_index for d in jax.devices())
+  if len(set(counts.values())) > 1:
+    raise UserError(
+        f'the processes have {[counts[k] for k in range(processes)]} devices; '
+        'expected equally many in each')
   if batch_size % (devices * accumulate):
-    parts = f' times {accumulate} parts (config.train.accumulate)'
+    where = f' of {processes} processes' if processes > 1 else ''
+    parts = (f' times {accumulate} parts (config.train.accumulate)'
+             if accumulate > 1 else '')
     raise UserError(
         f'config.train.batch_size {batch_size} cannot be divided over '
-        f'{devices} devices{parts if accumulate > 1 else ""}; expected a '
-        f'multiple of {devices * accumulate}')
+        f'{devices} devices{where}{parts}; expected a multiple of '
+        f'{devices * accumulate}')
   return jax.make_mesh((devices,), ('data',), axis_types=(AxisType.Auto,))
 
 

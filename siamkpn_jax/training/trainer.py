@@ -3,11 +3,9 @@
 import contextlib
 import functools
 import json
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,8 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
 from siamkpn_jax.training import optimizer as optim
-from siamkpn_jax.training import sharding
+from siamkpn_jax.training import sharding, stopping
+from siamkpn_jax.training.agreement import check_shared, say
 from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
@@ -52,7 +51,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   Raises:
     UserError: the configuration is inconsistent, or `workdir` holds a run that
       cannot be continued.
-    KeyboardInterrupt: after SIGINT or SIGTERM, when the state is saved.
+    Stopped: after SIGINT or SIGTERM, when the state is saved.
   """
   check_config(config)
   plain = to_plain(config)
@@ -66,6 +65,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
       if path:
         find_checkpoint(Path(path))
   workdir.mkdir(parents=True, exist_ok=True)
+  check_shared(workdir)
   with contextlib.ExitStack() as stack:
     checkpoints = stack.enter_context(Checkpoints(
         workdir, plain, save_every=config.train.save_every,
@@ -80,54 +80,30 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     stack.callback(batches.close)
     bar = stack.enter_context(tqdm(
         total=total, initial=start, desc=config.name, unit='step',
-        dynamic_ncols=True, mininterval=1.0, file=sys.stderr))
+        dynamic_ncols=True, mininterval=1.0, file=sys.stderr,
+        disable=writer is None))
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
               for unfrozen in (False, True)]
     report = _Report(config, writer, bar, state, Utilisation(
         step_fn, state, config.train.batch_size, unfreeze))
-    stop = stack.enter_context(_stop_on_signal())
+    stop = stack.enter_context(stopping.on_signal())
     bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
       batch = sharding.put_batch(next(batches), mesh)
       state, metrics = jitted[step > unfreeze](state, batch)
       report(step, metrics, last=step == total)
-      checkpoints.save(step, state, force=step == total or stop.is_set())
+      ends = stop.after(step)
+      checkpoints.save(step, state, force=step == total or ends)
       if writer is not None and (
-          step == total or stop.is_set() or
-          step % config.train.save_every == 0):
+          step == total or ends or step % config.train.save_every == 0):
         with contextlib.suppress(UserError):  # a page is not worth a run
           write_report(workdir)
-      if stop.is_set() and step < total:
-        raise KeyboardInterrupt
+      if ends and step < total:
+        raise stopping.Stopped(
+            f'{workdir}: stopped and saved at step {step} of {total}; the same '
+            'command goes on from there', interrupted=stop.interrupted)
   return state
-
-
-@contextlib.contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-  """Lets SIGINT and SIGTERM end the run after the step that is under way.
-
-  The second signal interrupts at once. Not in other threads than the main one,
-  where Python does not deliver signals.
-  """
-  stop = threading.Event()
-  if threading.current_thread() is not threading.main_thread():
-    yield stop
-    return
-
-  def handle(unused_number, unused_frame):
-    if stop.is_set():
-      raise KeyboardInterrupt
-    print('\nstopping: saving after this step', file=sys.stderr)
-    stop.set()
-
-  previous = {number: signal.signal(number, handle)
-              for number in (signal.SIGINT, signal.SIGTERM)}
-  try:
-    yield stop
-  finally:
-    for number, handler in previous.items():
-      signal.signal(number, handler)
 
 
 def build_step(config: Any) -> TrainStep:
@@ -202,10 +178,9 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
     raise UserError(
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
         '--noresume to continue it, or choose another --workdir')
-  print(f'resuming {workdir} at step {int(restored.step)}', file=sys.stderr)
+  say(f'resuming {workdir} at step {int(restored.step)}')
   if config.model.weights or config.model.backbone_weights:
-    print('note: the weights that a run starts from are not read again',
-          file=sys.stderr)
+    say('note: the weights that a run starts from are not read again')
   return restored
 
 
@@ -215,13 +190,12 @@ def _given_weights(config: Any, model: SiamKPN,
   for part, path in (('network', config.model.weights),
                      ('backbone', config.model.backbone_weights)):
     if path:
-      print(f'starting from the {part} of {path}', file=sys.stderr)
+      say(f'starting from the {part} of {path}')
       return load_variables(Path(path), model, placement, part=part)
   if config.train.freeze_epochs:
-    print('note: the backbone starts from random weights and is frozen for '
-          f'{config.train.freeze_epochs} epochs; give it trained ones by '
-          '--config.model.backbone_weights (docs/conversion.md)',
-          file=sys.stderr)
+    say('note: the backbone starts from random weights and is frozen for '
+        f'{config.train.freeze_epochs} epochs; give it trained ones by '
+        '--config.model.backbone_weights (docs/conversion.md)')
   return {}
 
 
@@ -253,6 +227,7 @@ class _Report:
     self._config = config.train
     self._writer = writer
     self._bar = bar
+    self._first = start + 1
     self._since = (start, time.monotonic())
     self._utilisation = utilisation
     self._skips = SkippedSteps(
@@ -263,7 +238,7 @@ class _Report:
                last: bool) -> None:
     self._bar.update()
     self._skips.add(step, metrics)
-    first = self._bar.n == self._bar.initial + 1
+    first = step == self._first
     if step % self._config.log_every and not last and not first:
       return
     scalars = {name: float(value) for name, value in metrics.items()}

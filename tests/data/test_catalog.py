@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from siamkpn_jax.config import default_config
@@ -79,3 +80,34 @@ def test_crops_that_are_not_there(tmp_path):
   with pytest.raises(UserError, match='no usable frame.*image missing'):
     catalog.open_sources(data_config(
         sets=('one',), ratios=(1.0,), ranges=(1,), root=str(tmp_path)), 0)
+
+
+class Tracks:
+  """A source of tracks with these numbers of frames and target widths."""
+
+  name, kind = 'set', 'fake'
+
+  def __init__(self, lengths, widths):
+    self.num_tracks, self.total_frames = len(lengths), sum(lengths)
+    self.lengths, self.widths = lengths, widths
+
+  def num_frames(self, track):
+    return self.lengths[track]
+
+  def read(self, track, position, patch):
+    if not self.widths[track]:
+      raise UserError('damaged')
+    return np.zeros((patch, patch, 3), 'u1'), np.float32(
+        [self.widths[track], 5])
+
+
+def test_fingerprint_tells_data_apart():
+  """Another length, order or kind; not an image that cannot be read."""
+  same = lambda *args: catalog.fingerprint([Tracks(*args)])
+  lengths, widths = [3, 4, 5], [10, 0, 30]
+  (mark,) = same(lengths, widths)
+  assert mark.startswith('set: fake, 3 tracks, 12 frames, sample ')
+  assert same(lengths, widths) == [mark]
+  others = [same([4, 3, 5], widths), same([3, 3, 6], widths),
+            same(lengths, [30, 0, 10]), same(lengths, [10, 0, 31])]
+  assert len({mark, *(other for (other,) in others)}) == 5
