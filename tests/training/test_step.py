@@ -158,3 +158,32 @@ def test_rematerialisation(unfrozen):
   actual = gradients(remat, unfrozen)
   for a, b in zip(actual, expected, strict=True):
     assert_close(a, b, 1e-9)
+
+
+@pytest.mark.parametrize('changes', [
+    {}, {'train__accumulate': 2, 'train__remat': 'blocks',
+         'train__ema_decay': 0.9}], ids=['alone', 'with all else'])
+def test_bfloat16(changes):
+  """Only the computation is narrow: the state stays float32, losses are near.
+
+  Two steps, so that the second sees what the first has made.
+  """
+  step = make_step(model__dtype='bfloat16', **changes)
+  state = start()
+  if step.ema_decay:
+    state = dataclasses.replace(state, ema=state.variables)
+  train = jax.jit(functools.partial(step, unfrozen=True))
+  for k in range(2):
+    state, metrics = train(state, batch_of_eight())
+    assert metrics['skipped'] == 0
+    for leaf in jax.tree.leaves((state, metrics)):
+      assert leaf.dtype in (np.float32, np.int32)
+      assert np.isfinite(leaf).all()
+    if k == 0 and not changes:
+      wide = make_step()
+      losses = jax.jit(lambda state, batch: wide.gradients(
+          state.params, state.batch_stats, *wide.prepare(batch),
+          unfrozen=True)[1])(start(), batch_of_eight())
+      for name, value in losses.items():
+        np.testing.assert_allclose(
+            metrics[name], value, rtol=0.02, err_msg=name)
