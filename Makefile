@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
 
-# make test EXTRAS=test,torch compares with PyTorch too
+# make test EXTRAS=test,torch compares with PyTorch too; EXTRAS=test,train,beam
+# tests what needs TensorFlow
 EXTRAS := test
 
 .PHONY: demo test lint clean

@@ -8,28 +8,37 @@ pairwise ratios. 'classic' is what trackers in the style of pysot do: decode two
 511-pixel crops, augment them and make the labels of three stages, all in
 Python. Here the host only reads patches; the rest runs on the device inside the
 training step, and is not counted. 'decode' is OpenCV's decoding of the same
-files, each once, and nothing else.
+files, each once, and nothing else. --packed DIR adds the crops of --crops as
+python -m siamkpn_jax.prepare has packed them.
+
+Where TensorFlow is installed, the two loaders of config.data.loader take turns
+as well, each with one reading thread and all its threads on one core.
 """
 
+import importlib.util
+import itertools
+import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from absl import app, flags
 
-from siamkpn_jax import geometry
 from siamkpn_jax.data import catalog, sampler
 from siamkpn_jax.data.loader import Loader
+from siamkpn_jax.data.patches import EncodedFrame
 from siamkpn_jax.data.source import Source
-from siamkpn_jax.data.sources.crop511 import Crop511Source
-from siamkpn_jax.data.sources.images import ImageSource
 
 _CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
 _IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
+_PACKED = flags.DEFINE_string('packed', None, 'The crops, packed.')
 _PAIRS = flags.DEFINE_integer('pairs', 40, 'Pairs in a turn.')
 _TURNS = flags.DEFINE_integer('turns', 7, 'Turns of each way.')
+_BATCH = flags.DEFINE_integer('batch', 8, "Pairs in a batch of the loaders'.")
 
 _CONFIG = sampler.SamplerConfig((1.0,), (30,), 0.2, 0.0)
 _TEMPLATE_PATCH, _SEARCH_PATCH = 143, 431  # of the paper's augmentation
@@ -42,6 +51,8 @@ def main(argv: list[str]) -> None:
   """Measures and prints."""
   del argv
   cv2.setNumThreads(1)
+  # Before TensorFlow makes its threads: they are to stay on one core too.
+  os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
   crops = _open(_CROPS.value)
   images = _open(_IMAGES.value)
   ways = {
@@ -51,24 +62,81 @@ def main(argv: list[str]) -> None:
       'decode, whole images': lambda k: _decode(images, k),
       'ours, whole images': lambda k: _loader(images).read_pair(k),
   }
-  seconds: dict[str, list[float]] = {name: [] for name in ways}
-  for turn in range(_TURNS.value + 1):  # the first warms the disk's cache
-    for name, way in ways.items():
-      before = time.perf_counter()
-      for k in range(_PAIRS.value):
-        way(turn * _PAIRS.value + k)
-      if turn:
-        seconds[name].append(time.perf_counter() - before)
-  for name, values in seconds.items():
-    rate = _PAIRS.value / statistics.median(values)
-    print(f'{name:22} {rate:8.1f} pairs/s on one core')
-  ratio = lambda a, b: statistics.median(
-      x / y for x, y in zip(seconds[a], seconds[b], strict=True))
+  if _PACKED.value:
+    packed = _open(_PACKED.value)
+    ways['ours, packed crops'] = lambda k: _loader(packed).read_pair(k)
+  seconds = _take_turns({
+      name: lambda turn, way=way: _time_pairs(way, turn)
+      for name, way in ways.items()})
+  _print_rates(seconds)
+  ratio = lambda a, b: _ratio(seconds, a, b)
   print(f'ours / classic, pairs per second from crops: '
         f'{ratio("classic, crop511", "ours, crop511"):.2f}')
+  if _PACKED.value:
+    print(f'packed / crop511, pairs per second: '
+          f'{ratio("ours, crop511", "ours, packed crops"):.2f}')
   for kind in ('crop511', 'whole images'):
     print(f'ours / bare decoding, time, {kind}: '
           f'{ratio(f"ours, {kind}", f"decode, {kind}"):.2f}')
+  if importlib.util.find_spec('tensorflow'):
+    _compare_loaders({'crop511': crops, 'whole images': images})
+
+
+def _compare_loaders(sources: dict[str, Source]) -> None:
+  """Prints how many pairs per second the threads and tf.data read."""
+  from siamkpn_jax.data.tf_loader import TfLoader
+  seconds = _take_turns({
+      f'{name}, {place}': lambda turn, kind=kind, source=source: _time_batches(
+          _loader(source, kind, _BATCH.value), turn)
+      for place, source in sources.items()
+      for name, kind in (('threads', Loader), ('tf.data', TfLoader))})
+  _print_rates(seconds)
+  for place in sources:
+    ratio = _ratio(seconds, f'threads, {place}', f'tf.data, {place}')
+    print(f'tf.data / threads, pairs per second, {place}: {ratio:.2f}')
+
+
+def _take_turns(ways: dict[str, Callable[[int], float]]
+                ) -> dict[str, list[float]]:
+  """Seconds per pair of each way, turn by turn."""
+  seconds: dict[str, list[float]] = {name: [] for name in ways}
+  for turn in range(_TURNS.value + 1):  # the first warms the disk's cache
+    for name, way in ways.items():
+      value = way(turn)
+      if turn:
+        seconds[name].append(value)
+  return seconds
+
+
+def _time_pairs(way: Callable[[int], object], turn: int) -> float:
+  before = time.perf_counter()
+  for k in range(_PAIRS.value):
+    way(turn * _PAIRS.value + k)
+  return (time.perf_counter() - before) / _PAIRS.value
+
+
+def _time_batches(loader: Loader, turn: int) -> float:
+  """Without the start: from the first batch on, as many are read as taken."""
+  count = max(1, _PAIRS.value // _BATCH.value)
+  batches = loader.batches(turn * count)
+  next(batches)
+  before = time.perf_counter()
+  for _ in itertools.islice(batches, count):
+    pass
+  seconds = time.perf_counter() - before
+  batches.close()
+  return seconds / (count * _BATCH.value)
+
+
+def _print_rates(seconds: dict[str, list[float]]) -> None:
+  for name, values in seconds.items():
+    rate = 1 / statistics.median(values)
+    print(f'{name:22} {rate:8.1f} pairs/s on one core')
+
+
+def _ratio(seconds: dict[str, list[float]], a: str, b: str) -> float:
+  return statistics.median(
+      x / y for x, y in zip(seconds[a], seconds[b], strict=True))
 
 
 def _open(folder: str) -> Source:
@@ -78,39 +146,35 @@ def _open(folder: str) -> Source:
   return catalog.open_sources(config, 0)[0]
 
 
-def _loader(source: Source) -> Loader:
-  return Loader([source], _CONFIG, seed=0, batch_size=1,
-                template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH)
+def _loader(source: Source, kind: type[Loader] = Loader,
+            batch_size: int = 1) -> Loader:
+  return kind([source], _CONFIG, seed=0, batch_size=batch_size,
+              template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH,
+              workers=1, prefetch=1)
 
 
-def _files(source: Source, index: int) -> list[tuple[Path, np.ndarray]]:
-  """Image file and target size in its 511 crop, of both halves of a pair."""
+def _frames(source: Any, index: int) -> list[EncodedFrame]:
+  """The files of both halves of a pair."""
   pair = sampler.sample([source], _CONFIG, 0, index)
-  found = []
-  for frame in (pair.template, pair.search):
-    if isinstance(source, Crop511Source):
-      names, sizes = source._tracks[frame.track]
-      w, h = sizes[frame.position]
-      zoom = geometry.TEMPLATE_SIZE / geometry.context_side(w, h)
-      found.append((source._images / names[frame.position],
-                    np.array([w, h]) * zoom))
-    elif isinstance(source, ImageSource):
-      k = int(source._index.starts[frame.track]) + frame.position
-      found.append((source._folder / source._index.image(k), np.zeros(2)))
-  return found
+  return [source.load(frame.track, frame.position)
+          for frame in (pair.template, pair.search)]
 
 
-def _decode(source: Source, index: int) -> None:
-  for path in {path for path, _ in _files(source, index)}:
-    cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+def _decode(source: Any, index: int) -> None:
+  """Decodes each distinct file of a pair once."""
+  for data in {frame.where: frame.data
+               for frame in _frames(source, index)}.values():
+    cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
-def _classic(source: Source, index: int) -> list:
+def _classic(source: Any, index: int) -> list:
   """Two augmented crops and the labels of three stages, in Python."""
   rng = np.random.default_rng(index)
-  (template, z_wh), (search, x_wh) = _files(source, index)
-  z, _ = _augment(rng, cv2.imread(str(template)), z_wh, 127, 4, 0.05, 0.0)
-  x, box = _augment(rng, cv2.imread(str(search)), x_wh, 255, 64, 0.18, 0.2)
+  (template, z_wh), (search, x_wh) = (
+      (cv2.imdecode(np.frombuffer(frame.data, np.uint8), cv2.IMREAD_COLOR),
+       frame.box_xywh[2:]) for frame in _frames(source, index))
+  z, _ = _augment(rng, template, z_wh, 127, 4, 0.05, 0.0)
+  x, box = _augment(rng, search, x_wh, 255, 64, 0.18, 0.2)
   return [z.transpose(2, 0, 1).astype(np.float32),
           x.transpose(2, 0, 1).astype(np.float32), *_labels(box)]
 

@@ -61,6 +61,7 @@ def _data() -> ConfigDict:
       root='',  # folder that holds the sets; '': $SIAMKPN_DATA
       negative_fraction=0.2,
       grey_fraction=0.0,
+      loader='threads',  # or 'tf': the same batches by tf.data
       workers=0,  # reading threads; 0: one per core
       prefetch=4))  # batches
 
@@ -68,6 +69,9 @@ def _data() -> ConfigDict:
 def _train() -> ConfigDict:
   return ConfigDict(dict(
       batch_size=80,
+      accumulate=1,  # parts of the batch, one after the other: less memory
+      shard_optimizer=False,  # each device keeps a part of Adam's moments
+      remat='none',  # or 'blocks': computes again what it does not keep
       epochs=20,
       pairs_per_epoch=450_000,
       schedule='released',  # 'paper', 'released' or 'cosine'
@@ -78,7 +82,11 @@ def _train() -> ConfigDict:
       backbone_layers=('layer2', 'layer3', 'layer4'),
       backbone_lr_scale=0.1,
       clip_norm=10.0,
+      # Tracking gets a moving average of the weights with this share of the
+      # old (such as 0.9998) after every step; 0: the last weights.
+      ema_decay=0.0,
       max_loss=1e4,  # a step whose loss is larger or not finite is skipped
+      max_skipped=0,  # in the steps between two log lines; 0: any number
       log_every=50,  # steps
       save_every=2_000,  # steps
       keep_checkpoints=3))
@@ -91,13 +99,16 @@ _CHOICES = {
     'model.dtype': ('float32', 'bfloat16'),
     'targets.heatmap_shrink': ('cascade', 'released'),
     'targets.offset_target': ('released', 'paper'),
+    'data.loader': ('threads', 'tf'),
+    'train.remat': ('none', 'blocks'),
     'train.schedule': ('paper', 'released', 'cosine'),
 }
 _LEAST = {  # smallest value allowed
     'model.width': 1, 'model.channels': 1, 'model.num_stages': 1,
     'data.workers': 0, 'data.prefetch': 0, 'train.batch_size': 1,
-    'train.epochs': 1, 'train.pairs_per_epoch': 1, 'train.freeze_epochs': 0,
-    'train.log_every': 1, 'train.save_every': 1, 'train.keep_checkpoints': 1,
+    'train.accumulate': 1, 'train.epochs': 1, 'train.pairs_per_epoch': 1,
+    'train.freeze_epochs': 0, 'train.max_skipped': 0, 'train.log_every': 1,
+    'train.save_every': 1, 'train.keep_checkpoints': 1,
 }
 _LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 
@@ -116,11 +127,7 @@ def check_config(config: ConfigDict) -> None:
     if get(key) < least:
       raise _wrong(key, get(key), f'{least} or more')
   _check_model(config.model)
-  layers = tuple(config.train.backbone_layers)
-  if layers != _LAYERS[len(_LAYERS) - len(layers):]:
-    raise _wrong('train.backbone_layers', layers,
-                 f'the last of {_LAYERS}: gradients reach a layer through '
-                 'those above it')
+  _check_train(config.train)
   _check_data(config.data)
   tracking = config.tracking
   if not 1 <= tracking.topk_min <= tracking.topk_max:
@@ -137,6 +144,19 @@ def _check_model(model: ConfigDict) -> None:
   if not levels or levels != tuple(
       layer for layer in _LAYERS[2:] if layer in levels):
     raise _wrong('model.levels', levels, f'some of {_LAYERS[2:]}, in order')
+
+
+def _check_train(train: ConfigDict) -> None:
+  layers = tuple(train.backbone_layers)
+  if layers != _LAYERS[len(_LAYERS) - len(layers):]:
+    raise _wrong('train.backbone_layers', layers,
+                 f'the last of {_LAYERS}: gradients reach a layer through '
+                 'those above it')
+  if not 0 <= train.ema_decay < 1:
+    raise _wrong('train.ema_decay', train.ema_decay, '0 or more, below 1')
+  if train.batch_size % train.accumulate:
+    raise _wrong('train.accumulate', train.accumulate,
+                 f'a divisor of config.train.batch_size, {train.batch_size}')
 
 
 def _check_data(data: ConfigDict) -> None:
@@ -203,7 +223,7 @@ def _only(data: ConfigDict, name: str, reach: int) -> None:
   data.sets, data.ratios, data.ranges = (name,), (1.0,), (reach,)
 
 
-def to_plain(config: ConfigDict) -> dict[str, Any]:
+def to_plain(config: ConfigDict | dict[str, Any]) -> dict[str, Any]:
   """The configuration as a plain dict that JSON can hold."""
   return {
       key: to_plain(value) if isinstance(value, ConfigDict) else
@@ -211,15 +231,32 @@ def to_plain(config: ConfigDict) -> dict[str, Any]:
       for key, value in config.items()}
 
 
-def config_differences(config: ConfigDict) -> dict[str, Any]:
-  """{'model.num_stages': 2, ...}: where a configuration is not the default."""
-  default = default_config()
-  found: dict[str, Any] = {}
+def flatten(config: ConfigDict | dict[str, Any],
+            prefix: str = '') -> dict[str, Any]:
+  """{'train': {'epochs': 2}} -> {'train.epochs': 2}."""
+  out: dict[str, Any] = {}
   for key, value in config.items():
-    if not isinstance(value, ConfigDict):
-      if value != default[key]:
-        found[key] = value
-      continue
-    found |= {f'{key}.{name}': setting for name, setting in value.items()
-              if setting != default[key][name]}
-  return found
+    if isinstance(value, ConfigDict | dict):
+      out |= flatten(value, f'{prefix}{key}.')
+    else:
+      out[prefix + key] = value
+  return out
+
+
+def config_differences(config: ConfigDict | dict[str, Any]) -> dict[str, Any]:
+  """{'model.num_stages': 2, ...}: where a configuration is not the default.
+
+  Args:
+    config: a configuration, or a plain one as stored with a run. Settings that
+      this version does not know count as different.
+  """
+  default = flatten(to_plain(default_config()))
+  plain = flatten(to_plain(config))
+  return {key: value for key, value in flatten(config).items()
+          if key not in default or plain[key] != default[key]}
+
+
+def steps_per_epoch(config: ConfigDict | dict[str, Any]) -> int:
+  """Whole batches in an epoch, at least 1; of a plain configuration, too."""
+  train = config['train']
+  return max(1, train['pairs_per_epoch'] // train['batch_size'])

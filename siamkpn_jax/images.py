@@ -3,6 +3,7 @@
 import contextlib
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ def read_bytes(path: Path) -> bytes:
   return data
 
 
-def decode_image(data: bytes, path: Path, flags: int) -> np.ndarray:
+def decode_image(data: bytes, path: Path | str, flags: int) -> np.ndarray:
   """[h, w, 3] uint8 BGR image of a file's content.
 
   Args:
@@ -55,28 +56,50 @@ def decode_image(data: bytes, path: Path, flags: int) -> np.ndarray:
   return image
 
 
-def image_size(data: bytes, path: Path) -> tuple[int, int]:
-  """Width and height, read off the header of a JPEG; others are decoded.
+def image_size(data: bytes, path: Path | str) -> tuple[int, int]:
+  """Width and height as decoded, read off the header of a JPEG if possible.
 
   Raises:
     UserError: not an image.
   """
-  place = 2
-  while (data.startswith(b'\xff\xd8') and place + 9 < len(data) and
-         data[place] == 0xff and data[place + 1] != 0xff):
-    marker, length = data[place + 1], int.from_bytes(
-        data[place + 2:place + 4], 'big')
-    # The frame headers: C0 to CF without C4, C8 and CC.
-    if 0xc0 <= marker <= 0xcf and marker not in (0xc4, 0xc8, 0xcc):
-      height, width = (int.from_bytes(data[place + k:place + k + 2], 'big')
-                       for k in (5, 7))
-      return width, height
-    place += 2 + length
+  header = jpeg_header(data)
+  if header is not None:
+    return header.width, header.height
   height, width = decode_image(data, path, cv2.IMREAD_COLOR).shape[:2]
   return width, height
 
 
-def _unreadable(path: Path) -> UserError:
+class JpegHeader(NamedTuple):
+  """What a JPEG says of itself."""
+
+  width: int
+  height: int
+  colours: int
+
+
+def jpeg_header(data: bytes) -> JpegHeader | None:
+  """The header of a JPEG; None for one with EXIF, which may turn the image."""
+  place, header = 2, None
+  if not data.startswith(b'\xff\xd8'):
+    return None
+  while (place + 9 < len(data) and
+         data[place] == 0xff and data[place + 1] != 0xff):
+    marker, length = data[place + 1], int.from_bytes(
+        data[place + 2:place + 4], 'big')
+    if marker == 0xda:  # the image itself
+      return header
+    if data[place + 4:place + 8] == b'Exif':
+      return None
+    # The frame headers: C0 to CF without C4, C8 and CC.
+    if 0xc0 <= marker <= 0xcf and marker not in (0xc4, 0xc8, 0xcc):
+      height, width = (int.from_bytes(data[place + k:place + k + 2], 'big')
+                       for k in (5, 7))
+      header = JpegHeader(width, height, data[place + 9])
+    place += 2 + length
+  return None
+
+
+def _unreadable(path: Path | str) -> UserError:
   return UserError(f'{path}: this image cannot be read; expected a whole '
                    f'jpg, png or bmp file: replace or remove it')
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,9 @@ def atomic_paths(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
   Raises:
     UserError: a folder that cannot be made, a file that cannot be written.
   """
-  temporary = {path: path.with_name(f'.{path.stem}.{os.getpid()}{path.suffix}')
+  # Random, since several machines may share the folder.
+  mark = uuid.uuid4().hex[:12]
+  temporary = {path: path.with_name(f'.{path.stem}.{mark}{path.suffix}')
                for path in paths}
   try:
     for path in temporary:

@@ -8,8 +8,10 @@ import pytest
 
 from siamkpn_jax.config import (
   check_config,
+  config_differences,
   default_config,
   kpn_config,
+  steps_per_epoch,
   to_plain,
 )
 from siamkpn_jax.errors import UserError
@@ -61,6 +63,7 @@ WRONG = {
     'targets.heatmap_shrink': 'cascde', 'targets.offset_target': 'papper',
     'train.schedule': 'linear', 'train.batch_size': 0, 'train.log_every': 0,
     'train.epochs': 0, 'data.prefetch': -1, 'data.workers': -1,
+    'data.loader': 'tensorflow',
     'model.levels': ('layer3', 'layer2'),
     'train.backbone_layers': ('layer2',), 'data.ratios': (0.0,) * 4,
     'data.ranges': (1, 2), 'data.sets': (),
@@ -86,3 +89,35 @@ def test_every_architecture_is_a_choice():
     config = default_config()
     config.model.arch = arch
     check_config(config)
+
+
+def test_differences():
+  """Of a configuration, and of a plain one as stored with a run."""
+  config = kpn_config(2, 'got10k')
+  config.targets.heatmap_radius = None
+  expected = {
+      'name': 'kpn2s_got10k', 'model.num_stages': 2, 'data.sets': ('got10k',),
+      'data.ratios': (1.0,), 'data.ranges': (100,),
+      'targets.heatmap_radius': None, 'tracking.penalty_k': 0.03,
+      'tracking.window_influence': 0.42, 'tracking.size_lr': 0.38}
+  assert config_differences(config) == expected
+  stored = json.loads(json.dumps(to_plain(config)))
+  plain = {key: list(value) if isinstance(value, tuple) else value
+           for key, value in expected.items()}
+  assert config_differences(stored) == plain
+  stored['train']['later'] = None  # a setting of another version
+  stored['metadata'] = {'a': {'b': 1}}
+  del stored['tracking']
+  later = {'train.later': None, 'metadata.a.b': 1}
+  assert config_differences(stored) == later | {
+      key: value for key, value in plain.items() if 'tracking' not in key}
+  assert config_differences(default_config()) == {}
+
+
+@pytest.mark.parametrize(('pairs', 'batch', 'expected'), [
+    (450_000, 80, 5625), (87, 8, 10), (3, 8, 1)])
+def test_steps_per_epoch(pairs, batch, expected):
+  config = default_config()
+  config.train.update(pairs_per_epoch=pairs, batch_size=batch)
+  assert steps_per_epoch(config) == expected
+  assert steps_per_epoch(to_plain(config)) == expected

@@ -12,8 +12,12 @@ from siamkpn_jax.data.index import load_index
 from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
 from siamkpn_jax.data.source import Source
-from siamkpn_jax.data.sources.crop511 import ANNOTATIONS, Crop511Source
 from siamkpn_jax.data.sources.images import ImageSource
+from siamkpn_jax.data.sources.packed import (
+    PackedSource,
+    is_packed,
+    is_unfinished,
+)
 from siamkpn_jax.data.sources.synthetic import SyntheticSource, split_seed
 from siamkpn_jax.errors import UserError
 
@@ -28,17 +32,30 @@ def open_sources(config: Any, seed: int) -> list[Source]:
   Args:
     config: a `config.data`. 'synthetic' is rendered on the fly; any other set
       is a folder of that name below `config.root`, or, if that is empty, below
-      $SIAMKPN_DATA or ./data: crop511 crops, or the images as their owners
-      ship them (see data/layouts).
+      $SIAMKPN_DATA or ./data: images as their owners ship them, crop511 crops
+      (see data/layouts), or packed. `config.root` may also be the address of
+      packed sets in object storage, as gs://bucket/sets.
     seed: of the synthetic videos.
 
   Raises:
     UserError: names every set that is missing and where it was looked for; or
       a set has no usable frame.
   """
-  root = Path(config.root or os.environ.get(ROOT_VARIABLE, 'data'))
-  kinds = {name: find_kind(name, root / name) for name in config.sets
+  root = config.root or os.environ.get(ROOT_VARIABLE, 'data')
+  if '://' in root:  # storage holds packed sets only
+    return [_synthetic(seed) if name == 'synthetic' else
+            PackedSource(name, f'{root.rstrip("/")}/{name}')
+            for name in config.sets]
+  return _open_local(config.sets, Path(root), seed)
+
+
+def _open_local(names: Sequence[str], root: Path, seed: int) -> list[Source]:
+  kinds = {name: find_kind(name, root / name) for name in names
            if name != 'synthetic'}
+  for name in kinds:
+    if is_unfinished(root / name):
+      raise UserError(f'{root / name}: the packing is not finished; run python '
+                      '-m siamkpn_jax.prepare again, which goes on')
   missing = [name for name, kind in kinds.items() if not kind]
   if missing:
     looked = ', '.join(f'{name} ({root / name})' for name in missing)
@@ -48,32 +65,50 @@ def open_sources(config: Any, seed: int) -> list[Source]:
         f'holds the sets with --config.data.root=DIR or {ROOT_VARIABLE}=DIR, '
         f'or train without any download: {WITHOUT_DOWNLOAD}')
   return [_open(name, kinds[name], root / name) if name in kinds
-          else SyntheticSource(split_seed('train', seed))
-          for name in config.sets]
+          else _synthetic(seed) for name in names]
 
 
 def find_kind(name: str, folder: Path) -> str:
-  """How a set lies in its folder: 'crop511', a layout's name, '' if not.
+  """How a set lies in its folder: 'packed', a layout's name, '' if it is none.
 
-  The layout that the set is named after is tried first, 'folder' last: a set
-  named folder, or folder_..., is read as one's own data whatever it looks like.
+  Packed sets and crops are looked for first, then the layout that the set is
+  named after, 'folder' last: a set named folder, or folder_..., is read as
+  one's own data whatever it looks like.
   """
-  if (folder / ANNOTATIONS).is_file():
-    return 'crop511'
+  if is_packed(folder):
+    return 'packed'
   if not folder.is_dir():
     return ''
   for kind in sorted(LAYOUTS, key=lambda kind: (
-      not name.startswith(kind), kind == 'folder')):
+      kind != 'crop511', not name.startswith(kind), kind == 'folder')):
     if LAYOUTS[kind].annotations(folder):
       return kind
   return ''
 
 
-def _open(name: str, kind: str, folder: Path) -> Source:
-  if kind == 'crop511':
-    return Crop511Source(name, folder)
+def open_images(name: str, folder: Path) -> ImageSource:
+  """The set in a folder, in any layout of image files.
+
+  Raises:
+    UserError: there is none.
+  """
+  kind = find_kind(name, folder)
+  if kind not in LAYOUTS:
+    raise UserError(f'{folder}: {"packed already" if kind else "no data set"}; '
+                    'expected images as their owners ship them, or crop511 '
+                    '(docs/datasets.md)')
   index, dropped = load_index(name, folder, LAYOUTS[kind])
   return ImageSource(name, kind, folder, index, dropped)
+
+
+def _open(name: str, kind: str, folder: Path) -> Source:
+  if kind == 'packed':
+    return PackedSource(name, str(folder))
+  return open_images(name, folder)
+
+
+def _synthetic(seed: int) -> Source:
+  return SyntheticSource(split_seed('train', seed))
 
 
 def describe(sources: Sequence[Source]) -> str:

@@ -45,6 +45,13 @@ class Index:
     """Number of tracks."""
     return len(self.starts) - 1
 
+  def digest(self) -> str:
+    """Changes with anything that is in it."""
+    digest = hashlib.sha256()
+    for field in dataclasses.fields(self):
+      digest.update(np.ascontiguousarray(getattr(self, field.name)).tobytes())
+    return digest.hexdigest()
+
   def image(self, frame: int) -> str:
     """Path of a frame's image below the set's folder."""
     folder = str(self.folders[self.folder_ids[frame]])

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import cv2
 import numpy as np
 
 from siamkpn_jax.data import sampler
@@ -62,6 +63,7 @@ class Loader:
 
   def batches(self, start: int = 0) -> Generator[Batch, None, None]:
     """Batches from number `start` on; close the iterator to stop reading."""
+    cv2.setNumThreads(1)  # the pool's threads are as many as the cores
     pending: collections.deque[list[Future]] = collections.deque()
     with ThreadPoolExecutor(self._workers, 'loader') as pool:
       step = start

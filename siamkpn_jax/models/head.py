@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax.models.correlation import correlate
-from siamkpn_jax.models.layers import ConvBN
+from siamkpn_jax.models.layers import ConvBN, call
 
 TASKS = {'heatmap': 1, 'offsets': 2, 'size': 2}  # channels
 KERNEL_SIZE = 5  # cells
@@ -136,6 +136,7 @@ class Head(nn.Module):
     relu: see `Stage`.
     fusion: 'softmax' (learned weights per task) or 'mean'.
     dtype: of the computation.
+    remat: keep only the results of stages for the gradient, see `layers.call`.
   """
 
   levels: tuple[str, ...]
@@ -145,6 +146,7 @@ class Head(nn.Module):
   relu: bool = False
   fusion: str = 'softmax'
   dtype: Any = None
+  remat: bool = False
 
   def setup(self):
     tasks = list(TASKS) if self.sharing == 'per_task' else ['shared']
@@ -170,7 +172,8 @@ class Head(nn.Module):
       for task, stages in tasks.items():
         t, out = features[level], []
         for stage in stages:
-          t, kernel = stage.template(t, train=train)
+          t, kernel = call(
+              Stage.template, stage, t, train=train, remat=self.remat)
           out.append(kernel)
         kernels[level][task] = tuple(out)
     return Template(kernels)
@@ -185,7 +188,8 @@ class Head(nn.Module):
         r = features[level]
         for s, stage in enumerate(stages):
           kernel = template.kernels[level][task][s]
-          r, out = stage.search(r, kernel, train=train)
+          r, out = call(
+              Stage.search, stage, r, kernel, train=train, remat=self.remat)
           for name, part in _split(task, out).items():
             predictions[s][name].append(part)
     return tuple(

@@ -1,5 +1,6 @@
 """ConvBN, the building block of backbone, neck and head."""
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -80,3 +81,15 @@ class ConvBN(nn.Module):
         kernel_dilation=self.dilation, use_bias=False, dtype=self.dtype,
         kernel_init=nn.initializers.zeros, name='conv')(x)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
+
+
+def call(method: Callable, module: nn.Module, *args: jax.Array, train: bool,
+         remat: bool) -> Any:
+  """`method(module, *args, train=train)`.
+
+  With `remat` only its arguments and results are kept for the gradient; what
+  lies between is computed again there: less memory for a second forward pass.
+  """
+  def run(module, *args):
+    return method(module, *args, train=train)
+  return (nn.remat(run) if remat else run)(module, *args)

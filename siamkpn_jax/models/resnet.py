@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models.layers import ConvBN
+from siamkpn_jax.models.layers import ConvBN, call
 
 # Name -> (bottleneck blocks?, blocks per layer).
 ARCHITECTURES = {
@@ -100,12 +100,14 @@ class ResNet(nn.Module):
     width: channels of the first layer (64 in the paper).
     levels: names of the layers whose outputs are returned.
     dtype: of the computation.
+    remat: keep only the results of blocks for the gradient, see `layers.call`.
   """
 
   arch: str = 'resnet50'
   width: int = 64
   levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
   dtype: Any = None
+  remat: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, *,
@@ -132,7 +134,9 @@ class ResNet(nn.Module):
         x = jax.lax.stop_gradient(x)
       train = layer in train_layers
       for n in range(blocks[k]):
-        x = self._block(layer, k, n, x.shape[-1], bottleneck)(x, train=train)
+        block = self._block(layer, k, n, x.shape[-1], bottleneck)
+        x = call(Block.__call__, block, x, train=train,
+                 remat=self.remat and train)  # frozen ones have no gradient
       if layer in self.levels:
         features[layer] = x if train else jax.lax.stop_gradient(x)
       if layer == self.levels[-1]:

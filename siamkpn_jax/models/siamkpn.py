@@ -26,6 +26,8 @@ class SiamKPN(nn.Module):
     head_sharing, head_relu, level_fusion: see `Head`.
     dtype: of the computation ('float32' or 'bfloat16'); parameters, batch
       statistics and predictions are float32.
+    remat: training keeps the results of blocks and stages only, and computes
+      the rest again for the gradient.
   """
 
   arch: str = 'resnet50'
@@ -37,14 +39,16 @@ class SiamKPN(nn.Module):
   head_relu: bool = False
   level_fusion: str = 'softmax'
   dtype: str = 'float32'
+  remat: bool = False
 
   def setup(self):
     dtype = jnp.dtype(self.dtype)
-    self.backbone = ResNet(self.arch, self.width, self.levels, dtype)
+    self.backbone = ResNet(self.arch, self.width, self.levels, dtype,
+                           self.remat)
     self.neck = Neck(self.channels, dtype)
     self.head = Head(
         self.levels, self.channels, self.num_stages, self.head_sharing,
-        self.head_relu, self.level_fusion, dtype)
+        self.head_relu, self.level_fusion, dtype, self.remat)
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:

@@ -1,7 +1,7 @@
 """Checkpoints: saved in the background, complete or not there at all.
 
-One folder per saved step. Beside the item 'model' (models/weights.py) stands
-'training' with the rest of the state.
+One folder per saved step. The item 'model' (models/weights.py) is what one
+tracks with: the moving averages if there are any. 'training' is the rest.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from orbax.checkpoint import v1 as ocp
 
+from siamkpn_jax.config import default_config, flatten, to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
 from siamkpn_jax.training.agreement import gather, is_first, say
@@ -17,8 +18,9 @@ from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
-         'data.workers', 'data.prefetch', 'train.log_every', 'train.save_every',
-         'train.keep_checkpoints'}
+         'data.loader', 'data.workers', 'data.prefetch', 'train.remat',
+         'train.shard_optimizer', 'train.max_skipped', 'train.log_every',
+         'train.save_every', 'train.keep_checkpoints'}
 
 
 class Checkpoints:
@@ -93,7 +95,7 @@ class Checkpoints:
         self._set_aside(path, max(damages))
         continue
       self._last = checkpoint.step
-      return TrainState(**loaded['model'], **loaded['training'])
+      return _join(**loaded)
     if checkpoints:
       raise UserError(f'{self._folder}: none of the checkpoints can be read; '
                       'they are kept as *.damaged; the same command again '
@@ -111,13 +113,22 @@ class Checkpoints:
 
 
 def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-  model = {'params': state.params, 'batch_stats': state.batch_stats}
-  return model, {'step': state.step, 'skipped': state.skipped,
-                 'opt_state': state.opt_state}
+  training = {'step': state.step, 'skipped': state.skipped,
+              'opt_state': state.opt_state}
+  if state.ema is None:
+    return state.variables, training
+  return state.ema, training | state.variables
+
+
+def _join(model: dict[str, Any], training: dict[str, Any]) -> TrainState:
+  if 'params' not in training:
+    return TrainState(**model, **training)
+  return TrainState(**training, ema=model)
 
 
 def _check_same_run(found: dict, expected: dict, path: Path) -> None:
-  a, b = _flat(found), _flat(expected)
+  # A setting that came after the checkpoint was written had its default.
+  a, b = flatten(to_plain(default_config())) | flatten(found), flatten(expected)
   differing = [
       f'config.{key} is {a.get(key)!r} there, {b.get(key)!r} here'
       for key in sorted({*a, *b} - _FREE) if a.get(key) != b.get(key)]
@@ -127,14 +138,3 @@ def _check_same_run(found: dict, expected: dict, path: Path) -> None:
     raise UserError(
         f'{path}: checkpoint of {kind}: {"; ".join(differing)}; continue with '
         'the same configuration, or choose another folder')
-
-
-def _flat(config: dict, prefix: str = '') -> dict[str, Any]:
-  """{'train': {'epochs': 2}} -> {'train.epochs': 2}."""
-  out: dict[str, Any] = {}
-  for key, value in config.items():
-    if isinstance(value, dict):
-      out |= _flat(value, f'{prefix}{key}.')
-    else:
-      out[prefix + key] = value
-  return out

@@ -50,7 +50,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
   if not path.exists():
     return []
   rows = []
-  for line in path.read_text().splitlines():
+  for line in path.read_text(errors='replace').splitlines():
     try:
       rows.append(json.loads(line))
     except ValueError:

@@ -11,7 +11,7 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import save_figure
 
 _PANELS = ('loss', 'heatmap', 'offsets', 'size')
-_SMOOTHING = 9  # logged values
+SMOOTHING = 9  # logged values
 
 
 def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
@@ -37,7 +37,8 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
     for name in stages or [panel]:
       values = np.asarray([row[name] for row in rows])
       label = name.split('/')[0] if stages else None
-      lines = axes.plot(steps, _smooth(values), label=label)
+      means = running_mean(values, SMOOTHING, np.arange(len(values)))
+      lines = axes.plot(steps, means, label=label)
       axes.plot(steps, values, color=lines[0].get_color(), alpha=0.2)
     if stages:
       axes.legend(fontsize=8)
@@ -48,7 +49,21 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
   save_figure(figure, path)
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-  """Running mean over the values logged so far, at most `_SMOOTHING`."""
-  return np.asarray([values[max(0, i + 1 - _SMOOTHING):i + 1].mean()
-                     for i in range(len(values))])
+def running_mean(values: np.ndarray, window: int,
+                 at: np.ndarray) -> np.ndarray:
+  """Means over the last values up to an index, fewer at the start.
+
+  Args:
+    values: [n]; those that are not finite are passed over.
+    window: number of values in a mean.
+    at: [m] indices.
+
+  Returns:
+    [m], NaN where the value itself is not finite.
+  """
+  means = np.full(len(at), np.nan)
+  for k, i in enumerate(at):
+    last = values[max(0, i + 1 - window):i + 1]
+    if np.isfinite(values[i]):
+      means[k] = last[np.isfinite(last)].mean()
+  return means

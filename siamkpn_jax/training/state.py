@@ -1,5 +1,6 @@
 """Everything that training changes."""
 
+import dataclasses
 from typing import Any
 
 import flax
@@ -20,6 +21,8 @@ class TrainState:
     params: of the network.
     batch_stats: running means and variances.
     opt_state: of the optimizer.
+    ema: moving averages {'params', 'batch_stats'}, the better tracker; None
+      without `train.ema_decay`.
   """
 
   step: jax.Array
@@ -27,14 +30,56 @@ class TrainState:
   params: Any
   batch_stats: Any
   opt_state: optax.OptState
+  ema: Any = None
+
+  @property
+  def variables(self) -> dict[str, Any]:
+    """Of the network: {'params', 'batch_stats'}."""
+    return {'params': self.params, 'batch_stats': self.batch_stats}
 
 
 def init_state(model: SiamKPN, optimizer: optax.GradientTransformation,
-               key: jax.Array) -> TrainState:
-  """A fresh state; jit it, or eval_shape it for a restore."""
+               key: jax.Array, *, ema: bool = False) -> TrainState:
+  """A fresh state; jit it, or eval_shape it for a restore.
+
+  Args:
+    model: the network.
+    optimizer: see `optimizer.make_optimizer`.
+    key: of the weights.
+    ema: whether the state has moving averages.
+  """
   variables = init_variables(model, key)
   zero = jnp.zeros((), jnp.int32)
   return TrainState(
       step=zero, skipped=zero, params=variables['params'],
       batch_stats=variables['batch_stats'],
-      opt_state=optimizer.init(variables['params']))
+      opt_state=optimizer.init(variables['params']),
+      ema=variables if ema else None)
+
+
+def start_from(state: TrainState, given: dict[str, Any]) -> TrainState:
+  """A fresh state with other weights; jit it, so that averages are copies.
+
+  Args:
+    state: see `init_state`.
+    given: {'params', 'batch_stats'} of the network or of a part; {} for none.
+  """
+  variables = {name: tree | given.get(name, {})
+               for name, tree in state.variables.items()}
+  return dataclasses.replace(
+      state, **variables, ema=None if state.ema is None else variables)
+
+
+def moving_average(ema: Any, new: Any, decay: float, step: jax.Array) -> Any:
+  """The average after a step, per leaf.
+
+  The first steps count more, so that it soon forgets the fresh weights.
+
+  Args:
+    ema: before it.
+    new: values after the step.
+    decay: share of the old average in the long run.
+    step: () steps done before this one.
+  """
+  share = 1 - jnp.minimum(decay, (1 + step) / (10 + step))
+  return jax.tree.map(lambda old, new: old + share * (new - old), ema, new)

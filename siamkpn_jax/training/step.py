@@ -10,9 +10,14 @@ import optax
 
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.training import augment
-from siamkpn_jax.training.losses import LossConfig, siamkpn_losses
+from siamkpn_jax.training.losses import (
+    Counts,
+    LossConfig,
+    count_cells,
+    siamkpn_losses,
+)
 from siamkpn_jax.training.optimizer import scale_by_rate
-from siamkpn_jax.training.state import TrainState
+from siamkpn_jax.training.state import TrainState, moving_average
 from siamkpn_jax.training.targets import TargetConfig, Targets, make_targets
 
 Metrics = dict[str, jax.Array]
@@ -33,6 +38,9 @@ class TrainStep:
     backbone_layers: layers that train when the backbone is unfrozen.
     max_loss: a step with a larger loss, or one not finite, is skipped.
     seed: of the augmentation.
+    accumulate: parts that the batch is worked through in, see
+      `accumulated_gradients`.
+    ema_decay: see `state.moving_average`; 0 for none.
   """
 
   model: SiamKPN
@@ -45,6 +53,8 @@ class TrainStep:
   backbone_layers: tuple[str, ...]
   max_loss: float
   seed: int
+  accumulate: int = 1
+  ema_decay: float = 0.0
 
   def __call__(self, state: TrainState, batch: Mapping[str, jax.Array], *,
                unfrozen: bool) -> tuple[TrainState, Metrics]:
@@ -59,9 +69,8 @@ class TrainStep:
       The state after it, and scalars: the losses, the rate, the norm of the
       gradient, whether the step was skipped.
     """
-    z, x, labels = self.prepare(batch)
-    grads, losses, batch_stats = self.gradients(
-        state.params, state.batch_stats, z, x, labels, unfrozen=unfrozen)
+    grads, losses, batch_stats = self.accumulated_gradients(
+        state.params, state.batch_stats, batch, unfrozen=unfrozen)
     rate = self.learning_rate(state.step)
     updates, opt_state = self.optimizer.update(
         grads, state.opt_state, state.params, unfrozen=unfrozen)
@@ -77,13 +86,59 @@ class TrainStep:
         params=keep(params, state.params),
         batch_stats=keep(batch_stats, state.batch_stats),
         opt_state=keep(opt_state, state.opt_state))
+    if self.ema_decay:
+      average = moving_average(
+          state.ema, new_state.variables, self.ema_decay, state.step)
+      new_state = dataclasses.replace(
+          new_state, ema=keep(average, state.ema))
     metrics = losses | {'learning_rate': rate, 'grad_norm': grad_norm,
                         'skipped': new_state.skipped}
     return new_state, metrics
 
+  def accumulated_gradients(
+      self, params: Any, batch_stats: Any, batch: Mapping[str, jax.Array], *,
+      unfrozen: bool) -> tuple[Any, Metrics, Any]:
+    """`gradients` of a batch, with the memory of one of `accumulate` parts.
+
+    Augmentation and labels of every pair, and what the losses are divided by,
+    are those of the undivided batch: where batch normalisation is frozen,
+    losses and gradients differ by rounding only. Where it is not, each part is
+    normalised by its own mean and variance, as a batch of that size would be;
+    the running statistics then move once, by the mean of what the parts would
+    move them.
+    """
+    if self.accumulate == 1:
+      return self.gradients(
+          params, batch_stats, *self.prepare(batch), unfrozen=unfrozen)
+    _, _, labels = self.prepare(batch)  # the compiler drops the unused crops
+    counts = count_cells(labels)
+
+    def add(totals, part):
+      grads, losses, stats = self.gradients(
+          params, batch_stats, *self.prepare(part), unfrozen=unfrozen,
+          counts=counts)
+      # Differences, because those of frozen layers are exactly zero.
+      moves = jax.tree.map(jnp.subtract, stats, batch_stats)
+      return jax.tree.map(jnp.add, totals, (grads, moves)), losses
+
+    zeros = jax.tree.map(jnp.zeros_like, (params, batch_stats))
+    parts = jax.tree.map(self._split, dict(batch))
+    (grads, moves), losses = jax.lax.scan(add, zeros, parts)
+    losses = jax.tree.map(jnp.sum, losses)
+    return grads, losses, jax.tree.map(
+        lambda old, move: old + move / self.accumulate, batch_stats, moves)
+
+  def _split(self, x: jax.Array) -> jax.Array:
+    """[b, ...] -> [accumulate, b / accumulate, ...].
+
+    Each part takes every n-th example, so that examples stay on the device
+    that they are on.
+    """
+    return x.reshape(-1, self.accumulate, *x.shape[1:]).swapaxes(0, 1)
+
   def gradients(self, params: Any, batch_stats: Any, z: jax.Array,
-                x: jax.Array, labels: Targets, *, unfrozen: bool
-                ) -> tuple[Any, Metrics, Any]:
+                x: jax.Array, labels: Targets, *, unfrozen: bool,
+                counts: Counts | None = None) -> tuple[Any, Metrics, Any]:
     """Forward and backward of one batch.
 
     Args:
@@ -93,6 +148,7 @@ class TrainStep:
       x: [b, 255, 255, 3] search crops.
       labels: of the search crops.
       unfrozen: static; whether the backbone trains.
+      counts: see `siamkpn_losses`.
 
     Returns:
       Gradients of the total loss (zero where frozen), all losses, and the
@@ -103,7 +159,7 @@ class TrainStep:
           {'params': params, 'batch_stats': batch_stats}, z, x,
           train=True, mutable=['batch_stats'],
           train_layers=self.backbone_layers if unfrozen else ())
-      losses = siamkpn_losses(maps, labels, self.loss)
+      losses = siamkpn_losses(maps, labels, self.loss, counts)
       return losses['loss'], (losses, updates['batch_stats'])
 
     grads, (losses, stats) = jax.grad(loss_fn, has_aux=True)(params)

@@ -1,12 +1,11 @@
 """The training loop: from a configuration to checkpoints."""
 
 import contextlib
-import dataclasses
 import functools
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import jax
 from tqdm import tqdm
 
 from siamkpn_jax import geometry
-from siamkpn_jax.config import check_config, to_plain
+from siamkpn_jax.config import check_config, steps_per_epoch, to_plain
 from siamkpn_jax.data import catalog
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.source import Source
@@ -28,9 +27,12 @@ from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import MetricWriter
-from siamkpn_jax.training.state import TrainState, init_state
+from siamkpn_jax.training.report import write_report
+from siamkpn_jax.training.skips import SkippedSteps
+from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
+from siamkpn_jax.training.throughput import Utilisation
 
 
 def train(config: Any, workdir: Path, sources: Sequence[Source], *,
@@ -53,8 +55,10 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   """
   check_config(config)
   plain = to_plain(config)
-  mesh = sharding.data_mesh(config.train.batch_size)
+  mesh = sharding.data_mesh(
+      config.train.batch_size, config.train.accumulate)
   step_fn = build_step(config)
+  loader = build_loader(config, step_fn, sources)
   total = config.train.epochs * steps_per_epoch(config)
   if not (workdir / FOLDER).exists():  # a mistake leaves no empty run behind
     for path in (config.model.weights, config.model.backbone_weights):
@@ -72,23 +76,29 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     if jax.process_index() == 0:
       (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
       writer = stack.enter_context(MetricWriter(workdir, start))
-    batches = build_loader(config, step_fn, sources).batches(start)
+    batches = loader.batches(start)
     stack.callback(batches.close)
     bar = stack.enter_context(tqdm(
         total=total, initial=start, desc=config.name, unit='step',
         dynamic_ncols=True, mininterval=1.0, file=sys.stderr,
         disable=writer is None))
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
-    jitted = jit_step(step_fn, mesh)
-    report = _Report(config, writer, bar, start)
+    jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
+              for unfrozen in (False, True)]
+    report = _Report(config, writer, bar, state, Utilisation(
+        step_fn, state, config.train.batch_size, unfreeze))
     stop = stack.enter_context(stopping.on_signal())
     bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
       batch = sharding.put_batch(next(batches), mesh)
-      state, metrics = jitted(state, batch, unfrozen=step > unfreeze)
+      state, metrics = jitted[step > unfreeze](state, batch)
       report(step, metrics, last=step == total)
       ends = stop.after(step)
       checkpoints.save(step, state, force=step == total or ends)
+      if writer is not None and (
+          step == total or ends or step % config.train.save_every == 0):
+        with contextlib.suppress(UserError):  # a page is not worth a run
+          write_report(workdir)
       if ends and step < total:
         raise stopping.Stopped(
             f'{workdir}: stopped and saved at step {step} of {total}; the same '
@@ -101,7 +111,8 @@ def build_step(config: Any) -> TrainStep:
   train_config, augment = config.train, config.augment
   layers = tuple(train_config.backbone_layers)
   return TrainStep(
-      model=build_model(config.model),
+      model=build_model(config.model).clone(
+          remat=train_config.remat == 'blocks'),
       optimizer=optim.make_optimizer(
           layers, train_config.backbone_lr_scale, train_config.clip_norm),
       learning_rate=optim.learning_rate(
@@ -117,44 +128,52 @@ def build_step(config: Any) -> TrainStep:
       loss=LossConfig(**config.loss),
       backbone_layers=layers,
       max_loss=train_config.max_loss,
-      seed=config.seed)
+      seed=config.seed,
+      accumulate=train_config.accumulate,
+      ema_decay=train_config.ema_decay)
 
 
-def steps_per_epoch(config: Any) -> int:
-  """Whole batches in an epoch, at least 1."""
-  return max(1, config.train.pairs_per_epoch // config.train.batch_size)
-
-
-def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh) -> Callable:
-  """The step, compiled for a mesh: batch divided, state replicated, donated."""
-  state, batch = sharding.replicated(mesh), sharding.by_batch(mesh)
+def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh, state: TrainState, *,
+             unfrozen: bool) -> jax.stages.Wrapped:
+  """The step, compiled for a mesh: batch divided, state in place, donated."""
+  placement = sharding.placement(state)
 
   @functools.partial(
-      jax.jit, donate_argnames='state', static_argnames='unfrozen',
-      in_shardings=(state, batch), out_shardings=(state, state))
-  def jitted(state, batch, unfrozen):
+      jax.jit, donate_argnames='state',
+      in_shardings=(placement, sharding.by_batch(mesh)),
+      out_shardings=(placement, sharding.replicated(mesh)))
+  def train_step(state, batch):
     return step_fn(state, batch, unfrozen=unfrozen)
 
-  return lambda state, batch, *, unfrozen: jitted(state, batch, unfrozen)
+  return train_step
+
+
+def _init(config: Any, step_fn: TrainStep) -> TrainState:
+  return init_state(
+      step_fn.model, step_fn.optimizer, jax.random.key(config.seed),
+      ema=config.train.ema_decay > 0)
+
+
+def abstract_state(config: Any, step_fn: TrainStep,
+                   mesh: jax.sharding.Mesh) -> TrainState:
+  """Shapes, dtypes and placement of the state that a configuration needs."""
+  return sharding.place_state(
+      jax.eval_shape(lambda: _init(config, step_fn)), mesh,
+      shard_optimizer=config.train.shard_optimizer)
 
 
 def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
            checkpoints: Checkpoints, resume: bool,
            workdir: Path) -> TrainState:
   """The newest checkpoint's state, or that of a new run."""
-  init = lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(config.seed))
-  placement = sharding.replicated(mesh)
-  abstract = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
-      jax.eval_shape(init))
+  abstract = abstract_state(config, step_fn, mesh)
   restored = checkpoints.restore(abstract)
   if restored is None:
-    given = _given_weights(config, step_fn.model, placement)
-    state = jax.jit(init, out_shardings=placement)()
-    return dataclasses.replace(
-        state, params=state.params | given.get('params', {}),
-        batch_stats=state.batch_stats | given.get('batch_stats', {}))
+    given = _given_weights(
+        config, step_fn.model, sharding.replicated(mesh))
+    return jax.jit(
+        lambda given: start_from(_init(config, step_fn), given),
+        out_shardings=sharding.placement(abstract))(given)
   if not resume:
     raise UserError(
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
@@ -182,8 +201,16 @@ def _given_weights(config: Any, model: SiamKPN,
 
 def build_loader(config: Any, step_fn: TrainStep,
                  sources: Sequence[Source]) -> Loader:
-  """The loader that a configuration describes, for this process."""
-  return Loader(
+  """The loader that a configuration describes, for this process.
+
+  Raises:
+    UserError: TensorFlow is asked for and missing.
+  """
+  kind = Loader
+  if config.data.loader == 'tf':
+    from siamkpn_jax.data.tf_loader import TfLoader
+    kind = TfLoader
+  return kind(
       sources, catalog.sampler_config(config.data), seed=config.seed,
       batch_size=config.train.batch_size,
       template_patch=step_fn.template.patch, search_patch=step_fn.search.patch,
@@ -195,26 +222,36 @@ class _Report:
   """Progress bar, log and event files; reads metrics only now and then."""
 
   def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               start: int):
+               state: TrainState, utilisation: Utilisation):
+    start = int(state.step)
     self._config = config.train
     self._writer = writer
     self._bar = bar
     self._first = start + 1
     self._since = (start, time.monotonic())
+    self._utilisation = utilisation
+    self._skips = SkippedSteps(
+        start, int(state.skipped), max_loss=config.train.max_loss,
+        max_skipped=config.train.max_skipped)
 
   def __call__(self, step: int, metrics: dict[str, jax.Array], *,
                last: bool) -> None:
     self._bar.update()
+    self._skips.add(step, metrics)
     first = step == self._first
     if step % self._config.log_every and not last and not first:
       return
     scalars = {name: float(value) for name, value in metrics.items()}
     before, then = self._since
     self._since = (step, time.monotonic())
-    pairs = (step - before) * self._config.batch_size
-    scalars['pairs_per_second'] = pairs / (self._since[1] - then)
+    seconds = (self._since[1] - then) / (step - before)
+    scalars['pairs_per_second'] = self._config.batch_size / seconds
+    scalars |= self._utilisation(step, seconds)
     self._bar.set_postfix_str(
         f'loss {scalars["loss"]:.3f}, '
         f'{scalars["pairs_per_second"]:.1f} pairs/s')
     if self._writer is not None:
       self._writer.write(step, scalars)
+    line = self._skips.report()
+    if line and self._writer is not None:
+      self._bar.write(line, file=sys.stderr)

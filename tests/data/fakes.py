@@ -1,8 +1,10 @@
-"""A source without files: its pixels tell what was read."""
+"""Sources without files: their pixels tell what was read."""
 
 import threading
 
 import numpy as np
+
+from siamkpn_jax.errors import UserError
 
 
 class FakeSource:
@@ -26,3 +28,16 @@ class FakeSource:
       raise OSError('this disk is broken')
     image = np.full((patch, patch, 3), (self._number, track, position), 'u1')
     return image, np.float32([track + 1, position + 1])
+
+
+class PartlyDamaged(FakeSource):
+  """Frames at some positions cannot be read."""
+
+  def __init__(self, number, lengths, bad):
+    super().__init__(number, lengths)
+    self._bad = bad
+
+  def read(self, track, position, patch):
+    if position in self._bad:
+      raise UserError(f'{track}/{position}.jpg: this image cannot be read')
+    return super().read(track, position, patch)

@@ -9,7 +9,7 @@ import pytest
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.sampler import SamplerConfig, sample
 from siamkpn_jax.errors import UserError
-from tests.data.fakes import FakeSource
+from tests.data.fakes import FakeSource, PartlyDamaged
 
 CONFIG = SamplerConfig((2.0, 1.0), (3, 5), 0.3, 0.4)
 
@@ -99,19 +99,6 @@ def test_failure_reaches_the_loop():
   assert not thread.is_alive(), 'the loader hangs'
   assert 'this disk is broken' in str(caught[0])
   assert not any(t.is_alive() for s in found for t in s.threads)
-
-
-class PartlyDamaged(FakeSource):
-  """Frames at some positions cannot be read."""
-
-  def __init__(self, number, lengths, bad):
-    super().__init__(number, lengths)
-    self._bad = bad
-
-  def read(self, track, position, patch):
-    if position in self._bad:
-      raise UserError(f'{track}/{position}.jpg: this image cannot be read')
-    return super().read(track, position, patch)
 
 
 def test_unreadable_images_are_replaced_and_named(capsys):

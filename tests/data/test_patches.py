@@ -5,9 +5,15 @@ import numpy as np
 import pytest
 
 from siamkpn_jax import geometry
-from siamkpn_jax.data.patches import context_patch, read_patch
+from siamkpn_jax.data.patches import EncodedFrame, context_patch, decode_patch
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import image_size
+from siamkpn_jax.images import image_size, read_bytes
+from tests.data.photographs import photograph, turned, write_photograph
+
+
+def read_patch(path, box, patch, *, relative=False, reduce=True):
+  frame = EncodedFrame(read_bytes(path), str(path), box, relative)
+  return decode_patch(frame, patch, reduce=reduce)
 
 
 @pytest.mark.parametrize('w, h', [(40, 60), (31, 90), (180, 240), (301, 400)])
@@ -29,25 +35,6 @@ def test_shrinking_averages_pixels():
   image, _ = context_patch(
       frame, np.array([160., 100., 300., 300.]), 101)
   assert np.abs(image[20:-20, 20:-20].astype(int) - 100).max() < 25
-
-
-def photograph(width, height, seed=0):
-  """Smooth colours with edges, so that JPEG behaves as on photographs."""
-  rng = np.random.default_rng(seed)
-  image = cv2.resize(rng.uniform(0, 255, (9, 12, 3)).astype(np.float32),
-                     (width, height), interpolation=cv2.INTER_CUBIC)
-  for _ in range(12):
-    x, y = int(rng.integers(width)), int(rng.integers(height))
-    colour = rng.uniform(0, 255, 3).tolist()
-    cv2.ellipse(image, (x, y), (width // 9, height // 14), x, 0, 360, colour,
-                -1, cv2.LINE_AA)
-  return image.clip(0, 255).astype(np.uint8)
-
-
-def write_photograph(path, width, height, **kwargs):
-  cv2.imwrite(str(path), photograph(width, height, **kwargs),
-              [cv2.IMWRITE_JPEG_QUALITY, 95])
-  return path
 
 
 @pytest.mark.parametrize('side', [60, 300, 700, 1400])
@@ -84,6 +71,17 @@ def test_size_of_a_jpeg(tmp_path, options):
   assert image_size(path.read_bytes(), path) == (321, 123)
   cv2.imwrite(str(tmp_path / 'a.png'), photograph(321, 123))
   assert image_size((tmp_path / 'a.png').read_bytes(), path) == (321, 123)
+
+
+def test_a_photograph_that_is_to_be_turned(tmp_path):
+  """Fractions are of the image as it is decoded: upright."""
+  path = write_photograph(tmp_path / 'a.jpg', 640, 360)
+  path.write_bytes(turned(path.read_bytes()))
+  assert cv2.imread(str(path)).shape == (640, 360, 3)
+  data = path.read_bytes()
+  assert image_size(data, path) == (360, 640)
+  comment = b'\xff\xfe\x10\x00' + bytes(0x0ffe)  # 4 kB before EXIF
+  assert image_size(data[:2] + comment + data[2:], path) == (360, 640)
 
 
 def test_outside_is_the_mean_colour(tmp_path):

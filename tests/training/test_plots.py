@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from siamkpn_jax.training.plots import save_loss_curves
+from siamkpn_jax.training.plots import running_mean, save_loss_curves
 
 
 def rows(stages=2, count=30):
@@ -89,3 +89,13 @@ def test_names_are_those_of_the_losses(tmp_path, drawn):
 def test_short_run(tmp_path, count):
   save_loss_curves(tmp_path / 'loss.png', rows(count=count))
   assert (tmp_path / 'loss.png').stat().st_size > 5000
+
+
+def test_running_mean():
+  """What is not finite has no mean, and spoils no other."""
+  values = np.array([2, 4, np.nan, 6, np.inf, 8, 1])
+  found = running_mean(values, 3, np.arange(7))
+  np.testing.assert_array_equal(
+      found, [2, 3, np.nan, 5, np.nan, 7, 4.5])
+  np.testing.assert_array_equal(
+      running_mean(values, 2, np.array([6, 1])), [4.5, 3])

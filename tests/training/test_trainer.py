@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sys
 
 import jax
 import numpy as np
@@ -13,7 +14,7 @@ from siamkpn_jax.models import weights
 from siamkpn_jax.training import sharding, trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.state import init_state
-from tests.training.tiny import BlobSource, tiny_config
+from tests.training.tiny import BlobSource, tiny_batch, tiny_config
 
 STEPS = 6  # two epochs of three; the backbone is frozen in the first
 
@@ -110,6 +111,19 @@ def test_other_settings_are_named(uninterrupted, tmp_path):
   _assert_equal(_train(config, copy), expected)
 
 
+def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
+  """One line, and no folder for a run that cannot start."""
+  monkeypatch.setitem(sys.modules, 'tensorflow', None)
+  monkeypatch.delitem(sys.modules, 'siamkpn_jax.data.tf_loader', raising=False)
+  config = tiny_config()
+  config.data.loader = 'tf'
+  with pytest.raises(UserError, match=r'pip install \.\[train\], or .*=threads'
+                     ) as info:
+    _train(config, tmp_path / 'run')
+  assert '\n' not in str(info.value)
+  assert not (tmp_path / 'run').exists()
+
+
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
   """The one before is taken, and the result is the same."""
   _, expected = uninterrupted
@@ -168,29 +182,20 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
       (devices,), ('data',), devices=jax.devices()[:devices],
       axis_types=(jax.sharding.AxisType.Auto,))
   state = jax.jit(
-      lambda: init_state(step_fn.model, step_fn.optimizer, jax.random.key(0)),
+      lambda: init_state(step_fn.model, step_fn.optimizer, jax.random.key(0),
+                         ema=step_fn.ema_decay > 0),
       out_shardings=sharding.replicated(mesh))()
-  jitted = trainer.jit_step(step_fn, mesh)
   old = jax.device_get(state)
-  new, metrics = jitted(
-      state, sharding.put_batch(batch, mesh), unfrozen=unfrozen)
+  new, metrics = trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)(
+      state, sharding.put_batch(batch, mesh))
   return old, jax.device_get(new), jax.device_get(metrics)
-
-
-def _batch(config):
-  step_fn = trainer.build_step(config)
-  loader = trainer.build_loader(config, step_fn, [BlobSource()])
-  batches = loader.batches()
-  batch = next(batches)
-  batches.close()
-  return batch
 
 
 def test_one_device_equals_four():
   """The same losses, gradient norm and parameters up to rounding."""
   config = tiny_config()
   config.data.negative_fraction = 0.5
-  batch = _batch(config)
+  batch = tiny_batch(config)
   _, one, one_metrics = _one_step(config, 1, batch)
   _, four, four_metrics = _one_step(config, 4, batch)
   for name, value in one_metrics.items():
@@ -207,11 +212,38 @@ def test_one_device_equals_four():
 def test_bad_step_is_skipped_and_counted():
   """A loss over the limit changes nothing but the counters."""
   config = tiny_config()
-  old, new, metrics = _one_step(config, 1, _batch(config), max_loss=1e-6)
+  old, new, metrics = _one_step(config, 1, tiny_batch(config), max_loss=1e-6)
   assert metrics['skipped'] == new.skipped == 1
   assert new.step == old.step + 1
   _assert_equal((new.params, new.batch_stats, new.opt_state),
                 (old.params, old.batch_stats, old.opt_state))
+
+
+def test_moving_average_is_what_tracking_loads(tmp_path):
+  """Resumed as if never stopped; tracking's weights are the average."""
+  config = tiny_config()
+  config.train.update(ema_decay=0.9, save_every=4)
+  expected = _train(config, tmp_path)
+  shutil.rmtree(tmp_path / 'checkpoints' / '6')
+  _assert_equal(_train(config, tmp_path), expected)
+  _, variables = weights.load_model(tmp_path)
+  _assert_equal(variables, expected.ema)
+  assert _differs(expected.ema['params'], expected.params)
+  assert _differs(expected.ema['batch_stats'], expected.batch_stats)
+
+
+def test_moving_average_skips_bad_steps():
+  """It moves by 9/10 in the first step, not at all in a bad one."""
+  config = tiny_config()
+  config.train.ema_decay = 0.999
+  batch = tiny_batch(config)
+  old, new, _ = _one_step(config, 1, batch)
+  _assert_equal(old.ema, old.variables)
+  jax.tree.map(lambda ema, a, b: np.testing.assert_allclose(
+      ema, 0.1 * a + 0.9 * b, rtol=1e-5, atol=1e-6),
+               new.ema, old.variables, new.variables)
+  _, bad, _ = _one_step(config, 1, batch, max_loss=1e-6)
+  _assert_equal(bad.ema, old.ema)
 
 
 def test_loss_falls(tmp_path):

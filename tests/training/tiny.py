@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.config import default_config
+from siamkpn_jax.training.trainer import build_loader, build_step
 
 
 def tiny_config():
@@ -41,3 +42,12 @@ class BlobSource:
     axes = (int(wh[0] / 2), int(wh[1] / 2))
     cv2.ellipse(image, middle, axes, 0, 0, 360, (60, 200, 240), -1)
     return image, wh
+
+
+def tiny_batch(config):
+  """The first batch of a configuration, of blobs."""
+  loader = build_loader(config, build_step(config), [BlobSource()])
+  batches = loader.batches()
+  batch = next(batches)
+  batches.close()
+  return batch

@@ -1,7 +1,8 @@
-"""The official folder layouts of public data sets, one module per layout."""
+"""How training sets lie on disk, one module per layout."""
 
 from siamkpn_jax.data.layouts import (
     coco,
+    crop511,
     folder,
     got10k,
     imagenet_det,
@@ -13,6 +14,7 @@ from siamkpn_jax.data.layouts import (
 from siamkpn_jax.data.tracks import Layout
 
 LAYOUTS: dict[str, Layout] = {
+    'crop511': crop511,
     'got10k': got10k,
     'lasot': lasot,
     'trackingnet': trackingnet,

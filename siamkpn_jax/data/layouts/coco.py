@@ -2,8 +2,8 @@
 
   annotations/instances_train2017.json    or the only instances*.json in
                                           annotations/ or in the folder itself
-  train2017/<file_name>                   or images/train2017/, images/, or
-                                          beside the JSON
+  train2017/<file_name>                   or images/train2017/, images/,
+                                          beside the JSON, or in the folder
 
 Source: Lin et al., "Microsoft COCO", ECCV 2014; https://cocodataset.org.
 """
@@ -64,7 +64,7 @@ def _without_outlines(value: dict[str, Any]) -> dict[str, Any]:
 def _image_prefix(folder: Path, path: Path, files: Any) -> str:
   """Where the images are: the first place that holds one of the first."""
   split = path.stem.removeprefix('instances').removeprefix('_')
-  places = ['images/', f'{path.parent.relative_to(folder).as_posix()}/']
+  places = ['images/', f'{path.parent.relative_to(folder).as_posix()}/', './']
   if split:
     places = [f'{split}/', f'images/{split}/', *places]
   some = list(itertools.islice(files, 100))

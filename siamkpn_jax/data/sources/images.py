@@ -1,16 +1,22 @@
-"""Tracks whose frames are whole images, as their owners ship them."""
+"""Tracks whose frames are image files: whole images or crops of them."""
 
 from pathlib import Path
 
 import numpy as np
 
+from siamkpn_jax import geometry
 from siamkpn_jax.data.index import Index
-from siamkpn_jax.data.patches import read_patch
+from siamkpn_jax.data.patches import EncodedFrame, decode_patch
 from siamkpn_jax.data.tracks import Dropped
+from siamkpn_jax.images import read_bytes
 
 
 class ImageSource:
-  """The tracks of an index; see `Source`."""
+  """The tracks of an index; see `Source`.
+
+  Attributes:
+    index: of the usable frames.
+  """
 
   def __init__(self, name: str, kind: str, folder: Path, index: Index,
                dropped: Dropped):
@@ -29,11 +35,12 @@ class ImageSource:
     self.total_frames = len(index.names)
     self.dropped = dropped
     self._folder = folder
-    self._index = index
+    self.index = index
+    self._side = geometry.CONTEXT_SIZE if kind == 'crop511' else None
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""
-    starts = self._index.starts
+    starts = self.index.starts
     return int(starts[track + 1] - starts[track])
 
   def read(self, track: int, position: int,
@@ -43,8 +50,17 @@ class ImageSource:
     Raises:
       UserError: the image is missing or damaged.
     """
-    index = self._index
+    return decode_patch(self.load(track, position), patch)
+
+  def load(self, track: int, position: int) -> EncodedFrame:
+    """The file of a frame, not decoded; arguments as of `read`.
+
+    Raises:
+      UserError: the file is missing or cut.
+    """
+    index = self.index
     frame = int(index.starts[track]) + position
-    return read_patch(
-        self._folder / index.image(frame), index.boxes_xywh[frame], patch,
-        relative=bool(index.relative[track]))
+    path = self._folder / index.image(frame)
+    return EncodedFrame(
+        read_bytes(path), str(path), index.boxes_xywh[frame],
+        relative=bool(index.relative[track]), side=self._side)

@@ -1,0 +1,1 @@
+"""Packing of training sets into records; needs tensorflow-datasets."""

@@ -1,0 +1,88 @@
+"""A page in one file: plain, for small and large screens, light and dark."""
+
+from collections.abc import Sequence
+from html import escape
+
+from siamkpn_jax.training.curves import COLOURS
+
+_STYLE = '''
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b1d20; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #15171a; --ink: #dfe1e5; }
+}
+body { background: var(--paper); color: var(--ink); margin: 0 auto;
+       max-width: 72rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif;
+       overflow-wrap: anywhere; }
+h1 { font-size: 1.5rem; margin: 0; }
+h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
+progress { width: 100%; }
+.curves { display: grid; gap: 1.25rem;
+          grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%),
+                                                          1fr)); }
+figure { margin: 0; }
+figcaption { font-weight: 600; }
+figcaption span { font-weight: 400; margin-left: 0.75em; }
+figure p { font-size: 0.85rem; margin: 0; }
+svg { display: block; height: auto; width: 100%; }
+text { fill: currentColor; font-size: 11px; opacity: 0.75; }
+.x { text-anchor: middle; }
+.y { text-anchor: end; }
+path { fill: none; stroke: currentColor; stroke-linecap: round;
+       stroke-linejoin: round; stroke-width: 1.5; }
+.grid { opacity: 0.15; stroke-width: 1; }
+.faint { opacity: 0.35; stroke-width: 1; }
+.dots { stroke-width: 5; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.85rem; }
+th, td { border-bottom: 1px solid #8884; padding: 0.2rem 0.6rem 0.2rem 0;
+         text-align: left; vertical-align: top; }
+:is(th, td):first-child { overflow-wrap: break-word; }
+.numbers :is(th, td) { white-space: nowrap; }
+.numbers :is(th, td) + * { font-variant-numeric: tabular-nums;
+                           text-align: right; }
+'''
+
+
+def page(title: str, body: Sequence[str]) -> str:
+  """A whole HTML document.
+
+  Args:
+    title: plain text.
+    body: HTML, below the title.
+  """
+  colours = '\n'.join(f'.c{k} {{ color: {c}; }}'
+                      for k, c in enumerate(COLOURS))
+  return '\n'.join([
+      '<!DOCTYPE html>', '<html lang="en">', '<head>',
+      '<meta charset="utf-8">',
+      '<meta name="viewport" content="width=device-width, initial-scale=1">',
+      f'<title>{escape(title)}</title>', f'<style>{_STYLE}{colours}</style>',
+      '</head>', '<body>', f'<h1>{escape(title)}</h1>', *body, '</body>',
+      '</html>', ''])
+
+
+def figure(title: str, labels: Sequence[str], drawing: str, note: str) -> str:
+  """A drawing with its title, the labels of its curves, and a note below.
+
+  Args:
+    title: plain text, as labels and note are.
+    labels: of the curves c0, c1, ...; none for a single one.
+    drawing: an <svg> element.
+    note: empty for none.
+  """
+  legend = ''.join(f' <span class="c{k % len(COLOURS)}">{escape(label)}</span>'
+                   for k, label in enumerate(labels))
+  below = f'\n<p>{escape(note)}</p>' if note else ''
+  return (f'<figure>\n<figcaption>{escape(title)}{legend}</figcaption>\n'
+          f'{drawing}{below}\n</figure>')
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *,
+          numbers: bool = False) -> str:
+  """A table of plain texts; with `numbers`, all columns but the first are."""
+  row = lambda kind, cells: '<tr>' + ''.join(
+      f'<{kind}>{escape(cell)}</{kind}>' for cell in cells) + '</tr>'
+  style = ' class="numbers"' if numbers else ''
+  return '\n'.join([
+      f'<div class="table"><table{style}>', row('th', head),
+      *(row('td', cells) for cells in rows), '</table></div>'])

@@ -1,0 +1,196 @@
+"""A run as one page: state, curves, latest numbers, settings; no other file."""
+
+import datetime
+import json
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamkpn_jax.config import (
+    config_differences,
+    default_config,
+    flatten,
+    steps_per_epoch,
+    to_plain,
+)
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.training.curves import Curve, draw
+from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.page import figure, page, table
+
+REPORT_NAME = 'report.html'
+CONFIG_NAME = 'config.json'
+_REVISION = 'git_revision'  # key of config.json, or of 'metadata' in it
+_NO_SETTINGS = ('name', 'metadata', _REVISION)
+_TITLES = {'learning_rate': 'learning rate', 'grad_norm': 'gradient norm',
+           'skipped': 'skipped steps', 'pairs_per_second': 'pairs per second'}
+_EXACT = ('learning_rate', 'skipped', 'val_')  # beginnings: drawn as logged
+
+
+def write_report(workdir: Path) -> Path:
+  """Writes report.html of a run, whole or not at all.
+
+  Args:
+    workdir: of the run, which may be under way: holds config.json and, once
+      steps are logged, metrics.jsonl.
+
+  Returns:
+    The path of the page.
+
+  Raises:
+    UserError: there is no run, its files cannot be read, or the page cannot be
+      written.
+  """
+  config = _read_config(workdir)
+  log = workdir / LOG_NAME
+  try:
+    rows = [row for row in read_log(log)
+            if isinstance(row, dict) and isinstance(row.get('step'), int)]
+    logged = log.stat().st_mtime if rows else 0.0
+  except OSError as error:
+    raise _unreadable(log, error) from error
+  curves = _curves(rows)
+  text = page(config['name'], [
+      *_state(config, rows, logged), *_pictures(curves), *_numbers(curves),
+      *_settings(config)])
+  path = workdir / REPORT_NAME
+  with atomic_paths([path]) as partial, blame(path):
+    partial[path].write_text(text, encoding='utf-8', errors='replace')
+  return path
+
+
+def _read_config(workdir: Path) -> dict[str, Any]:
+  """What is stored in config.json, its name a string."""
+  path = workdir / CONFIG_NAME
+  if not path.is_file():
+    what = 'holds no run' if workdir.is_dir() else 'no such folder'
+    raise UserError(f'{workdir}: {what}; expected a --workdir of training, '
+                    f'with its {CONFIG_NAME}: correct the path')
+  try:
+    config = json.loads(path.read_text())
+    _total_steps(config)
+    return config | {'name': str(config['name'])}
+  except OSError as error:
+    raise _unreadable(path, error) from error
+  except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+    raise UserError(
+        f'{path}: not the configuration of a run '
+        f'({type(error).__name__}: {error}); expected the file that training '
+        'writes: continue the run, which writes it anew') from error
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+  return UserError(f'{path}: cannot be read ({error.strerror or error}); '
+                   'expected a readable file: change its permissions')
+
+
+def _total_steps(config: dict[str, Any]) -> int:
+  return int(config['train']['epochs']) * steps_per_epoch(config)
+
+
+def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
+           logged: float) -> list[str]:
+  """How far the run is, and by which code; `logged` in seconds since 1970."""
+  total, epochs = _total_steps(config), config['train']['epochs']
+  if not rows:
+    lines = [f'<p>No step is logged yet; there will be {total:,}.</p>']
+  else:
+    step = rows[-1]['step']
+    epoch = min(-(-step // steps_per_epoch(config)), epochs)
+    end = ('finished' if step >= total else
+           'not finished: under way, or interrupted')
+    when = datetime.datetime.fromtimestamp(logged, datetime.UTC)
+    lines = [
+        f'<p>Step {step:,} of {total:,}, epoch {epoch} of {epochs}; {end}. '
+        f'Last logged {when:%Y-%m-%d %H:%M} UTC.</p>',
+        f'<progress max="{total}" value="{min(step, total)}"></progress>']
+  metadata = config.get('metadata')
+  revision = config.get(_REVISION) or (
+      metadata.get(_REVISION) if isinstance(metadata, dict) else None)
+  if revision:
+    lines.append(f'<p>Git revision <code>{escape(str(revision))}</code></p>')
+  return lines
+
+
+def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+  """One for each name in the log, over the rows that have the name."""
+  found: dict[str, tuple[list[int], list[float]]] = {}
+  for row in rows:
+    for name, value in row.items():
+      steps, values = found.setdefault(name, ([], []))
+      steps.append(row['step'])
+      values.append(value if isinstance(value, int | float) else math.nan)
+  found.pop('step', None)
+  return {name: Curve(np.asarray(steps, float), np.asarray(values, float))
+          for name, (steps, values) in found.items()}
+
+
+def _pictures(curves: dict[str, Curve]) -> list[str]:
+  """One for each panel."""
+  if not curves:
+    return []
+  last_step = max(1.0, *(curve.steps[-1] for curve in curves.values()))
+  return [
+      '<h2>Curves</h2>', '<p>Against the step. Where a curve is drawn twice, '
+      'the strong line is the running mean of the faint one.</p>',
+      '<div class="curves">',
+      *(_picture(title, names, curves, last_step)
+        for title, names in _panels(curves).items()), '</div>']
+
+
+def _panels(names: Collection[str]) -> dict[str, dict[str, str]]:
+  """Title -> label -> name in the log: a panel per task, a label per stage."""
+  stages: dict[str, dict[int, str]] = {}
+  for name in names:
+    if match := re.fullmatch(r'stage(\d+)/(.+)', name):
+      stages.setdefault(match[2], {})[int(match[1])] = name
+  losses = {f'{task} loss': {f'stage {n}': found[n] for n in sorted(found)}
+            for task, found in stages.items()}
+  validation = {name: {'': name} for name in names if name.startswith('val_')}
+  total = {'total loss': {'': 'loss'}} if 'loss' in names else {}
+  others = {title: {'': name} for name, title in _TITLES.items()
+            if name in names}
+  return total | validation | losses | others
+
+
+def _picture(title: str, names: dict[str, str], curves: dict[str, Curve],
+             last_step: float) -> str:
+  """A panel, see `_panels`."""
+  shown = [curves[name] for name in names.values()]
+  smooth = not any(name.startswith(_EXACT) for name in names.values())
+  missing = sum(int((~np.isfinite(curve.values)).sum()) for curve in shown)
+  note = f'gaps: values that are not finite ({missing:,})' if missing else ''
+  return figure(title, [label for label in names if label],
+                draw(title, shown, last_step, smooth=smooth), note)
+
+
+def _numbers(curves: Mapping[str, Curve]) -> list[str]:
+  """The latest of every name, and its range."""
+  if not curves:
+    return []
+  rows = []
+  for name, curve in curves.items():
+    finite = curve.values[np.isfinite(curve.values)]
+    ends = [finite.min(), finite.max()] if finite.size else [math.nan] * 2
+    rows.append([name, f'{curve.values[-1]:.4g}', f'{curve.steps[-1]:,.0f}',
+                 *(f'{end:.4g}' for end in ends)])
+  return ['<h2>Numbers</h2>', table(
+      ['', 'latest', 'at step', 'least', 'largest'], rows, numbers=True)]
+
+
+def _settings(config: dict[str, Any]) -> list[str]:
+  """Where the run is not the default."""
+  default = flatten(to_plain(default_config()))
+  show = lambda value: value if isinstance(value, str) else json.dumps(value)
+  rows = [[key, show(value), show(default[key]) if key in default else '']
+          for key, value in config_differences(config).items()
+          if key.split('.')[0] not in _NO_SETTINGS]
+  return ['<h2>Settings that differ from the defaults</h2>',
+          table(['setting', 'this run', 'default'], rows) if rows else
+          '<p>None.</p>']

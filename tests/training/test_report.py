@@ -1,0 +1,240 @@
+"""The page of a run: what it says, that it is whole, safe and small."""
+
+import json
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from siamkpn_jax.config import default_config, to_plain
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.training import trainer
+from siamkpn_jax.training.report import write_report
+from siamkpn_jax.training.state import init_state
+from tests.training.pages import (
+  TASKS,
+  TITLES,
+  Page,
+  make_rows,
+  numbers,
+  page_of,
+  panels,
+  paths,
+  write_run,
+)
+from tests.training.tiny import tiny_config
+
+
+def test_names_are_those_of_the_step():
+  """Every number that a step gives is drawn, or is the mean over stages."""
+  from siamkpn_jax.training.report import _panels
+  config = tiny_config()
+  step = trainer.build_step(config)
+  state = jax.eval_shape(
+      lambda: init_state(step.model, step.optimizer, jax.random.key(0)))
+  b = 2
+  batch = {'index': jnp.zeros(b, int), 'grey': jnp.zeros(b, bool),
+           'negative': jnp.zeros(b, bool)}
+  for name, crop in (('template', step.template), ('search', step.search)):
+    batch |= {name: jnp.zeros((b, crop.patch, crop.patch, 3), jnp.uint8),
+              f'{name}_wh': jnp.ones((b, 2))}
+  _, metrics = jax.eval_shape(
+      lambda state: step(state, batch, unfrozen=True), state)
+  drawn = [name for names in _panels(metrics).values()
+           for name in names.values()]
+  assert sorted([*drawn, *TASKS]) == sorted(metrics)
+
+
+def test_stages_in_order(tmp_path):
+  """Stage 10 comes after stage 9; colours begin anew."""
+  panel = panels(page_of(tmp_path, make_rows(stages=11)))['size loss']
+  labels = re.findall('<span class="c.">stage (.*?)</span>', panel)
+  assert labels == [str(n) for n in range(1, 12)]
+  assert set(re.findall('class="line (c.)"', panel)) == {
+      f'c{k}' for k in range(6)}
+
+
+def test_nothing_from_elsewhere(tmp_path):
+  page = page_of(tmp_path, make_rows())
+  assert page.startswith('<!DOCTYPE html>')
+  for word in ('http', '//', 'src=', 'href', 'url(', '@import', '<script',
+               '<link', '<img', '<iframe'):
+    assert word not in page, word
+  parsed = Page(page)
+  assert parsed.tags.count('svg') == parsed.tags.count('figure') == 8
+  assert ('content', 'width=device-width, initial-scale=1') in parsed.attributes
+  assert 'prefers-color-scheme: dark' in page
+
+
+@pytest.mark.parametrize(('step', 'words'), [
+    (1, 'Step 1 of 200, epoch 1 of 20; not finished: under way, or'),
+    (10, 'Step 10 of 200, epoch 1 of 20; not finished'),
+    (11, 'Step 11 of 200, epoch 2 of 20; not finished'),
+    (199, 'Step 199 of 200, epoch 20 of 20; not finished'),
+    (200, 'Step 200 of 200, epoch 20 of 20; finished.')])
+def test_state(tmp_path, step, words):
+  page = page_of(tmp_path, [{'step': step, 'loss': 1.0}], name='one & two')
+  assert words in page
+  assert f'<progress max="200" value="{step}">' in page
+  assert Page(page).texts.count('one & two') == 2  # title and heading
+
+
+def test_settings(tmp_path):
+  """Those that differ, with the default; unknown ones of other versions."""
+  augment = to_plain(default_config())['augment'] | {'search_blur': 0.0}
+  page = page_of(tmp_path, [], augment=augment, added={'later': [1, 'a']})
+  assert numbers(page) == {
+      'train.batch_size': ['8', '80'], 'augment.search_blur': ['0.0', '0.2'],
+      'train.pairs_per_epoch': ['87', '450000'],
+      'added.later': ['[1, &quot;a&quot;]', '']}
+
+
+def test_no_settings_differ(tmp_path):
+  page = page_of(tmp_path, [], name='mine', train=to_plain(
+      default_config())['train'])
+  assert '<p>None.</p>' in page
+
+
+@pytest.mark.parametrize('place', [
+    {'git_revision': '1f3<a>'}, {'metadata': {'git_revision': '1f3<a>'}}])
+def test_revision(tmp_path, place):
+  page = page_of(tmp_path, [], **place)
+  assert '<code>1f3&lt;a&gt;</code>' in page
+  assert list(numbers(page)) == ['train.batch_size', 'train.pairs_per_epoch']
+
+
+def test_latest_numbers(tmp_path):
+  rows = make_rows()
+  rows[3]['val_auc'] = 0.25
+  page = page_of(tmp_path, rows)
+  losses = [row['loss'] for row in rows]
+  assert numbers(page)['loss'] == [
+      f'{losses[-1]:.4g}', '200', f'{min(losses):.4g}', f'{max(losses):.4g}']
+  assert numbers(page)['val_auc'] == ['0.25', '20', '0.25', '0.25']
+
+
+def test_validation(tmp_path):
+  """Own panels, drawn over the rows that have them, without gaps."""
+  rows = make_rows()
+  for k, auc in ((9, 0.1), (19, 0.3), (39, 0.6)):
+    rows[k] |= {'val_auc': auc, 'val_precision/clips': 1 - auc}
+  rows.insert(20, {'step': 100, 'val_seconds': 4.0})  # a row of its own
+  found = panels(page_of(tmp_path, rows))
+  assert sorted(found) == sorted(
+      [*TITLES, 'val_auc', 'val_precision/clips', 'val_seconds'])
+  ((curve,),) = paths(found['val_auc'], 'line')
+  np.testing.assert_allclose(
+      curve, [(50, 0.1), (100, 0.3), (200, 0.6)], atol=0.2)
+  assert found['val_auc'].count('h0') == 3  # dots
+  assert 'faint' not in found['val_auc']
+  assert len(paths(found['total loss'], 'line')[0]) == 1
+  assert not any('gaps' in panel for panel in found.values())
+
+
+@pytest.mark.parametrize('log', [None, '', '{"step": 1, "lo', '\0\0\n', '7\n'])
+def test_nothing_logged_yet(tmp_path, log):
+  write_run(tmp_path, [])
+  (tmp_path / 'metrics.jsonl').unlink()
+  if log is not None:
+    (tmp_path / 'metrics.jsonl').write_text(log)
+  page = write_report(tmp_path).read_text()
+  assert 'No step is logged yet; there will be 200.' in page
+  assert 'Settings' in page and 'train.batch_size' in page
+  assert '<svg' not in page and 'Numbers' not in page
+  Page(page)
+
+
+@pytest.mark.parametrize('tail', [b'{"step": 205, "los', b'\xff\xfe\0'])
+def test_half_written_last_line(tmp_path, tail):
+  write_run(tmp_path, make_rows())
+  with (tmp_path / 'metrics.jsonl').open('ab') as log:
+    log.write(tail)
+  assert 'Step 200 of 200' in write_report(tmp_path).read_text()
+
+
+EVIL = '</title></svg><script>alert(1)</script>"\'><img src=x onerror=alert(1)>'
+
+
+def test_texts_are_escaped(tmp_path):
+  """Of the name, settings, revision and names in the log."""
+  rows = make_rows()
+  rows[5] |= {f'val_{EVIL}': 1.0, f'stage1/{EVIL}': 2.0, EVIL: 3.0}
+  model = to_plain(default_config())['model'] | {'weights': EVIL, EVIL: EVIL}
+  page = page_of(tmp_path, rows, name=EVIL, model=model, git_revision=EVIL)
+  parsed = Page(page)
+  assert not {'script', 'img'} & set(parsed.tags)
+  assert not [name for name, _ in parsed.attributes if name.startswith('on')]
+  assert parsed.texts.count(EVIL) >= 4
+  assert f'val_{EVIL}' in parsed.texts and f'{EVIL} loss' in parsed.texts
+  assert ('aria-label', f'val_{EVIL}') in parsed.attributes
+
+
+def test_odd_name(tmp_path):
+  """Half a surrogate pair, which JSON can hold and UTF-8 cannot."""
+  page = page_of(tmp_path, [], name='a\ud800b')
+  assert '<h1>a?b</h1>' in page
+
+
+BROKEN = {
+    'cut': '{"name": "a", "train": {"epo', 'a list': '[1, 2]',
+    'another file': '{"train": {"epochs": 3}}', 'a word': '{"train": "x"}',
+    'no name': json.dumps({'train': {
+        'epochs': 1, 'batch_size': 1, 'pairs_per_epoch': 1}}),
+    'nothing per batch': json.dumps({'name': 'a', 'train': {
+        'epochs': 1, 'batch_size': 0, 'pairs_per_epoch': 1}}),
+}
+
+
+@pytest.mark.parametrize('case', BROKEN)
+def test_broken_config(tmp_path, case):
+  (tmp_path / 'config.json').write_text(BROKEN[case])
+  with pytest.raises(UserError, match='config.json: not the configuration'):
+    write_report(tmp_path)
+  assert [p.name for p in tmp_path.iterdir()] == ['config.json']
+
+
+def test_failure_keeps_the_old_page(tmp_path, monkeypatch):
+  old = page_of(tmp_path, make_rows())
+  write_run(tmp_path, make_rows(3))
+  before = sorted(tmp_path.iterdir())
+
+  def full(self, target):
+    raise OSError(28, 'No space left on device')
+
+  monkeypatch.setattr(type(tmp_path), 'replace', full)
+  with pytest.raises(UserError, match=r'report\.html: cannot be written \(No'):
+    write_report(tmp_path)
+  assert sorted(tmp_path.iterdir()) == before
+  assert (tmp_path / 'report.html').read_text() == old
+
+
+def run(*flags):
+  return subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax.report', *map(str, flags)],
+      capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_command(tmp_path):
+  write_run(tmp_path, make_rows(3))
+  done = run('--workdir', tmp_path)
+  page = tmp_path / 'report.html'
+  assert (done.returncode, done.stdout, done.stderr) == (
+      0, f'wrote {page}\n', '')
+  assert 'Step 15 of 200' in page.read_text()
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--workdir={0}'], '{0}: holds no run; expected a --workdir'),
+    (['--workdir={0}/x'], '{0}/x: no such folder; expected a --workdir'),
+    ([], '--workdir'), (['{0}'], "unexpected argument '{0}'")])
+def test_command_refuses(tmp_path, flags, words):
+  done = run(*(flag.format(tmp_path) for flag in flags),
+             *(['--workdir=.'] if flags == ['{0}'] else []))
+  assert done.returncode == 2 and done.stdout == ''
+  (line,) = done.stderr.splitlines()
+  assert line.startswith('error: ') and words.format(tmp_path) in line
+  assert not list(tmp_path.iterdir())
