@@ -1,9 +1,12 @@
 """Several real processes on this machine train as one."""
 
+import json
 import os
+import shutil
 import signal
 import time
 
+import cv2
 import jax
 import numpy as np
 import pytest
@@ -131,6 +134,35 @@ def test_launcher_kills_the_others(tmp_path, env):
   assert 'process 1 ended with exit status 137' in output
   with pytest.raises(ProcessLookupError):
     os.kill(first, 0)
+
+
+def test_mistake_of_one_ends_the_other(tmp_path, env):
+  """One line with the number of its process, though the other waits for it."""
+  roots = [tmp_path / 'a', tmp_path / 'b']
+  for root in roots:
+    write_crops(root / 'one', 40)
+  command = (f'--config={write_config(tmp_path)}', f'--workdir={tmp_path}',
+             "--config.data.sets=('one',)", '--config.train.epochs=1000')
+  each = [[f'--config.data.root={root}'] for root in roots]
+  with pair(command, env, each) as (first, second):
+    wait_for(lambda: len(log(tmp_path)) > 1)
+    shutil.rmtree(roots[1] / 'one' / 'a')
+    code, output = finish(second)
+    assert code == 2, output
+    (line,) = [x for x in output.splitlines() if x.startswith('error: ')]
+    assert line.startswith(f'error: process 1: {roots[1]}')
+    code, output = finish(first, 60)
+  assert code != 0, output
+
+
+def write_crops(folder, tracks):
+  """A crop511 set of noise."""
+  (folder / 'a').mkdir(parents=True)
+  noise = np.random.default_rng(0).integers(0, 255, (511, 511, 3), np.uint8)
+  for k in range(tracks):
+    cv2.imwrite(str(folder / 'a' / f'000001.{k:02d}.x.jpg'), noise)
+  (folder / 'train.json').write_text(json.dumps(
+      {'a': {f'{k:02d}': {'1': [0, 0, 9, 9 + k]} for k in range(tracks)}}))
 
 
 SETS = ["--config.data.sets=('one','two')", '--config.data.ratios=(1.0,1.0)',
