@@ -191,6 +191,7 @@ def test_hosts_that_differ_are_refused(tmp_path, env, case, words):
   if case == 'data':
     annotations.write_text(
         '{"a": {"00": {"1": [0, 0, 9, 9], "2": [0, 0, 9, 9]}}}')
+    (annotations.parent / 'a' / '000002.00.x.jpg').write_bytes(b'x')
   if case == 'missing':
     annotations.unlink()
     (tmp_path / '1' / 'two').rename(tmp_path / '1' / 'elsewhere')
