@@ -61,7 +61,8 @@ WRONG = {
     'targets.heatmap_shrink': 'cascde', 'targets.offset_target': 'papper',
     'train.schedule': 'linear', 'train.batch_size': 0, 'train.log_every': 0,
     'train.epochs': 0, 'data.prefetch': -1, 'data.workers': -1,
-    'model.levels': ('layer3', 'layer2'),
+    'train.accumulate': 3, 'train.remat': 'all', 'train.ema_decay': 1.0,
+    'train.max_skipped': -1, 'model.levels': ('layer3', 'layer2'),
     'train.backbone_layers': ('layer2',), 'data.ratios': (0.0,) * 4,
     'data.ranges': (1, 2), 'data.sets': (),
 }

@@ -49,8 +49,8 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     The last state.
 
   Raises:
-    UserError: the configuration is inconsistent, or `workdir` holds a run that
-      cannot be continued.
+    UserError: the configuration is inconsistent, `workdir` holds a run that
+      cannot be continued, or too many steps were skipped.
     KeyboardInterrupt: after SIGINT or SIGTERM, when the state is saved.
   """
   check_config(config)

@@ -1,0 +1,87 @@
+"""Memory of a training step: what the compiler reserves, without running it.
+
+  python perf/memory.py --config configs/kpn3s.py --config.train.batch_size=8 \
+    --change train.remat=blocks --change train.accumulate=4,train.remat=blocks
+
+The first row is the configuration as it is, then comes a row for each --change:
+settings, separated by commas. The numbers are MiB of one device: 'state' is
+what the training keeps, 'temporary' what a step needs beside it and the batch.
+Each row is compiled, which takes minutes for a large network.
+
+Compilers differ, so a CPU's numbers are not those of an accelerator. To compile
+for a TPU that need not be there: pip install libtpu, and --tpu=v5p:2x2x1 or
+another topology, of which --devices chips share the batch.
+"""
+
+import ast
+import copy
+from collections.abc import Sequence
+
+import jax
+from absl import flags
+from jax.experimental import topologies
+from ml_collections import ConfigDict, config_flags
+
+from siamkpn_jax import cli
+from siamkpn_jax.config import check_config
+from siamkpn_jax.training import throughput, trainer
+
+_CONFIG = config_flags.DEFINE_config_file(
+    'config', None, 'Configuration file.', lock_config=True)
+_CHANGE = flags.DEFINE_multi_string(
+    'change', [], 'Settings of another row: section.name=value,...')
+_DEVICES = flags.DEFINE_integer('devices', 1, 'How many share the batch.')
+_TPU = flags.DEFINE_string('tpu', '', 'Topology of the TPU to compile for.')
+_FROZEN = flags.DEFINE_bool(
+    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
+
+
+def main(unused_argv: Sequence[str]) -> None:
+  """Prints the table."""
+  mesh = _mesh()
+  print(f'{"":44} {"state":>10} {"temporary":>10}  MiB on each of {mesh.size} '
+        f'{mesh.devices[0].device_kind}')
+  for settings in ['', *_CHANGE.value]:
+    memory = _compile(_changed(settings), mesh).memory_analysis()
+    sizes = (memory.alias_size_in_bytes, memory.temp_size_in_bytes)
+    print(f'{settings or _CONFIG.value.name:44}',
+          *(f'{size / 2**20:10.0f}' for size in sizes), flush=True)
+
+
+def _mesh() -> jax.sharding.Mesh:
+  if _TPU.value:
+    devices = topologies.get_topology_desc(_TPU.value, platform='tpu').devices
+  else:
+    jax.config.update('jax_num_cpu_devices', _DEVICES.value)
+    devices = jax.devices()
+  return jax.make_mesh(
+      (_DEVICES.value,), ('data',), devices=devices[:_DEVICES.value],
+      axis_types=(jax.sharding.AxisType.Auto,))
+
+
+def _changed(settings: str) -> ConfigDict:
+  """The configuration with 'section.name=value,...', checked."""
+  config = copy.deepcopy(_CONFIG.value)
+  for setting in filter(None, settings.split(',')):
+    key, value = setting.split('=')
+    section, name = key.split('.')
+    is_text = isinstance(config[section][name], str)
+    config[section][name] = value if is_text else ast.literal_eval(value)
+  check_config(config)
+  return config
+
+
+def _compile(config: ConfigDict,
+             mesh: jax.sharding.Mesh) -> jax.stages.Compiled:
+  """The training step of a configuration."""
+  step = trainer.build_step(config)
+  state = trainer.abstract_state(config, step, mesh)
+  batch = throughput.abstract_batch(step, config.train.batch_size)
+  return trainer.jit_step(
+      step, mesh, state, unfrozen=not _FROZEN.value).lower(
+          state, batch).compile()
+
+
+if __name__ == '__main__':
+  flags.mark_flag_as_required('config')
+  cli.run(main)
