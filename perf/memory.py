@@ -14,6 +14,7 @@ another topology, of which --devices chips share the batch.
 """
 
 import ast
+import copy
 from collections.abc import Sequence
 
 import jax
@@ -60,7 +61,7 @@ def _mesh() -> jax.sharding.Mesh:
 
 def _changed(settings: str) -> ConfigDict:
   """The configuration with 'section.name=value,...', checked."""
-  config = ConfigDict(_CONFIG.value)
+  config = copy.deepcopy(_CONFIG.value)
   for setting in filter(None, settings.split(',')):
     key, value = setting.split('=')
     section, name = key.split('.')
