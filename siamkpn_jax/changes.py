@@ -1,0 +1,50 @@
+"""Variants of a configuration, written as 'section.name=value,...'."""
+
+import ast
+import copy
+import re
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from siamkpn_jax.config import check_config
+from siamkpn_jax.errors import UserError
+
+_COMMA = re.compile(r',(?=\w+\.\w+=)')  # not those inside a value
+
+
+def with_changes(config: ConfigDict, settings: str) -> ConfigDict:
+  """A copy of a configuration with other settings, checked.
+
+  Args:
+    config: the configuration.
+    settings: 'section.name=value', several separated by commas; '' for none.
+      Values as in Python, text without quotes.
+
+  Raises:
+    UserError: not of this form, an unknown setting, or a value that it cannot
+      have.
+  """
+  config = copy.deepcopy(config)
+  for setting in filter(None, _COMMA.split(settings)):
+    match = re.fullmatch(r'(\w+)\.(\w+)=(.+)', setting)
+    if not match:
+      raise UserError(f"the change '{setting}' of the configuration: expected "
+                      'section.name=value, such as model.num_stages=2')
+    section, name, value = match.groups()
+    if section not in config or name not in config[section]:
+      raise UserError(f"the change '{setting}' of the configuration: unknown "
+                      f'setting {section}.{name}; siamkpn_jax/config.py lists '
+                      'all')
+    try:
+      config[section][name] = _parse(value, config[section][name])
+    except (ValueError, SyntaxError, TypeError) as error:
+      raise UserError(
+          f"the change '{setting}' of the configuration: expected a value "
+          f'like {config[section][name]!r}') from error
+  check_config(config)
+  return config
+
+
+def _parse(text: str, old: Any) -> Any:
+  return text if isinstance(old, str) else ast.literal_eval(text)
