@@ -22,7 +22,8 @@ _CHANGE = flags.DEFINE_multi_string(
     'change', [], 'Settings of a variant: section.name=value,...; once for '
     'each variant.')
 _SEEDS = flags.DEFINE_list('seeds', ['0', '1', '2'], 'Seeds of the trainings.')
-_OUTPUT = flags.DEFINE_string('output', None, 'Folder for the results.')
+_OUTPUT = flags.DEFINE_string(
+    'output', None, 'Folder for the results.', required=True)
 _DATA = flags.DEFINE_string(
     'data', '', 'Folder with the sequences to evaluate on, as for '
     'siamkpn_jax.evaluate; default: rendered videos that no training sees.')
@@ -59,5 +60,5 @@ def main(unused_argv: Sequence[str]) -> None:
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['config', 'output'])
+  flags.mark_flag_as_required('config')
   cli.run(main)

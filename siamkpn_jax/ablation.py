@@ -139,7 +139,8 @@ def _train_and_evaluate(folder: Path, variant: Variant, seed: int,
   trainer.train(config, folder, sources)
   summary = run_ope(load_tracker(folder), videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
-  result['skipped'] = read_log(folder / LOG_NAME)[-1]['skipped']
+  result['skipped'] = max(
+      row.get('skipped', 0) for row in read_log(folder / LOG_NAME))
   write_summary(folder / 'result.json',
                 {'config': to_plain(config), 'result': result})
   jax.clear_caches()  # the next variant is another program

@@ -27,6 +27,11 @@ def default_config() -> ConfigDict:
       template_shift=4.0, template_scale=0.05,
       search_shift=64.0, search_scale=0.18, search_blur=0.2))
   config.train = _train()
+  config.validation = ConfigDict(dict(  # at every checkpoint, by tracking
+      data='',  # folder in OTB layout; '': rendered videos of their own
+      zero_based=(),  # its sequences whose boxes count pixels from 0
+      sequences=8,  # the first ones; 0: no validation
+      frames=60))  # of each, the first ones; 0: all
   config.tracking = ConfigDict(dict(  # VOT2018's, see SPEC 8
       penalty_k=0.10, window_influence=0.54, size_lr=0.59,
       topk_max=16, topk_min=4, threshold=0.15))
@@ -109,6 +114,7 @@ _LEAST = {  # smallest value allowed
     'train.accumulate': 1, 'train.epochs': 1, 'train.pairs_per_epoch': 1,
     'train.freeze_epochs': 0, 'train.max_skipped': 0, 'train.log_every': 1,
     'train.save_every': 1, 'train.keep_checkpoints': 1,
+    'validation.sequences': 0, 'validation.frames': 0,
 }
 _LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 

@@ -25,6 +25,9 @@ _WORKDIR = flags.DEFINE_string(
     'All hosts share it.')
 _RESUME = flags.DEFINE_bool(
     'resume', True, 'Go on from the newest checkpoint in the workdir.')
+_PROFILE = flags.DEFINE_integer(
+    'profile', 0, 'Trace so many steps, after the first ten, for TensorBoard '
+    'and Perfetto: <workdir>/profile.', lower_bound=0)
 _DISTRIBUTED = flags.DEFINE_enum(
     'distributed', 'auto', ['auto', 'on', 'off'], 'Train together with other '
     'processes: auto if SLURM, Open MPI, GKE or an Indexed Job of Kubernetes '
@@ -79,7 +82,8 @@ def _train(config: Any) -> None:
   if agreement.is_first():
     print(catalog.describe(sources))
   workdir = Path(_WORKDIR.value or Path('runs') / config.name)
-  trainer.train(config, workdir, sources, resume=_RESUME.value)
+  trainer.train(config, workdir, sources, resume=_RESUME.value,
+                profile=_PROFILE.value)
   if agreement.is_first():
     print(f'{workdir}: trained; track with --weights {workdir}')
 

@@ -22,6 +22,10 @@ from siamkpn_jax.images import read_image
 _PREFETCH = 8  # frames read ahead, across the ends of sequences
 
 
+class BoxError(UserError):
+  """A tracker gave a box that is not four finite numbers."""
+
+
 class Tracker(Protocol):
   """What can be evaluated."""
 
@@ -126,8 +130,8 @@ def run_sequence(tracker: Tracker, sequence: Sequence,
     bar: moved on by one per frame.
 
   Raises:
-    UserError: the tracker refused the first box, or gave one that is not four
-      finite numbers.
+    UserError: the tracker refused the first box.
+    BoxError: it gave one that is not four finite numbers.
   """
   boxes_xywh = [sequence.boxes_xywh[0]]
   seconds = []
@@ -182,7 +186,7 @@ def _start(tracker: Tracker, frame: np.ndarray, sequence: Sequence) -> None:
 def _checked_box(box_xywh: np.ndarray, frame: Path) -> np.ndarray:
   box_xywh = np.asarray(box_xywh, np.float64)
   if box_xywh.shape != (4,) or not np.isfinite(box_xywh).all():
-    raise UserError(f'the tracker gave the box {box_xywh.tolist()} for {frame};'
+    raise BoxError(f'the tracker gave the box {box_xywh.tolist()} for {frame};'
                     ' expected four finite numbers; check the weights')
   return box_xywh
 

@@ -23,7 +23,8 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import blame
 
 T = TypeVar('T')
-_LOCAL = ('data.root', 'data.loader', 'data.workers', 'data.prefetch')
+_LOCAL = ('data.root', 'data.loader', 'data.workers', 'data.prefetch',
+          'validation.data')
 
 
 def is_first() -> bool:

@@ -1,9 +1,11 @@
 """Checkpoints: saved in the background, complete or not there at all.
 
 One folder per saved step. The item 'model' (models/weights.py) is what one
-tracks with: the moving averages if there are any. 'training' is the rest.
+tracks with: the moving averages if there are any. 'training' is the rest. The
+newest are kept, and the one that was best in validation.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +15,8 @@ from orbax.checkpoint import v1 as ocp
 from siamkpn_jax.config import default_config, flatten, to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
+from siamkpn_jax.provenance import git_revision
+from siamkpn_jax.training import validation
 from siamkpn_jax.training.agreement import gather, is_first, say
 from siamkpn_jax.training.state import TrainState
 
@@ -20,30 +24,31 @@ from siamkpn_jax.training.state import TrainState
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
          'data.loader', 'data.workers', 'data.prefetch', 'train.remat',
          'train.shard_optimizer', 'train.max_skipped', 'train.log_every',
-         'train.save_every', 'train.keep_checkpoints'}
+         'train.save_every', 'train.keep_checkpoints', 'validation.data',
+         'validation.zero_based', 'validation.sequences', 'validation.frames'}
 
 
 class Checkpoints:
   """The checkpoints of one run; a context manager that waits for the last."""
 
-  def __init__(self, workdir: Path, config: dict[str, Any], *,
-               save_every: int, keep: int):
+  def __init__(self, workdir: Path, config: dict[str, Any], *, keep: int):
     """Opens or creates `workdir`/checkpoints.
 
     Args:
       workdir: of the run.
       config: plain configuration, stored with every checkpoint.
-      save_every: steps between two checkpoints.
       keep: number of newest checkpoints that are kept.
     """
     self._folder = (workdir / weights.FOLDER).absolute()
     self._folder.mkdir(parents=True, exist_ok=True)
     self._config = config
-    self._save_every = save_every
-    self._last = -1
     policies = ocp.training.preservation_policies
+    best = policies.BestN(
+        get_metric_fn=lambda scores: scores[validation.AUC], n=1,
+        keep_checkpoints_without_metrics=False)
     self._checkpointer = ocp.training.Checkpointer(
-        self._folder, preservation_policy=policies.LatestN(keep))
+        self._folder, preservation_policy=policies.AnyPreservationPolicy(
+            [policies.LatestN(keep), best]))
 
   def __enter__(self) -> 'Checkpoints':
     return self
@@ -53,15 +58,21 @@ class Checkpoints:
                trace: TracebackType | None) -> None:
     self._checkpointer.close()
 
-  def save(self, step: int, state: TrainState, *, force: bool = False) -> None:
-    """Saves if the step is due, or if forced; does not wait for the disk."""
-    if step == self._last or not (force or step % self._save_every == 0):
-      return
-    self._last = step
+  def save(self, step: int, state: TrainState,
+           scores: Mapping[str, float]) -> None:
+    """Saves a state, without waiting for the disk.
+
+    Args:
+      step: of the state, later than the last that was saved.
+      state: of the training.
+      scores: of its validation; {} if it was not validated.
+    """
     model, training = _split(state)
     self._checkpointer.save_checkpointables_async(
         step, {'model': model, 'training': training}, force=True,
-        custom_metadata={'config': self._config})
+        metrics=dict(scores) or None,
+        custom_metadata={'config': self._config,
+                         'git_revision': git_revision()})
 
   def restore(self, abstract: TrainState) -> TrainState | None:
     """The newest state that can be read; None if nothing was saved yet.
@@ -94,7 +105,6 @@ class Checkpoints:
       if any(damages := gather(damage)):  # for one process or for all
         self._set_aside(path, max(damages))
         continue
-      self._last = checkpoint.step
       return _join(**loaded)
     if checkpoints:
       raise UserError(f'{self._folder}: none of the checkpoints can be read; '
@@ -115,9 +125,9 @@ class Checkpoints:
 def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
   training = {'step': state.step, 'skipped': state.skipped,
               'opt_state': state.opt_state}
-  if state.ema is None:
-    return state.variables, training
-  return state.ema, training | state.variables
+  if state.ema is not None:
+    training |= state.variables
+  return state.tracking_variables, training
 
 
 def _join(model: dict[str, Any], training: dict[str, Any]) -> TrainState:

@@ -29,13 +29,15 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
                     'at least one line beside the checkpoints')
   figure = Figure(figsize=(12, 3), dpi=120, layout='constrained')
   FigureCanvasAgg(figure)  # no pyplot: no display, no global state
-  steps = [row['step'] for row in rows]
   for axes, panel in zip(
       figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
-    stages = sorted(
-        k for k in rows[0] if k.startswith('stage') and k.endswith(panel))
+    stages = sorted({
+        name for row in rows for name in row
+        if name.startswith('stage') and name.endswith(panel)})
     for name in stages or [panel]:
-      values = np.asarray([row[name] for row in rows])
+      found = [row for row in rows if name in row]
+      steps = [row['step'] for row in found]
+      values = np.asarray([row[name] for row in found])
       label = name.split('/')[0] if stages else None
       means = running_mean(values, SMOOTHING, np.arange(len(values)))
       lines = axes.plot(steps, means, label=label)

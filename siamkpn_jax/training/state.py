@@ -37,6 +37,11 @@ class TrainState:
     """Of the network: {'params', 'batch_stats'}."""
     return {'params': self.params, 'batch_stats': self.batch_stats}
 
+  @property
+  def tracking_variables(self) -> dict[str, Any]:
+    """Those that one tracks with: the moving averages, if there are any."""
+    return self.variables if self.ema is None else self.ema
+
 
 def init_state(model: SiamKPN, optimizer: optax.GradientTransformation,
                key: jax.Array, *, ema: bool = False) -> TrainState:

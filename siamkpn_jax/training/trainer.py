@@ -4,7 +4,6 @@ import contextlib
 import functools
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
+from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding, stopping
 from siamkpn_jax.training.agreement import check_shared, say
@@ -27,16 +27,19 @@ from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import MetricWriter
+from siamkpn_jax.training.profiling import Profile
+from siamkpn_jax.training.progress import Progress
 from siamkpn_jax.training.report import write_report
 from siamkpn_jax.training.skips import SkippedSteps
 from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
 from siamkpn_jax.training.throughput import Utilisation
+from siamkpn_jax.training.validation import Validation
 
 
 def train(config: Any, workdir: Path, sources: Sequence[Source], *,
-          resume: bool = True) -> TrainState:
+          resume: bool = True, profile: int = 0) -> TrainState:
   """Trains until the configured number of epochs is done.
 
   Args:
@@ -44,6 +47,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     workdir: gets checkpoints, config.json, metrics.jsonl, tensorboard/.
     sources: of the training data, one for each of `config.data.sets`.
     resume: go on from the newest checkpoint in `workdir`.
+    profile: number of steps to trace, see `Profile`.
 
   Returns:
     The last state.
@@ -68,14 +72,15 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   check_shared(workdir)
   with contextlib.ExitStack() as stack:
     checkpoints = stack.enter_context(Checkpoints(
-        workdir, plain, save_every=config.train.save_every,
-        keep=config.train.keep_checkpoints))
+        workdir, plain, keep=config.train.keep_checkpoints))
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
     start = int(state.step)
     writer = None
     if jax.process_index() == 0:
-      (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
+      (workdir / 'config.json').write_text(json.dumps(
+          plain | {'git_revision': git_revision()}, indent=2) + '\n')
       writer = stack.enter_context(MetricWriter(workdir, start))
+    validate = Validation(config, step_fn.model, workdir)
     batches = loader.batches(start)
     stack.callback(batches.close)
     bar = stack.enter_context(tqdm(
@@ -85,25 +90,43 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
               for unfrozen in (False, True)]
-    report = _Report(config, writer, bar, state, Utilisation(
-        step_fn, state, config.train.batch_size, unfreeze))
+    progress = Progress(
+        config, writer, bar, _skips(config, state),
+        Utilisation(step_fn, state, config.train.batch_size, unfreeze),
+        unfreeze)
+    trace = stack.enter_context(Profile(
+        workdir, start, profile if writer is not None else 0, progress.pause))
     stop = stack.enter_context(stopping.on_signal())
-    bar.set_postfix_str('compiling, up to a minute or two')
     for step in range(start + 1, total + 1):
-      batch = sharding.put_batch(next(batches), mesh)
-      state, metrics = jitted[step > unfreeze](state, batch)
-      report(step, metrics, last=step == total)
+      with trace.step(step):
+        with progress.waiting():
+          batch = next(batches)
+        state, metrics = jitted[step > unfreeze](
+            state, sharding.put_batch(batch, mesh))
+        progress.after(step, metrics, last=step == total)
       ends = stop.after(step)
-      checkpoints.save(step, state, force=step == total or ends)
-      if writer is not None and (
-          step == total or ends or step % config.train.save_every == 0):
-        with contextlib.suppress(UserError):  # a page is not worth a run
-          write_report(workdir)
+      if step == total or ends or step % config.train.save_every == 0:
+        scores = {}
+        if not ends:  # the machine may soon be gone
+          with progress.pause('validating'):
+            scores = validate(state.tracking_variables)
+        progress.validated(step, scores)
+        with progress.pause('saving'):
+          checkpoints.save(step, state, scores)
+          if writer is not None:
+            with contextlib.suppress(UserError):  # a page is not worth a run
+              write_report(workdir)
       if ends and step < total:
         raise stopping.Stopped(
             f'{workdir}: stopped and saved at step {step} of {total}; the same '
             'command goes on from there', interrupted=stop.interrupted)
   return state
+
+
+def _skips(config: Any, state: TrainState) -> SkippedSteps:
+  return SkippedSteps(
+      int(state.step), int(state.skipped), max_loss=config.train.max_loss,
+      max_skipped=config.train.max_skipped)
 
 
 def build_step(config: Any) -> TrainStep:
@@ -216,42 +239,3 @@ def build_loader(config: Any, step_fn: TrainStep,
       template_patch=step_fn.template.patch, search_patch=step_fn.search.patch,
       workers=config.data.workers, prefetch=config.data.prefetch,
       process_index=jax.process_index(), process_count=jax.process_count())
-
-
-class _Report:
-  """Progress bar, log and event files; reads metrics only now and then."""
-
-  def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               state: TrainState, utilisation: Utilisation):
-    start = int(state.step)
-    self._config = config.train
-    self._writer = writer
-    self._bar = bar
-    self._first = start + 1
-    self._since = (start, time.monotonic())
-    self._utilisation = utilisation
-    self._skips = SkippedSteps(
-        start, int(state.skipped), max_loss=config.train.max_loss,
-        max_skipped=config.train.max_skipped)
-
-  def __call__(self, step: int, metrics: dict[str, jax.Array], *,
-               last: bool) -> None:
-    self._bar.update()
-    self._skips.add(step, metrics)
-    first = step == self._first
-    if step % self._config.log_every and not last and not first:
-      return
-    scalars = {name: float(value) for name, value in metrics.items()}
-    before, then = self._since
-    self._since = (step, time.monotonic())
-    seconds = (self._since[1] - then) / (step - before)
-    scalars['pairs_per_second'] = self._config.batch_size / seconds
-    scalars |= self._utilisation(step, seconds)
-    self._bar.set_postfix_str(
-        f'loss {scalars["loss"]:.3f}, '
-        f'{scalars["pairs_per_second"]:.1f} pairs/s')
-    if self._writer is not None:
-      self._writer.write(step, scalars)
-    line = self._skips.report()
-    if line and self._writer is not None:
-      self._bar.write(line, file=sys.stderr)

@@ -19,6 +19,7 @@ def tiny_config():
   config.train.update(
       batch_size=4, epochs=2, pairs_per_epoch=12, schedule='cosine',
       freeze_epochs=1, log_every=1, save_every=100)
+  config.validation.sequences = 0
   return config
 
 

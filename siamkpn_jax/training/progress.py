@@ -1,0 +1,163 @@
+"""What one sees of a run while it trains: a bar, lines, log and event files."""
+
+import contextlib
+import datetime
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+from tqdm import tqdm
+
+from siamkpn_jax.training.metrics import MetricWriter
+from siamkpn_jax.training.skips import SkippedSteps
+from siamkpn_jax.training.throughput import Utilisation
+
+_AHEAD = 2  # steps that may be under way at once
+
+
+class Progress:
+  """Reports on steps; reads their metrics only now and then."""
+
+  def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
+               skips: SkippedSteps, utilisation: Utilisation, unfreeze: int):
+    """Starts at the bar's first step.
+
+    Args:
+      config: a configuration.
+      writer: of the log; None on all processes but one, which say nothing.
+      bar: of the steps of the whole run.
+      skips: which steps were.
+      utilisation: of the devices.
+      unfreeze: the last step whose backbone is frozen.
+    """
+    self._config = config.train
+    self._writer = writer
+    self._bar = bar
+    self._skips = skips
+    self._utilisation = utilisation
+    self._unfreeze = unfreeze
+    self._first = bar.initial + 1
+    self._step, self._since = bar.initial, time.monotonic()
+    self._waited = self._paused = 0.0
+    self._speed: float | None = None  # seconds per step, without pauses
+    self._running: list[Mapping[str, jax.Array]] = []
+    bar.set_postfix_str('compiling, up to a minute or two')
+
+  @contextlib.contextmanager
+  def waiting(self) -> Iterator[None]:
+    """Its block waits for data.
+
+    The steps before it are under way; one that is too far ahead would only
+    fill the device's memory with batches, so it is waited for first.
+    """
+    while len(self._running) >= _AHEAD:
+      jax.block_until_ready(self._running.pop(0)['loss'])
+    start = time.monotonic()
+    yield
+    self._waited += time.monotonic() - start
+
+  @contextlib.contextmanager
+  def pause(self, what: str) -> Iterator[None]:
+    """Its block does something else than training."""
+    if self._running:
+      jax.block_until_ready(self._running[-1]['loss'])
+    start = time.monotonic()
+    self._bar.set_postfix_str(what)
+    yield
+    self._paused += time.monotonic() - start
+
+  def after(self, step: int, metrics: Mapping[str, jax.Array], *,
+            last: bool) -> None:
+    """Takes note of a step that was started.
+
+    Raises:
+      UserError: too many steps were skipped.
+    """
+    self._bar.update()
+    self._skips.add(step, metrics)
+    self._running.append(metrics)
+    if step % self._config.log_every and not last and step != self._first:
+      return
+    scalars = {name: float(value) for name, value in metrics.items()}
+    scalars['backbone_learning_rate'] = scalars['learning_rate'] * (
+        self._config.backbone_lr_scale if step > self._unfreeze else 0.0)
+    scalars |= self._rates(step)
+    self._write(step, scalars)
+    self._bar.set_postfix_str(
+        f'loss {scalars["loss"]:.3f}, '
+        f'{scalars["pairs_per_second"]:.1f} pairs/s')
+    self._say(describe(step, scalars, self._left(step)))
+    line = self._skips.report()
+    if line:
+      self._say(line)
+
+  def validated(self, step: int, scores: Mapping[str, float]) -> None:
+    """Takes note of a validation; nothing if there are no scores."""
+    if scores:
+      self._write(step, scores)
+      self._say(f'step {step:,} | ' + ' | '.join(
+          f'{name} {score:.3f}' for name, score in scores.items()))
+
+  def _write(self, step: int, scalars: Mapping[str, float]) -> None:
+    if self._writer is not None:
+      self._writer.write(step, scalars)
+
+  def _say(self, line: str) -> None:
+    """Writes above the bar."""
+    if self._writer is not None:
+      self._bar.write(line, file=sys.stderr)
+
+  def _rates(self, step: int) -> dict[str, float]:
+    """What the time since the last call tells, pauses left out."""
+    now = time.monotonic()
+    seconds = max(now - self._since - self._paused, 1e-9)
+    per_step = seconds / (step - self._step)
+    if step != self._first:  # which compiles
+      self._speed = per_step
+    rates = {'pairs_per_second': self._config.batch_size / per_step,
+             'data_wait': self._waited / seconds}
+    self._step, self._since = step, now
+    self._waited = self._paused = 0.0
+    return rates | self._utilisation(step, per_step)
+
+  def _left(self, step: int) -> float | None:
+    """Seconds to the end, if steps stay as fast; None before that is known."""
+    if self._speed is None:
+      return None
+    return self._speed * ((self._bar.total or step) - step)
+
+
+def describe(step: int, scalars: Mapping[str, float],
+             seconds_left: float | None) -> str:
+  """One line on a step.
+
+  Args:
+    step: its number.
+    scalars: metrics by name, as they are logged.
+    seconds_left: to the end of the run.
+  """
+  parts = [f'step {step:,}', f'loss {scalars["loss"]:.4g}']
+  parts += [f'{task} {values}' for task, values in _by_task(scalars).items()]
+  parts += [f'lr {scalars["learning_rate"]:.2g} (backbone '
+            f'{scalars["backbone_learning_rate"]:.2g})',
+            f'gradient {scalars["grad_norm"]:.3g}',
+            f'{scalars["pairs_per_second"]:.1f} pairs/s',
+            f'waited for data {scalars["data_wait"]:.0%}']
+  if 'mfu' in scalars:
+    parts.append(f'mfu {scalars["mfu"]:.0%}')
+  if seconds_left is not None:
+    left = datetime.timedelta(seconds=round(seconds_left))
+    parts.append(f'{left} left')
+  return ' | '.join(parts)
+
+
+def _by_task(scalars: Mapping[str, float]) -> dict[str, str]:
+  """'heatmap' -> the losses of its stages, first to last."""
+  found: dict[str, str] = {}
+  for name, value in scalars.items():
+    if match := re.fullmatch(r'stage\d+/(.+)', name):
+      found[match[1]] = f'{found.get(match[1], "")} {value:.3g}'.strip()
+  return found
