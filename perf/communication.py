@@ -61,7 +61,7 @@ def _compiled(config: Any, step_fn: Any, state: Any, unfrozen: bool) -> str:
   """The step for two devices, as optimised HLO."""
   loader = trainer.build_loader(
       config, step_fn, catalog.open_sources(config.data, 0))
-  batch = loader.first_pairs(2)
+  batch = loader.pairs(0, 2)
   mesh = sharding.data_mesh(2)
   jitted = jax.jit(
       lambda state, batch: step_fn(state, batch, unfrozen=unfrozen),

@@ -21,6 +21,9 @@ _OUTPUT = flags.DEFINE_string(
     "'' for none.")
 _PAIRS = flags.DEFINE_integer(
     'pairs', 16, 'How many pairs it shows.', lower_bound=1)
+_FIRST = flags.DEFINE_integer(
+    'first', 0, 'Number of the first of them: training names the pairs of a '
+    'step that it skips.', lower_bound=0)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -38,7 +41,8 @@ def main(argv: Sequence[str]) -> None:
     from siamkpn_jax.training import preview, trainer
     step = trainer.build_step(config)
     loader = trainer.build_loader(config, step, sources)
-    preview.save_preview(output, step, loader.first_pairs(_PAIRS.value))
+    preview.save_preview(
+        output, step, loader.pairs(_FIRST.value, _PAIRS.value))
     print(f'wrote {output}: {_PAIRS.value} pairs')
 
 

@@ -80,9 +80,9 @@ class Loader:
           for future in futures:
             future.cancel()
 
-  def first_pairs(self, count: int) -> Batch:
-    """The pairs 0 to count - 1 as one batch."""
-    return _stack([self.read_pair(index) for index in range(count)])
+  def pairs(self, first: int, count: int) -> Batch:
+    """The pairs first to first + count - 1 as one batch."""
+    return _stack([self.read_pair(first + k) for k in range(count)])
 
   def read_pair(self, index: int) -> Batch:
     """Pair number `index`: a batch without its first axis.

@@ -16,8 +16,8 @@ from siamkpn_jax.config import default_config, flatten, to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
 from siamkpn_jax.provenance import git_revision
-from siamkpn_jax.training import validation
 from siamkpn_jax.training.agreement import gather, is_first, say
+from siamkpn_jax.training.metrics import AUC
 from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
@@ -44,7 +44,7 @@ class Checkpoints:
     self._config = config
     policies = ocp.training.preservation_policies
     best = policies.BestN(
-        get_metric_fn=lambda scores: scores[validation.AUC], n=1,
+        get_metric_fn=lambda scores: scores[AUC], n=1,
         keep_checkpoints_without_metrics=False)
     self._checkpointer = ocp.training.Checkpointer(
         self._folder, preservation_policy=policies.AnyPreservationPolicy(

@@ -8,6 +8,8 @@ from types import TracebackType
 from tensorboardX import SummaryWriter
 
 LOG_NAME = 'metrics.jsonl'
+AUC = 'val_success_auc'  # of a validation
+PRECISION = 'val_precision_20'
 
 
 class MetricWriter:

@@ -21,16 +21,20 @@ from siamkpn_jax.config import (
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.training.curves import Curve, draw
-from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.metrics import AUC, LOG_NAME, read_log
 from siamkpn_jax.training.page import figure, page, table
 
 REPORT_NAME = 'report.html'
 CONFIG_NAME = 'config.json'
-_REVISION = 'git_revision'  # key of config.json, or of 'metadata' in it
-_NO_SETTINGS = ('name', 'metadata', _REVISION)
-_TITLES = {'learning_rate': 'learning rate', 'grad_norm': 'gradient norm',
-           'skipped': 'skipped steps', 'pairs_per_second': 'pairs per second'}
-_EXACT = ('learning_rate', 'skipped', 'val_')  # beginnings: drawn as logged
+_REVISION = 'git_revision'  # key of config.json
+_NO_SETTINGS = ('name', _REVISION)
+_RATES = {'head': 'learning_rate', 'backbone': 'backbone_learning_rate'}
+_TITLES = {'grad_norm': 'gradient norm', 'skipped': 'skipped steps',
+           'pairs_per_second': 'pairs per second',
+           'data_wait': 'share of the time spent waiting for data',
+           'mfu': 'model FLOP utilisation'}
+# Beginnings of what is drawn as it is logged.
+_EXACT = (*_RATES.values(), 'skipped', 'val_')
 
 
 def write_report(workdir: Path) -> Path:
@@ -109,13 +113,23 @@ def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
     lines = [
         f'<p>Step {step:,} of {total:,}, epoch {epoch} of {epochs}; {end}. '
         f'Last logged {when:%Y-%m-%d %H:%M} UTC.</p>',
-        f'<progress max="{total}" value="{min(step, total)}"></progress>']
-  metadata = config.get('metadata')
-  revision = config.get(_REVISION) or (
-      metadata.get(_REVISION) if isinstance(metadata, dict) else None)
-  if revision:
-    lines.append(f'<p>Git revision <code>{escape(str(revision))}</code></p>')
+        f'<progress max="{total}" value="{min(step, total)}"></progress>',
+        *_best(rows)]
+  if _REVISION in config:
+    revision = escape(str(config[_REVISION]))
+    lines.append(f'<p>Git revision <code>{revision}</code></p>')
   return lines
+
+
+def _best(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Which checkpoint was best in validation."""
+  scored = [(row[AUC], row['step']) for row in rows
+            if isinstance(row.get(AUC), int | float)]
+  if not scored:
+    return []
+  auc, step = max(scored)
+  return [f'<p>Best in validation: success AUC {auc:.3f} at step {step:,}, '
+          f'kept as <code>checkpoints/{step}</code>.</p>']
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
@@ -154,9 +168,11 @@ def _panels(names: Collection[str]) -> dict[str, dict[str, str]]:
             for task, found in stages.items()}
   validation = {name: {'': name} for name in names if name.startswith('val_')}
   total = {'total loss': {'': 'loss'}} if 'loss' in names else {}
+  rates = {label: name for label, name in _RATES.items() if name in names}
   others = {title: {'': name} for name, title in _TITLES.items()
             if name in names}
-  return total | validation | losses | others
+  return total | validation | losses | (
+      {'learning rate': rates} if rates else {}) | others
 
 
 def _picture(title: str, names: dict[str, str], curves: dict[str, Curve],

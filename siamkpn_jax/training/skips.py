@@ -1,4 +1,4 @@
-"""Skipped steps: which loss was at fault, and when there are too many."""
+"""Skipped steps: which loss was at fault, on which pairs, and when to stop."""
 
 import math
 from collections.abc import Mapping
@@ -12,19 +12,21 @@ from siamkpn_jax.errors import UserError
 class SkippedSteps:
   """Watches a run's steps; reads their metrics only if some were skipped."""
 
-  def __init__(self, step: int, skipped: int, *, max_loss: float,
-               max_skipped: int):
+  def __init__(self, step: int, skipped: int, *, batch_size: int,
+               max_loss: float, max_skipped: int):
     """Starts at a step.
 
     Args:
       step: the last one done.
       skipped: how many were skipped until then.
+      batch_size: pairs of a step.
       max_loss: steps with a larger loss are skipped.
       max_skipped: the most that may be skipped between two reports; 0 for any
         number.
     """
     self._last = step
     self._skipped = skipped
+    self._batch_size = batch_size
     self._max_loss = max_loss
     self._max_skipped = max_skipped
     self._unread: list[tuple[int, Mapping[str, Any]]] = []
@@ -51,9 +53,11 @@ class SkippedSteps:
         (step, metrics) for step, metrics in unread
         if int(metrics['skipped']) == total)
     values = {name: float(value) for name, value in metrics.items()}
+    end = step * self._batch_size
     line = (f'{skipped} of the last {steps} steps skipped, step {step} because '
             f'{reason(values, self._max_loss)} (learning rate '
-            f'{values["learning_rate"]:.3g})')
+            f'{values["learning_rate"]:.3g}, pairs {end - self._batch_size} to '
+            f'{end - 1})')
     if self._max_skipped and skipped > self._max_skipped:
       raise UserError(
           f'{line}; config.train.max_skipped is {self._max_skipped}: train '

@@ -35,7 +35,7 @@ from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
 from siamkpn_jax.training.throughput import Utilisation
-from siamkpn_jax.training.validation import Validation
+from siamkpn_jax.training.validation import Validation, given_videos
 
 
 def train(config: Any, workdir: Path, sources: Sequence[Source], *,
@@ -68,6 +68,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     for path in (config.model.weights, config.model.backbone_weights):
       if path:
         find_checkpoint(Path(path))
+    given_videos(config.validation)
   workdir.mkdir(parents=True, exist_ok=True)
   check_shared(workdir)
   with contextlib.ExitStack() as stack:
@@ -125,7 +126,8 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
 
 def _skips(config: Any, state: TrainState) -> SkippedSteps:
   return SkippedSteps(
-      int(state.step), int(state.skipped), max_loss=config.train.max_loss,
+      int(state.step), int(state.skipped),
+      batch_size=config.train.batch_size, max_loss=config.train.max_loss,
       max_skipped=config.train.max_skipped)
 
 

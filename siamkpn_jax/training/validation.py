@@ -22,10 +22,9 @@ from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.outputs import blame
 from siamkpn_jax.tracking.tracker import Tracker, decode_config
 from siamkpn_jax.training.agreement import gather, is_first, together
+from siamkpn_jax.training.metrics import AUC, PRECISION
 
 FOLDER = 'validation'  # below the workdir: the rendered videos
-AUC = 'val_success_auc'
-PRECISION = 'val_precision_20'
 _LENGTH = 60  # frames of a rendered video, where all are asked for
 
 
@@ -90,14 +89,27 @@ def _videos(config: Any, workdir: Path) -> Sequence[Video]:
   """The first frames of the first sequences of a `config.validation`."""
   if not config.sequences:
     return []
-  folder = Path(config.data) if config.data else _rendered(
-      workdir, config.sequences, config.frames or _LENGTH)
-  videos = together(
-      lambda: load_otb(folder, zero_based=tuple(config.zero_based)))
+  if config.data:
+    videos = given_videos(config)
+  else:
+    folder = _rendered(workdir, config.sequences, config.frames or _LENGTH)
+    videos = together(lambda: load_otb(folder))
   frames = config.frames or None
   return [dataclasses.replace(v, frames=v.frames[:frames],
                               boxes_xywh=v.boxes_xywh[:frames])
           for v in videos[:config.sequences]]
+
+
+def given_videos(config: Any) -> list[Video]:
+  """All sequences of `config.data`; [] if it names no folder.
+
+  Raises:
+    UserError: they cannot be read, on any process.
+  """
+  if not (config.sequences and config.data):
+    return []
+  return together(lambda: load_otb(
+      config.data, zero_based=tuple(config.zero_based)))
 
 
 def _rendered(workdir: Path, count: int, length: int) -> Path:
@@ -109,7 +121,6 @@ def _rendered(workdir: Path, count: int, length: int) -> Path:
       with blame(folder), _unfinished(folder) as partial:
         write_otb(partial, seed=split_seed('val', 0), count=count,
                   length=length)
-
   together(write)
   return folder
 

@@ -13,6 +13,7 @@ import pytest
 from siamkpn_jax.config import default_config, to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.training import trainer
+from siamkpn_jax.training.metrics import AUC
 from siamkpn_jax.training.report import write_report
 from siamkpn_jax.training.state import init_state
 from tests.training.pages import (
@@ -99,10 +100,8 @@ def test_no_settings_differ(tmp_path):
   assert '<p>None.</p>' in page
 
 
-@pytest.mark.parametrize('place', [
-    {'git_revision': '1f3<a>'}, {'metadata': {'git_revision': '1f3<a>'}}])
-def test_revision(tmp_path, place):
-  page = page_of(tmp_path, [], **place)
+def test_revision(tmp_path):
+  page = page_of(tmp_path, [], git_revision='1f3<a>')
   assert '<code>1f3&lt;a&gt;</code>' in page
   assert list(numbers(page)) == ['train.batch_size', 'train.pairs_per_epoch']
 
@@ -133,6 +132,16 @@ def test_validation(tmp_path):
   assert 'faint' not in found['val_auc']
   assert len(paths(found['total loss'], 'line')[0]) == 1
   assert not any('gaps' in panel for panel in found.values())
+
+
+def test_best(tmp_path):
+  """The newest of the best; other rows of the log do not matter."""
+  rows = make_rows()
+  assert 'Best' not in page_of(tmp_path, rows)
+  for k, auc in ((9, 0.7), (19, 0.75), (29, 0.75), (39, 0.6)):
+    rows[k][AUC] = auc
+  assert ('success AUC 0.750 at step 150, kept as <code>checkpoints/150<'
+          in page_of(tmp_path, rows))
 
 
 @pytest.mark.parametrize('log', [None, '', '{"step": 1, "lo', '\0\0\n', '7\n'])

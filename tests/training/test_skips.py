@@ -27,7 +27,7 @@ class Unread:
 
 def watch(steps, **kwargs):
   """A watch that has seen steps, numbered from 11; 5 were skipped before."""
-  settings = {'max_loss': 1e4, 'max_skipped': 0} | kwargs
+  settings = {'batch_size': 8, 'max_loss': 1e4, 'max_skipped': 0} | kwargs
   watched = SkippedSteps(10, 5, **settings)
   for k, (metrics, skipped) in enumerate(steps):
     watched.add(11 + k, metrics | {'skipped': np.int32(skipped)})
@@ -58,7 +58,8 @@ def test_the_last_skipped_step_is_named():
   line = watched.report()
   assert line.startswith(
       '2 of the last 4 steps skipped, step 13 because its loss 2e+04 is above')
-  assert 'learning rate 0.00125' in line and '\n' not in line
+  assert '(learning rate 0.00125, pairs 96 to 103)' in line
+  assert '\n' not in line
   watched.add(15, GOOD | {'skipped': np.int32(7)})
   assert watched.report() == ''
   watched.add(16, BAD | {'skipped': np.int32(8)})

@@ -1,0 +1,101 @@
+"""The study of variants: what it trains, what it writes, how it goes on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import jax
+import pytest
+
+from siamkpn_jax import ablation
+from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.config import to_plain
+from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models import weights
+from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.training.metrics import LOG_NAME
+from tests.training.tiny import tiny_config
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def trained(monkeypatch):
+  """Which variants were trained; a training gives fresh weights at once."""
+  names = []
+
+  def train(config, folder, sources):
+    assert [source.name for source in sources] == ['synthetic']
+    names.append(config.name)
+    variables = init_variables(
+        build_model(config.model), jax.random.key(config.seed))
+    weights.save_model(folder, to_plain(config), variables)
+    (folder / LOG_NAME).write_text(
+        '{"step": 1, "skipped": 0.0}\n{"step": 1, "val_success_auc": 0.5}\n')
+
+  monkeypatch.setattr(ablation.trainer, 'train', train)
+  monkeypatch.setattr(ablation.jax, 'clear_caches', lambda: None)
+  return names
+
+
+def test_study(trained, tmp_path):
+  """Every variant with every seed, once; the table says what they reached."""
+  config = tiny_config()
+  config.data.sets = ('synthetic',)
+  names = write_otb(tmp_path / 'videos', seed=split_seed('test', 0), count=1,
+                    length=4)
+  videos = load_otb(tmp_path / 'videos', names=names)
+  variants = ablation.make_variants(config, ['model.num_stages=1'])
+  output = tmp_path / 'out'
+  ablation.run(variants, [0], output, videos)
+  table = ablation.run(variants, [0, 1], output, videos)
+  assert trained == [
+      'baseline_seed0', 'model.num_stages=1_seed0', 'baseline_seed1',
+      'model.num_stages=1_seed1']
+  folder = output / 'model.num_stages=1' / 'seed1'
+  stored = weights.read_config(weights.find_checkpoint(folder))
+  assert (stored['model']['num_stages'], stored['seed']) == (1, 1)
+  assert (output / 'ablation.md').read_text() == table
+  assert table.splitlines()[3].startswith('| `model.num_stages=1` | ')
+  auc = json.loads((folder / 'result.json').read_text())['result'][
+      'success_auc']
+  assert f', {auc:.3f} | 0, 0 |' in table.splitlines()[3]
+  assert cv2.imread(str(output / 'ablation.png')) is not None
+  config.train.clip_norm = 1.0
+  with pytest.raises(UserError, match='other settings; choose another'):
+    ablation.run(ablation.make_variants(config, []), [0], output, videos)
+
+
+def test_table():
+  """Mean and the deviation of a sample, by hand."""
+  by_seed = {seed: {'success_auc': auc, 'precision_20': 0.5, 'skipped': seed}
+             for seed, auc in enumerate([0.2, 0.4, 0.6])}
+  lines = ablation.make_table({'baseline': by_seed}).splitlines()
+  assert lines[2] == ('| baseline | 0.400 ± 0.200 | 0.500 ± 0.000 | 0.200, '
+                      '0.400, 0.600 | 0, 1, 2 |')
+
+
+@pytest.mark.parametrize('changes', [['a.b=1', 'a.b=1'], ['']])
+def test_changes_must_differ(changes):
+  """Else two variants would share a folder."""
+  with pytest.raises(UserError, match='empty or given twice'):
+    ablation.make_variants(tiny_config(), changes)
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--change=model.stages=1'], 'unknown setting model.stages'),
+    (['--seeds=1,b'], '--seeds=1,b: expected numbers'),
+    (['--data=nowhere'], 'nowhere is not a folder')])
+def test_mistakes_on_the_command_line(tmp_path, flags, words):
+  """One line, nothing written."""
+  done = subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax.ablate', '--config',
+       'configs/demo.py', f'--output={tmp_path / "out"}', *flags], cwd=ROOT,
+      capture_output=True, text=True, check=False, timeout=120)
+  assert done.returncode == 2
+  (line,) = done.stderr.splitlines()
+  assert line.startswith('error: ') and words in line
+  assert not list(tmp_path.iterdir())
