@@ -266,3 +266,8 @@ def steps_per_epoch(config: ConfigDict | dict[str, Any]) -> int:
   """Whole batches in an epoch, at least 1; of a plain configuration, too."""
   train = config['train']
   return max(1, train['pairs_per_epoch'] // train['batch_size'])
+
+
+def unfreeze_step(config: ConfigDict | dict[str, Any]) -> int:
+  """The last step whose backbone is frozen, 0 if none is."""
+  return config['train']['freeze_epochs'] * steps_per_epoch(config)

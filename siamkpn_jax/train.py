@@ -74,7 +74,7 @@ def main(unused_argv: Sequence[str]) -> None:
 def _train(config: Any) -> None:
   """Opens the data, tells what it found, trains."""
   from siamkpn_jax.data import catalog
-  from siamkpn_jax.training import agreement, trainer
+  from siamkpn_jax.training import agreement, metrics, trainer
 
   sources = agreement.together(
       lambda: catalog.open_sources(config.data, config.seed))
@@ -86,6 +86,10 @@ def _train(config: Any) -> None:
                 profile=_PROFILE.value)
   if agreement.is_first():
     print(f'{workdir}: trained; track with --weights {workdir}')
+    best = metrics.best_validation(metrics.read_log(workdir / metrics.LOG_NAME))
+    if best is not None:
+      print('best in validation: success AUC {1:.3f}, --weights {2}/{0}'.format(
+          *best, workdir / 'checkpoints'))
 
 
 if __name__ == '__main__':

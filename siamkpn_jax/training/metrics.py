@@ -1,9 +1,10 @@
 """Where the numbers of a run go: a JSONL file and TensorBoard event files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tensorboardX import SummaryWriter
 
@@ -58,3 +59,21 @@ def read_log(path: Path) -> list[dict[str, float]]:
     except ValueError:
       break
   return rows
+
+
+def best_validation(rows: Iterable[Mapping[str, Any]]
+                    ) -> tuple[int, float] | None:
+  """Step and success AUC of the best checkpoint, the newest of several.
+
+  Args:
+    rows: of a log; those without a validation are passed over.
+
+  Returns:
+    None if no row has one.
+  """
+  scored = [(row[AUC], row['step']) for row in rows
+            if isinstance(row.get(AUC), int | float)]
+  if not scored:
+    return None
+  auc, step = max(scored)
+  return step, auc

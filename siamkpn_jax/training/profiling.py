@@ -7,6 +7,8 @@ from types import TracebackType
 
 import jax
 
+from siamkpn_jax.training.agreement import is_first
+
 FOLDER = 'profile'  # below the workdir
 _SKIPPED = 10  # steps before the trace: the first ones compile
 
@@ -21,11 +23,13 @@ class Profile:
     Args:
       workdir: of the run.
       start: steps done before.
-      count: steps to trace; 0 for none.
+      count: steps to trace, on process 0; 0 for none.
       pause: see `Progress.pause`; waits until the steps are done.
     """
     self._pause = pause
     self._folder = workdir / FOLDER
+    if not is_first():
+      count = 0
     self._steps = range(start + _SKIPPED + 1, start + _SKIPPED + 1 + count)
     self._tracing = False
 

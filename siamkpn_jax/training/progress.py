@@ -6,13 +6,18 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 from tqdm import tqdm
 
+from siamkpn_jax.config import steps_per_epoch, unfreeze_step
+from siamkpn_jax.training.agreement import is_first
 from siamkpn_jax.training.metrics import MetricWriter
 from siamkpn_jax.training.skips import SkippedSteps
+from siamkpn_jax.training.state import TrainState
+from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.throughput import Utilisation
 
 _AHEAD = 2  # steps that may be under way at once
@@ -22,8 +27,8 @@ class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
   def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               skips: SkippedSteps, utilisation: Utilisation, unfreeze: int):
-    """Starts at the bar's first step.
+               skips: SkippedSteps, utilisation: Utilisation):
+    """Starts at the bar's first step; see `open_progress`.
 
     Args:
       config: a configuration.
@@ -31,14 +36,13 @@ class Progress:
       bar: of the steps of the whole run.
       skips: which steps were.
       utilisation: of the devices.
-      unfreeze: the last step whose backbone is frozen.
     """
     self._config = config.train
     self._writer = writer
     self._bar = bar
     self._skips = skips
     self._utilisation = utilisation
-    self._unfreeze = unfreeze
+    self._unfreeze = unfreeze_step(config)
     self._first = bar.initial + 1
     self._step, self._since = bar.initial, time.monotonic()
     self._waited = self._paused = 0.0
@@ -128,6 +132,34 @@ class Progress:
     if self._speed is None:
       return None
     return self._speed * ((self._bar.total or step) - step)
+
+
+@contextlib.contextmanager
+def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
+                  state: TrainState) -> Iterator[Progress]:
+  """The progress of a run, which logs on process 0 alone.
+
+  Args:
+    config: a configuration.
+    workdir: gets metrics.jsonl and tensorboard/.
+    step_fn: the step.
+    state: that the run starts or goes on from.
+  """
+  start, train = int(state.step), config.train
+  skips = SkippedSteps(
+      start, int(state.skipped), batch_size=train.batch_size,
+      max_loss=train.max_loss, max_skipped=train.max_skipped)
+  utilisation = Utilisation(
+      step_fn, state, train.batch_size, unfreeze_step(config))
+  with contextlib.ExitStack() as stack:
+    writer = None
+    if is_first():
+      writer = stack.enter_context(MetricWriter(workdir, start))
+    bar = stack.enter_context(tqdm(
+        total=train.epochs * steps_per_epoch(config), initial=start,
+        desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
+        file=sys.stderr, disable=writer is None))
+    yield Progress(config, writer, bar, skips, utilisation)
 
 
 def describe(step: int, scalars: Mapping[str, float],

@@ -21,7 +21,7 @@ from siamkpn_jax.config import (
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.training.curves import Curve, draw
-from siamkpn_jax.training.metrics import AUC, LOG_NAME, read_log
+from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
 from siamkpn_jax.training.page import figure, page, table
 
 REPORT_NAME = 'report.html'
@@ -123,11 +123,10 @@ def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
 
 def _best(rows: Sequence[Mapping[str, Any]]) -> list[str]:
   """Which checkpoint was best in validation."""
-  scored = [(row[AUC], row['step']) for row in rows
-            if isinstance(row.get(AUC), int | float)]
-  if not scored:
+  best = best_validation(rows)
+  if best is None:
     return []
-  auc, step = max(scored)
+  step, auc = best
   return [f'<p>Best in validation: success AUC {auc:.3f} at step {step:,}, '
           f'kept as <code>checkpoints/{step}</code>.</p>']
 

@@ -3,16 +3,19 @@
 import contextlib
 import functools
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-from tqdm import tqdm
 
 from siamkpn_jax import geometry
-from siamkpn_jax.config import check_config, steps_per_epoch, to_plain
+from siamkpn_jax.config import (
+    check_config,
+    steps_per_epoch,
+    to_plain,
+    unfreeze_step,
+)
 from siamkpn_jax.data import catalog
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.source import Source
@@ -22,19 +25,16 @@ from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
 from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding, stopping
-from siamkpn_jax.training.agreement import check_shared, say
+from siamkpn_jax.training.agreement import check_shared, is_first, say
 from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
-from siamkpn_jax.training.metrics import MetricWriter
 from siamkpn_jax.training.profiling import Profile
-from siamkpn_jax.training.progress import Progress
+from siamkpn_jax.training.progress import open_progress
 from siamkpn_jax.training.report import write_report
-from siamkpn_jax.training.skips import SkippedSteps
 from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
-from siamkpn_jax.training.throughput import Utilisation
 from siamkpn_jax.training.validation import Validation, given_videos
 
 
@@ -76,28 +76,19 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         workdir, plain, keep=config.train.keep_checkpoints))
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
     start = int(state.step)
-    writer = None
-    if jax.process_index() == 0:
+    if is_first():
       (workdir / 'config.json').write_text(json.dumps(
           plain | {'git_revision': git_revision()}, indent=2) + '\n')
-      writer = stack.enter_context(MetricWriter(workdir, start))
     validate = Validation(config, step_fn.model, workdir)
-    batches = loader.batches(start)
-    stack.callback(batches.close)
-    bar = stack.enter_context(tqdm(
-        total=total, initial=start, desc=config.name, unit='step',
-        dynamic_ncols=True, mininterval=1.0, file=sys.stderr,
-        disable=writer is None))
-    unfreeze = config.train.freeze_epochs * steps_per_epoch(config)
+    batches = stack.enter_context(contextlib.closing(loader.batches(start)))
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
               for unfrozen in (False, True)]
-    progress = Progress(
-        config, writer, bar, _skips(config, state),
-        Utilisation(step_fn, state, config.train.batch_size, unfreeze),
-        unfreeze)
-    trace = stack.enter_context(Profile(
-        workdir, start, profile if writer is not None else 0, progress.pause))
+    progress = stack.enter_context(
+        open_progress(config, workdir, step_fn, state))
+    trace = stack.enter_context(
+        Profile(workdir, start, profile, progress.pause))
     stop = stack.enter_context(stopping.on_signal())
+    unfreeze = unfreeze_step(config)
     for step in range(start + 1, total + 1):
       with trace.step(step):
         with progress.waiting():
@@ -114,9 +105,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         progress.validated(step, scores)
         with progress.pause('saving'):
           checkpoints.save(step, state, scores)
-          if writer is not None:
-            with contextlib.suppress(UserError):  # a page is not worth a run
-              write_report(workdir)
+          _write_page(workdir)
       if ends and step < total:
         raise stopping.Stopped(
             f'{workdir}: stopped and saved at step {step} of {total}; the same '
@@ -124,11 +113,10 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   return state
 
 
-def _skips(config: Any, state: TrainState) -> SkippedSteps:
-  return SkippedSteps(
-      int(state.step), int(state.skipped),
-      batch_size=config.train.batch_size, max_loss=config.train.max_loss,
-      max_skipped=config.train.max_skipped)
+def _write_page(workdir: Path) -> None:
+  if is_first():
+    with contextlib.suppress(UserError):  # a page is not worth a run
+      write_report(workdir)
 
 
 def build_step(config: Any) -> TrainStep:
