@@ -27,8 +27,8 @@ class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
   def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               skips: SkippedSteps, utilisation: Utilisation):
-    """Starts at the bar's first step; see `open_progress`.
+               skips: SkippedSteps, utilisation: Utilisation, start: int):
+    """See `open_progress`.
 
     Args:
       config: a configuration.
@@ -36,6 +36,7 @@ class Progress:
       bar: of the steps of the whole run.
       skips: which steps were.
       utilisation: of the devices.
+      start: steps done before.
     """
     self._config = config.train
     self._writer = writer
@@ -43,8 +44,9 @@ class Progress:
     self._skips = skips
     self._utilisation = utilisation
     self._unfreeze = unfreeze_step(config)
-    self._first = bar.initial + 1
-    self._step, self._since = bar.initial, time.monotonic()
+    self._total = config.train.epochs * steps_per_epoch(config)
+    self._first = start + 1
+    self._step, self._since = start, time.monotonic()
     self._waited = self._paused = 0.0
     self._speed: float | None = None  # seconds per step, without pauses
     self._running: list[Mapping[str, jax.Array]] = []
@@ -131,7 +133,7 @@ class Progress:
     """Seconds to the end, if steps stay as fast; None before that is known."""
     if self._speed is None:
       return None
-    return self._speed * ((self._bar.total or step) - step)
+    return self._speed * (self._total - step)
 
 
 @contextlib.contextmanager
@@ -159,7 +161,7 @@ def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
         total=train.epochs * steps_per_epoch(config), initial=start,
         desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
         file=sys.stderr, disable=writer is None))
-    yield Progress(config, writer, bar, skips, utilisation)
+    yield Progress(config, writer, bar, skips, utilisation, start)
 
 
 def describe(step: int, scalars: Mapping[str, float],

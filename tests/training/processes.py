@@ -14,11 +14,16 @@ CONFIG = '''
 from tests.training.tiny import tiny_config
 
 def get_config(arg=''):
-  """Twenty steps; the backbone is frozen in the first ten."""
+  """Twenty steps; the backbone is frozen in the first ten.
+
+  With the argument 'validated', two short videos are tracked at the end.
+  """
   config = tiny_config()
   config.model.update(num_stages=1)
   config.data.update(sets=('synthetic',), workers=1)
   config.train.update(pairs_per_epoch=40)
+  if arg == 'validated':
+    config.validation.update(sequences=3, frames=6)
   return config
 '''
 STEPS = 20

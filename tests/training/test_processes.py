@@ -13,7 +13,7 @@ import pytest
 from orbax.checkpoint import v1 as ocp
 
 from siamkpn_jax.models.weights import find_checkpoint
-from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.metrics import AUC, LOG_NAME, PRECISION, read_log
 from tests.data.test_catalog import write_set
 from tests.training.processes import (
     STEPS,
@@ -41,7 +41,8 @@ def two_by_two(tmp_path_factory, env):
   """Workdir of two processes with two devices each that were never stopped."""
   folder = tmp_path_factory.mktemp('two_by_two')
   code, output = finish(launch(
-      f'--config={write_config(folder)}', f'--workdir={folder}', env=env))
+      f'--config={write_config(folder)}:validated', f'--workdir={folder}',
+      env=env))
   assert code == 0, output
   assert output.count('synthetic ') == 1  # the table of the sets
   assert output.count('trained; track with') == 1
@@ -51,8 +52,14 @@ def two_by_two(tmp_path_factory, env):
 def log(workdir):
   """Of every step, without what depends on the machine's speed."""
   return [{name: value for name, value in row.items()
-           if name != 'pairs_per_second'} for row in read_log(
-               workdir / LOG_NAME)]
+           if name not in ('pairs_per_second', 'data_wait')}
+          for row in read_log(workdir / LOG_NAME) if 'loss' in row]
+
+
+def validations(workdir):
+  """Step and scores of each."""
+  return [(row['step'], row[AUC], row[PRECISION])
+          for row in read_log(workdir / LOG_NAME) if AUC in row]
 
 
 def last_state(workdir):
@@ -71,10 +78,11 @@ def test_two_processes_equal_one(two_by_two, tmp_path, env, devices, tolerance):
   """Losses of two processes with two devices: those of one process.
 
   Over twenty float32 steps, ten of them with the backbone unfrozen. One device
-  sums in another order than four do, and Adam makes more of it.
+  sums in another order than four do, and Adam makes more of it. The sequences
+  of the validation are divided over the processes; the scores are the same.
   """
   code, output = finish(start(
-      f'--config={write_config(tmp_path)}', f'--workdir={tmp_path}',
+      f'--config={write_config(tmp_path)}:validated', f'--workdir={tmp_path}',
       env=env | {'JAX_NUM_CPU_DEVICES': str(devices)}))
   assert code == 0, output
   one, two = log(tmp_path), log(two_by_two)
@@ -84,6 +92,9 @@ def test_two_processes_equal_one(two_by_two, tmp_path, env, devices, tolerance):
         [row[name] for row in two], [row[name] for row in one],
         rtol=tolerance, err_msg=name)
   assert one[0]['loss'] != one[-1]['loss']
+  ((step, *scores),), (found,) = validations(tmp_path), validations(two_by_two)
+  assert step == found[0] == STEPS and scores[0] > 0
+  np.testing.assert_allclose(scores, found[1:], atol=1e-6)
 
 
 def test_sigterm_to_one_stops_both(two_by_two, tmp_path, env):

@@ -46,11 +46,12 @@ def progress_of(tmp_path, utilisation=lambda step, seconds: {}):
   """Of a run of 100 steps of 8 pairs; the backbone is frozen for 4."""
   config = tiny_config()
   config.train.update(
-      batch_size=8, log_every=4, pairs_per_epoch=32, freeze_epochs=1)
+      batch_size=8, log_every=4, epochs=25, pairs_per_epoch=32,
+      freeze_epochs=1)
   skips = SkippedSteps(0, 0, batch_size=8, max_loss=1e4, max_skipped=0)
   with (tqdm(total=100, file=io.StringIO()) as bar,
         MetricWriter(tmp_path, 0) as writer):
-    yield Progress(config, writer, bar, skips, utilisation)
+    yield Progress(config, writer, bar, skips, utilisation, 0)
 
 
 def test_shares_of_time(tmp_path, clock, capsys):
