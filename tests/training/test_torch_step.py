@@ -25,6 +25,15 @@ STEPS = 3
 TOLERANCE = 1e-5
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+  """More only wait for each other in a network as small as this."""
+  before = torch.get_num_threads()
+  torch.set_num_threads(1)
+  yield
+  torch.set_num_threads(before)
+
+
 def make_config():
   """Clips in every step; conv1 and layer1 stay frozen."""
   config = tiny_config()
