@@ -1,14 +1,16 @@
 """SiamKPN in PyTorch, written from SPEC 2-4 and 7 alone.
 
-The names of the modules are those of a released checkpoint (SPEC 4).
+The names of the modules are those of a released checkpoint (SPEC 4). Of the
+variants that the released program does not have there is a shorter backbone,
+fewer levels, and the head's ReLU.
 """
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-BLOCKS = {'resnet18': (2, 2, 2, 2), 'resnet34': (3, 4, 6, 3),
-          'resnet50': (3, 4, 6, 3)}
+BLOCKS = {'resnet10': (1, 1, 1, 1), 'resnet18': (2, 2, 2, 2),
+          'resnet34': (3, 4, 6, 3), 'resnet50': (3, 4, 6, 3)}
 # SPEC 2's table. Layer -> (stride, padding, dilation) of the first block's 3x3
 # and of the other blocks'.
 LAYERS = {
@@ -58,8 +60,9 @@ class Block(nn.Module):
 
 class Backbone(nn.Module):
 
-  def __init__(self, arch, width):
+  def __init__(self, arch, width, levels=LEVELS):
     super().__init__()
+    self.levels = levels
     bottleneck = arch == 'resnet50'
     self.conv1 = conv(3, width, 7, stride=2)
     self.bn1 = nn.BatchNorm2d(width)
@@ -74,27 +77,31 @@ class Backbone(nn.Module):
       self.add_module(layer, nn.Sequential(*blocks))
       self.channels[layer] = inputs
       planes *= 2
+      if layer == levels[-1]:
+        break
 
   def forward(self, x):
     """[b, 3, 127 or 255, same] -> {level: [b, c, 15 or 31, same]}."""
     x = F.relu(self.bn1(self.conv1(x)))
     x = F.max_pool2d(x, 3, stride=2, padding=1)
     features = {}
-    for layer in LAYERS:
+    for layer in self.channels:
       x = features[layer] = getattr(self, layer)(x)
-    return {level: features[level] for level in LEVELS}
+    return {level: features[level] for level in self.levels}
 
 
 class ConvBN(nn.Module):
-  """No activation: the released program computes a ReLU and drops it."""
+  """By default no activation: the released program drops its ReLU."""
 
-  def __init__(self, channels, size, padding=0):
+  def __init__(self, channels, size, relu, padding=0):
     super().__init__()
+    self.relu = relu
     self.conv = conv(channels, channels, size, padding=padding)
     self.bn = nn.BatchNorm2d(channels)
 
   def forward(self, x):
-    return self.bn(self.conv(x))
+    x = self.bn(self.conv(x))
+    return F.relu(x) if self.relu else x
 
 
 class Correlation(nn.Module):
@@ -113,19 +120,19 @@ class Correlation(nn.Module):
 class Cascade(nn.Module):
   """All stages of one level and one task."""
 
-  def __init__(self, num_stages, channels, outputs):
+  def __init__(self, num_stages, channels, outputs, relu):
     super().__init__()
     self.num_stages = num_stages
     for s in range(1, num_stages + 1):
       if s == 1:
-        self.add_module('z_conv1', ConvBN(channels, 3))
+        self.add_module('z_conv1', ConvBN(channels, 3, relu))
       else:
-        self.add_module(f'z_conv{s}', ConvBN(channels, 3, padding=1))
-        self.add_module(f'z_conv{s}2', ConvBN(channels, 3))
-      self.add_module(f'x_conv{s}', ConvBN(channels, 3, padding=1))
+        self.add_module(f'z_conv{s}', ConvBN(channels, 3, relu, padding=1))
+        self.add_module(f'z_conv{s}2', ConvBN(channels, 3, relu))
+      self.add_module(f'x_conv{s}', ConvBN(channels, 3, relu, padding=1))
       self.add_module(f'xcorr{s}', Correlation())
       self.add_module(f'head{s}', nn.Sequential(
-          ConvBN(channels, 1), nn.Conv2d(channels, outputs, 1)))
+          ConvBN(channels, 1, relu), nn.Conv2d(channels, outputs, 1)))
 
   def forward(self, template, search):
     """[b, c, 15, 15], [b, c, 31, 31] -> [b, outputs, 31, 31] per stage."""
@@ -143,16 +150,17 @@ class Cascade(nn.Module):
 
 class Head(nn.Module):
 
-  def __init__(self, num_stages, channels):
+  def __init__(self, num_stages, channels, levels, relu):
     super().__init__()
     self.num_stages = num_stages
-    for n in range(len(LEVELS)):
+    self.levels = levels
+    for n in range(len(levels)):
       self.add_module(f'kpn{n}', nn.ModuleDict({
-          task: Cascade(num_stages, channels, outputs)
+          task: Cascade(num_stages, channels, outputs, relu)
           for task, outputs in TASKS.items()}))
     for task in TASKS:
       self.register_parameter(
-          f'{task}_weight', nn.Parameter(torch.ones(len(LEVELS))))
+          f'{task}_weight', nn.Parameter(torch.ones(len(levels))))
 
   def forward(self, z, x):
     """{level: features} twice -> {task: map} per stage."""
@@ -160,7 +168,7 @@ class Head(nn.Module):
     for task in TASKS:
       weights = getattr(self, f'{task}_weight').softmax(dim=0)
       levels = [getattr(self, f'kpn{n}')[task](z[level], x[level])
-                for n, level in enumerate(LEVELS)]
+                for n, level in enumerate(self.levels)]
       for stage, maps in zip(stages, zip(*levels, strict=True), strict=True):
         stage['size' if task == 'objsize' else task] = sum(
             weight * m for weight, m in zip(weights, maps, strict=True))
@@ -169,15 +177,16 @@ class Head(nn.Module):
 
 class SiamKPN(nn.Module):
 
-  def __init__(self, num_stages, *, arch='resnet50', width=64, channels=256):
+  def __init__(self, num_stages, *, arch='resnet50', width=64, channels=256,
+               levels=LEVELS, head_relu=False):
     super().__init__()
-    self.backbone = Backbone(arch, width)
+    self.backbone = Backbone(arch, width, levels)
     self.neck = nn.ModuleDict({
         f'downsample{level[-1]}': nn.ModuleDict({'downsample': nn.Sequential(
             conv(self.backbone.channels[level], channels, 1),
             nn.BatchNorm2d(channels))})
-        for level in LEVELS})
-    self.kpn_head = Head(num_stages, channels)
+        for level in levels})
+    self.kpn_head = Head(num_stages, channels, levels, head_relu)
 
   def features(self, crop):
     """The crop -> {level: [b, channels, 15 or 31, same]}."""
@@ -214,9 +223,16 @@ def record(model, z, x):
       hook.remove()
 
 
+def backbone_modules(model, layers):
+  """The modules of the named layers that there are; bn1 belongs to conv1."""
+  names = [*layers, 'bn1'] if 'conv1' in layers else layers
+  children = dict(model.backbone.named_children())
+  return [children[name] for name in names if name in children]
+
+
 def freeze(model, backbone_layers):
   """Neck, head and the named backbone layers train, the rest does not."""
   model.train().requires_grad_(True)
   model.backbone.eval().requires_grad_(False)
-  for layer in backbone_layers:
-    getattr(model.backbone, layer).train().requires_grad_(True)
+  for module in backbone_modules(model, backbone_layers):
+    module.train().requires_grad_(True)

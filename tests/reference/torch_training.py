@@ -1,4 +1,4 @@
-"""The losses and one training step in PyTorch (SPEC 6 and 7)."""
+"""The losses and training steps in PyTorch (SPEC 6 and 7)."""
 
 import torch
 from torch.nn import functional as F
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from tests.reference import torch_network
 
 ALPHA, BETA, GAMMA = 2, 4, 0.05
-SIZE_WEIGHT = 0.05
+OFFSETS_WEIGHT, SIZE_WEIGHT = 1, 0.05
 
 
 def focal(logits, labels):
@@ -28,7 +28,8 @@ def regression(prediction, target, mask, weights):
   return error.sum() / (2 * mask.sum().clamp(min=1))
 
 
-def losses(maps, labels):
+def losses(maps, labels, offsets_weight=OFFSETS_WEIGHT,
+           size_weight=SIZE_WEIGHT):
   """The four losses as scalar tensors.
 
   Args:
@@ -36,6 +37,8 @@ def losses(maps, labels):
       [b, 2, 31, 31].
     labels: 'heatmaps' [s, b, 31, 31], 'offsets' and 'size' [b, 2, 31, 31],
       'mask' [b, 31, 31] bool, the cells of the regression circle.
+    offsets_weight: of the second loss in the sum.
+    size_weight: of the third.
   """
   mask = labels['mask']
   stages = []
@@ -46,7 +49,7 @@ def losses(maps, labels):
         regression(stage['size'], labels['size'], mask,
                    torch.ones_like(heatmap))]))
   heatmap, offsets, size = torch.stack(stages).mean(dim=0)
-  return {'loss': heatmap + offsets + SIZE_WEIGHT * size,
+  return {'loss': heatmap + offsets_weight * offsets + size_weight * size,
           'heatmap': heatmap, 'offsets': offsets, 'size': size}
 
 
@@ -74,3 +77,59 @@ def train_step(model, z, x, labels, backbone_layers):
   state = {name: value.detach().clone()
            for name, value in model.state_dict().items()}
   return {k: v.item() for k, v in values.items()}, gradients, state
+
+
+class Trainer:
+  """Whole steps: clipping by the global norm, then Adam in two groups."""
+
+  def __init__(self, model, backbone_layers, *, backbone_lr_scale=0.1,
+               clip_norm=10, offsets_weight=OFFSETS_WEIGHT,
+               size_weight=SIZE_WEIGHT):
+    """Starts with the backbone frozen.
+
+    Args:
+      model: a torch_network.SiamKPN.
+      backbone_layers: those that train from `unfreeze` on.
+      backbone_lr_scale: their rate over that of the rest.
+      clip_norm: of the gradient of all that trains.
+      offsets_weight: as for losses.
+      size_weight: as for losses.
+    """
+    self.model = model
+    self._layers = backbone_layers
+    self._clip_norm = clip_norm
+    self._weights = (offsets_weight, size_weight)
+    layers = [parameter for module in torch_network.backbone_modules(
+        model, backbone_layers) for parameter in module.parameters()]
+    backbone = set(model.backbone.parameters())
+    rest = [p for p in model.parameters() if p not in backbone]
+    # Adam leaves out what has no gradient, and counts its steps one by one.
+    self._adam = torch.optim.Adam([
+        {'params': rest, 'scale': 1},
+        {'params': layers, 'scale': backbone_lr_scale}])
+    torch_network.freeze(model, ())
+
+  def unfreeze(self):
+    """From the next step on the backbone's layers train."""
+    torch_network.freeze(self.model, self._layers)
+
+  def step(self, z, x, labels, rate):
+    """Forward, backward, update.
+
+    Args:
+      z: [b, 3, 127, 127].
+      x: [b, 3, 255, 255].
+      labels: as for losses.
+      rate: learning rate of neck and head.
+
+    Returns:
+      The losses before the update, scalar tensors.
+    """
+    self._adam.zero_grad(set_to_none=True)
+    values = losses(self.model(z, x), labels, *self._weights)
+    values['loss'].backward()
+    torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
+    for group in self._adam.param_groups:
+      group['lr'] = rate * group['scale']
+    self._adam.step()
+    return {name: value.detach() for name, value in values.items()}

@@ -1,0 +1,129 @@
+"""A training step on 1, 2, 4, 8 virtual devices of one CPU.
+
+  python -m perf.devices --config configs/demo.py
+
+The batch stays the same and is divided. The devices share the cores, so this
+shows what dividing costs, not what more devices gain. Each number of devices
+has a process of its own; they take turns, --steps steps at a time, and the
+others wait meanwhile. Memory is what the compiler reserves on each device, as
+in perf/memory.py: the state, and what a step needs beside it and the batch.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from perf import prepared, turns
+from siamkpn_jax import cli
+from siamkpn_jax.config import check_config
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.training import sharding, trainer
+
+_CONFIG = config_flags.DEFINE_config_file(
+    'config', None, 'Configuration file.', lock_config=True)
+_FROZEN = flags.DEFINE_bool(
+    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
+_COUNTS = flags.DEFINE_list(
+    'devices', ['1', '2', '4', '8'], 'Numbers of devices, one per row.')
+_ROUNDS = flags.DEFINE_integer(
+    'rounds', 10, 'Turns of each number of devices.', lower_bound=1)
+_STEPS = flags.DEFINE_integer('steps', 3, 'Steps in a turn.', lower_bound=1)
+_THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
+
+
+def main(unused_argv: Sequence[str]) -> None:
+  """Starts the processes, lets them take turns and prints the table."""
+  threads = turns.use_threads(_THREADS.value)  # the processes inherit it
+  config = _CONFIG.value
+  check_config(config)
+  counts = _counts(config)
+  pools = {str(count): ProcessPoolExecutor(
+      1, multiprocessing.get_context('spawn')) for count in counts}
+  memory = {name: pool.submit(_start, config, int(name), not _FROZEN.value
+                              ).result() for name, pool in pools.items()}
+  seconds = turns.take_turns(
+      {name: lambda pool=pool: pool.submit(_turn, _STEPS.value).result()
+       for name, pool in pools.items()}, _ROUNDS.value)
+  for pool in pools.values():
+    pool.shutdown()
+  first = str(counts[0])
+  print(f'{config.name}, {config.train.batch_size} pairs, backbone '
+        f'{"frozen" if _FROZEN.value else "trains"}; {threads} threads; '
+        f'medians of {_ROUNDS.value} turns of {_STEPS.value} steps')
+  print(f'devices  pairs on each  state MiB  temporary MiB     ms/step  '
+        f'time / that of {first}')
+  for name, values in seconds.items():
+    print(f'{name:>7} {config.train.batch_size // int(name):14d} '
+          f'{memory[name].state:10.0f} {memory[name].temporary:14.0f} '
+          f'{1e3 * np.median(values):11.1f}  '
+          f'{turns.ratio(values, seconds[first])}')
+
+
+def _counts(config: Any) -> list[int]:
+  """--devices as numbers; they must divide the batch."""
+  try:
+    counts = [int(text) for text in _COUNTS.value]
+  except ValueError:
+    counts = [0]
+  parts = config.train.accumulate
+  if min(counts) < 1 or any(
+      config.train.batch_size % (count * parts) for count in counts):
+    raise UserError(
+        f'--devices {",".join(_COUNTS.value)}: expected numbers by which '
+        f'config.train.batch_size {config.train.batch_size} can be divided'
+        f'{f", {parts} times each (config.train.accumulate)" * (parts > 1)}')
+  return counts
+
+
+class _Memory(NamedTuple):
+  """MiB on each device."""
+
+  state: float
+  temporary: float
+
+
+class _Running:
+  """The step of one process, its state and its batch."""
+
+  step: Any
+  state: Any
+  batch: Any
+
+
+def _start(config: Any, count: int, unfrozen: bool) -> _Memory:
+  """Compiles the step for so many devices, and runs it once."""
+  jax.config.update('jax_platforms', 'cpu')
+  jax.config.update('jax_num_cpu_devices', count)
+  mesh = sharding.data_mesh(config.train.batch_size, config.train.accumulate)
+  step = trainer.build_step(config)
+  _Running.state = prepared.fresh_state(config, step, mesh)
+  _Running.batch = sharding.put_batch(
+      prepared.rendered_batch(config, step), mesh)
+  _Running.step = trainer.jit_step(
+      step, mesh, _Running.state, unfrozen=unfrozen).lower(
+          _Running.state, _Running.batch).compile()
+  _turn(1)
+  sizes = _Running.step.memory_analysis()
+  return _Memory(sizes.alias_size_in_bytes / 2**20,
+                 sizes.temp_size_in_bytes / 2**20)
+
+
+def _turn(steps: int) -> float:
+  """Seconds per step."""
+  start = time.perf_counter()
+  for _ in range(steps):
+    _Running.state, _ = _Running.step(_Running.state, _Running.batch)
+  jax.block_until_ready(_Running.state)
+  return (time.perf_counter() - start) / steps
+
+
+if __name__ == '__main__':
+  flags.mark_flag_as_required('config')
+  cli.run(main)

@@ -1,0 +1,73 @@
+"""The same training step in PyTorch, with the same weights and crops."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+
+from siamkpn_jax.config import default_config
+from siamkpn_jax.conversion.names import name_table
+from siamkpn_jax.conversion.variables import to_state
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.training.targets import Targets
+from tests.reference import torch_network, torch_training
+from tests.reference.torch_weights import load
+
+# What the PyTorch code knows in one variant only: the default one.
+_FIXED = {
+    'model': ('head_sharing', 'level_fusion', 'dtype'),
+    'targets': ('offset_target',),
+    'loss': ('alpha', 'beta', 'gamma', 'positive_weight'),
+    'train': ('accumulate', 'remat', 'ema_decay'),
+}
+
+
+def find_unknown(config: Any) -> str:
+  """The first setting that the PyTorch step cannot follow; '' if it can."""
+  default = default_config()
+  return next((f'{section}.{name}' for section, names in _FIXED.items()
+               for name in names
+               if config[section][name] != default[section][name]), '')
+
+
+def build(config: Any, model: SiamKPN,
+          variables: Any) -> torch_training.Trainer:
+  """The PyTorch network with given variables, and its optimizer.
+
+  Args:
+    config: a configuration.
+    model: its network.
+    variables: {'params', 'batch_stats'} of it; their dtype is taken over.
+  """
+  network = torch_network.SiamKPN(
+      config.model.num_stages, arch=config.model.arch,
+      width=config.model.width, channels=config.model.channels,
+      levels=tuple(config.model.levels), head_relu=config.model.head_relu)
+  state = to_torch(model, variables)
+  network.to(torch.from_numpy(state['backbone.conv1.weight']).dtype)
+  load(network, state)
+  return torch_training.Trainer(
+      network, tuple(config.train.backbone_layers),
+      backbone_lr_scale=config.train.backbone_lr_scale,
+      clip_norm=config.train.clip_norm,
+      offsets_weight=config.loss.offsets_weight,
+      size_weight=config.loss.size_weight)
+
+
+def to_torch(model: SiamKPN, variables: Any) -> dict[str, np.ndarray]:
+  """{released name: array} of variables, copied."""
+  state, _ = to_state(jax.tree.map(np.array, jax.device_get(variables)),
+                      name_table(model))
+  return {name: value for name, value in state.items()
+          if 'num_batches' not in name}
+
+
+def tensors(z: Any, x: Any, labels: Targets) -> tuple[Any, ...]:
+  """Crops [b, h, w, 3] and their labels as `torch_training` takes them."""
+  first = lambda array: torch.from_numpy(
+      np.ascontiguousarray(np.array(array).transpose(0, 3, 1, 2)))
+  plain = lambda array: torch.from_numpy(np.array(array))
+  return first(z), first(x), {
+      'heatmaps': plain(labels.heatmaps), 'offsets': first(labels.offsets),
+      'size': first(labels.size), 'mask': plain(labels.size_mask)}

@@ -1,0 +1,209 @@
+"""Time of a training step, beside the same step in PyTorch.
+
+  pip install torch
+  python -m perf.train_step --config configs/demo.py
+
+Three ways take turns in one run, --steps steps at a time: our step with
+everything, from the patches that the host reads (augmentation and labels are
+part of it); our step from ready crops and labels; PyTorch's (eager mode) from
+the same. A step is forward, losses, backward, clipping, Adam. All start from
+the same weights; the losses of the first step are printed and must agree, or
+nothing is timed. JAX and PyTorch get the same number of threads.
+
+Without PyTorch, on an accelerator, or where the PyTorch step does not have a
+setting, only ours are timed, on one device. With --profile DIR nothing is
+timed: a trace of --steps steps is written and its largest costs are printed.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
+
+from perf import costs, prepared, turns
+from siamkpn_jax import cli
+from siamkpn_jax.config import check_config
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.training import sharding, throughput, trainer
+from siamkpn_jax.training.step import TrainStep
+
+_CONFIG = config_flags.DEFINE_config_file(
+    'config', None, 'Configuration file.', lock_config=True)
+_FROZEN = flags.DEFINE_bool(
+    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
+_ROUNDS = flags.DEFINE_integer(
+    'rounds', 10, 'Turns of each way.', lower_bound=1)
+_STEPS = flags.DEFINE_integer('steps', 3, 'Steps in a turn.', lower_bound=1)
+_THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
+_PROFILE = flags.DEFINE_string('profile', '', 'Folder for a trace.')
+_TOP = flags.DEFINE_integer('top', 20, 'Costs that are printed.')
+
+_PATCHES, _CROPS = 'ours, from patches', 'ours, from crops'
+_PYTORCH = 'PyTorch, from crops'
+_LOSSES = ('loss', 'heatmap', 'offsets', 'size')
+_TOLERANCE = 1e-3  # of the losses of the first step, relative
+
+# A step: what it returns need not be computed yet.
+Way = Callable[[], Any]
+
+
+def main(unused_argv: Sequence[str]) -> None:
+  """Builds the ways and prints what was asked for."""
+  threads = turns.use_threads(_THREADS.value)
+  config = _CONFIG.value
+  check_config(config)
+  mesh = jax.make_mesh((1,), ('data',), devices=jax.devices()[:1],
+                       axis_types=(jax.sharding.AxisType.Auto,))
+  device = jax.devices()[0]
+  print(f'{config.name}, {config.train.batch_size} pairs, backbone '
+        f'{"frozen" if _FROZEN.value else "trains"}; {device.device_kind}, '
+        f'{threads} threads; JAX {jax.__version__}', flush=True)
+  step = trainer.build_step(config)
+  state = prepared.fresh_state(config, step, mesh)
+  batch = sharding.put_batch(prepared.rendered_batch(config, step), mesh)
+  if _PROFILE.value:
+    _print_profile(_Ours(step, state, batch, mesh))
+    return
+  reason = _why_alone(config)
+  ways: dict[str, Way] = {_PATCHES: _Ours(step, state, batch, mesh)}
+  if config.train.accumulate == 1:
+    crops = jax.jit(step.prepare)(batch)
+    ways[_CROPS] = _Ours(prepared.from_crops(step), state, crops, mesh)
+    if not reason:
+      ways[_PYTORCH] = _pytorch(config, step, state, crops, threads)
+  _first_steps(ways)
+  if reason:
+    print(f'not compared with PyTorch: {reason}')
+  flops = throughput.step_flops(step, state, config.train.batch_size,
+                                unfrozen=not _FROZEN.value)
+  _print_times(turns.take_turns(
+      {name: lambda way=way: _seconds(way, _STEPS.value) / _STEPS.value
+       for name, way in ways.items()}, _ROUNDS.value), flops)
+
+
+class _Ours:
+  """Our step, on its own copy of a state, again and again on one batch."""
+
+  def __init__(self, step: TrainStep, state: Any, batch: Any,
+               mesh: jax.sharding.Mesh):
+    self._state = jax.tree.map(jnp.copy, state)
+    self._batch = batch
+    self._jitted = trainer.jit_step(
+        step, mesh, state, unfrozen=not _FROZEN.value)
+
+  def __call__(self) -> dict[str, jax.Array]:
+    """One step; returns its metrics."""
+    self._state, metrics = self._jitted(self._state, self._batch)
+    return metrics
+
+  def compile(self) -> jax.stages.Compiled:
+    """The step's program."""
+    return self._jitted.lower(self._state, self._batch).compile()
+
+
+def _why_alone(config: Any) -> str:
+  """Why PyTorch is left out; '' if it is not."""
+  if jax.default_backend() != 'cpu':
+    return 'that is done on CPUs'
+  if not importlib.util.find_spec('torch'):
+    return 'it is not installed (pip install torch)'
+  from perf import torch_step
+  unknown = torch_step.find_unknown(config)
+  return unknown and f'its step has config.{unknown} in the default only'
+
+
+def _pytorch(config: Any, step: TrainStep, state: Any, crops: Any,
+             threads: int) -> Way:
+  """PyTorch's step on the same crops, from the same weights."""
+  import torch
+
+  from perf import torch_step
+  torch.set_num_threads(threads)
+  print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')
+  peer = torch_step.build(config, step.model, state.variables)
+  if not _FROZEN.value:
+    peer.unfreeze()
+  inputs = torch_step.tensors(*crops)
+  count = 1 + _ROUNDS.value * _STEPS.value
+  rates = iter([float(step.learning_rate(k)) for k in range(count)])
+  return lambda: peer.step(*inputs, next(rates))
+
+
+def _first_steps(ways: dict[str, Way]) -> None:
+  """Runs every way once and prints the seconds, and the losses.
+
+  Raises:
+    UserError: they differ.
+  """
+  print(f'\n{"first step":20}    seconds', *(f'{n:>10}' for n in _LOSSES))
+  losses = {}
+  for name, way in ways.items():
+    start = time.perf_counter()
+    values = jax.block_until_ready(way())
+    seconds = time.perf_counter() - start
+    losses[name] = np.array([float(values[key]) for key in _LOSSES])
+    print(f'{name:20} {seconds:10.2f}',
+          *(f'{value:10.5g}' for value in losses[name]), flush=True)
+  print('(seconds: of ours mainly compiling)')
+  for name, values in losses.items():
+    if not np.allclose(values, losses[_PATCHES], rtol=_TOLERANCE, atol=0):
+      raise UserError(
+          f'the losses of {name} are not those of {_PATCHES} up to '
+          f'{_TOLERANCE:g}; expected the same step: nothing is timed')
+
+
+def _seconds(way: Way, count: int) -> float:
+  start = time.perf_counter()
+  for _ in range(count):
+    metrics = way()
+  jax.block_until_ready(metrics)
+  return time.perf_counter() - start
+
+
+def _print_times(seconds: dict[str, list[float]],
+                 flops: float | None) -> None:
+  """Medians, what follows from them, and ratios."""
+  peak = throughput.peak_flops(jax.devices()[0].device_kind)
+  print(f'\n{"medians":20}    ms/step    pairs/s    GFLOP/s       MFU')
+  for name, values in seconds.items():
+    median = float(np.median(values))
+    rate = flops / median if flops else None
+    print(f'{name:20} {1e3 * median:10.1f} '
+          f'{_CONFIG.value.train.batch_size / median:10.2f} '
+          f'{f"{rate / 1e9:10.1f}" if rate else "-":>10} '
+          f'{f"{rate / peak:.3f}" if rate and peak else "-":>9}')
+  for a, b in ((_PYTORCH, _CROPS), (_PYTORCH, _PATCHES), (_PATCHES, _CROPS)):
+    if a in seconds and b in seconds:
+      print(f'time, {a} / {b}: {turns.ratio(seconds[a], seconds[b])}')
+
+
+def _print_profile(ours: _Ours) -> None:
+  """Writes a trace of a few steps and prints where the time went."""
+  places = costs.find_places(ours.compile())
+  _seconds(ours, 1)
+  options = jax.profiler.ProfileOptions()
+  options.python_tracer_level = 0
+  folder = Path(_PROFILE.value)
+  with jax.profiler.trace(folder, profiler_options=options):
+    seconds = _seconds(ours, _STEPS.value)
+  found = costs.list_costs(costs.read_newest(folder))
+  total = sum(cost.seconds for cost in found)
+  print(f'{folder}: {_STEPS.value} steps, {1e3 * seconds:.0f} ms; operations '
+        f'{1e3 * total:.0f} ms, all threads or streams together')
+  print(f'{"ms":>9}  share   runs  operation, and where it comes from')
+  for cost in found[:_TOP.value]:
+    place = places.get(cost.name, '').removeprefix('jit(train_step)/')
+    print(f'{1e3 * cost.seconds:9.1f} {cost.seconds / total:6.1%} '
+          f'{cost.count:6d}  {cost.name}  {place}')
+
+
+if __name__ == '__main__':
+  flags.mark_flag_as_required('config')
+  cli.run(main)

@@ -1,0 +1,136 @@
+"""Three whole steps against PyTorch: clipping, Adam, groups, the freeze.
+
+In float64, so that what is left is rounding: Adam divides gradients by their
+size, which makes the rounding of small ones visible in float32.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.training import trainer
+from siamkpn_jax.training.state import init_state
+from tests.training.tiny import tiny_batch, tiny_config
+
+torch = pytest.importorskip('torch')
+
+from perf import torch_step  # noqa: E402
+from perf.prepared import from_crops  # noqa: E402
+
+STEPS = 3
+# Of a parameter, over the most that Adam moves it: the rates of all steps.
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+  """More only wait for each other in a network as small as this."""
+  before = torch.get_num_threads()
+  torch.set_num_threads(1)
+  yield
+  torch.set_num_threads(before)
+
+
+def make_config():
+  """Clips in every step; conv1 and layer1 stay frozen."""
+  config = tiny_config()
+  config.model.update(head_sharing='per_task', head_relu=True,
+                      levels=('layer2',), num_stages=1)
+  config.loss.update(offsets_weight=5.0, size_weight=0.25)
+  config.train.update(clip_norm=1.0, backbone_lr_scale=0.5)
+  return config
+
+
+@functools.cache
+def start():
+  """The step, its state and a batch of crops, in float64."""
+  step = trainer.build_step(make_config())
+  state = jax.device_get(jax.jit(lambda: init_state(
+      step.model, step.optimizer, jax.random.key(0)))())
+  crops = jax.device_get(jax.jit(step.prepare)(tiny_batch(make_config())))
+  wide = lambda tree: jax.tree.map(
+      lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, tree)
+  step = dataclasses.replace(
+      from_crops(step), model=step.model.clone(dtype='float64'))
+  return step, wide(state), wide(crops)
+
+
+def released(variables):
+  """{released name: array}."""
+  return torch_step.to_torch(trainer.build_step(make_config()).model, variables)
+
+
+@functools.cache
+def jitted(unfrozen):
+  return jax.jit(functools.partial(start()[0], unfrozen=unfrozen))
+
+
+def ours(unfreeze):
+  """The losses and gradient norms of the steps, and the weights after them."""
+  _, state, crops = start()
+  metrics = []
+  with jax.enable_x64(True):
+    for k in range(STEPS):
+      state, values = jitted(k >= unfreeze)(state, crops)
+      metrics.append(jax.device_get(values))
+    variables = jax.device_get(state.variables)
+  return metrics, released(variables)
+
+
+def theirs(unfreeze, **changes):
+  """The losses of PyTorch's steps, and its weights after them."""
+  step, state, crops = start()
+  config = make_config()
+  config.train.update(changes)
+  peer = torch_step.build(
+      config, trainer.build_step(config).model, state.variables)
+  losses = []
+  for k in range(STEPS):
+    if k == unfreeze:
+      peer.unfreeze()
+    losses.append(peer.step(
+        *torch_step.tensors(*crops), float(step.learning_rate(k))))
+  return losses, {name: value.detach().numpy()
+                  for name, value in peer.model.state_dict().items()}
+
+
+def distance(actual, expected):
+  """The largest difference of a trained number over the rates of all steps."""
+  moved = sum(float(start()[0].learning_rate(k)) for k in range(STEPS))
+  return max(np.abs(actual[name] - expected[name]).max() / moved
+             for name in actual if 'running' not in name)
+
+
+@pytest.mark.parametrize('unfreeze', [0, 1, STEPS],
+                         ids=['unfrozen', 'unfrozen later', 'frozen'])
+def test_steps_equal_pytorch(unfreeze):
+  metrics, weights = ours(unfreeze)
+  losses, expected = theirs(unfreeze)
+  for mine, other in zip(metrics, losses, strict=True):
+    assert mine['grad_norm'] > 2 * make_config().train.clip_norm
+    for name, value in other.items():
+      np.testing.assert_allclose(mine[name], value, rtol=1e-6, err_msg=name)
+  assert distance(weights, expected) < TOLERANCE
+  for name, value in weights.items():
+    if 'running' in name:
+      np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-9)
+  before = released(start()[1].variables)
+  for name, value in weights.items():
+    if name.endswith('_weight'):  # the weight of the only level
+      continue
+    fixed = name.startswith('backbone') and (
+        unfreeze == STEPS or name.split('.')[1] in ('conv1', 'bn1', 'layer1'))
+    assert np.array_equal(value, before[name]) == fixed, name
+
+
+@pytest.mark.parametrize('change', [
+    {'clip_norm': 1e9}, {'clip_norm': 2.0}, {'backbone_lr_scale': 1.0},
+    {'backbone_layers': ('layer3', 'layer4')}], ids=str)
+def test_a_difference_shows(change):
+  """The tolerance is far below what a wrong setting does."""
+  _, weights = ours(0)
+  _, expected = theirs(0, **change)
+  assert distance(weights, expected) > 100 * TOLERANCE
