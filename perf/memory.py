@@ -13,8 +13,6 @@ for a TPU that need not be there: pip install libtpu, and --tpu=v5p:2x2x1 or
 another topology, of which --devices chips share the batch.
 """
 
-import ast
-import copy
 from collections.abc import Sequence
 
 import jax
@@ -23,7 +21,7 @@ from jax.experimental import topologies
 from ml_collections import ConfigDict, config_flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
+from siamkpn_jax.changes import with_changes
 from siamkpn_jax.training import throughput, trainer
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -42,7 +40,8 @@ def main(unused_argv: Sequence[str]) -> None:
   print(f'{"":44} {"state":>10} {"temporary":>10}  MiB on each of {mesh.size} '
         f'{mesh.devices[0].device_kind}')
   for settings in ['', *_CHANGE.value]:
-    memory = _compile(_changed(settings), mesh).memory_analysis()
+    config = with_changes(_CONFIG.value, settings)
+    memory = _compile(config, mesh).memory_analysis()
     sizes = (memory.alias_size_in_bytes, memory.temp_size_in_bytes)
     print(f'{settings or _CONFIG.value.name:44}',
           *(f'{size / 2**20:10.0f}' for size in sizes), flush=True)
@@ -57,18 +56,6 @@ def _mesh() -> jax.sharding.Mesh:
   return jax.make_mesh(
       (_DEVICES.value,), ('data',), devices=devices[:_DEVICES.value],
       axis_types=(jax.sharding.AxisType.Auto,))
-
-
-def _changed(settings: str) -> ConfigDict:
-  """The configuration with 'section.name=value,...', checked."""
-  config = copy.deepcopy(_CONFIG.value)
-  for setting in filter(None, settings.split(',')):
-    key, value = setting.split('=')
-    section, name = key.split('.')
-    is_text = isinstance(config[section][name], str)
-    config[section][name] = value if is_text else ast.literal_eval(value)
-  check_config(config)
-  return config
 
 
 def _compile(config: ConfigDict,

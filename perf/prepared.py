@@ -45,4 +45,4 @@ def rendered_batch(config: Any, step: TrainStep) -> Batch:
                      loader='threads')
   loader = trainer.build_loader(
       config, step, catalog.open_sources(config.data, config.seed))
-  return loader.first_pairs(config.train.batch_size)
+  return loader.pairs(0, config.train.batch_size)

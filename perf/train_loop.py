@@ -74,6 +74,7 @@ def _run_config(config: ConfigDict) -> ConfigDict:
   config.train.update(
       epochs=1, pairs_per_epoch=steps * config.train.batch_size,
       freeze_epochs=int(_FROZEN.value), save_every=steps + 1, max_skipped=0)
+  config.validation.sequences = 0
   return config
 
 
