@@ -25,15 +25,15 @@ def some_state(**changes):
 
 
 def save(folder, state, config):
-  with Checkpoints(folder, config, save_every=1, keep=1) as checkpoints:
-    checkpoints.save(int(state.step), state)
+  with Checkpoints(folder, config, keep=1) as checkpoints:
+    checkpoints.save(int(state.step), state, {})
 
 
 def restore(folder, like, config):
   placement = sharding.replicated(sharding.data_mesh(4))
   abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(
       x.shape, x.dtype, sharding=placement), like)
-  with Checkpoints(folder, config, save_every=1, keep=1) as checkpoints:
+  with Checkpoints(folder, config, keep=1) as checkpoints:
     return checkpoints.restore(abstract)
 
 
