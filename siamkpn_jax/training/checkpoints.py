@@ -55,9 +55,9 @@ class Checkpoints:
     self._saving: Any = None  # what tells the end of the save under way
     policies = ocp.training.preservation_policies
     context = ocp.Context()
-    # Not the method itself: Orbax would copy it together with its object.
-    context.asynchronous.post_finalization_callback = (
-        lambda: self._write_checksums())
+    def write_checksums():  # a method Orbax would copy, with its object
+      self._write_checksums()
+    context.asynchronous.post_finalization_callback = write_checksums
     # Process 0 removes what a killed run has left half written. Before the
     # first save it waits for that, and the others for it.
     self._checkpointer = ocp.training.Checkpointer(

@@ -54,8 +54,8 @@ def start(*arguments, env, script=('-m', 'siamkpn_jax.train'), inside=()):
   `inside` is a command that starts the one that follows it.
   """
   return subprocess.Popen(
-      [*inside, sys.executable, *script, *map(str, arguments)], cwd=ROOT, env=env,
-      text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+      [*inside, sys.executable, *script, *map(str, arguments)], cwd=ROOT,
+      env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def launch(*arguments, env, devices=2):

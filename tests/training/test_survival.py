@@ -221,9 +221,9 @@ def test_no_room_for_a_checkpoint(uninterrupted, tmp_path, env):
   line = one_error(process)
   newest = max(steps(tmp_path))
   assert line == (
-      f'error: {tmp_path}/checkpoints/{newest + EVERY}: this checkpoint cannot '
-      'be written (File too large); free space and give the same command, which '
-      f'goes on from {newest}, the newest that is intact')
+      f'error: {tmp_path}/checkpoints/{newest + EVERY}: this checkpoint '
+      'cannot be written (File too large); free space and give the same '
+      f'command, which goes on from {newest}, the newest that is intact')
   for step in steps(tmp_path):
     assert has_training_state(tmp_path / 'checkpoints' / str(step))
   assert log_steps(tmp_path)[-1] < STEPS
