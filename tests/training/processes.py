@@ -114,11 +114,17 @@ def log(workdir):
 
 
 def last_state(workdir, step=STEPS):
-  """Every array of the last checkpoint, here on one device."""
+  """The arrays of the last checkpoint by name, here on one device."""
   path = find_checkpoint(workdir)
   assert path.name == str(step)
   place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
   stored = ocp.checkpointables_metadata(path).metadata
-  return jax.tree.leaves(ocp.load_checkpointables(path, jax.tree.map(
+  return by_name(ocp.load_checkpointables(path, jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
       {name: stored[name] for name in ('model', 'training')})))
+
+
+def by_name(tree):
+  """Name -> array; tuples and classes have the names that they get on disk."""
+  return {jax.tree_util.keystr(path, simple=True, separator='/'): leaf
+          for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}

@@ -24,6 +24,7 @@ from siamkpn_jax.training.metrics import LOG_NAME
 from tests.training.processes import (
     CONFIG,
     STEPS,
+    by_name,
     environment,
     finish,
     last_state,
@@ -333,7 +334,7 @@ def tiny_run():
 
 def saved_arrays(state):
   """As `last_state` has them."""
-  return jax.tree.leaves({
+  return by_name({
       'model': state.variables,
       'training': {'step': state.step, 'skipped': state.skipped,
                    'opt_state': state.opt_state}})
