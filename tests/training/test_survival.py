@@ -130,6 +130,7 @@ def kill(process, workdir, rng, first, *, in_save):
     is_new = lambda folder: not (folder / 'left').exists()
     while not any(map(is_new, half_written(workdir))):
       assert process.poll() is None, 'ended before a save was seen'
+      time.sleep(0.002)
     time.sleep(rng.uniform(0, 0.05))
   else:
     end = time.monotonic() + rng.uniform(0, 0.6)
