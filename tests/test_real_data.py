@@ -26,9 +26,8 @@ def weights(tmp_path_factory):
   step_fn = trainer.build_step(config)
   state = jax.jit(lambda: init_state(
       step_fn.model, step_fn.optimizer, jax.random.key(0)))()
-  with Checkpoints(workdir, to_plain(config), save_every=1,
-                   keep=1) as checkpoints:
-    checkpoints.save(0, state, force=True)
+  with Checkpoints(workdir, to_plain(config), keep=1) as checkpoints:
+    checkpoints.save(0, state, {})
   return workdir
 
 

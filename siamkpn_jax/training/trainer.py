@@ -22,6 +22,7 @@ from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
+from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding, stopping
@@ -77,8 +78,10 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
     start = int(state.step)
     if is_first():
-      (workdir / 'config.json').write_text(json.dumps(
-          plain | {'git_revision': git_revision()}, indent=2) + '\n')
+      path = workdir / 'config.json'
+      with atomic_paths([path]) as partial, blame(path):
+        partial[path].write_text(json.dumps(
+            plain | {'git_revision': git_revision()}, indent=2) + '\n')
     validate = Validation(config, step_fn.model, workdir)
     batches = stack.enter_context(contextlib.closing(loader.batches(start)))
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)

@@ -305,11 +305,10 @@ def test_load_tracker(tmp_path):
   model, variables = small_network()
   assert build_model(config.model) == model
   zero = jax.numpy.zeros((), 'int32')
-  with Checkpoints(tmp_path, to_plain(config), save_every=1,
-                   keep=1) as checkpoints:
+  with Checkpoints(tmp_path, to_plain(config), keep=1) as checkpoints:
     checkpoints.save(0, TrainState(
         zero, zero, variables['params'], variables['batch_stats'],
-        opt_state={'count': zero}), force=True)
+        opt_state={'count': zero}), {})
   frames, box = video()
   wanted = run(Tracker(model, variables, decode_config(to_plain(config))),
                frames[:3], box)
