@@ -121,7 +121,7 @@ class _Turns:
     """The same step; a turn ends before every so many calls."""
     def step(state, batch):
       self._calls += 1
-      if self._calls > 1 and self._calls % self._length == 1:
+      if self._calls > 1 and (self._calls - 1) % self._length == 0:
         jax.block_until_ready(state)
         seconds = time.perf_counter() - self._since
         if self._calls > 1 + self._length:

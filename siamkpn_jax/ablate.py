@@ -8,6 +8,7 @@ variant and seed. Started again, it goes on where it was; more changes and
 seeds may be added.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def main(unused_argv: Sequence[str]) -> None:
   from siamkpn_jax.benchmarks.sequences import load_otb
   from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
   from siamkpn_jax.errors import UserError
+  from siamkpn_jax.training import stopping
 
   variants = ablation.make_variants(_CONFIG.value, _CHANGE.value)
   if not all(seed.isdecimal() for seed in _SEEDS.value):
@@ -55,7 +57,13 @@ def main(unused_argv: Sequence[str]) -> None:
     names = write_otb(output / 'sequences', seed=split_seed('test', 0),
                       count=_SEQUENCES.value)
     videos = load_otb(output / 'sequences', names=names)
-  print(ablation.run(variants, seeds, output, videos))
+  try:
+    print(ablation.run(variants, seeds, output, videos))
+  except stopping.Stopped as stopped:
+    print(stopped, file=sys.stderr)
+    if stopped.interrupted:
+      raise
+    return
   print(f'{output}: ablation.md, ablation.png, a training per variant and seed')
 
 

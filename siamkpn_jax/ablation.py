@@ -25,9 +25,12 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import save_figure
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.training import trainer
+from siamkpn_jax.training.checkpoints import check_same_run
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.validation import fingerprint
 
 BASELINE = 'baseline'
+_RESULT = 'result.json'
 _METRICS = ('success_auc', 'precision_20')
 
 
@@ -57,15 +60,17 @@ def make_variants(config: ConfigDict, changes: Sequence[str]) -> list[Variant]:
     changes: see `with_changes`.
 
   Raises:
-    UserError: a change that is wrong, empty or given twice.
+    UserError: a change that is wrong, or two that are the same but for signs
+      that a folder's name cannot have.
   """
-  names = [BASELINE, *changes]
-  for name in names:
-    if not name or names.count(name) > 1:
-      raise UserError(f"the change '{name}' is empty or given twice; expected "
-                      'different ones')
-  return [Variant(BASELINE, with_changes(config, '')),
-          *(Variant(name, with_changes(config, name)) for name in changes)]
+  variants = [Variant(BASELINE, with_changes(config, ''))]
+  for change in changes:
+    variant = Variant(change, with_changes(config, change))
+    if not change or variant.folder in [v.folder for v in variants]:
+      raise UserError(f"the change '{change}' is empty or given twice; "
+                      'expected different ones')
+    variants.append(variant)
+  return variants
 
 
 def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
@@ -88,6 +93,7 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
   Raises:
     UserError: `output` holds a study with other settings, or a training ends
       with one.
+    Stopped: a training was.
   """
   results: dict[str, dict[int, dict[str, float]]] = {}
   jobs = [(variant, seed) for seed in seeds for variant in variants]
@@ -101,9 +107,10 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
     print(f'{len(jobs) - left + 1} of {len(jobs)}: {name}{hours}',
           file=sys.stderr, flush=True)
     folder = output / variant.folder / f'seed{seed}'
-    result = _finished(folder, variant, seed)
+    config = _config(variant, seed)
+    result = _finished(folder, config, videos)
     if result is None:
-      result = _train_and_evaluate(folder, variant, seed, videos)
+      result = _train_and_evaluate(folder, config, videos)
       done += 1
     results.setdefault(variant.name, {})[seed] = result
     table = make_table(results)
@@ -119,30 +126,35 @@ def _config(variant: Variant, seed: int) -> ConfigDict:
   return config
 
 
-def _finished(folder: Path, variant: Variant,
-              seed: int) -> dict[str, float] | None:
-  """The result of an earlier run of the same command."""
-  path = folder / 'result.json'
-  if not path.exists():
+def _finished(folder: Path, config: ConfigDict,
+              videos: Sequence[Video]) -> dict[str, float] | None:
+  """The result of an earlier run of the same command; None to make it."""
+  path = folder / _RESULT
+  try:
+    stored = json.loads(path.read_text())
+    found, result = stored['config'], stored['result']
+    if stored['videos'] != fingerprint(videos):
+      return None  # what is trained is tracked with again
+  except FileNotFoundError:
     return None
-  stored = json.loads(path.read_text())
-  if stored['config'] != to_plain(_config(variant, seed)):
-    raise UserError(f'{path}: result of other settings; choose another '
-                    '--output, or delete this folder')
-  return stored['result']
+  except (ValueError, KeyError, TypeError) as error:
+    raise UserError(f'{path}: not a result of this program; expected one, or '
+                    'none: delete it, nothing is trained again') from error
+  check_same_run(found, to_plain(config), path)
+  return result
 
 
-def _train_and_evaluate(folder: Path, variant: Variant, seed: int,
+def _train_and_evaluate(folder: Path, config: ConfigDict,
                         videos: Sequence[Video]) -> dict[str, float]:
-  config = _config(variant, seed)
   sources = catalog.open_sources(config.data, config.seed)
-  trainer.train(config, folder, sources)
+  trainer.train(config, folder, sources)  # which goes on, or has finished
   summary = run_ope(load_tracker(folder), videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
   result['skipped'] = max(
       row.get('skipped', 0) for row in read_log(folder / LOG_NAME))
-  write_summary(folder / 'result.json',
-                {'config': to_plain(config), 'result': result})
+  write_summary(folder / _RESULT, {
+      'config': to_plain(config), 'videos': fingerprint(videos),
+      'result': result})
   jax.clear_caches()  # the next variant is another program
   return result
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from siamkpn_jax.config import check_config
 from siamkpn_jax.errors import UserError
 
-_COMMA = re.compile(r',(?=\w+\.\w+=)')  # not those inside a value
+_COMMA = re.compile(r',\s*(?=\w+\.\w+=)')  # not those inside a value
 
 
 def with_changes(config: ConfigDict, settings: str) -> ConfigDict:
@@ -32,7 +32,7 @@ def with_changes(config: ConfigDict, settings: str) -> ConfigDict:
       raise UserError(f"the change '{setting}' of the configuration: expected "
                       'section.name=value, such as model.num_stages=2')
     section, name, value = match.groups()
-    if section not in config or name not in config[section]:
+    if name not in getattr(config.get(section), 'keys', tuple)():
       raise UserError(f"the change '{setting}' of the configuration: unknown "
                       f'setting {section}.{name}; siamkpn_jax/config.py lists '
                       'all')
@@ -47,4 +47,9 @@ def with_changes(config: ConfigDict, settings: str) -> ConfigDict:
 
 
 def _parse(text: str, old: Any) -> Any:
-  return text if isinstance(old, str) else ast.literal_eval(text)
+  if isinstance(old, str):
+    return text
+  value = ast.literal_eval(text)
+  if isinstance(value, bool) != isinstance(old, bool):  # a kind of int
+    raise TypeError(text)
+  return value

@@ -2,15 +2,16 @@
 
 import functools
 import subprocess
-from importlib import metadata
 from pathlib import Path
+
+import siamkpn_jax
 
 
 @functools.cache
 def git_revision() -> str:
   """The commit of this program, with '-dirty' if tracked files differ from it.
 
-  Where it is installed without its repository: 'version' and its number.
+  Without its repository, or where git does not work: 'version' and its number.
   """
   package = Path(__file__).parent
   try:
@@ -20,7 +21,7 @@ def git_revision() -> str:
       return described
   except (OSError, subprocess.SubprocessError):
     pass
-  return f'version {metadata.version("siamkpn_jax")}'
+  return f'version {siamkpn_jax.__version__}'
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -30,6 +30,8 @@ def trained(monkeypatch):
   def train(config, folder, sources):
     assert [source.name for source in sources] == ['synthetic']
     names.append(config.name)
+    if folder.exists():
+      return
     variables = init_variables(
         build_model(config.model), jax.random.key(config.seed))
     weights.save_model(folder, to_plain(config), variables)
@@ -64,9 +66,43 @@ def test_study(trained, tmp_path):
       'success_auc']
   assert f', {auc:.3f} | 0, 0 |' in table.splitlines()[3]
   assert cv2.imread(str(output / 'ablation.png')) is not None
+  config.data.workers = 7  # of no influence
+  config.validation.sequences = 0
+  variants = ablation.make_variants(config, ['model.num_stages=1'])
+  assert ablation.run(variants, [0, 1], output, videos) == table
+  assert len(trained) == 4
   config.train.clip_norm = 1.0
-  with pytest.raises(UserError, match='other settings; choose another'):
+  with pytest.raises(UserError, match='clip_norm is 10.0 there, 1.0 here'):
     ablation.run(ablation.make_variants(config, []), [0], output, videos)
+
+
+def test_other_videos_are_tracked_again(trained, tmp_path):
+  """Results of different ones never meet in a table."""
+  config = tiny_config()
+  config.data.sets = ('synthetic',)
+  variants = ablation.make_variants(config, [])
+  found = []
+  for count in (1, 2):
+    names = write_otb(tmp_path / 'videos', seed=split_seed('test', 0),
+                      count=count, length=3)
+    videos = load_otb(tmp_path / 'videos', names=names)
+    ablation.run(variants, [0], tmp_path, videos)
+    found.append(json.loads(
+        (tmp_path / 'baseline' / 'seed0' / 'result.json').read_text()))
+  assert found[0]['videos'] != found[1]['videos']
+  assert len(list((tmp_path / 'baseline' / 'seed0' / 'tracks').glob('*.txt'))
+             ) == 2
+
+
+@pytest.mark.parametrize('text', ['{"config": {}', '{}', '[]'])
+def test_damaged_result(trained, tmp_path, text):
+  """One line; the user decides."""
+  path = tmp_path / 'baseline' / 'seed0' / 'result.json'
+  path.parent.mkdir(parents=True)
+  path.write_text(text)
+  with pytest.raises(UserError, match=r'result\.json: not a result'):
+    ablation.run(ablation.make_variants(tiny_config(), []), [0], tmp_path, [])
+  assert not trained
 
 
 def test_table():
@@ -78,7 +114,9 @@ def test_table():
                       '0.400, 0.600 | 0, 1, 2 |')
 
 
-@pytest.mark.parametrize('changes', [['a.b=1', 'a.b=1'], ['']])
+@pytest.mark.parametrize('changes', [
+    ['targets.rho=1.0', 'targets.rho=1.0'], [''],
+    ["data.sets=('a',)", "data.sets=['a',]"]])
 def test_changes_must_differ(changes):
   """Else two variants would share a folder."""
   with pytest.raises(UserError, match='empty or given twice'):

@@ -14,6 +14,8 @@ from siamkpn_jax.errors import UserError
      {'model.head_sharing': 'shared', 'targets.rho': 1.0}),
     ("model.levels=('layer3','layer4'),train.remat=blocks",
      {'model.levels': ('layer3', 'layer4'), 'train.remat': 'blocks'}),
+    ('model.num_stages=1, targets.rho=1.0',
+     {'model.num_stages': 1, 'targets.rho': 1.0}),
     ('targets.heatmap_radius=None', {'targets.heatmap_radius': None}),
     ('data.root=a,b=c', {'data.root': 'a,b=c'})])
 def test_changes(settings, expected):
@@ -30,6 +32,10 @@ def test_changes(settings, expected):
     ('head.stages=1', 'unknown setting head.stages'),
     ('model.num_stages=one', 'expected a value like 3'),
     ('model.num_stages="1"', 'expected a value like 3'),
+    ('train.epochs=True', 'expected a value like 20'),
+    ('train.shard_optimizer=1', 'expected a value like False'),
+    ('seed.x=1', 'unknown setting seed.x'),
+    ('name.t=1', 'unknown setting name.t'),
     ('model.num_stages=0', 'config.model.num_stages is 0; expected 1 or more'),
     ('model.head_sharing=all', 'expected one of per_task, shared')])
 def test_mistakes(settings, words):

@@ -27,7 +27,7 @@ def weights(tmp_path_factory):
   state = jax.jit(lambda: init_state(
       step_fn.model, step_fn.optimizer, jax.random.key(0)))()
   with Checkpoints(workdir, to_plain(config), keep=1) as checkpoints:
-    checkpoints.save(0, state, {})
+    checkpoints.save(0, state)
   return workdir
 
 

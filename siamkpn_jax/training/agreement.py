@@ -88,6 +88,7 @@ def check_same_run(config: Any, sources: Sequence[Source]) -> None:
   """
   if jax.process_count() > 1:
     check_same(catalog.fingerprint(sources) + [
+        f'config.validation.data given: {bool(config.validation.data)}'] + [
         f'config.{key}: {value}' for key, value in
         config_differences(config).items() if key not in _LOCAL])
 
@@ -102,6 +103,8 @@ def check_same(facts: Sequence[str]) -> None:
     UserError: on process 0, naming a process, its host and what differs.
     SystemExit: on the others, where any differs.
   """
+  if jax.process_count() == 1:
+    return
   rows = gather('\n'.join([socket.gethostname(), *facts]))
   (host, *expected), *others = [row.split('\n') for row in rows]
   differing = []

@@ -7,7 +7,7 @@ newest are kept, and the one that was best in validation.
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,18 +20,34 @@ from siamkpn_jax.models import weights
 from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import checksums
 from siamkpn_jax.training.agreement import gather, is_first, say
-from siamkpn_jax.training.metrics import AUC
 from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
          'data.loader', 'data.workers', 'data.prefetch', 'train.remat',
          'train.shard_optimizer', 'train.max_skipped', 'train.log_every',
-         'train.save_every', 'train.keep_checkpoints', 'validation.data',
-         'validation.zero_based', 'validation.sequences', 'validation.frames'}
+         'train.save_every', 'train.keep_checkpoints', 'validation.data'}
 
 # What Orbax and TensorStore raise where files cannot be written.
 _UNWRITABLE = (OSError, ValueError)
+
+
+class _Kept(ocp.training.preservation_policies.PreservationPolicy):
+  """The newest checkpoints and a certain one.
+
+  Orbax can rank by a score, but only by one that is known before the save.
+  """
+
+  def __init__(self, newest: int):
+    self._newest = newest
+    self.best: int | None = None
+
+  def should_preserve(self, checkpoints, *, context):
+    """For each of them, the oldest first; see `PreservationPolicy`."""
+    del context
+    oldest = len(checkpoints) - self._newest
+    return [k >= oldest or checkpoint.step == self.best
+            for k, checkpoint in enumerate(checkpoints)]
 
 
 class Checkpoints:
@@ -54,10 +70,7 @@ class Checkpoints:
     self._config = config
     self._last = -1
     self._saving: Any = None  # what tells the end of the save under way
-    policies = ocp.training.preservation_policies
-    best = policies.BestN(
-        get_metric_fn=lambda scores: scores[AUC], n=1,
-        keep_checkpoints_without_metrics=False)
+    self._kept = _Kept(keep)
     context = ocp.Context()
     def write_checksums():  # a method Orbax would copy, with its object
       self._write_checksums()
@@ -66,8 +79,7 @@ class Checkpoints:
     # first save it waits for that, and the others for it.
     self._checkpointer = ocp.training.Checkpointer(
         self._folder, cleanup_tmp_directories=True, context=context,
-        preservation_policy=policies.AnyPreservationPolicy(
-            [policies.LatestN(keep), best]))
+        preservation_policy=self._kept)
     self._stack = contextlib.ExitStack()
 
   def __enter__(self) -> 'Checkpoints':
@@ -79,30 +91,31 @@ class Checkpoints:
                trace: TracebackType | None) -> None:
     with self._stack:
       try:
-        self._finish()
+        self.wait()
       finally:
         with self._blame():  # it raises the same once more
           self._checkpointer.close()
 
-  def save(self, step: int, state: TrainState,
-           scores: Mapping[str, float]) -> None:
+  def keep_best(self, step: int | None) -> None:
+    """Keeps this step's checkpoint until another one is better; None: none."""
+    self._kept.best = step
+
+  def save(self, step: int, state: TrainState) -> None:
     """Saves a state, without waiting for the disk.
 
     Args:
       step: of the state, later than the last that was saved.
       state: of the training.
-      scores: of its validation; {} if it was not validated.
 
     Raises:
       UserError: this one or the one before cannot be written.
     """
-    self._finish()
+    self.wait()
     self._last = step
     model, training = _split(state)
     with self._blame():
       self._saving = self._checkpointer.save_checkpointables_async(
           step, {'model': model, 'training': training}, force=True,
-          metrics=dict(scores) or None,
           custom_metadata={'config': self._config,
                            'git_revision': git_revision()})
 
@@ -111,8 +124,12 @@ class Checkpoints:
     (folder,) = self._folder.glob(f'{self._last}.orbax-checkpoint-tmp*')
     checksums.write(folder)
 
-  def _finish(self) -> None:
-    """Waits until the save that is under way has ended."""
+  def wait(self) -> None:
+    """Waits until the save that is under way has ended.
+
+    Raises:
+      UserError: it failed.
+    """
     saving, self._saving = self._saving, None
     if saving is not None:
       with self._blame():
@@ -154,7 +171,7 @@ class Checkpoints:
           raise UserError(
               f'{path}: converted weights, not a run to continue; start from '
               f'them by --config.model.weights={path} in another --workdir')
-        _check_same_run(weights.read_config(path), self._config, path)
+        check_same_run(weights.read_config(path), self._config, path)
         model, training = _split(abstract)
         with weights.quiet():
           loaded = ocp.load_checkpointables(
@@ -199,7 +216,18 @@ def _join(model: dict[str, Any], training: dict[str, Any]) -> TrainState:
   return TrainState(**training, ema=model)
 
 
-def _check_same_run(found: dict, expected: dict, path: Path) -> None:
+def check_same_run(found: dict[str, Any], expected: dict[str, Any],
+                   path: Path) -> None:
+  """Checks that a run is continued with its own settings.
+
+  Args:
+    found: plain configuration that is stored with it.
+    expected: the one to continue with.
+    path: where it is stored.
+
+  Raises:
+    UserError: names what differs.
+  """
   # A setting that came after the checkpoint was written had its default.
   a, b = flatten(to_plain(default_config())) | flatten(found), flatten(expected)
   differing = [

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -79,16 +80,18 @@ class MetricWriter:
           Event(step=step, wall_time=time.time(), **content))
 
 
-def read_log(path: Path) -> list[dict[str, float]]:
+def read_log(path: Path) -> list[dict[str, Any]]:
   """The rows of a metrics.jsonl; a half-written last line is left out."""
   if not path.exists():
     return []
   rows = []
   for line in path.read_text(errors='replace').splitlines():
     try:
-      rows.append(json.loads(line))
+      row = json.loads(line)
     except ValueError:
       break
+    if isinstance(row, dict) and isinstance(row.get('step'), int):
+      rows.append(row)
   return rows
 
 
@@ -103,7 +106,7 @@ def best_validation(rows: Iterable[Mapping[str, Any]]
     None if no row has one.
   """
   scored = [(row[AUC], row['step']) for row in rows
-            if isinstance(row.get(AUC), int | float)]
+            if math.isfinite(row.get(AUC, math.nan))]
   if not scored:
     return None
   auc, step = max(scored)

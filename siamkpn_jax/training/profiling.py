@@ -7,7 +7,7 @@ from types import TracebackType
 
 import jax
 
-from siamkpn_jax.training.agreement import is_first
+from siamkpn_jax.training.agreement import is_first, say
 
 FOLDER = 'profile'  # below the workdir
 _SKIPPED = 10  # steps before the trace: the first ones compile
@@ -32,6 +32,7 @@ class Profile:
       count = 0
     self._steps = range(start + _SKIPPED + 1, start + _SKIPPED + 1 + count)
     self._tracing = False
+    self._missing = count > 0
 
   def __enter__(self) -> 'Profile':
     return self
@@ -40,13 +41,15 @@ class Profile:
                error: BaseException | None,
                trace: TracebackType | None) -> None:
     self._stop()
+    if self._missing:
+      say(f'note: no profile, since it begins after {_SKIPPED} steps')
 
   @contextlib.contextmanager
   def step(self, number: int) -> Iterator[None]:
     """Its block is a step; begins or ends the trace before it, if due."""
     if number in self._steps and not self._tracing:
       jax.profiler.start_trace(self._folder, create_perfetto_trace=True)
-      self._tracing = True
+      self._tracing, self._missing = True, False
     elif self._tracing and number not in self._steps:
       self._stop()
     with jax.profiler.StepTraceAnnotation('train', step_num=number):

@@ -45,7 +45,9 @@ class Progress:
     self._utilisation = utilisation
     self._unfreeze = unfreeze_step(config)
     self._total = config.train.epochs * steps_per_epoch(config)
-    self._first = start + 1
+    # Steps that compile, and those whose line begins or ends with them.
+    self._compiling = {start + 1, self._unfreeze + 1}
+    self._reported = self._compiling | {self._unfreeze}
     self._step, self._since = start, time.monotonic()
     self._waited = self._paused = 0.0
     self._speed: float | None = None  # seconds per step, without pauses
@@ -85,7 +87,8 @@ class Progress:
     self._bar.update()
     self._skips.add(step, metrics)
     self._running.append(metrics)
-    if step % self._config.log_every and not last and step != self._first:
+    if (step % self._config.log_every and not last and
+        step not in self._reported):
       return
     scalars = {name: float(value) for name, value in metrics.items()}
     scalars['backbone_learning_rate'] = scalars['learning_rate'] * (
@@ -121,7 +124,7 @@ class Progress:
     now = time.monotonic()
     seconds = max(now - self._since - self._paused, 1e-9)
     per_step = seconds / (step - self._step)
-    if step != self._first:  # which compiles
+    if step not in self._compiling:
       self._speed = per_step
     rates = {'pairs_per_second': self._config.batch_size / per_step,
              'data_wait': self._waited / seconds}

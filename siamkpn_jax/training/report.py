@@ -54,8 +54,7 @@ def write_report(workdir: Path) -> Path:
   config = _read_config(workdir)
   log = workdir / LOG_NAME
   try:
-    rows = [row for row in read_log(log)
-            if isinstance(row, dict) and isinstance(row.get('step'), int)]
+    rows = read_log(log)
     logged = log.stat().st_mtime if rows else 0.0
   except OSError as error:
     raise _unreadable(log, error) from error

@@ -28,11 +28,12 @@ class Stop:
 
   Attributes:
     interrupted: this process got SIGINT.
+    signalled: this process got a signal that is not left to JAX.
   """
 
   def __init__(self) -> None:
     self.interrupted = False
-    self._signalled = False
+    self.signalled = False
 
   def after(self, step: int) -> bool:
     """Whether the run stops after this step; the same in every process.
@@ -43,7 +44,7 @@ class Stop:
     """
     if jax.process_count() > 1:
       return multihost_utils.reached_preemption_sync_point(step)
-    return self._signalled
+    return self.signalled
 
   def handle(self, number: int, unused_frame: object) -> None:
     """Handles a signal. A second Ctrl-C interrupts at once."""
@@ -53,9 +54,9 @@ class Stop:
       self.interrupted = True
       if jax.process_count() > 1:
         os.kill(os.getpid(), signal.SIGTERM)  # which JAX tells the others
-    if not self._signalled:
+    if not self.signalled:
       print('\nstopping: saving after this step', file=sys.stderr)
-    self._signalled = True
+    self.signalled = True
 
 
 @contextlib.contextmanager

@@ -26,10 +26,11 @@ from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding, stopping
-from siamkpn_jax.training.agreement import check_shared, is_first, say
+from siamkpn_jax.training.agreement import check_shared, is_first, say, together
 from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
+from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import open_progress
 from siamkpn_jax.training.report import write_report
@@ -65,11 +66,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   step_fn = build_step(config)
   loader = build_loader(config, step_fn, sources)
   total = config.train.epochs * steps_per_epoch(config)
-  if not (workdir / FOLDER).exists():  # a mistake leaves no empty run behind
-    for path in (config.model.weights, config.model.backbone_weights):
-      if path:
-        find_checkpoint(Path(path))
-    given_videos(config.validation)
+  together(lambda: _check_inputs(config, workdir))
   workdir.mkdir(parents=True, exist_ok=True)
   check_shared(workdir)
   with contextlib.ExitStack() as stack:
@@ -88,6 +85,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
               for unfrozen in (False, True)]
     progress = stack.enter_context(
         open_progress(config, workdir, step_fn, state))
+    checkpoints.keep_best(_best_step(workdir))
     trace = stack.enter_context(
         Profile(workdir, start, profile, progress.pause))
     stop = stack.enter_context(stopping.on_signal())
@@ -101,19 +99,39 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         progress.after(step, metrics, last=step == total)
       ends = stop.after(step)
       if step == total or ends or step % config.train.save_every == 0:
-        scores = {}
+        with progress.pause('saving'):
+          checkpoints.save(step, state)
         if not ends:  # the machine may soon be gone
           with progress.pause('validating'):
-            scores = validate(state.tracking_variables)
-        progress.validated(step, scores)
-        with progress.pause('saving'):
-          checkpoints.save(step, state, scores)
-          _write_page(workdir)
-      if ends and step < total:
+            scores = validate(
+                state.tracking_variables, lambda: stop.signalled)
+          progress.validated(step, scores)
+          checkpoints.keep_best(_best_step(workdir))
+        _write_page(workdir)
+      if ends or (step == total and stop.signalled):
+        checkpoints.wait()
         raise stopping.Stopped(
             f'{workdir}: stopped and saved at step {step} of {total}; the same '
             'command goes on from there', interrupted=stop.interrupted)
+    checkpoints.wait()
   return state
+
+
+def _check_inputs(config: Any, workdir: Path) -> None:
+  """A mistake in what a new run needs leaves no empty run behind."""
+  if (workdir / FOLDER).exists():
+    return
+  for path in (config.model.weights, config.model.backbone_weights):
+    if path:
+      find_checkpoint(Path(path))
+  if config.validation.sequences and config.validation.data:
+    given_videos(config.validation)
+
+
+def _best_step(workdir: Path) -> int | None:
+  """Of process 0's log; others do not remove checkpoints."""
+  best = best_validation(read_log(workdir / LOG_NAME)) if is_first() else None
+  return None if best is None else best[0]
 
 
 def _write_page(workdir: Path) -> None:

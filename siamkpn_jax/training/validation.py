@@ -5,7 +5,8 @@ import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,21 @@ from siamkpn_jax.benchmarks.sequences import Sequence as Video
 from siamkpn_jax.benchmarks.sequences import load_otb
 from siamkpn_jax.config import to_plain
 from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
+from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.outputs import blame
 from siamkpn_jax.tracking.tracker import Tracker, decode_config
-from siamkpn_jax.training.agreement import gather, is_first, together
+from siamkpn_jax.training.agreement import (
+    check_same,
+    gather,
+    is_first,
+    say,
+    together,
+)
 from siamkpn_jax.training.metrics import AUC, PRECISION
 
 FOLDER = 'validation'  # below the workdir: the rendered videos
+_UNFINISHED = '.unfinished_'
 _LENGTH = 60  # frames of a rendered video, where all are asked for
 
 
@@ -43,42 +52,76 @@ class Validation:
       workdir: of the run; gets the rendered videos.
 
     Raises:
-      UserError: `validation.data` cannot be read, or the videos not written.
+      UserError: `validation.data` cannot be read or is not the same for all
+        processes, or the videos cannot be written.
     """
     self._model = model
     self._decode = decode_config(to_plain(config))
     videos = _videos(config.validation, workdir)
+    check_same([f'validation: {len(videos)} sequences, '
+                f'{fingerprint(videos):08x}'])
     self._mine = videos[jax.process_index()::jax.process_count()]
 
-  def __call__(self, variables: Any) -> dict[str, float]:
+  def __call__(self, variables: Any,
+               stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
     """Scores the network; every process must call it.
 
     Args:
       variables: {'params', 'batch_stats'}, whole on every device.
+      stop: whether to give up, asked at every frame.
 
     Returns:
       Means over all sequences: `val_success_auc` and `val_precision_20`, by
-      the rule of `benchmarks.ope`; {} without sequences.
-
-    Raises:
-      UserError: an image cannot be read.
+      the rule of `benchmarks.ope`. {} without sequences, or where one cannot
+      be read, which is said; it is no reason to end a run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
     tracker = Tracker(self._model, local, self._decode)
-    scores = together(lambda: [_score(tracker, v) for v in self._mine])
-    rows = [row for text in gather(json.dumps(scores))
-            for row in json.loads(text)]
-    if not rows:
+    rows: list[tuple[float, float]] = []
+    trouble = ''
+    try:
+      for video in self._mine:
+        rows.append(_score(tracker, video, stop))
+    except _GivenUpError:
+      trouble = 'the run is to stop'
+    except UserError as error:
+      trouble = str(error)
+    found = [json.loads(text) for text in gather(json.dumps([trouble, rows]))]
+    for text in filter(None, (trouble for trouble, _ in found)):
+      say(f'\nnot validated: {text}')
       return {}
-    auc, precision = np.mean(rows, axis=0).tolist()
+    scores = [row for _, part in found for row in part]
+    if not scores:
+      return {}
+    auc, precision = np.mean(scores, axis=0).tolist()
     return {AUC: auc, PRECISION: precision}
 
 
-def _score(tracker: Tracker, video: Video) -> tuple[float, float]:
+def fingerprint(videos: Sequence[Video]) -> int:
+  """A checksum of names and boxes."""
+  crc = 0
+  for video in videos:
+    crc = zlib.crc32(video.name.encode(), crc)
+    crc = zlib.crc32(np.ascontiguousarray(video.boxes_xywh).tobytes(), crc)
+  return crc
+
+
+class _GivenUpError(Exception):
+  """Validation was asked to stop."""
+
+
+def _score(tracker: Tracker, video: Video,
+           stop: Callable[[], bool]) -> tuple[float, float]:
   """Success AUC and precision at 20 pixels."""
+  def unless_stopped(frames):
+    for frame in frames:
+      if stop():
+        raise _GivenUpError
+      yield frame
+
   try:
     with contextlib.closing(read_frames(video.frames)) as frames:
-      track = run_sequence(tracker, video, frames)
+      track = run_sequence(tracker, video, unless_stopped(frames))
   except BoxError:  # weights that went astray are no reason to end the run
     return 0.0, 0.0
   score = ope.score_sequence(track.boxes_xywh, video.boxes_xywh)
@@ -90,7 +133,7 @@ def _videos(config: Any, workdir: Path) -> Sequence[Video]:
   if not config.sequences:
     return []
   if config.data:
-    videos = given_videos(config)
+    videos = together(lambda: given_videos(config))
   else:
     folder = _rendered(workdir, config.sequences, config.frames or _LENGTH)
     videos = together(lambda: load_otb(folder))
@@ -101,15 +144,12 @@ def _videos(config: Any, workdir: Path) -> Sequence[Video]:
 
 
 def given_videos(config: Any) -> list[Video]:
-  """All sequences of `config.data`; [] if it names no folder.
+  """All sequences of `config.data`, read in this process.
 
   Raises:
-    UserError: they cannot be read, on any process.
+    UserError: they cannot be read.
   """
-  if not (config.sequences and config.data):
-    return []
-  return together(lambda: load_otb(
-      config.data, zero_based=tuple(config.zero_based)))
+  return load_otb(config.data, zero_based=tuple(config.zero_based))
 
 
 def _rendered(workdir: Path, count: int, length: int) -> Path:
@@ -118,6 +158,8 @@ def _rendered(workdir: Path, count: int, length: int) -> Path:
 
   def write():
     if is_first() and not folder.exists():
+      for left in folder.parent.glob(f'{_UNFINISHED}*'):  # by a killed run
+        shutil.rmtree(left, ignore_errors=True)
       with blame(folder), _unfinished(folder) as partial:
         write_otb(partial, seed=split_seed('val', 0), count=count,
                   length=length)
@@ -129,7 +171,7 @@ def _rendered(workdir: Path, count: int, length: int) -> Path:
 def _unfinished(folder: Path) -> Iterator[Path]:
   """A folder to fill, which gets its name when it is whole."""
   folder.parent.mkdir(exist_ok=True)
-  partial = Path(tempfile.mkdtemp(prefix='.unfinished_', dir=folder.parent))
+  partial = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
   try:
     yield partial
     partial.chmod(0o755)

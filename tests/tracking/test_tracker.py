@@ -308,7 +308,7 @@ def test_load_tracker(tmp_path):
   with Checkpoints(tmp_path, to_plain(config), keep=1) as checkpoints:
     checkpoints.save(0, TrainState(
         zero, zero, variables['params'], variables['batch_stats'],
-        opt_state={'count': zero}), {})
+        opt_state={'count': zero}))
   frames, box = video()
   wanted = run(Tracker(model, variables, decode_config(to_plain(config))),
                frames[:3], box)

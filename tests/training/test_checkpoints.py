@@ -26,7 +26,7 @@ def some_state(**changes):
 
 def save(folder, state, config):
   with Checkpoints(folder, config, keep=1) as checkpoints:
-    checkpoints.save(int(state.step), state, {})
+    checkpoints.save(int(state.step), state)
 
 
 def restore(folder, like, config):

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from siamkpn_jax.training import progress, trainer
 from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
+from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import Progress
 from siamkpn_jax.training.skips import SkippedSteps
 from tests.training.tiny import BlobSource, tiny_config
@@ -61,14 +62,16 @@ def test_shares_of_time(tmp_path, clock, capsys):
     for step in range(1, 9):
       with told.waiting():
         clock.now += 0.5
-      clock.now += 1.5 if step > 1 else 60  # the first compiles
+      clock.now += 60 if step in (1, 5) else 1.5  # two steps compile
       if step == 6:
         with told.pause('validating'):
           clock.now += 1000
       told.after(step, metrics(), last=False)
-  first, frozen, free = read_log(tmp_path / LOG_NAME)
-  assert [first['step'], frozen['step'], free['step']] == [1, 4, 8]
-  assert first['pairs_per_second'] == pytest.approx(8 / 60.5)
+  first, frozen, compiled, free = read_log(tmp_path / LOG_NAME)
+  assert [row['step'] for row in (first, frozen, compiled, free)] == [
+      1, 4, 5, 8]
+  for row in (first, compiled):
+    assert row['pairs_per_second'] == pytest.approx(8 / 60.5)
   for row in (frozen, free):
     assert row['pairs_per_second'] == pytest.approx(4)
     assert row['data_wait'] == pytest.approx(0.25)
@@ -77,11 +80,12 @@ def test_shares_of_time(tmp_path, clock, capsys):
       0, pytest.approx(1e-4))
   lines = [line for line in capsys.readouterr().err.splitlines()
            if line.startswith('step')]
-  assert lines[2] == (
+  assert lines[3] == (
       'step 8 | loss 2 | heatmap 1.25 0.5 | size 30 20 | lr 0.001 (backbone '
       '0.0001) | gradient 3.5 | 4.0 pairs/s | waited for data 25% | mfu 20% | '
       '0:03:04 left')
   assert 'left' not in lines[0] and '0:03:12 left' in lines[1]
+  assert '0:03:10 left' in lines[2]  # as fast as before
 
 
 def test_validation_is_said_and_logged(tmp_path, capsys):
@@ -120,3 +124,13 @@ def test_trace_of_a_few_steps(tmp_path):
            for line in plane.lines for event in line.events
            if event.name == 'train']
   assert steps == [11, 12]
+
+
+def test_run_too_short_for_a_trace(tmp_path, capsys):
+  """It is said."""
+  with Profile(tmp_path, 0, 3, None) as trace:
+    for step in range(1, 11):
+      with trace.step(step):
+        pass
+  assert 'note: no profile, since it begins after 10' in capsys.readouterr().err
+  assert not list(tmp_path.iterdir())

@@ -60,7 +60,7 @@ def test_score_is_that_of_evaluation(run, tmp_path):
 def test_best_and_last_are_kept(tmp_path, monkeypatch):
   """The best, here the first, is not among the newest; git's commit is kept."""
   scores = iter([0.5, 0.2, 0.4])
-  monkeypatch.setattr(Validation, '__call__', lambda self, variables: {
+  monkeypatch.setattr(Validation, '__call__', lambda self, variables, stop: {
       AUC: next(scores), PRECISION: 0.1})
   config = validated_config()
   config.train.keep_checkpoints = 1
@@ -83,9 +83,9 @@ def test_given_sequences(tmp_path):
   scored = []
   score = validation._score
 
-  def spy(tracker, video):
+  def spy(tracker, video, stop):
     scored.append((video.name, len(video)))
-    return score(tracker, video)
+    return score(tracker, video, stop)
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(validation, '_score', spy)
@@ -101,6 +101,34 @@ def test_weights_that_went_astray_score_nothing(tmp_path):
   model, variables = _model_and_variables(config)
   broken = jax.tree.map(lambda x: np.nan * x, variables)
   assert Validation(config, model, tmp_path)(broken) == {AUC: 0, PRECISION: 0}
+
+
+def test_unreadable_image_does_not_end_a_run(tmp_path, capsys):
+  """It is said after the save; nothing is scored."""
+  (name,) = write_otb(tmp_path / 'otb', seed=split_seed('test', 3), count=1,
+                      length=3)
+  image = tmp_path / 'otb' / name / 'img' / '0002.jpg'
+  image.write_bytes(image.read_bytes()[:100])
+  config = validated_config(data=str(tmp_path / 'otb'))
+  config.train.epochs = 1
+  trainer.train(config, tmp_path / 'run', [BlobSource()])
+  (line,) = {line for line in capsys.readouterr().err.splitlines()
+             if 'not validated' in line}
+  assert line.startswith('not validated: ') and '0002.jpg' in line
+  assert not [row for row in read_log(tmp_path / 'run' / LOG_NAME)
+              if AUC in row]
+  assert sorted(p.name for p in (tmp_path / 'run' / 'checkpoints').iterdir()
+                ) == ['2', '3']
+
+
+def test_gives_up_when_asked_to(tmp_path):
+  """Between two frames."""
+  config = validated_config()
+  model, variables = _model_and_variables(config)
+  asked = iter([False] * 5 + [True])
+  assert Validation(config, model, tmp_path)(
+      variables, lambda: next(asked)) == {}
+  assert next(asked, None) is None
 
 
 def test_missing_folder_is_named_at_once(tmp_path):
