@@ -1,17 +1,28 @@
 """Where the numbers of a run go: a JSONL file and TensorBoard event files."""
 
+import contextlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+from siamkpn_jax.outputs import atomic_paths, blame
 
 LOG_NAME = 'metrics.jsonl'
 
 
 class MetricWriter:
-  """Appends scalars to `workdir`/metrics.jsonl and to TensorBoard's files."""
+  """Appends scalars to `workdir`/metrics.jsonl and to TensorBoard's files.
+
+  All is on disk when a call returns, so that a full disk is reported by the
+  call that met it.
+  """
 
   def __init__(self, workdir: Path, start_step: int):
     """Opens both.
@@ -20,13 +31,24 @@ class MetricWriter:
       workdir: of the run.
       start_step: lines of later steps, left by a run that was cut off after
         its last checkpoint, are removed.
+
+    Raises:
+      UserError: a file cannot be written; so do all methods.
     """
-    path = workdir / LOG_NAME
-    kept = [row for row in read_log(path) if row['step'] <= start_step]
-    path.write_text(''.join(json.dumps(row) + '\n' for row in kept))
-    self._log = path.open('a')
-    self._events = SummaryWriter(
-        str(workdir / 'tensorboard'), purge_step=start_step + 1)
+    self._path = workdir / LOG_NAME
+    self._folder = workdir / 'tensorboard'
+    kept = [row for row in read_log(self._path) if row['step'] <= start_step]
+    with atomic_paths([self._path]) as partial, blame(self._path):
+      partial[self._path].write_text(
+          ''.join(json.dumps(row) + '\n' for row in kept))
+    with blame(self._path):
+      self._log = self._path.open('a')
+    with blame(self._folder):
+      self._folder.mkdir(exist_ok=True)
+      # SummaryWriter writes in a thread: after an error there it hangs.
+      self._events = EventsWriter(str(self._folder / 'events'))
+    # TensorBoard then hides what earlier files say of later steps.
+    self._event(start_step + 1, session_log=SessionLog(status=SessionLog.START))
 
   def __enter__(self) -> 'MetricWriter':
     return self
@@ -34,15 +56,25 @@ class MetricWriter:
   def __exit__(self, kind: type[BaseException] | None,
                error: BaseException | None,
                trace: TracebackType | None) -> None:
-    self._log.close()
-    self._events.close()
+    with contextlib.ExitStack() as stack:  # the second, too, if one fails
+      for path, file in ((self._path, self._log), (self._folder, self._events)):
+        stack.enter_context(blame(path))
+        stack.callback(file.close)
 
   def write(self, step: int, scalars: Mapping[str, float]) -> None:
     """Writes scalars of one step, names as in the training step's metrics."""
-    self._log.write(json.dumps({'step': step, **scalars}) + '\n')
-    self._log.flush()
+    with blame(self._path):
+      self._log.write(json.dumps({'step': step, **scalars}) + '\n')
+      self._log.flush()
     for name, value in scalars.items():
-      self._events.add_scalar(name, value, step)
+      self._event(step, summary=summary.scalar(name, value))
+    with blame(self._folder):
+      self._events.flush()
+
+  def _event(self, step: int, **content: Any) -> None:
+    with blame(self._folder):
+      self._events.write_event(
+          Event(step=step, wall_time=time.time(), **content))
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

@@ -1,9 +1,12 @@
 """The log of a run: what is read back, and what a resumed run keeps."""
 
+import contextlib
 import json
+import resource
 
 import pytest
 
+from siamkpn_jax.errors import UserError
 from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
 
 
@@ -76,3 +79,36 @@ def test_closed_after_an_error(tmp_path):
   assert steps(tmp_path) == [1]
   with pytest.raises(ValueError, match='closed'):
     writer.write(2, {'loss': 1.0})
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+  """Larger ones cannot be written, as if the disk were full."""
+  old = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
+  try:
+    yield
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+@pytest.mark.parametrize('name', [LOG_NAME, 'tensorboard'])
+def test_no_room(tmp_path, name):
+  """The call that meets it says so, and neither it nor the end hangs."""
+  path = tmp_path / name
+  with pytest.raises(UserError) as info, MetricWriter(tmp_path, 0) as writer:
+    for step in range(20):
+      writer.write(step, {'loss': 1.0})
+    file = path if path.is_file() else next(path.iterdir())
+    # Of one step, there is less in the log than in TensorBoard's file.
+    with files_of_at_most(file.stat().st_size):
+      writer.write(20, {'loss': 1.0})
+  assert str(info.value).startswith(
+      f'{path}: cannot be written (File too large); expected')
+
+
+def test_log_is_kept_where_it_cannot_be_rewritten(tmp_path):
+  write(tmp_path, 0, [1, 2, 3])
+  with files_of_at_most(10), pytest.raises(UserError, match=LOG_NAME):
+    MetricWriter(tmp_path, 2)
+  assert steps(tmp_path) == [1, 2, 3]
