@@ -8,6 +8,8 @@ one has none, and may hold the backbone alone.
 
 import contextlib
 import logging
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,6 +230,27 @@ def is_damage(error: Exception) -> bool:
 def first_line(error: BaseException) -> str:
   """The beginning of an error's message, or its type."""
   return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def os_reason(error: BaseException) -> str:
+  """What the operating system says in an error, or the error's first line."""
+  code = re.search(r"os_error_code='(\d+)'", str(error))  # of TensorStore
+  if code:
+    return os.strerror(int(code[1]))
+  return getattr(error, 'strerror', None) or first_line(error)
+
+
+@contextlib.contextmanager
+def without_tracebacks() -> Iterator[None]:
+  """Orbax's threads log the traceback of what they then raise as well."""
+  shown = lambda record: not (
+      record.exc_info and 'orbax' in Path(record.pathname).parts)
+  logger = logging.getLogger('absl')
+  logger.addFilter(shown)
+  try:
+    yield
+  finally:
+    logger.removeFilter(shown)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,9 @@ One folder per saved step. The item 'model' (models/weights.py) is what one
 tracks with: the moving averages if there are any. 'training' is the rest.
 """
 
+import contextlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +16,7 @@ from orbax.checkpoint import v1 as ocp
 from siamkpn_jax.config import default_config, flatten, to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
+from siamkpn_jax.training import checksums
 from siamkpn_jax.training.agreement import gather, is_first, say
 from siamkpn_jax.training.state import TrainState
 
@@ -22,9 +26,16 @@ _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
          'train.shard_optimizer', 'train.max_skipped', 'train.log_every',
          'train.save_every', 'train.keep_checkpoints'}
 
+# What Orbax and TensorStore raise where files cannot be written.
+_UNWRITABLE = (OSError, ValueError)
+
 
 class Checkpoints:
-  """The checkpoints of one run; a context manager that waits for the last."""
+  """The checkpoints of one run; a context manager that waits for the last.
+
+  A save that fails in the background is reported by the next one, or by the
+  end of the `with` block.
+  """
 
   def __init__(self, workdir: Path, config: dict[str, Any], *,
                save_every: int, keep: int):
@@ -41,27 +52,74 @@ class Checkpoints:
     self._config = config
     self._save_every = save_every
     self._last = -1
+    self._saving: Any = None  # what tells the end of the save under way
     policies = ocp.training.preservation_policies
+    context = ocp.Context()
+    def write_checksums():  # a method Orbax would copy, with its object
+      self._write_checksums()
+    context.asynchronous.post_finalization_callback = write_checksums
+    # Process 0 removes what a killed run has left half written. Before the
+    # first save it waits for that, and the others for it.
     self._checkpointer = ocp.training.Checkpointer(
-        self._folder, preservation_policy=policies.LatestN(keep))
+        self._folder, preservation_policy=policies.LatestN(keep),
+        cleanup_tmp_directories=True, context=context)
+    self._stack = contextlib.ExitStack()
 
   def __enter__(self) -> 'Checkpoints':
+    self._stack.enter_context(weights.without_tracebacks())
     return self
 
   def __exit__(self, kind: type[BaseException] | None,
                error: BaseException | None,
                trace: TracebackType | None) -> None:
-    self._checkpointer.close()
+    with self._stack:
+      try:
+        self._finish()
+      finally:
+        with self._blame():  # it raises the same once more
+          self._checkpointer.close()
 
   def save(self, step: int, state: TrainState, *, force: bool = False) -> None:
-    """Saves if the step is due, or if forced; does not wait for the disk."""
+    """Saves if the step is due, or if forced; does not wait for the disk.
+
+    Raises:
+      UserError: this one or the one before cannot be written.
+    """
     if step == self._last or not (force or step % self._save_every == 0):
       return
+    self._finish()
     self._last = step
     model, training = _split(state)
-    self._checkpointer.save_checkpointables_async(
-        step, {'model': model, 'training': training}, force=True,
-        custom_metadata={'config': self._config})
+    with self._blame():
+      self._saving = self._checkpointer.save_checkpointables_async(
+          step, {'model': model, 'training': training}, force=True,
+          custom_metadata={'config': self._config})
+
+  def _write_checksums(self) -> None:
+    """Called by Orbax on process 0, before a checkpoint gets its last name."""
+    (folder,) = self._folder.glob(f'{self._last}.orbax-checkpoint-tmp*')
+    checksums.write(folder)
+
+  def _finish(self) -> None:
+    """Waits until the save that is under way has ended."""
+    saving, self._saving = self._saving, None
+    if saving is not None:
+      with self._blame():
+        saving.result()
+
+  @contextlib.contextmanager
+  def _blame(self) -> Iterator[None]:
+    """Turns an error of the last save into a UserError."""
+    try:
+      yield
+    except _UNWRITABLE as error:
+      whole = [int(p.name) for p in self._folder.iterdir() if p.name.isdigit()]
+      rest = (f'goes on from {max(whole)}, the newest that is intact' if whole
+              else 'starts anew, since there is none before it')
+      raise UserError(
+          f'{self._folder / str(self._last)}: this checkpoint cannot be '
+          f'written ({weights.os_reason(error)}); free space and give the same '
+          f'command, which {rest}') from error
 
   def restore(self, abstract: TrainState) -> TrainState | None:
     """The newest state that can be read; None if nothing was saved yet.
@@ -76,7 +134,10 @@ class Checkpoints:
     checkpoints = sorted(self._checkpointer.checkpoints, key=lambda c: -c.step)
     for checkpoint in checkpoints:
       path = self._folder / str(checkpoint.step)
-      damage = ''
+      damage = checksums.damage(path) if is_first() else ''
+      if any(damages := gather(damage)):
+        self._set_aside(path, max(damages))
+        continue
       try:
         if not weights.has_training_state(path):
           raise UserError(
@@ -104,6 +165,8 @@ class Checkpoints:
 
   def _set_aside(self, path: Path, damage: str) -> None:
     aside = path.with_name(f'{path.name}.damaged')
+    if aside.exists():  # that step was saved again, and damaged again
+      aside = path.with_name(f'{path.name}.{time.time_ns()}.damaged')
     if is_first():
       path.rename(aside)
     gather('renamed')  # before others look

@@ -1,0 +1,64 @@
+"""Which changes of a checkpoint's files are noticed."""
+
+import pytest
+
+from siamkpn_jax.training import checksums
+
+FILES = {'model/d/abc': bytes(range(256)), 'model/_METADATA': b'{}',
+         'training/d/0': b''}
+
+
+@pytest.fixture
+def folder(tmp_path):
+  for name, data in FILES.items():
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(data)
+  (tmp_path / '_CHECKPOINT_METADATA').write_text('1')
+  checksums.write(tmp_path)
+  return tmp_path
+
+
+def test_unchanged(folder):
+  (folder / '_CHECKPOINT_METADATA').write_text('2')  # Orbax's last entry
+  assert checksums.damage(folder) == ''
+
+
+@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('change', [
+    lambda data: data + b'\0', lambda data: data[:-1] or b'0',
+    lambda data: bytes([255 - byte for byte in data]) or b'0'])
+def test_changed_bytes_are_noticed(folder, name, change):
+  path = folder / name
+  path.write_bytes(change(path.read_bytes()))
+  assert checksums.damage(folder) == f'{name} is not as it was written'
+
+
+def test_every_single_bit_is_noticed(folder):
+  path = folder / 'model/d/abc'
+  data = path.read_bytes()
+  for bit in range(8 * len(data)):
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(changed)
+    assert checksums.damage(folder)
+  path.write_bytes(data)
+  assert not checksums.damage(folder)
+
+
+def test_missing_file_is_named(folder):
+  (folder / 'model/d/abc').unlink()
+  assert checksums.damage(folder) == (
+      f'{folder}/model/d/abc: No such file or directory')
+
+
+@pytest.mark.parametrize('text', ['', '{', '[]', '{"model/_METADATA": 1}'])
+def test_damaged_list(folder, text):
+  (folder / checksums.NAME).write_text(text)
+  assert 'is not as it was written' in checksums.damage(folder)
+
+
+def test_no_list(folder):
+  """Of a checkpoint from before there were any."""
+  (folder / checksums.NAME).unlink()
+  (folder / 'model/d/abc').write_bytes(b'')
+  assert checksums.damage(folder) == ''
