@@ -20,6 +20,7 @@ from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
+from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding, stopping
 from siamkpn_jax.training.agreement import check_shared, say
@@ -74,7 +75,9 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     start = int(state.step)
     writer = None
     if jax.process_index() == 0:
-      (workdir / 'config.json').write_text(json.dumps(plain, indent=2) + '\n')
+      path = workdir / 'config.json'
+      with atomic_paths([path]) as partial, blame(path):
+        partial[path].write_text(json.dumps(plain, indent=2) + '\n')
       writer = stack.enter_context(MetricWriter(workdir, start))
     batches = loader.batches(start)
     stack.callback(batches.close)
