@@ -8,6 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import jax
+from orbax.checkpoint import v1 as ocp
+
+from siamkpn_jax.models.weights import find_checkpoint
+from siamkpn_jax.training.metrics import LOG_NAME, read_log
+
 ROOT = Path(__file__).parents[2]
 
 CONFIG = '''
@@ -42,11 +48,14 @@ def write_config(folder):
   return path
 
 
-def start(*arguments, env, script=('-m', 'siamkpn_jax.train')):
-  """A process whose output goes to a pipe, stderr with stdout."""
+def start(*arguments, env, script=('-m', 'siamkpn_jax.train'), inside=()):
+  """A process whose output goes to a pipe, stderr with stdout.
+
+  `inside` is a command that starts the one that follows it.
+  """
   return subprocess.Popen(
-      [sys.executable, *script, *map(str, arguments)], cwd=ROOT, env=env,
-      text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+      [*inside, sys.executable, *script, *map(str, arguments)], cwd=ROOT,
+      env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def launch(*arguments, env, devices=2):
@@ -95,3 +104,27 @@ def finish(process, seconds=300):
     output, _ = process.communicate()
     raise AssertionError(f'not ended within {seconds} s: {output}') from None
   return process.returncode, output
+
+
+def log(workdir):
+  """Of every step, without what depends on the machine's speed."""
+  return [{name: value for name, value in row.items()
+           if name != 'pairs_per_second'} for row in read_log(
+               workdir / LOG_NAME)]
+
+
+def last_state(workdir, step=STEPS):
+  """The arrays of the last checkpoint by name, here on one device."""
+  path = find_checkpoint(workdir)
+  assert path.name == str(step)
+  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  stored = ocp.checkpointables_metadata(path).metadata
+  return by_name(ocp.load_checkpointables(path, jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
+      {name: stored[name] for name in ('model', 'training')})))
+
+
+def by_name(tree):
+  """Name -> array; tuples and classes have the names that they get on disk."""
+  return {jax.tree_util.keystr(path, simple=True, separator='/'): leaf
+          for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}

@@ -10,17 +10,16 @@ import cv2
 import jax
 import numpy as np
 import pytest
-from orbax.checkpoint import v1 as ocp
 
-from siamkpn_jax.models.weights import find_checkpoint
-from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from tests.data.test_catalog import write_set
 from tests.training.processes import (
     STEPS,
     children,
     environment,
     finish,
+    last_state,
     launch,
+    log,
     pair,
     start,
     wait_for,
@@ -46,24 +45,6 @@ def two_by_two(tmp_path_factory, env):
   assert output.count('synthetic ') == 1  # the table of the sets
   assert output.count('trained; track with') == 1
   return folder
-
-
-def log(workdir):
-  """Of every step, without what depends on the machine's speed."""
-  return [{name: value for name, value in row.items()
-           if name != 'pairs_per_second'} for row in read_log(
-               workdir / LOG_NAME)]
-
-
-def last_state(workdir):
-  """Every array of the last checkpoint, here on one device."""
-  path = find_checkpoint(workdir)
-  assert path.name == str(STEPS)
-  place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-  stored = ocp.checkpointables_metadata(path).metadata
-  return jax.tree.leaves(ocp.load_checkpointables(path, jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place),
-      {name: stored[name] for name in ('model', 'training')})))
 
 
 @pytest.mark.parametrize(('devices', 'tolerance'), [(4, 1e-6), (1, 5e-6)])
@@ -103,8 +84,8 @@ def test_sigterm_to_one_stops_both(two_by_two, tmp_path, env):
   assert code == 0, output
   assert output.count(f'resuming {tmp_path} at step {len(rows)}') == 1
   assert log(tmp_path) == log(two_by_two)
-  for a, b in zip(last_state(tmp_path), last_state(two_by_two), strict=True):
-    np.testing.assert_array_equal(a, b)
+  jax.tree.map(np.testing.assert_array_equal,
+               last_state(tmp_path), last_state(two_by_two))
 
 
 def test_killed_process_ends_the_other(tmp_path, env):
