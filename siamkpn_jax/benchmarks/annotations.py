@@ -69,10 +69,13 @@ def check_first(boxes_xywh: np.ndarray, where: str) -> None:
         'expected width and height > 0; correct it')
 
 
-def read_flags(path: Path, count: int) -> np.ndarray:
-  """[count] whole numbers of a file, one per frame.
+def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
+  """[count] whole numbers of a file; commas, spaces or line ends separate.
 
-  Commas, spaces or line ends separate.
+  Args:
+    path: the text file.
+    count: how many there must be.
+    what: what there is one for, for the message.
 
   Raises:
     UserError: missing, not numbers, or another count.
@@ -81,12 +84,11 @@ def read_flags(path: Path, count: int) -> np.ndarray:
   try:
     flags = np.array([int(float(word)) for word in words])
   except (ValueError, OverflowError):
-    flags = np.empty(0, int)
+    raise UserError(f'{path}: not all entries are numbers; expected {count} '
+                    'flags; restore the file') from None
   if len(flags) != count:
-    raise UserError(
-        f'{path}: {len(flags)} of {len(words)} entries are numbers, the '
-        f'annotation has {count} boxes; expected one flag per box; check the '
-        'download')
+    raise UserError(f'{path}: {len(flags)} flags but {count} {what}; expected '
+                    'one flag for each; check the download')
   return flags
 
 

@@ -175,10 +175,10 @@ def _repaired(result: np.ndarray, truth: np.ndarray,
   """Broken boxes and the first one replaced as the protocol says."""
   if protocol.broken_box != 'lost':
     nan = np.isnan(result)
-    nan = (nan.any(axis=1) if protocol.broken_box == 'previous' else
-           nan.all(axis=1))
-    broken = nan | (result[:, 2:] <= 0).any(axis=1)
-    broken &= ~np.isnan(truth).any(axis=1)
+    broken = (nan.any(axis=1) if protocol.broken_box == 'previous' else
+              nan.all(axis=1))
+    broken = broken | (result[:, 2:] <= 0).any(axis=1)
+    broken = broken & ~np.isnan(truth).any(axis=1)
     broken[0] = False  # nothing is before it
     result = result[np.maximum.accumulate(
         np.where(broken, 0, np.arange(len(result))))]

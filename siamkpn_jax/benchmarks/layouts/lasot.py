@@ -66,19 +66,16 @@ def _find(folder: Path) -> dict[str, Path]:
 
 
 def _read(name: str, path: Path) -> Annotation:
-  boxes_xywh = read_truth(path)
-  if path.name != 'groundtruth.txt':
-    flags = [f for f in (path.parent.parent / 'absent' / path.name,
-                         path.parent / 'absent' / path.name) if f.is_file()][:1]
-    if not flags:
-      raise UserError(f'{path.parent.parent / "absent" / path.name} is missing; '
-                      'expected the absence flags of the sequence; complete '
-                      'the download')
-    return Annotation(name, boxes_xywh, 1, _visible(flags, boxes_xywh))
-  home = path.parent
-  flags = [home / 'full_occlusion.txt', home / 'out_of_view.txt']
+  boxes_xywh, home = read_truth(path), path.parent
+  images = None
+  if path.name == 'groundtruth.txt':
+    images = home / 'img'
+    flags = [home / 'full_occlusion.txt', home / 'out_of_view.txt']
+  else:
+    beside = home.parent / 'absent' / path.name
+    flags = [beside if beside.is_file() else home / 'absent' / path.name]
   return Annotation(name, boxes_xywh, 1, _visible(flags, boxes_xywh),
-                    images=home / 'img')
+                    images=images)
 
 
 def _visible(flags: list[Path], boxes_xywh: np.ndarray) -> np.ndarray:

@@ -24,14 +24,18 @@ from siamkpn_jax.errors import UserError
 
 
 def find(path: Path) -> Path | None:
-  """The JSON file that `path` is, or the only one in that folder.
+  """The JSON file that `path` is, or the only file of a folder of files.
+
+  A folder of folders has a layout of its own, whatever lies beside them.
 
   Raises:
     UserError: the folder has several.
   """
   if path.suffix.lower() == '.json' and not path.is_dir():
     return path
-  files = sorted(path.glob('*.json')) if path.is_dir() else []
+  if not path.is_dir() or any(f.is_dir() for f in path.iterdir()):
+    return None
+  files = sorted(path.glob('*.json'))
   if len(files) > 1:
     raise UserError(f'{path} has several JSON files ({files[0].name}, '
                     f'{files[1].name} ...); expected one; name the one that '
