@@ -104,7 +104,7 @@ def centres(boxes_xywh: np.ndarray) -> np.ndarray:
 
 def centre_distances(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
   """[..., 4], [..., 4] -> [...] Euclidean distance of centres in pixels."""
-  return np.hypot(*np.moveaxis(centres(a_xywh) - centres(b_xywh), -1, 0))
+  return _length(centres(a_xywh) - centres(b_xywh))
 
 
 def valid_boxes(boxes_xywh: np.ndarray) -> np.ndarray:
@@ -135,9 +135,8 @@ def score_sequence(result_xywh: np.ndarray, truth_xywh: np.ndarray, *,
   truth = np.asarray(truth_xywh, np.float64)[:count]
   result = _repaired(np.asarray(result_xywh, np.float64)[:count], truth,
                      protocol)
-  kept = np.ones(count, bool)
-  if protocol.nan_annotation == 'left_out':
-    kept = ~np.isnan(truth).any(axis=1)
+  nan = np.isnan(truth).any(axis=1)
+  kept = ~nan if protocol.nan_annotation == 'left_out' else np.full(count, True)
   if not kept.any():
     raise UserError(f'none of the {count} annotated boxes is a number; '
                     'expected at least one; correct the annotation')
@@ -174,11 +173,10 @@ def _repaired(result: np.ndarray, truth: np.ndarray,
               protocol: OnePass) -> np.ndarray:
   """Broken boxes and the first one replaced as the protocol says."""
   if protocol.broken_box != 'lost':
-    nan = np.isnan(result)
-    broken = (nan.any(axis=1) if protocol.broken_box == 'previous' else
-              nan.all(axis=1))
-    broken = broken | (result[:, 2:] <= 0).any(axis=1)
-    broken = broken & ~np.isnan(truth).any(axis=1)
+    nan = np.isnan(result).sum(axis=1)
+    enough = 1 if protocol.broken_box == 'previous' else 4
+    broken = (nan >= enough) | (result[:, 2:] <= 0).any(axis=1)
+    broken &= ~np.isnan(truth).any(axis=1)
     broken[0] = False  # nothing is before it
     result = result[np.maximum.accumulate(
         np.where(broken, 0, np.arange(len(result))))]
@@ -214,7 +212,12 @@ def _distances(result: np.ndarray, truth: np.ndarray, unit: np.ndarray,
   ours, theirs = centres(result) / unit, centres(truth) / unit
   needed = {'nothing': truth[:, :0], 'centre': theirs, 'all': truth}
   known = (needed[protocol.distance_needs] > 0).all(axis=1)
-  return np.where(known, np.hypot(*(ours - theirs).T), -1)
+  return np.where(known, _length(ours - theirs), -1)
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+  """[..., 2] -> [...] as the toolkits compute it: np.hypot rounds otherwise."""
+  return np.sqrt(np.square(vectors).sum(axis=-1))
 
 
 def _fractions(compare: np.ufunc, values: np.ndarray,
