@@ -1,18 +1,17 @@
-"""One-pass evaluation: success and precision, by the rule of OTB.
+"""One-pass evaluation: success, precision and normalised precision.
 
 A tracker is started on the first frame and runs to the end. Success is the
 fraction of frames whose overlap with the annotation is above a threshold,
-precision the fraction whose centre is within a distance. Both are curves over
+precision the fraction whose centre is within a distance, normalised precision
+the same with the distance in sides of the annotated box. All are curves over
 the threshold, one per sequence, and their mean over sequences is reported: the
-area under the success curve (AUC), and the precision at 20 pixels.
+area under the success curve (AUC), the precision at 20 pixels, the normalised
+precision at 0.2.
 
-Source: Wu, Lim, Yang, "Online Object Tracking: A Benchmark", CVPR 2013, with
-the conventions of the GOT-10k toolkit (protocol `otb_got10k`): 21 overlap
-thresholds compared by >, 51 distances by <=, boxes not clipped to the image,
-the first frame counted. One difference: frames without a valid annotation are
-left out, where that toolkit counts them as lost. OTB-100 has two such frames,
-the last of Board and of Twinnings, which move the AUC of KCF by 2e-5;
-`exclude_invalid=False` gives the toolkit's numbers exactly.
+Which frames count is the protocol's affair: see protocols.py. Sources: Wu, Lim,
+Yang, "Online Object Tracking: A Benchmark", CVPR 2013; Mueller et al.,
+"TrackingNet", ECCV 2018, for the normalised precision (whose area from 0 to 0.5
+TrackingNet reports, and whose value at 0.2 LaSOT and pysot do).
 """
 
 import dataclasses
@@ -21,11 +20,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from siamkpn_jax import boxes
+from siamkpn_jax.benchmarks.protocols import OTB_GOT10K, OnePass
 from siamkpn_jax.errors import UserError
 
-PROTOCOL = 'otb_got10k'
-OVERLAP_THRESHOLDS = np.linspace(0, 1, 21)
+PROTOCOL = OTB_GOT10K.name
+OVERLAP_THRESHOLDS = np.array(OTB_GOT10K.overlap_thresholds)
 DISTANCE_THRESHOLDS = np.arange(51)  # pixels
+NORM_THRESHOLDS = DISTANCE_THRESHOLDS / 100  # sides of the annotated box
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,9 +36,13 @@ class Score:
   Attributes:
     success_curve: [21] fraction of frames above each overlap threshold.
     precision_curve: [51] fraction of frames within each distance in pixels.
+    norm_precision_curve: [51] the same in hundredths of the annotated sides.
+    frames: how many frames counted.
   """
   success_curve: np.ndarray
   precision_curve: np.ndarray
+  norm_precision_curve: np.ndarray
+  frames: int = 0
 
   @property
   def success_auc(self) -> float:
@@ -48,6 +53,16 @@ class Score:
   def precision_20(self) -> float:
     """Fraction of frames whose centre is within 20 pixels."""
     return precision_20(self.precision_curve)
+
+  @property
+  def norm_precision(self) -> float:
+    """Fraction of frames whose centre is within 0.2 annotated sides."""
+    return float(self.norm_precision_curve[20])
+
+  @property
+  def norm_precision_auc(self) -> float:
+    """Area under the curve of normalised precision from 0 to 0.5, 0..1."""
+    return float(np.mean(self.norm_precision_curve))
 
 
 def success_curve(ious: np.ndarray,
@@ -82,14 +97,14 @@ def precision_20(curve: np.ndarray) -> float:
   return float(curve[20])
 
 
-def centre_distances(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
-  """[..., 4], [..., 4] -> [...] Euclidean distance of centres in pixels.
+def centres(boxes_xywh: np.ndarray) -> np.ndarray:
+  """[..., 4] -> [..., 2] centres x + (w - 1) / 2, as the toolkits have it."""
+  return boxes_xywh[..., :2] + (boxes_xywh[..., 2:] - 1) / 2
 
-  The centre is x + (w - 1) / 2, as the toolkits have it.
-  """
-  a = a_xywh[..., :2] + (a_xywh[..., 2:] - 1) / 2
-  b = b_xywh[..., :2] + (b_xywh[..., 2:] - 1) / 2
-  return np.hypot(*np.moveaxis(a - b, -1, 0))
+
+def centre_distances(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
+  """[..., 4], [..., 4] -> [...] Euclidean distance of centres in pixels."""
+  return _length(centres(a_xywh) - centres(b_xywh))
 
 
 def valid_boxes(boxes_xywh: np.ndarray) -> np.ndarray:
@@ -99,33 +114,33 @@ def valid_boxes(boxes_xywh: np.ndarray) -> np.ndarray:
 
 
 def score_sequence(result_xywh: np.ndarray, truth_xywh: np.ndarray, *,
-                   exclude_invalid: bool = True) -> Score:
+                   protocol: OnePass = OTB_GOT10K,
+                   visible: np.ndarray | None = None) -> Score:
   """Scores the boxes of one sequence.
 
   Args:
     result_xywh: [t, 4] the tracker's boxes in pixels, first frame included.
+      NaN and infinite numbers are allowed: see the protocol.
     truth_xywh: [t, 4] the annotation, in the same pixel convention.
-    exclude_invalid: leave out frames without a valid annotation; if False they
-      count as lost.
+    protocol: the rule.
+    visible: [t] False where the target is marked as absent; None: nowhere.
 
   Raises:
-    UserError: the counts differ, or no frame has a valid annotation.
+    UserError: the counts differ and the protocol refuses that, or there is no
+      frame to score.
   """
-  if len(result_xywh) != len(truth_xywh):
-    raise UserError(f'{len(result_xywh)} result boxes but {len(truth_xywh)} '
-                    'annotated boxes; expected one result per frame; run the '
-                    'tracker again on this sequence')
-  valid = valid_boxes(truth_xywh)
-  if not valid.any():
-    raise UserError(f'none of the {len(truth_xywh)} annotated boxes is valid; '
-                    'expected finite numbers and sides > 0')
-  result_xywh, truth_xywh = result_xywh[valid], truth_xywh[valid]
-  # A lost frame adds nothing to either curve, so it only lowers the share.
-  share = 1.0 if exclude_invalid else float(valid.mean())
-  # Rounding may lift the overlap of equal boxes above 1, the last threshold.
-  ious = np.minimum(boxes.iou_xywh(result_xywh, truth_xywh), 1.0)
-  distances = centre_distances(result_xywh, truth_xywh)
-  return Score(share * success_curve(ious), share * precision_curve(distances))
+  if visible is None or protocol.absence == 'ignored':
+    visible = np.ones(len(truth_xywh), bool)
+  count = _common_length(len(result_xywh), len(truth_xywh), protocol)
+  truth = np.asarray(truth_xywh, np.float64)[:count]
+  result = _repaired(np.asarray(result_xywh, np.float64)[:count], truth,
+                     protocol)
+  nan = np.isnan(truth).any(axis=1)
+  kept = ~nan if protocol.nan_annotation == 'left_out' else np.full(count, True)
+  if not kept.any():
+    raise UserError(f'none of the {count} annotated boxes is a number; '
+                    'expected at least one; correct the annotation')
+  return _score(result[kept], truth[kept], visible[:count][kept], protocol)
 
 
 def mean_score(scores: Mapping[str, Score]) -> Score:
@@ -136,8 +151,73 @@ def mean_score(scores: Mapping[str, Score]) -> Score:
   """
   if not scores:
     raise ValueError('no scores to average')
-  return Score(np.mean([s.success_curve for s in scores.values()], axis=0),
-               np.mean([s.precision_curve for s in scores.values()], axis=0))
+  every = list(scores.values())
+  return Score(np.mean([s.success_curve for s in every], axis=0),
+               np.mean([s.precision_curve for s in every], axis=0),
+               np.mean([s.norm_precision_curve for s in every], axis=0),
+               sum(s.frames for s in every))
+
+
+def _common_length(results: int, truths: int, protocol: OnePass) -> int:
+  fine = (results == truths or
+          (results < truths and protocol.short == 'scored') or
+          (results > truths and protocol.long == 'cut'))
+  if not fine or not min(results, truths):
+    raise UserError(f'{results} result boxes but {truths} annotated boxes; '
+                    'expected one result per frame; run the tracker again on '
+                    'this sequence')
+  return min(results, truths)
+
+
+def _repaired(result: np.ndarray, truth: np.ndarray,
+              protocol: OnePass) -> np.ndarray:
+  """Broken boxes and the first one replaced as the protocol says."""
+  if protocol.broken_box != 'lost':
+    nan = np.isnan(result).sum(axis=1)
+    enough = 1 if protocol.broken_box == 'previous' else 4
+    broken = (nan >= enough) | (result[:, 2:] <= 0).any(axis=1)
+    broken &= ~np.isnan(truth).any(axis=1)
+    broken[0] = False  # nothing is before it
+    result = result[np.maximum.accumulate(
+        np.where(broken, 0, np.arange(len(result))))]
+  if protocol.first_box == 'annotation':
+    result = np.concatenate([truth[:1], result[1:]])
+  return result
+
+
+def _score(result: np.ndarray, truth: np.ndarray, visible: np.ndarray,
+           protocol: OnePass) -> Score:
+  """[t, 4], [t, 4], [t] -> curves; any number may be NaN or infinite."""
+  # Sides of 0 are divided by as pysot does.
+  sides = np.where(truth[:, 2:] == 0, 1e-16, truth[:, 2:])
+  with np.errstate(all='ignore'):
+    # Rounding may lift the overlap of equal boxes above 1, the last threshold.
+    overlaps = np.minimum(boxes.iou_xywh(result, truth), 1.0)
+    distances = _distances(result, truth, np.ones_like(sides), protocol)
+    norm_distances = _distances(result, truth, sides, protocol)
+  needed = {'nothing': truth[:, :0], 'sides': truth[:, 2:], 'all': truth}
+  annotated = (needed[protocol.overlap_needs] > 0).all(axis=1)
+  overlaps = np.where(annotated & visible, overlaps, -1)
+  return Score(
+      success_curve(overlaps, np.array(protocol.overlap_thresholds)),
+      precision_curve(np.where(visible, distances, np.inf)),
+      precision_curve(np.where(visible, norm_distances, np.inf),
+                      NORM_THRESHOLDS),
+      frames=len(truth))
+
+
+def _distances(result: np.ndarray, truth: np.ndarray, unit: np.ndarray,
+               protocol: OnePass) -> np.ndarray:
+  """[t] distances of centres in units [t, 2], -1 where none is needed."""
+  ours, theirs = centres(result) / unit, centres(truth) / unit
+  needed = {'nothing': truth[:, :0], 'centre': theirs, 'all': truth}
+  known = (needed[protocol.distance_needs] > 0).all(axis=1)
+  return np.where(known, _length(ours - theirs), -1)
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+  """[..., 2] -> [...] as the toolkits compute it: np.hypot rounds otherwise."""
+  return np.sqrt(np.square(vectors).sum(axis=-1))
 
 
 def _fractions(compare: np.ufunc, values: np.ndarray,

@@ -7,6 +7,7 @@ field's toolkits; in the program all boxes are 0-based.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,8 @@ def _parse_row(path: str | Path, number: int, line: str,
            line.replace(',', ' ').replace(';', ' ').split()]
   except ValueError:
     row = []
-  fine = np.isfinite(row) | (allow_nan & np.isnan(row))
-  if len(row) != 4 or not fine.all():
+  fine = all(math.isfinite(v) or (allow_nan and math.isnan(v)) for v in row)
+  if len(row) != 4 or not fine:
     raise UserError(
         f'{path} line {number}: {line.strip()[:60]!r} is not a box; expected '
         'four numbers "x,y,w,h" (comma, tab or space between); correct it')

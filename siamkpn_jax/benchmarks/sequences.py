@@ -1,43 +1,61 @@
-"""Annotated sequences in the folder layout of OTB.
+"""The sequences of the benchmarks: annotations, and images where needed.
 
-  <root>/<name>/img/0001.jpg ...      .jpg .jpeg .png .bmp
-  <root>/<name>/groundtruth_rect.txt  one "x,y,w,h" per frame; or, for several
-                                      targets, groundtruth_rect.1.txt, .2.txt
-
-OTB counts pixels from 1, which is the default here; sequences that count from
-0 are named by the caller. The files of all OTB sets, and of many others that
-were brought into the same layout, can be read.
+`load_annotations` reads what is needed to score result files, `load` what is
+needed to run a tracker. The layouts are described in layouts/.
 """
 
 import dataclasses
 import fnmatch
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
 
 from siamkpn_jax.benchmarks import results
+from siamkpn_jax.benchmarks.annotations import Annotation
+from siamkpn_jax.benchmarks.layouts import (
+  folder,
+  got10k,
+  lasot,
+  nfs,
+  otb,
+  pysot_json,
+  trackingnet,
+  uav123,
+)
+from siamkpn_jax.benchmarks.layouts.otb import skipped_folders
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.images import list_images
 
-_LAYOUT = '<name>/img/*.jpg and <name>/groundtruth_rect.txt'
+__all__ = ['LAYOUTS', 'Sequence', 'load', 'load_annotations', 'load_otb',
+           'skipped_folders', 'with_frames']
 
-# First and last annotated frame, by the number in the file name, where OTB
-# annotates a part of the images it ships. Source: the benchmark's home page
-# (Wu, Lim, Yang, "Object Tracking Benchmark", TPAMI 2015).
-OTB_FRAME_RANGES = {
-    'blurcar1': (247, 988),
-    'blurcar3': (3, 359),
-    'blurcar4': (18, 397),
-    'david': (300, 770),
-    'diving': (1, 215),
-    'football1': (1, 74),
-    'freeman3': (1, 460),
-    'freeman4': (1, 283),
-    'tiger1': (6, 354),
+
+def _load_otb_or_files(path: Path) -> list[Annotation]:
+  """OTB's folders, or its toolkit's folder of annotation files."""
+  try:
+    return otb.load(path)
+  except UserError:
+    found = folder.load_files(path, origin=1) if path.is_dir() else []
+    if not found:
+      raise
+  return [dataclasses.replace(
+      a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
+
+
+# Benchmark -> reads a folder of its layout. pysot's JSON is read for all.
+LAYOUTS: dict[str, Callable[[Path], list[Annotation]]] = {
+    'otb': _load_otb_or_files,
+    'lasot': lasot.load,
+    'got10k': got10k.load,
+    'trackingnet': trackingnet.load,
+    'uav123': uav123.load,
+    'nfs': nfs.load,
+    'nfs240': nfs.load_240,
+    'folder': folder.load,
 }
 
 
@@ -62,13 +80,64 @@ class Sequence:
     return len(self.frames)
 
 
-def load_otb(folder: str | Path, *, names: Collection[str] = (),
+def load_annotations(benchmark: str, path: str | Path, *,
+                     names: Collection[str] = ()) -> list[Annotation]:
+  """Reads a benchmark's annotations; no images are needed.
+
+  Args:
+    benchmark: a key of `LAYOUTS`.
+    path: the folder that holds them, or a JSON file of pysot's kind.
+    names: read only these names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: nothing to read, an unknown name, a missing sequence or a
+      damaged annotation.
+  """
+  path = Path(path)
+  json_file = pysot_json.find(path)
+  found = pysot_json.load(json_file) if json_file else LAYOUTS[benchmark](path)
+  _check_known(names, [a.name for a in found], 'sequences')
+  return [a for a in found if not names or _matches(a.name, names)]
+
+
+def load(benchmark: str, path: str | Path, *,
+         names: Collection[str] = ()) -> list[Sequence]:
+  """Reads a benchmark's annotations and finds its images.
+
+  Args and errors are those of `load_annotations` and `with_frames`.
+  """
+  return [with_frames(a)
+          for a in load_annotations(benchmark, path, names=names)]
+
+
+def with_frames(annotation: Annotation) -> Sequence:
+  """Finds the images of a sequence.
+
+  Where the annotation has the first box alone, the others are NaN.
+
+  Raises:
+    UserError: no images, or not one for each box.
+  """
+  frames = _images(annotation)
+  boxes_xywh = annotation.boxes_xywh
+  if len(boxes_xywh) == 1 < len(frames):
+    rest = np.full((len(frames) - 1, 4), np.nan)
+    boxes_xywh = np.concatenate([boxes_xywh, rest])
+  else:
+    frames = _matching_frames(annotation, frames)
+  boxes_xywh = boxes_xywh - np.array([1, 1, 0, 0]) * annotation.origin
+  boxes_xywh.flags.writeable = False
+  return Sequence(annotation.name, tuple(frames), boxes_xywh,
+                  annotation.origin)
+
+
+def load_otb(root: str | Path, *, names: Collection[str] = (),
              one_based: bool = True,
              zero_based: Collection[str] = ()) -> list[Sequence]:
   """Reads the sequences of a folder in OTB layout, sorted by name.
 
   Args:
-    folder: the folder that holds the sequences, or one sequence.
+    root: the folder that holds the sequences, or one sequence.
     names: read only these names or patterns (`Human*`); empty for all.
     one_based: whether the annotations count pixels from 1, as OTB does.
     zero_based: names or patterns of sequences that count from 0.
@@ -81,66 +150,16 @@ def load_otb(folder: str | Path, *, names: Collection[str] = (),
     UserError: nothing to read, an unknown name, a damaged annotation, or
       frames and boxes that do not belong together.
   """
-  annotations = _find_annotations(Path(folder))
+  annotations = otb.find_annotations(Path(root))
   _check_known(names, annotations, 'sequences')
   _check_known(zero_based, annotations, 'zero_based')
   chosen = [n for n in sorted(annotations) if not names or _matches(n, names)]
   return [
-      _load(name, annotations[name],
-            origin=int(one_based and not _matches(name, zero_based)))
+      with_frames(otb.read(
+          name, annotations[name],
+          origin=int(one_based and not _matches(name, zero_based))))
       for name in chosen
   ]
-
-
-def skipped_folders(folder: str | Path) -> list[str]:
-  """Names of the folders that `load_otb` leaves out, sorted."""
-  folder = Path(folder)
-  if not folder.is_dir() or _annotations_of(folder):
-    return []
-  return [f.name for f in _subfolders(folder)
-          if _hidden(f) or not _annotations_of(f)]
-
-
-def _find_annotations(folder: Path) -> dict[str, Path]:
-  """Sequence name -> annotation file, for everything under `folder`."""
-  if not folder.is_dir():
-    raise UserError(f'{folder} is not a folder; expected a folder that holds '
-                    f'{_LAYOUT}; check the path')
-  found = _annotations_of(folder)
-  if not found:
-    for sub in (f for f in _subfolders(folder) if not _hidden(f)):
-      for name, path in _annotations_of(sub).items():
-        if name in found:
-          raise UserError(f'two sequences are called {name}: {found[name]} and '
-                          f'{path}; rename one folder')
-        found[name] = path
-  if not found:
-    raise UserError(f'no sequences in {folder}; expected {_LAYOUT}; '
-                    'check the path')
-  return found
-
-
-def _subfolders(folder: Path) -> list[Path]:
-  return sorted(f for f in folder.iterdir() if f.is_dir())
-
-
-def _hidden(folder: Path) -> bool:
-  return folder.name.startswith(('_', '.'))
-
-
-def _annotations_of(folder: Path) -> dict[str, Path]:
-  """Sequence name -> annotation file, one for each target of a folder."""
-  name = folder.absolute().name
-  plain = folder / 'groundtruth_rect.txt'
-  if plain.is_file():
-    return {name: plain}
-  numbered = {}
-  for path in folder.glob('groundtruth_rect.*.txt'):
-    target = path.name.split('.')[1]
-    # Human4 ships an empty file for its first target; OTB uses the second.
-    if target.isdecimal() and results.read_text(path).strip():
-      numbered[int(target)] = path
-  return {f'{name}-{i}': numbered[i] for i in sorted(numbered)}
 
 
 def _check_known(patterns: Collection[str], known: Collection[str],
@@ -155,26 +174,25 @@ def _matches(name: str, patterns: Collection[str]) -> bool:
   return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _load(name: str, annotation: Path, *, origin: int) -> Sequence:
-  boxes_xywh = results.read_boxes(annotation, origin=origin, allow_nan=True)
-  if not (np.isfinite(boxes_xywh[0]).all() and (boxes_xywh[0, 2:] > 0).all()):
-    raise UserError(
-        f'{annotation} line 1: the first box has no area; a tracker starts '
-        'from it; expected width and height > 0; correct it')
-  frames = _matching_frames(name, _image_files(annotation.parent),
-                            len(boxes_xywh))
-  boxes_xywh.flags.writeable = False
-  return Sequence(name, tuple(frames), boxes_xywh, origin)
-
-
-def _image_files(folder: Path) -> list[Path]:
+def _images(annotation: Annotation) -> list[Path]:
   """The images of a sequence, sorted by the numbers in their names."""
-  images = folder / 'img'
+  images, name = annotation.images, annotation.name
+  if images is None:
+    raise UserError(f'sequence {name}: its annotation does not tell where the '
+                    'images are; expected a layout with images; name the '
+                    "data set's folder")
+  if isinstance(images, tuple):
+    absent = next((f for f in images if not f.is_file()), None)
+    if absent is not None:
+      raise UserError(f'sequence {name}: {absent} is missing; expected the '
+                      f'{len(images)} images of the annotation; check the '
+                      'download')
+    return list(images)
   if images.is_file():  # a symbolic link, checked out as a text file
-    images = folder / results.read_text(images).strip()
+    images = images.parent / results.read_text(images).strip()
   if not os.path.isdir(images):  # False, not an error, for a senseless path
     raise UserError(f'{images} is not a folder; expected the images of the '
-                    f'sequence {folder.name} there ({_LAYOUT})')
+                    f'sequence {name} there')
   files = list_images(images)
   if not files:
     raise UserError(f'no images in {images}; expected '
@@ -182,18 +200,21 @@ def _image_files(folder: Path) -> list[Path]:
   return files
 
 
-def _matching_frames(name: str, frames: list[Path], boxes: int) -> list[Path]:
+def _matching_frames(annotation: Annotation, frames: list[Path]) -> list[Path]:
+  """The images that are annotated."""
+  boxes = len(annotation)
   if len(frames) == boxes:
     return frames
   # Both tests are needed: the same name is shipped cut and uncut.
-  if len(frames) > boxes and name.lower() in OTB_FRAME_RANGES:
-    first, last = OTB_FRAME_RANGES[name.lower()]
+  if len(frames) > boxes and annotation.frame_range:
+    first, last = annotation.frame_range
     inside = [f for f in frames if first <= _number(f) <= last]
     if len(inside) == boxes:
       return inside
   raise UserError(
-      f'sequence {name}: {len(frames)} images in {frames[0].parent} but '
-      f'{boxes} boxes; expected one box per image; check the download')
+      f'sequence {annotation.name}: {len(frames)} images in '
+      f'{frames[0].parent} but {boxes} boxes; expected one box per image; '
+      'check the download')
 
 
 def _number(frame: Path) -> int:

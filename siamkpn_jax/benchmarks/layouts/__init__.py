@@ -1,0 +1,1 @@
+"""Where the benchmarks keep their annotations: a file for each layout."""

@@ -1,0 +1,81 @@
+"""Scores result files on a benchmark, by the rule of a toolkit.
+
+  python -m siamkpn_jax.score --benchmark otb --annotations OTB100 \
+    --results DIR --protocol otb --json scores.json
+
+The files may be anybody's; docs/evaluation.md lists layouts and protocols.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from siamkpn_jax import cli
+from siamkpn_jax.benchmarks import results, scoring
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import check_output
+
+_BENCHMARK = flags.DEFINE_enum(
+    'benchmark', None, sorted(scoring.SCORERS), 'What was tracked.')
+_ANNOTATIONS = flags.DEFINE_string(
+    'annotations', None, "The benchmark's folder, or a JSON file of pysot's "
+    'kind; images are not needed.')
+_RESULTS = flags.DEFINE_string('results', None, 'Folder of result files.')
+_PROTOCOL = flags.DEFINE_string(
+    'protocol', None, "The rule; default: the benchmark's own.")
+_JSON = flags.DEFINE_string('json', None, 'Where the scores are written.')
+_ATTRIBUTES = flags.DEFINE_string(
+    'attributes', None, 'File or folder that tells the attributes of each '
+    'sequence; default: the one beside the annotations.')
+_SEQUENCES = flags.DEFINE_list(
+    'sequences', [], 'Score only these (comma-separated names or patterns).')
+_SHIFT = flags.DEFINE_float(
+    'shift', 0, 'Added to x and y of the results: 1 where they count pixels '
+    'from 0 and the annotations from 1.')
+
+
+def main(argv: Sequence[str]) -> None:
+  """Scores; see the flags."""
+  del argv
+  benchmark = _BENCHMARK.value
+  if not (benchmark and _ANNOTATIONS.value and _RESULTS.value):
+    raise UserError('--benchmark, --annotations and --results must not be '
+                    'empty')
+  output = check_output(_JSON.value, '--json', suffixes=('.json',))
+  summary = scoring.score(scoring.Request(
+      benchmark, Path(_ANNOTATIONS.value), Path(_RESULTS.value),
+      _PROTOCOL.value, Path(_ATTRIBUTES.value) if _ATTRIBUTES.value else None,
+      tuple(_SEQUENCES.value), _SHIFT.value))
+  print(_table(summary))
+  for note in summary['notes']:
+    print(f'note: {note}')
+  print(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences, '
+        f'protocol {summary["protocol"]}: {summary["rule"]}')
+  if output:
+    results.write_summary(output, summary)
+    print(f'scores: {output}')
+
+
+def _table(summary: dict[str, Any]) -> str:
+  """One row per sequence and attribute; the columns are their figures."""
+  rows = [*summary['sequences'].items(), *summary['attributes'].items(),
+          ('all', summary)]
+  figures = [k for k in next(iter(summary['sequences'].values()))
+             if k in summary]
+  width = max(8, *(len(name) for name, _ in rows))
+  lines = ['  '.join([f'{"sequence":{width}}', *figures])]
+  for name, row in rows:
+    lines.append('  '.join([f'{name:{width}}', *(
+        f'{_number(row[figure]):>{len(figure)}}' for figure in figures)]))
+  return '\n'.join(lines)
+
+
+def _number(value: float | None) -> str:
+  return '-' if value is None else f'{value:.4f}'
+
+
+if __name__ == '__main__':
+  flags.mark_flags_as_required(['benchmark', 'annotations', 'results'])
+  cli.run(main)

@@ -1,0 +1,188 @@
+"""The score command: figures, attributes, protocols, mistakes."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.benchmarks import scoring
+from siamkpn_jax.errors import UserError
+
+TRUTH = np.array([[10.0, 10, 10, 10]] * 4)
+
+
+def _write(path, text):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(text)
+  return path
+
+
+def _boxes(path, boxes, separator=','):
+  return _write(path, ''.join(
+      separator.join(f'{v:g}' for v in box) + '\n' for box in boxes))
+
+
+@pytest.fixture
+def otb(tmp_path):
+  """Two sequences, one tracked perfectly and one lost after its start."""
+  for name in ('Jogging-1', 'Skiing'):
+    _boxes(tmp_path / 'otb' / name / 'groundtruth_rect.txt', TRUTH)
+  _write(tmp_path / 'otb' / 'attr_list.txt',
+         'Jogging-1\tIV, OCC\nSkiing\tOCC\n')
+  _boxes(tmp_path / 'run' / 'jogging_1.txt', TRUTH, '\t')
+  _boxes(tmp_path / 'run' / 'Skiing.txt', [*TRUTH[:1], *TRUTH[1:] + 100], ' ')
+  return tmp_path
+
+
+def _request(folder, benchmark='otb', **options):
+  return scoring.Request(benchmark, folder / 'otb', folder / 'run', **options)
+
+
+def _score(*flags):
+  return subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax.score', *map(str, flags)],
+      capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_command(otb):
+  done = _score('--benchmark', 'otb', '--annotations', otb / 'otb',
+                '--results', otb / 'run', '--json', otb / 'new' / 'out.json')
+  assert done.returncode == 0, done.stderr
+  table = [line.split() for line in done.stdout.splitlines()]
+  assert ['Skiing', '0.2381', '0.2500', '0.2500', '0.2500'] in table
+  assert ['OCC', '0.5952', '0.6250', '0.6250', '0.6250'] in table
+  assert ['all', '0.5952', '0.6250', '0.6250', '0.6250'] in table
+  assert "2 sequences, protocol otb: the OTB authors' toolkit" in done.stdout
+  assert 'note: 2 of the 100 sequences of otb (OTB-100); missing: Basket' in (
+      done.stdout)
+  summary = json.loads((otb / 'new' / 'out.json').read_text())
+  assert summary['protocol'] == summary['benchmark'] == 'otb'
+  assert summary['success_auc'] == pytest.approx(12.5 / 21)
+  assert summary['precision_20'] == summary['norm_precision'] == 0.625
+  assert summary['sequences']['Skiing'] == {
+      'frames': 4, 'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
+      'norm_precision': 0.25, 'norm_precision_auc': 0.25}
+  assert summary['attributes']['IV']['success_auc'] == pytest.approx(20 / 21)
+  assert summary['attributes']['OCC']['num_sequences'] == 2
+
+
+def test_mistakes_are_one_line(otb):
+  (otb / 'run' / 'Skiing.txt').write_text('1,2\n')
+  common = ['--annotations', otb / 'otb', '--results', otb / 'run']
+  done = _score('--benchmark', 'otb', *common, '--json', otb / 'out.json')
+  assert done.returncode == 2 and done.stderr.count('\n') == 1
+  assert 'Skiing.txt line 1' in done.stderr
+  assert not (otb / 'out.json').exists()
+  for flags in (['--benchmark', 'otb99', *common], common,
+                ['--benchmark', 'otb', *common, '--json', otb]):
+    done = _score(*flags)
+    assert done.returncode == 2 and 'Traceback' not in done.stderr
+
+
+def test_protocols(otb):
+  for protocol, rule in (('otb', 'OTB'), ('got10k', 'GOT-10k'),
+                         ('otb_got10k', 'GOT-10k'), ('pysot', 'pysot'),
+                         ('lasot', 'LaSOT')):
+    summary = scoring.score(_request(otb, protocol=protocol))
+    assert summary['protocol'] == protocol and rule in summary['rule']
+  with pytest.raises(UserError, match='vot: otb is scored by got10k, lasot'):
+    scoring.score(_request(otb, protocol='vot'))
+
+
+def test_selection_shift_and_attributes(otb):
+  summary = scoring.score(_request(otb, sequences=('Sk*',)))
+  assert list(summary['sequences']) == ['Skiing'] and not summary['notes']
+  zero_based = TRUTH - [1, 1, 0, 0]
+  for name in ('jogging_1', 'Skiing'):
+    _boxes(otb / 'run' / f'{name}.txt', zero_based)
+  summary = scoring.score(_request(otb))
+  assert summary['success_auc'] < 0.9
+  assert any('use --shift=1' in note for note in summary['notes'])
+  summary = scoring.score(_request(otb, shift=1))
+  assert summary['success_auc'] == pytest.approx(20 / 21)
+  assert not any('shift' in note for note in summary['notes'])
+  flags = otb / 'att'
+  _write(flags / 'Skiing.txt', '0,0,1,0,0,0,0,0,0,0,1')
+  summary = scoring.score(_request(otb, sequences=('Skiing',),
+                                   attributes=flags))
+  assert list(summary['attributes']) == ['LR', 'SV']
+  _write(flags / 'Skiing.txt', '0,1')
+  with pytest.raises(UserError, match='2 flags but 11 attributes'):
+    scoring.score(_request(otb, sequences=('Skiing',), attributes=flags))
+  for text, told in (('Skiing\tSV\n', 'no attributes of Jogging-1'),
+                     ('Skiing SV\n', 'line 1')):
+    listed = _write(otb / 'list.txt', text)
+    with pytest.raises(UserError, match=told):
+      scoring.score(_request(otb, attributes=listed))
+
+
+def test_counts(otb):
+  _boxes(otb / 'run' / 'Skiing.txt', TRUTH[:3])
+  summary = scoring.score(_request(otb))
+  assert 'Skiing: 3 boxes for 4 annotated frames' in ' '.join(summary['notes'])
+  assert summary['sequences']['Skiing']['frames'] == 3
+  with pytest.raises(UserError, match='Skiing.txt: 3 result boxes but 4'):
+    scoring.score(_request(otb, protocol='pysot'))
+  _boxes(otb / 'run' / 'Skiing.txt', [*TRUTH, *TRUTH])
+  with pytest.raises(UserError, match='Skiing.txt: 8 result boxes but 4'):
+    scoring.score(_request(otb))
+  (otb / 'run' / 'Skiing.txt').unlink()
+  with pytest.raises(UserError, match='no result file for Skiing of 2'):
+    scoring.score(_request(otb))
+
+
+def test_boxes_before_the_annotated_frames(tmp_path):
+  """Some tracked Tiger1 from its first image on; frames 6 to 354 count."""
+  _boxes(tmp_path / 'otb' / 'Tiger1' / 'groundtruth_rect.txt',
+         [TRUTH[0]] * 349)
+  _boxes(tmp_path / 'run' / 'Tiger1.txt',
+         [TRUTH[0] + 500] * 5 + [TRUTH[0]] * 349)
+  summary = scoring.score(_request(tmp_path, protocol='pysot'))
+  assert summary['precision_20'] == 1
+  assert 'Tiger1: boxes of frames 6 to 354 of 354' in ' '.join(summary['notes'])
+
+
+def test_got10k(tmp_path):
+  val = tmp_path / 'otb'
+  _write(val / 'list.txt', 'a\n')
+  _boxes(val / 'a' / 'groundtruth.txt', TRUTH)
+  _write(val / 'a' / 'cover.label', '8\n8\n0\n8\n')
+  _boxes(tmp_path / 'run' / 'a' / 'a_001.txt', TRUTH)
+  _boxes(tmp_path / 'run' / 'a' / 'a_002.txt', TRUTH + 100)
+  summary = scoring.score(_request(tmp_path, 'got10k'))
+  assert summary['ao'] == summary['sr50'] == summary['sr75'] == 0.5
+  assert summary['num_frames'] == 4 and summary['protocol'] == 'got10k'
+  assert summary['sequences']['a']['ao'] == 0.5
+  assert 'a: no meta_info.ini' in summary['notes'][0]
+  json.dumps(summary, allow_nan=False)
+  with pytest.raises(UserError, match='got10k is scored by got10k; choose'):
+    scoring.score(_request(tmp_path, 'got10k', protocol='otb'))
+  _boxes(val / 'a' / 'groundtruth.txt', TRUTH[:1])
+  (val / 'a' / 'cover.label').unlink()
+  with pytest.raises(UserError, match='a has its first box alone'):
+    scoring.score(_request(tmp_path, 'got10k'))
+
+
+def test_lasot(tmp_path):
+  """Absent frames count as lost, and the attributes lie beside."""
+  folder = tmp_path / 'otb'
+  _boxes(folder / 'annos' / 'cat-1.txt', TRUTH)
+  _write(folder / 'absent' / 'cat-1.txt', '0\n0\n1\n1\n')
+  _write(folder / 'annos' / 'att' / 'cat-1.txt',
+         '1,0,0,0,0,0,0,0,0,0,0,0,0,1')
+  _boxes(tmp_path / 'run' / 'cat-1.txt', [*TRUTH, *TRUTH])  # longer: cut
+  summary = scoring.score(_request(tmp_path, 'lasot'))
+  assert summary['protocol'] == 'lasot' and summary['precision_20'] == 0.5
+  assert list(summary['attributes']) == ['ARC', 'IV']
+
+
+@pytest.mark.realdata
+def test_kcf_on_otb100(real_data):
+  summary = scoring.score(scoring.Request(
+      'otb', real_data / 'annotations' / 'otb100',
+      real_data / 'raw_results' / 'otb100' / 'kcf', 'got10k'))
+  assert round(summary['success_auc'], 4) == 0.4780
+  assert round(summary['precision_20'], 4) == 0.6878
+  assert summary['num_sequences'] == 100 and len(summary['attributes']) == 11
