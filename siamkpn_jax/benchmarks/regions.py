@@ -161,7 +161,7 @@ def _parse(path: str | Path, number: int, line: str) -> list[float]:
   if len(row) not in {1, 4, 8} or not fine:
     raise UserError(
         f'{path} line {number}: {line.strip()[:60]!r} is not a region; '
-        'expected 4 numbers "x,y,w,h", the 8 of four corners, or a marker 0, 1, 2; '
+        'expected "x,y,w,h", the 8 numbers of four corners, or 0, 1 or 2; '
         'correct it')
   return row
 
