@@ -7,6 +7,7 @@ again). Commas are written; semicolons, tabs and spaces are read as well.
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from siamkpn_jax.errors import UserError
 UNKNOWN, STARTED, FAILED = 0, 1, 2  # markers
 # Beyond this nothing is a pixel, and the toolkits' integers overflow.
 _LARGEST = 1e9
+_SEPARATOR = re.compile(r'\s*[,;]\s*|\s+')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -150,8 +152,7 @@ def _read(path: str | Path) -> Regions:
 
 def _parse(path: str | Path, number: int, line: str) -> list[float]:
   try:
-    row = [float(word) for word in
-           line.replace(',', ' ').replace(';', ' ').split()]
+    row = [float(word) for word in _SEPARATOR.split(line.strip())]
   except ValueError:
     row = []
   # Not finite, or so large that nothing can be meant.

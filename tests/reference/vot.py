@@ -4,6 +4,7 @@ Written from the description of each toolkit's rule (docs/vot.md), not from the
 package: regions are lists of 1, 4 or 8 numbers, masks are sets of pixels.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -56,9 +57,10 @@ def pysot_overlap(a, b, right, bottom):
   for row in (a, b):
     if len(row) == 4:
       x, y, w, h = row
-      row = [x, y, x + w, y, x + w, y + h, x, y + h]
-    polygons.append([(_single(row[i]), _single(row[i + 1]))
-                     for i in range(0, 8, 2)])
+      points = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
+    else:
+      points = [(row[i], row[i + 1]) for i in range(0, 8, 2)]
+    polygons.append([(_single(x), _single(y)) for x, y in points])
   boxes = []
   for points in polygons:
     xs, ys = zip(*points, strict=True)
@@ -88,8 +90,8 @@ def toolkit_overlap(a, b, width, height):
   if len(a) == 1 or len(b) == 1:
     return math.nan
   shapes = []
-  for row in (a, b):
-    row = [round(_single(v)) for v in row]  # half to even
+  for given in (a, b):
+    row = [round(_single(v)) for v in given]  # half to even
     if len(row) == 4:
       x, y, w, h = row
       shapes.append(('box', (x, y, x + w - 1, y + h - 1)))
@@ -113,10 +115,9 @@ def toolkit_overlap(a, b, width, height):
   masks = []
   for kind, shape in shapes:
     if kind == 'box':
-      masks.append({(x - left, y - top)
-                    for x in range(max(shape[0], left), min(shape[2], right) + 1)
-                    for y in range(max(shape[1], top),
-                                   min(shape[3], bottom) + 1)})
+      columns = range(max(shape[0], left), min(shape[2], right) + 1)
+      rows = range(max(shape[1], top), min(shape[3], bottom) + 1)
+      masks.append({(x - left, y - top) for x in columns for y in rows})
     else:
       masks.append(_polygon_pixels([(x - left, y - top) for x, y in shape],
                                    right - left + 1, bottom - top + 1, True))
@@ -157,14 +158,14 @@ def pysot(sequences, runs, low, high):
     frames += len(truth)
   longest = max(len(o) for o in all_overlaps)
   fragments, weights = [], []
-  for overlaps, failed in zip(all_overlaps, all_failures, strict=True):
+  for values, failed in zip(all_overlaps, all_failures, strict=True):
     if not failed:
-      fragments.append(overlaps + [math.nan] * (longest - len(overlaps)))
+      fragments.append(values + [math.nan] * (longest - len(values)))
       weights.append(1.0)
       continue
-    overlaps = [0.0 if math.isnan(v) else v for v in overlaps]
+    overlaps = [0.0 if math.isnan(v) else v for v in values]
     cuts = [0] + [f + 5 for f in failed if f + 5 <= len(overlaps)]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in itertools.pairwise(cuts):
       part = overlaps[start:stop + 1]
       weights.append(len(part) / (stop - start + 1))
       fragments.append(part + [0.0] * (longest - len(part)))
@@ -201,8 +202,8 @@ def toolkit(sequences, runs, low, high):
     failures += failed
     frames += len(truth)
     current = None
-    for row, value in zip(run, overlaps, strict=True):
-      value = 0.0 if math.isnan(value) else value
+    zeros = [0.0 if math.isnan(v) else v for v in overlaps]
+    for row, value in zip(run, zeros, strict=True):
       if row == [1]:
         current = [value]
       elif row == [2]:
@@ -217,9 +218,7 @@ def toolkit(sequences, runs, low, high):
   for k in range(longest):
     values = []
     for part, failed in fragments:
-      if failed:
-        values.append(sum(part[1:k + 1]) / max(k, 1))
-      elif k < len(part):
+      if failed or k < len(part):
         values.append(sum(part[1:k + 1]) / max(k, 1))
     curve.append(sum(values) / len(values))
   inside = curve[low:high + 1]
