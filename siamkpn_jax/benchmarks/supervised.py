@@ -147,6 +147,10 @@ def _start(tracker: Tracker, frame: np.ndarray, sequence: VotSequence,
 def _failed(row: list[float], truth: Regions, frame: np.ndarray,
             protocol: Protocol) -> bool:
   height, width = frame.shape[:2]
+  if protocol.rule == 'pysot':
+    # Its runner, unlike its scores, ends an annotated rectangle at x + w - 1.
+    truth = regions.from_rows(
+        regions.corners(truth, inclusive=True).reshape(-1, 8).tolist())
   overlap = vot.region_overlaps(regions.from_rows([row]), truth,
                                 (width, height), protocol.rule)
   return not overlap[0] > 0  # NaN: nothing could be drawn

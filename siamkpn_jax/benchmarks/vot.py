@@ -4,17 +4,8 @@ The tracker is started on the first frame; when its region has no overlap with
 the annotation it has failed and is started again five frames later. Accuracy is
 the mean overlap while it tracks, without the ten frames from each start
 (burn-in); failures are counted; EAO (see eao.py) joins both. The toolkits agree
-on that and differ in everything else:
-
-| | `pysot` | `vot-toolkit` |
-|---|---|---|
-| overlap (overlap.py) | corners x + w, cut at x <= w (EAO: w - 1) | x + w - 1 |
-| accuracy | mean over all frames of all sequences | mean of sequences, |
-| | | weighted by their number of frames |
-| robustness | failures per 100 frames | failures per sequence, |
-| | | weighted by their number of frames |
-| repetitions | all if there are 15, else the first | all |
-| EAO, window l..h | curve[l - 1] .. curve[h - 1] | curve[l] .. curve[h] |
+on that and differ in the rest: overlap, averages, repetitions, the window of
+EAO. docs/vot.md compares them; a protocol is one of them for one benchmark.
 
 The windows were found by the challenges from the lengths of their sequences:
 the interval of equal density, a kernel density estimate, that holds half.
