@@ -57,14 +57,15 @@ def test_random_runs_equal_loops(rule, seed):
                                       [3, 9, 15], [7, 13]])
 def test_failures_at_every_kind_of_place(rule, failures):
   """Alone, at the end (a start just fits, or not), again and again."""
-  truth, runs = vot_files.random_case(9, [50], failure_rate=0)
+  truth, runs = vot_files.random_case(9, [50, 70], failure_rate=0)
   run = runs['seq0']
   for f in failures:
     waits = [[0]] * 4 + [[1]]
     run[f:f + 6] = ([[2], *waits])[:len(run) - f]
   assert len(run) == 50
-  ours = _score(truth, runs, _protocol(rule, (2, 50)))
-  theirs = RULES[rule]([(truth['seq0'], SIZE)], [run], 2, 50)
+  ours = _score(truth, runs, _protocol(rule, (2, 65)))
+  theirs = RULES[rule]([(rows, SIZE) for rows in truth.values()],
+                       runs.values(), 2, 65)
   _assert_equal(ours, theirs)
 
 
