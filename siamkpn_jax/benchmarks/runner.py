@@ -142,7 +142,7 @@ def run_sequence(tracker: Tracker, sequence: Sequence,
       start = time.perf_counter()
       _, box_xywh = tracker.update(frame)
       seconds.append(time.perf_counter() - start)
-      boxes_xywh.append(_checked_box(box_xywh, sequence.frames[i]))
+      boxes_xywh.append(checked_box(box_xywh, sequence.frames[i]))
     if bar is not None:
       bar.update()
   return Track(np.array(boxes_xywh), np.array(seconds))
@@ -183,7 +183,12 @@ def _start(tracker: Tracker, frame: np.ndarray, sequence: Sequence) -> None:
     raise UserError(f'sequence {sequence.name}: {error}') from error
 
 
-def _checked_box(box_xywh: np.ndarray, frame: Path) -> np.ndarray:
+def checked_box(box_xywh: np.ndarray, frame: Path) -> np.ndarray:
+  """The box [4] that a tracker gave for an image file, as float64.
+
+  Raises:
+    BoxError: it is not four finite numbers.
+  """
   box_xywh = np.asarray(box_xywh, np.float64)
   if box_xywh.shape != (4,) or not np.isfinite(box_xywh).all():
     raise BoxError(f'the tracker gave the box {box_xywh.tolist()} for {frame};'

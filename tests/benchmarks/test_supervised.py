@@ -1,0 +1,215 @@
+"""The supervised runner, with trackers that do what they are told."""
+
+import json
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.benchmarks import regions, runner, supervised, vot
+from siamkpn_jax.benchmarks.vot_sequences import (
+  frame_size,
+  load_vot,
+  starting_box,
+)
+from siamkpn_jax.errors import UserError
+from tests.benchmarks import vot_files
+from tests.reference import vot as reference
+
+PROTOCOL = vot.Protocol('test', 'pysot', (5, 12), 'none')
+ROWS = {'a': [[10.0 + i % 5, 10, 12, 12] for i in range(20)],
+        'b': [[10, 10, 21, 10, 21, 21, 10, 21]] * 9}
+LOST = [50, 30, 5, 5]
+
+
+class _Scripted:
+  """Gives the annotated box, but loses the target at given frames."""
+
+  def __init__(self, lost=()):
+    self.lost = lost
+    self.calls = []
+
+  def init(self, frame, box_xywh):
+    self.calls.append(('init', int(frame[0, 0, 0]), box_xywh.tolist()))
+    box_xywh[:] = -1  # a tracker may spoil what it is given
+
+  def update(self, frame):
+    number = int(frame[0, 0, 0])
+    self.calls.append(('update', number))
+    return True, np.array(LOST if number in self.lost else
+                          [10 + number % 5, 10, 12, 12])
+
+
+@pytest.fixture
+def sequences(tmp_path):
+  return load_vot(vot_files.write_folder(tmp_path / 'vot', ROWS))
+
+
+def _run(tracker, sequences, out, **options):
+  return supervised.run_supervised(tracker, sequences, out, PROTOCOL,
+                                   progress=False, **options)
+
+
+@pytest.mark.parametrize('lost, codes', [
+    ((), '1...................'),
+    ((1,), '12' '0000' '1.............'),
+    ((4, 12), '1...2' '0000' '1..2' '0000' '1..'),
+    # Frames in which it is not asked; a start at the last frame; none left.
+    ((4, 6, 8, 14), '1...2' '0000' '1....2' '00001'),
+    ((15,), '1..............2' '0000'),
+    ((19,), '1..................2')])
+def test_markers_and_calls(sequences, tmp_path, lost, codes):
+  tracker = _Scripted(lost)
+  _run(tracker, sequences[:1], tmp_path / 'out')
+  path = tmp_path / 'out' / 'baseline' / 'a' / 'a_001.txt'
+  found = regions.read_trajectory(path).rows()
+  assert ''.join('.' if len(r) == 4 else str(int(r[0])) for r in found) == codes
+  starts = [i for i, c in enumerate(codes) if c == '1']
+  updates = [i for i, c in enumerate(codes) if c in '.2']
+  assert [c[1] for c in tracker.calls if c[0] == 'init'] == starts
+  assert [c[1] for c in tracker.calls if c[0] == 'update'] == updates
+  assert [c[2] for c in tracker.calls if c[0] == 'init'] == [
+      ROWS['a'][i] for i in starts]
+  assert found[3:4] in ([[13, 10, 12, 12]], [[0]])
+
+
+def test_polygons_start_from_their_box(sequences, tmp_path):
+  tracker = _Scripted()
+  _run(tracker, sequences[1:], tmp_path / 'out')
+  assert tracker.calls[0] == ('init', 0, [10, 10, 12, 12])
+
+
+def test_summary_equals_the_score_of_the_files(sequences, tmp_path):
+  out = tmp_path / 'out'
+  summary = _run(_Scripted((4,)), sequences, out, details={'weights': 'w'})
+  assert summary['weights'] == 'w' and summary['failures'] == 2
+  assert json.loads((out / 'summary.json').read_text()) == summary
+  scored = vot.score_results(tmp_path / 'vot', out, PROTOCOL)
+  assert {key: summary[key] for key in scored} == scored
+  assert summary['frames_per_second'] > 0
+  times = (out / 'baseline' / 'b' / 'b_001_time.value').read_text().split('\n')
+  assert len(times) == 10 and times[5:9] == [''] * 4  # waiting, 4 frames
+
+
+def test_finished_sequences_are_not_run_again(sequences, tmp_path):
+
+  class Breaks(_Scripted):
+
+    def init(self, frame, box_xywh):
+      if len(self.calls) > 5:
+        raise UserError('out of memory')
+      super().init(frame, box_xywh)
+
+  out = tmp_path / 'out'
+  with pytest.raises(UserError, match='sequence b, frame 1: cannot start'):
+    _run(Breaks(), sequences, out)
+  assert sorted(p.name for p in (out / 'baseline').glob('*/*.txt')) == [
+      'a_001.txt']
+  tracker = _Scripted()
+  resumed = _run(tracker, sequences, out)
+  assert len(tracker.calls) == 9
+  again = _Scripted()
+  assert _run(again, sequences, out) == resumed and not again.calls
+  whole = _run(_Scripted(), sequences, tmp_path / 'whole')
+  for name in 'ab':
+    assert (out / 'baseline' / name / f'{name}_001.txt').read_bytes() == (
+        tmp_path / 'whole' / 'baseline' / name / f'{name}_001.txt').read_bytes()
+  del whole['frames_per_second'], resumed['frames_per_second']
+  assert whole == resumed
+
+
+def test_a_run_goes_on_with_its_own_settings_only(sequences, tmp_path):
+  out = tmp_path / 'out'
+  _run(_Scripted(), sequences, out, details={'weights': 'w'})
+  with pytest.raises(UserError, match=r'another run \(weights was w, now v\)'):
+    _run(_Scripted(), sequences, out, details={'weights': 'v'})
+  with pytest.raises(UserError, match='another run .repetitions was 1, now 2'):
+    _run(_Scripted(), sequences, out, details={'weights': 'w'}, repetitions=2)
+  (out / 'settings.json').write_text('{')
+  with pytest.raises(UserError, match='settings.json is damaged'):
+    _run(_Scripted(), sequences, out, details={'weights': 'w'})
+
+
+def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
+  out = tmp_path / 'out'
+  _run(_Scripted(), sequences, out)
+  path = out / 'baseline' / 'b' / 'b_001.txt'
+  path.write_text('1\n')
+  tracker = _Scripted()
+  with pytest.raises(UserError, match=r'b_001\.txt: 1 lines .* delete'):
+    _run(tracker, sequences, out)
+  assert path.read_text() == '1\n' and not tracker.calls
+
+
+def test_repetitions(sequences, tmp_path):
+  out = tmp_path / 'out'
+  tracker = _Scripted()
+  summary = _run(tracker, sequences[1:], out, repetitions=3)
+  assert sorted(p.name for p in (out / 'baseline' / 'b').glob('*.txt')) == [
+      'b_001.txt', 'b_002.txt', 'b_003.txt']
+  assert len(tracker.calls) == 27
+  assert summary['sequences']['b']['frames'] == 9
+
+
+def test_what_just_overlaps_is_no_failure():
+  truth = regions.from_rows([[10, 10, 13, 12]])  # its last column is 22
+  frame = np.zeros((40, 60, 3), np.uint8)
+  toolkit = vot.find_protocol('vot-toolkit')
+  for protocol, last in ((toolkit, 22), (PROTOCOL, 21)):
+    assert not supervised._failed([last, 10, 9, 9], truth, frame, protocol)
+    assert supervised._failed([last + 1, 10, 9, 9], truth, frame, protocol)
+
+
+@pytest.mark.parametrize('box', [
+    [np.nan, 1, 2, 3], [1, 2, 3], [1, 2, np.inf, 4]])
+def test_wrong_box_of_the_tracker(sequences, tmp_path, box):
+  tracker = _Scripted()
+  tracker.update = lambda frame: (True, np.array(box))
+  with pytest.raises(UserError, match='the tracker gave .*00000002.png'):
+    _run(tracker, sequences, tmp_path / 'out')
+  assert not (tmp_path / 'out' / 'baseline').exists()
+
+
+def test_wrong_sequences(sequences, tmp_path):
+  with pytest.raises(UserError, match='no sequences'):
+    _run(_Scripted(), [], tmp_path / 'out')
+  with pytest.raises(UserError, match='several sequences are called a'):
+    _run(_Scripted(), sequences[:1] * 2, tmp_path / 'out')
+  bare = load_vot(vot_files.write_json(tmp_path / 'bare' / 'v.json', ROWS))
+  with pytest.raises(UserError, match='no images of 2 sequences: a, b;'):
+    _run(_Scripted(), bare, tmp_path / 'out')
+  flat = {'c': [[1, 1, 9, 1, 9, 1, 1, 1]] * 2}
+  with pytest.raises(UserError, match='sequence c, frame 1: .* no area'):
+    _run(_Scripted(), load_vot(vot_files.write_folder(tmp_path / 'c', flat)),
+         tmp_path / 'out2')
+
+
+@pytest.mark.realdata
+def test_a_real_sequence_fails_where_the_loops_say(data_folder, tmp_path):
+  bag = data_folder / 'sequences' / 'vot_bag'
+  folder = tmp_path / 'vot' / 'bag'
+  folder.mkdir(parents=True)
+  count = 70  # frames: the loops are slow
+  lines = (bag / 'groundtruth.txt').read_text().splitlines()[:count]
+  (folder / 'groundtruth.txt').write_text('\n'.join(lines))
+  (folder / 'color').mkdir()
+  for image in sorted((bag / 'img').iterdir())[:count]:
+    (folder / 'color' / image.name).symlink_to(image)
+  (folder.parent / 'list.txt').write_text('bag')
+  (sequence,) = load_vot(folder.parent)
+  width, height = frame_size(sequence)
+
+  _run(runner.FirstBoxTracker(), [sequence], tmp_path / 'out')
+  found = regions.read_trajectory(
+      tmp_path / 'out' / 'baseline' / 'bag' / 'bag_001.txt').rows()
+  start, failures = 0, 0
+  for i, (row, truth) in enumerate(zip(found, sequence.truth.rows(),
+                                       strict=True)):
+    if i <= start:
+      assert row == [int(i == start)]
+      box = list(starting_box(truth))
+    elif reference.pysot_overlap(box, truth, width, height) > 0:
+      assert row == pytest.approx(box, abs=1e-4)
+    else:
+      assert row == [2]
+      start, failures = i + 5, failures + 1
+  assert failures > 0
