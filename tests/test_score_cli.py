@@ -1,5 +1,6 @@
 """The score command: figures, attributes, protocols, mistakes."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -186,3 +187,25 @@ def test_kcf_on_otb100(real_data):
   assert round(summary['success_auc'], 4) == 0.4780
   assert round(summary['precision_20'], 4) == 0.6878
   assert summary['num_sequences'] == 100 and len(summary['attributes']) == 11
+
+
+@pytest.mark.realdata
+def test_vot2018(real_data):
+  """By pysot's rule unless another is asked for; tags are attributes."""
+  request = scoring.Request(
+      'vot2018', real_data / 'annotations' / 'vot2018',
+      real_data / 'raw_results' / 'vot2018' / 'LightTrack')
+  summary = scoring.score(request)
+  assert summary['protocol'] == 'vot2018_pysot'
+  assert round(summary['eao'], 4) == 0.4182 and summary['failures'] == 38
+  assert 'occlusion' in summary['attributes']
+  json.dumps(summary, allow_nan=False)
+  few = scoring.score(dataclasses.replace(
+      request, sequences=('ants*', 'zebrafish1'), protocol='vot-toolkit'))
+  assert list(few['sequences']) == ['ants1', 'ants3', 'zebrafish1']
+  assert few['protocol'] == 'vot2018_vot-toolkit'
+  for wrong, words in (({'shift': 1.0}, '--shift: not for vot2018'),
+                       ({'sequences': ('a',)}, 'no sequence is called a'),
+                       ({'protocol': 'otb'}, 'expected pysot or vot-toolkit')):
+    with pytest.raises(UserError, match=words):
+      scoring.score(dataclasses.replace(request, **wrong))

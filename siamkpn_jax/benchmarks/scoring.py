@@ -6,13 +6,14 @@ under `sequences` and `attributes` those of each sequence and each attribute.
 """
 
 import dataclasses
+import fnmatch
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import attributes, got10k, ope, protocols
+from siamkpn_jax.benchmarks import attributes, got10k, ope, protocols, vot
 from siamkpn_jax.benchmarks import sequences as layouts
 from siamkpn_jax.benchmarks.annotations import Annotation
 from siamkpn_jax.benchmarks.layouts import otb
@@ -21,6 +22,7 @@ from siamkpn_jax.benchmarks.result_files import (
   name_key,
   read_result,
 )
+from siamkpn_jax.benchmarks.vot_sequences import load_vot
 from siamkpn_jax.errors import UserError
 
 # Every protocol of a one-pass benchmark; `got10k` is short for `otb_got10k`.
@@ -128,6 +130,29 @@ def _score_got10k(request: Request) -> dict[str, Any]:
   }
 
 
+def _score_vot(request: Request) -> dict[str, Any]:
+  for flag, given in (('attributes', request.attributes),
+                      ('shift', request.shift)):
+    if given:
+      raise UserError(f'--{flag}: not for {request.benchmark}, whose tags and '
+                      'pixels are those of its own files; leave it out')
+  rule = vot.find_protocol(request.protocol or 'pysot', request.benchmark)
+  json = request.annotations / f'{request.benchmark.upper()}.json'
+  sequences = load_vot(json if json.is_file() else request.annotations)
+  if request.sequences:
+    sequences = [s for s in sequences if any(
+        fnmatch.fnmatchcase(s.name, name) for name in request.sequences)]
+  if not sequences:
+    raise UserError(f'{request.annotations}: no sequence is called '
+                    f'{" or ".join(request.sequences)}; correct --sequences')
+  summary = vot.score(sequences, vot.read_runs(sequences, request.results),
+                      rule)
+  frames = summary.pop('num_frames')
+  head = _head(request, rule.name, summary.pop('source'), len(sequences),
+               frames)
+  return head | {'notes': [], 'attributes': summary.pop('tags')} | summary
+
+
 def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
   return lambda request: _score_one_pass(request, own_protocol)
 
@@ -141,6 +166,9 @@ SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
     'nfs': _one_pass('otb_got10k'),
     'nfs240': _one_pass('otb_got10k'),
     'folder': _one_pass('otb_got10k'),
+    'vot2016': _score_vot,
+    'vot2018': _score_vot,
+    'vot2019': _score_vot,
 }
 
 
