@@ -9,6 +9,8 @@ from typing import Any
 
 from siamkpn_jax.errors import UserError
 
+_MARK = 12  # characters that make a temporary name unique
+
 
 def check_output(path: str | os.PathLike[str] | None, flag: str, *,
                  suffixes: tuple[str, ...] = ()) -> Path | None:
@@ -89,7 +91,7 @@ def atomic_paths(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
     UserError: a folder that cannot be made, a file that cannot be written.
   """
   # Random, since several machines may share the folder.
-  mark = uuid.uuid4().hex[:12]
+  mark = uuid.uuid4().hex[:_MARK]
   temporary = {path: path.with_name(f'.{path.stem}.{mark}{path.suffix}')
                for path in paths}
   try:
@@ -104,6 +106,17 @@ def atomic_paths(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
     for partial in temporary.values():
       with contextlib.suppress(OSError):
         partial.unlink()
+
+
+def remove_leftovers(path: Path) -> None:
+  """Removes the temporaries of a file that a killed process has left.
+
+  Args:
+    path: the file, which no other process may be writing.
+  """
+  for left in path.parent.glob(f'.{path.stem}.{"?" * _MARK}{path.suffix}'):
+    with contextlib.suppress(OSError):
+      left.unlink()
 
 
 @contextlib.contextmanager

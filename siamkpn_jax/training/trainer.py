@@ -22,7 +22,7 @@ from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.outputs import atomic_paths, blame, remove_leftovers
 from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training import sharding, stopping
@@ -33,7 +33,11 @@ from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import open_progress
-from siamkpn_jax.training.report import write_report
+from siamkpn_jax.training.report import (
+    CONFIG_NAME,
+    REPORT_NAME,
+    write_report,
+)
 from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
@@ -75,7 +79,9 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
     start = int(state.step)
     if is_first():
-      path = workdir / 'config.json'
+      for name in (CONFIG_NAME, LOG_NAME, REPORT_NAME):
+        remove_leftovers(workdir / name)
+      path = workdir / CONFIG_NAME
       with atomic_paths([path]) as partial, blame(path):
         partial[path].write_text(json.dumps(
             plain | {'git_revision': git_revision()}, indent=2) + '\n')

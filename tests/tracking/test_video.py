@@ -14,11 +14,6 @@ import pytest
 from siamkpn_jax.boxes import check_box
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import natural_key
-from siamkpn_jax.outputs import (
-  atomic_paths,
-  check_distinct,
-  check_output,
-)
 from siamkpn_jax.tracking.drawing import draw_result
 from siamkpn_jax.tracking.runner import track_video
 from siamkpn_jax.tracking.video import (
@@ -194,52 +189,6 @@ def test_check_box_refuses(box: object, message: str) -> None:
   with pytest.raises(UserError, match=message) as caught:
     check_box(box, 320, 240)  # type: ignore[arg-type]
   assert '\n' not in str(caught.value)
-
-
-# ---- output files
-
-
-def test_atomic_paths_appear_together(tmp_path: Path) -> None:
-  old, new = tmp_path / 'old.txt', tmp_path / 'a' / 'b' / 'new.txt'
-  old.write_text('before')
-  with atomic_paths([old, new]) as partial:
-    for path in (old, new):
-      partial[path].write_text('after')
-      assert partial[path].suffix == '.txt'
-    assert old.read_text() == 'before' and not new.exists()
-  assert old.read_text() == new.read_text() == 'after'
-  assert sorted(p.name for p in tmp_path.rglob('*.txt')) == [
-      'new.txt', 'old.txt']
-
-
-@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
-def test_atomic_paths_leave_nothing_on_error(
-    tmp_path: Path, error: type[BaseException]) -> None:
-  path = tmp_path / 'out.txt'
-  path.write_text('before')
-  with pytest.raises(error), atomic_paths([path]) as partial:
-    partial[path].write_text('half')
-    raise error
-  assert path.read_text() == 'before'
-  assert list(tmp_path.iterdir()) == [path]
-
-
-def test_check_output(tmp_path: Path) -> None:
-  path = tmp_path / 'x' / 'y' / 'out.MP4'
-  assert check_output(path, '--output', suffixes=('.mp4',)) == path
-  assert check_output(None, '--output') is None
-  assert not path.parent.exists()  # checking makes nothing
-  os.mkfifo(tmp_path / 'pipe')
-  with pytest.raises(UserError, match='not a regular file'):
-    check_output(tmp_path / 'pipe', '--boxes')
-
-
-def test_check_distinct_sees_through_links(tmp_path: Path) -> None:
-  (tmp_path / 'a').write_text('')
-  (tmp_path / 'b').symlink_to('a')
-  check_distinct({'--input': tmp_path / 'a', '--output': None, '--boxes': ''})
-  with pytest.raises(UserError, match='--input names the same file'):
-    check_distinct({'--input': tmp_path / 'a', '--output': tmp_path / 'b'})
 
 
 # ---- track_video
