@@ -116,7 +116,7 @@ def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
         *_best(rows)]
   if _REVISION in config:
     revision = escape(str(config[_REVISION]))
-    lines.append(f'<p>Git revision <code>{revision}</code></p>')
+    lines.append(f'<p>Program: <code>{revision}</code></p>')
   return lines
 
 
