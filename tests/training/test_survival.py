@@ -415,12 +415,6 @@ def remove_structure(checkpoint):
   (checkpoint / 'training' / '_METADATA').unlink()
 
 
-def cut_unlisted(checkpoint):
-  """Of a checkpoint from before there were checksums."""
-  (checkpoint / 'checksums.json').unlink()
-  cut(checkpoint)
-
-
 DAMAGES = [cut, flip, remove_metadata, remove_structure]
 
 
@@ -440,7 +434,7 @@ def test_damaged_is_not_restored(uninterrupted, tmp_path, damage, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('damage', [*DAMAGES, cut_unlisted])
+@pytest.mark.parametrize('damage', DAMAGES)
 def test_goes_on_from_the_one_before(uninterrupted, tmp_path, env, damage):
   """The same in a process, and the run ends as if nothing had happened."""
   run = stopped_at(MIDDLE, uninterrupted, tmp_path / 'run')
