@@ -29,3 +29,8 @@ def context_side(w, h):
   """
   p = (w + h) / 2
   return ((w + p) * (h + p))**0.5
+
+
+def offset_unit(offset_target: str) -> float:
+  """Search-crop pixels that an offset of 1 stands for."""
+  return {'released': 64.0, 'paper': float(STRIDE)}[offset_target]

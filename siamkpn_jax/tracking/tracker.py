@@ -18,7 +18,6 @@ from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import crop_square, mean_colour
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
-from siamkpn_jax.training.targets import offset_unit
 
 _MIN_SIDE = 10.0  # pixels
 
@@ -203,7 +202,7 @@ def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
   """The `DecodeConfig` of a plain configuration."""
   return DecodeConfig(
       **config['tracking'],
-      offset_unit=offset_unit(config['targets']['offset_target']))
+      offset_unit=geometry.offset_unit(config['targets']['offset_target']))
 
 
 def load_tracker(weights: str | Path) -> Tracker:

@@ -162,7 +162,7 @@ class Checkpoints:
     checkpoints = sorted(self._checkpointer.checkpoints, key=lambda c: -c.step)
     for checkpoint in checkpoints:
       path = self._folder / str(checkpoint.step)
-      damage = checksums.damage(path) if is_first() else ''
+      damage = _damage(path) if is_first() else ''
       if any(damages := gather(damage)):
         self._set_aside(path, max(damages))
         continue
@@ -200,6 +200,16 @@ class Checkpoints:
     say(f'{path}: damaged ({damage}); moved to {aside.name}, trying the one '
         'before')
     self._checkpointer.reload()
+
+
+def _damage(path: Path) -> str:
+  """What is wrong with a checkpoint's files; '' for converted weights."""
+  try:
+    if not weights.has_training_state(path):
+      return ''
+  except weights.DamagedError as error:
+    return weights.first_line(error)
+  return checksums.damage(path)
 
 
 def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:

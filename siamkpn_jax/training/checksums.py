@@ -34,17 +34,14 @@ def damage(folder: Path) -> str:
     folder: of the checkpoint.
 
   Returns:
-    '' if all are as they were written, or if there is no list: the checkpoint
-    is from before there were lists.
+    '' if all are as they were written. A checkpoint without a list is damaged.
   """
-  if not (folder / NAME).exists():
-    return ''
   try:
     for name, expected in json.loads((folder / NAME).read_text()).items():
       if _checksum(folder / name) != expected:
         return f'{name} is not as it was written'
   except OSError as error:
-    return f'{error.filename}: {error.strerror}'
+    return f'{Path(error.filename).relative_to(folder)}: {error.strerror}'
   except (ValueError, AttributeError):
     return f'{NAME} is not as it was written'
   return ''

@@ -10,7 +10,7 @@ import numpy as np
 from siamkpn_jax import geometry
 from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.training.step import TrainStep
-from siamkpn_jax.training.targets import Targets, offset_unit
+from siamkpn_jax.training.targets import Targets
 
 _GAP = 4  # pixels between pictures
 _COLUMNS = 2  # pairs beside each other
@@ -71,7 +71,7 @@ def _with_box(crop: np.ndarray, k: int, labels: Targets,
     return crop
   i, j = cells[0]
   at = geometry.cell_positions()[[j, i]]
-  unit = offset_unit(step.targets.offset_target)
+  unit = geometry.offset_unit(step.targets.offset_target)
   centre = at + unit * labels.offsets[k, i, j]
   half = labels.size[k, i, j] / 2
   (x1, y1), (x2, y2) = np.round(

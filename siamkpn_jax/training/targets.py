@@ -13,11 +13,6 @@ from siamkpn_jax import geometry
 REGRESSION_RADIUS = geometry.MAP_SIZE / 8  # cells
 
 
-def offset_unit(offset_target: str) -> float:
-  """Search-crop pixels that an offset of 1 stands for."""
-  return {'released': 64.0, 'paper': float(geometry.STRIDE)}[offset_target]
-
-
 @dataclasses.dataclass(frozen=True)
 class TargetConfig:
   """What the network is taught.
@@ -88,7 +83,7 @@ def make_targets(cxcywh: jax.Array, negative: jax.Array, num_stages: int,
   offsets_mask = inside if config.offset_target == 'released' else centre
   offsets = jnp.where(
       offsets_mask[..., None],
-      to_centre / offset_unit(config.offset_target), 0.0)
+      to_centre / geometry.offset_unit(config.offset_target), 0.0)
   return Targets(heatmaps, offsets, size, offsets_mask, inside)
 
 

@@ -79,12 +79,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
     start = int(state.step)
     if is_first():
-      for name in (CONFIG_NAME, LOG_NAME, REPORT_NAME):
-        remove_leftovers(workdir / name)
-      path = workdir / CONFIG_NAME
-      with atomic_paths([path]) as partial, blame(path):
-        partial[path].write_text(json.dumps(
-            plain | {'git_revision': git_revision()}, indent=2) + '\n')
+      _write_config(workdir, plain)
     validate = Validation(config, step_fn.model, workdir)
     batches = stack.enter_context(contextlib.closing(loader.batches(start)))
     jitted = [jit_step(step_fn, mesh, state, unfrozen=unfrozen)
@@ -132,6 +127,16 @@ def _check_inputs(config: Any, workdir: Path) -> None:
       find_checkpoint(Path(path))
   if config.validation.sequences and config.validation.data:
     given_videos(config.validation)
+
+
+def _write_config(workdir: Path, plain: dict[str, Any]) -> None:
+  """And removes what a killed run has left of its files."""
+  for name in (CONFIG_NAME, LOG_NAME, REPORT_NAME):
+    remove_leftovers(workdir / name)
+  path = workdir / CONFIG_NAME
+  with atomic_paths([path]) as partial, blame(path):
+    partial[path].write_text(json.dumps(
+        plain | {'git_revision': git_revision()}, indent=2) + '\n')
 
 
 def _best_step(workdir: Path) -> int | None:

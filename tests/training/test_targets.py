@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from siamkpn_jax import geometry
 from siamkpn_jax.config import default_config
 from siamkpn_jax.training.targets import (
-    TargetConfig,
-    make_targets,
-    offset_unit,
-    target_config,
+  TargetConfig,
+  make_targets,
+  target_config,
 )
 from tests.reference.labels import half_to_even, labels
 
@@ -92,10 +92,10 @@ def test_reference_cascade_shrinks_but_released_does_not():
 
 def test_reference_offset_units():
   """Reference: released offsets are in 64 pixels, the paper's in cells."""
-  assert offset_unit('released') == 64
-  assert offset_unit('paper') == 8
+  assert geometry.offset_unit('released') == 64
+  assert geometry.offset_unit('paper') == 8
   with pytest.raises(KeyError):
-    offset_unit('other')
+    geometry.offset_unit('other')
 
 
 def test_defaults_are_those_of_the_spec():
