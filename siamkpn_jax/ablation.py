@@ -16,14 +16,14 @@ from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
 from siamkpn_jax.benchmarks.results import write_summary, write_text
-from siamkpn_jax.benchmarks.runner import run_ope
+from siamkpn_jax.benchmarks.runner import run_one_pass
 from siamkpn_jax.benchmarks.sequences import Sequence as Video
 from siamkpn_jax.changes import with_changes
 from siamkpn_jax.config import to_plain
 from siamkpn_jax.data import catalog
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import save_figure
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.lockstep import load_lockstep
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.checkpoints import check_same_run
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
@@ -148,7 +148,8 @@ def _train_and_evaluate(folder: Path, config: ConfigDict,
                         videos: Sequence[Video]) -> dict[str, float]:
   sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, folder, sources)  # which goes on, or has finished
-  summary = run_ope(load_tracker(folder), videos, folder / 'tracks')
+  tracker, _ = load_lockstep(folder, [len(video) for video in videos])
+  summary = run_one_pass(tracker, videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
   result['skipped'] = max(
       row.get('skipped', 0) for row in read_log(folder / LOG_NAME))

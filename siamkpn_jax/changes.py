@@ -3,11 +3,12 @@
 import ast
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from siamkpn_jax.config import check_config
+from siamkpn_jax.config import check_config, default_config, to_plain
 from siamkpn_jax.errors import UserError
 
 _COMMA = re.compile(r',\s*(?=\w+\.\w+=)')  # not those inside a value
@@ -44,6 +45,24 @@ def with_changes(config: ConfigDict, settings: str) -> ConfigDict:
           f'like {config[section][name]!r}') from error
   check_config(config)
   return config
+
+
+def with_tracking(config: Mapping[str, Any], settings: str) -> dict[str, Any]:
+  """A copy of a plain configuration that tracks with other settings.
+
+  Args:
+    config: plain configuration, as stored with a checkpoint.
+    settings: 'name=value,...' of its section `tracking`; '' for none.
+
+  Raises:
+    UserError: as `with_changes`.
+  """
+  changed = default_config()
+  changed.tracking.update(config['tracking'])
+  prefixed = ','.join(f'tracking.{setting.strip()}'
+                      for setting in settings.split(',') if setting.strip())
+  tracking = to_plain(with_changes(changed, prefixed).tracking)
+  return {**config, 'tracking': tracking}
 
 
 def _parse(text: str, old: Any) -> Any:

@@ -1,6 +1,7 @@
 """What `python -m siamkpn_jax.demo` does: train, evaluate, draw."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,20 @@ import numpy as np
 
 from siamkpn_jax import geometry
 from siamkpn_jax.benchmarks import plots
-from siamkpn_jax.benchmarks.runner import FirstBoxTracker, run_ope
+from siamkpn_jax.benchmarks.runner import run_one_pass
 from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
 from siamkpn_jax.boxes import iou_xywh, xywh_to_cxcywh
 from siamkpn_jax.config import to_plain
 from siamkpn_jax.data import catalog
 from siamkpn_jax.data.sources.synthetic import Scene, split_seed, write_otb
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
+from siamkpn_jax.tracking.lockstep import (
+    Lockstep,
+    good_places,
+    load_lockstep,
+)
 from siamkpn_jax.tracking.runner import track_video
 from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
 from siamkpn_jax.tracking.video import open_frames
@@ -59,15 +66,16 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   sequences = load_otb(output / 'sequences', names=names)
 
   _say('3/4 evaluating')
-  tracker = load_tracker(training)
+  lengths = [len(s) for s in sequences]
   trackers: dict[str, Any] = {
-      'trained': tracker, 'untrained': untrained_tracker(config),
-      'first box, never moved': FirstBoxTracker()}
+      'trained': load_lockstep(training, lengths)[0],
+      'untrained': untrained_tracker(config, lengths),
+      'first box, never moved': OneAtATime(FirstBoxTracker())}
   rows: Rows = []
   curves = {}
   for name, one in trackers.items():
     folder = name.split(',')[0].replace(' ', '_')
-    summary = run_ope(one, sequences, output / 'results' / folder)
+    summary = run_one_pass(one, sequences, output / 'results' / folder)
     rows.append((name, summary['success_auc'], summary['precision_20'],
                  summary['frames_per_second']))
     curves[name] = summary['success_curve']
@@ -75,6 +83,7 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
                           'Success on unseen rendered videos')
 
   _say('4/4 drawing')
+  tracker = load_tracker(training)
   scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
   sights = look_alike_sights(tracker, scene, _FIGURE_ROWS)
   figure = output / 'heatmaps.png'
@@ -95,12 +104,18 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   return rows, [(path, what) for path, what in files if path.exists()]
 
 
-def untrained_tracker(config: Any) -> Tracker:
-  """The tracker of a configuration before its training."""
+def untrained_tracker(config: Any, lengths: Sequence[int]) -> Lockstep:
+  """The tracker of a configuration before its training.
+
+  Args:
+    config: a configuration.
+    lengths: of the sequences that it will be given, in frames.
+  """
   model = build_model(config.model)
   variables = jax.jit(lambda key: init_variables(model, key))(
       jax.random.key(config.seed))
-  return Tracker(model, variables, decode_config(to_plain(config)))
+  return Lockstep(model, variables, decode_config(to_plain(config)),
+                  good_places(lengths, jax.local_device_count()))
 
 
 def look_alike_sights(tracker: Tracker, scene: Scene,

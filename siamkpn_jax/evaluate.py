@@ -1,10 +1,14 @@
 """Evaluates a tracker on a benchmark.
 
-  python -m siamkpn_jax.evaluate --data OTB100 --weights CHECKPOINT --output DIR
+  python -m siamkpn_jax.evaluate --benchmark otb --data OTB100 \
+    --weights CHECKPOINT --output DIR
 
-Writes to DIR: <sequence>.txt (boxes), summary.json, success.png, precision.png.
+Writes to DIR: a result file and a file of times for each sequence, settings,
+summary.json. An evaluation that was interrupted goes on where it was.
 """
 
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,23 +16,35 @@ from typing import Any
 from absl import flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.benchmarks import plots, runner
-from siamkpn_jax.benchmarks.sequences import load_otb, skipped_folders
+from siamkpn_jax.benchmarks import evaluation
+from siamkpn_jax.benchmarks.layouts.otb import skipped_folders
+from siamkpn_jax.benchmarks.tables import score_table
 from siamkpn_jax.errors import UserError
 
 _BENCHMARK = flags.DEFINE_enum(
-    'benchmark', 'otb', ['otb'], 'Benchmark whose protocol is followed.')
+    'benchmark', 'otb', evaluation.BENCHMARKS, 'Whose layout and protocol.')
 _DATA = flags.DEFINE_string(
-    'data', None, 'Folder with the sequences: <name>/img/*.jpg and '
-    '<name>/groundtruth_rect.txt; or one of these sequences.')
+    'data', None, "The benchmark's folder, annotations and images "
+    '(docs/evaluation.md).')
 _WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of the tracker.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Folder for the results.')
+_PROTOCOL = flags.DEFINE_string(
+    'protocol', None, "The rule of the scores; default: the benchmark's own.")
 _SEQUENCES = flags.DEFINE_list(
-    'sequences', [], 'Evaluate only these (comma-separated names).')
+    'sequences', [], 'Evaluate only these (comma-separated names or patterns).')
 _ZERO_BASED = flags.DEFINE_list(
-    'zero_based', [], 'Sequences whose annotation counts pixels from 0 '
-    '(comma-separated names or patterns like "uav_*"); the others count from '
-    '1, as OTB does.')
+    'zero_based', [], 'Sequences in OTB layout whose annotation counts pixels '
+    'from 0 (comma-separated names or patterns like "uav_*"); the others count '
+    'from 1, as OTB does.')
+_TRACKING = flags.DEFINE_string(
+    'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
+    '(docs/tracking.md).')
+_BATCH = flags.DEFINE_integer(
+    'batch', None, 'Sequences at once; default: what suits the devices. 1 '
+    'measures the speed on one video.', lower_bound=1)
+_SHARD = flags.DEFINE_string(
+    'shard', '0/1', 'k/n: run the k-th of n parts, k from 0, on one of several '
+    'machines that share --output. The last to end scores.')
 
 
 def main(argv: Sequence[str]) -> None:
@@ -37,44 +53,68 @@ def main(argv: Sequence[str]) -> None:
   data, weights = _DATA.value, _WEIGHTS.value
   if not (data and weights and _OUTPUT.value):
     raise UserError('--data, --weights and --output must not be empty')
-  output = Path(_OUTPUT.value)
-  sequences = load_otb(data, names=_SEQUENCES.value,
-                       zero_based=_ZERO_BASED.value)
-  skipped = skipped_folders(data)
+  plan = evaluation.make_plan(evaluation.Request(
+      _BENCHMARK.value, Path(data), Path(_OUTPUT.value), _PROTOCOL.value,
+      tuple(_SEQUENCES.value), tuple(_ZERO_BASED.value), _shard(_SHARD.value)))
+  skipped = skipped_folders(data) if _BENCHMARK.value == 'otb' else []
   if skipped:
     print(f'left out (no groundtruth_rect.txt or hidden): {", ".join(skipped)}')
+  summary = _run(plan, weights)
+  if summary is None:
+    print(f'{plan.request.output}: this part is finished, others are not')
+    return
+  if not plan.hidden:
+    print(score_table(summary))
+  for line in _remarks(summary):
+    print(line)
+  print(f'results: {plan.request.output}/')
+
+
+def _run(plan: evaluation.Plan, weights: str) -> dict[str, Any] | None:
   # Late: mistakes in the data show before the slow imports of the model.
-  from siamkpn_jax.tracking.tracker import load_tracker
-  summary = runner.run_ope(
-      load_tracker(weights), sequences, output,
-      details={'benchmark': _BENCHMARK.value, 'weights': weights})
-  _plot(summary, label=Path(weights).name, output=output)
-  print(_table(summary))
-  print(f'results: {output}/ (*.txt, summary.json, success.png, precision.png)')
+  from siamkpn_jax.cores import one_device_per_core
+  from siamkpn_jax.provenance import git_revision, hardware
+  from siamkpn_jax.tracking.lockstep import load_lockstep
+
+  if _BATCH.value != 1:
+    one_device_per_core()
+  tracker, details = load_lockstep(
+      weights, [len(job.task.frames) for job in plan.left()],
+      batch=_BATCH.value, settings=_TRACKING.value)
+  try:
+    return evaluation.run(
+        plan, tracker, details,
+        remarks={'checkpoint': weights, 'hardware': hardware(),
+                 'batch': tracker.places, 'git_revision': git_revision()})
+  except KeyboardInterrupt:
+    print(f'\ninterrupted: {len(plan.mine()) - len(plan.left())} of '
+          f'{len(plan.mine())} sequences are finished; the same command goes '
+          'on', file=sys.stderr)
+    raise
 
 
-def _plot(summary: dict[str, Any], *, label: str, output: Path) -> None:
-  where = f'{_BENCHMARK.value.upper()}, {summary["num_sequences"]} sequences'
-  plots.save_success_plot(output / 'success.png',
-                          {label: summary['success_curve']},
-                          f'Success ({where})')
-  plots.save_precision_plot(output / 'precision.png',
-                            {label: summary['precision_curve']},
-                            f'Precision ({where})')
+def _shard(text: str) -> tuple[int, int]:
+  match = re.fullmatch(r'(\d+)/(\d+)', text)
+  if not match or int(match[1]) >= int(match[2]):
+    raise UserError(f'--shard {text}: expected k/n with k from 0 to n - 1, '
+                    'such as 0/4')
+  return int(match[1]), int(match[2])
 
 
-def _table(summary: dict[str, Any]) -> str:
-  rows = [*summary['sequences'].items(),
-          ('mean', {**summary, 'frames': summary['num_frames']})]
-  width = max(len(name) for name, _ in rows)
-  lines = [f'{"sequence":{max(width, 8)}}  frames    AUC  prec@20   frames/s']
-  for name, row in rows:
-    speed = row['frames_per_second']
-    lines.append(
-        f'{name:{max(width, 8)}}  {row["frames"]:6d}  {row["success_auc"]:.3f}'
-        f'  {row["precision_20"]:7.3f}  ' + (
-            '        -' if speed is None else f'{speed:9.1f}'))
-  return '\n'.join(lines)
+def _remarks(summary: dict[str, Any]) -> list[str]:
+  lines = [f'note: {note}' for note in summary.get('notes', ())]
+  if 'rule' in summary:
+    lines.append(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences'
+                 f', protocol {summary["protocol"]}: {summary["rule"]}')
+  speeds = [f'{summary[key]:.1f} frames/s {what}' for key, what in (
+      ('frames_per_second', 'tracking'),
+      ('frames_per_second_end_to_end', 'end to end')) if summary[key]]
+  if speeds:
+    lines.append(f'{", ".join(speeds)}; {summary["batch"]} at once on '
+                 f'{summary["hardware"]}')
+  if 'submission' in summary:
+    lines.append(f'for the server: {summary["submission"]}')
+  return lines
 
 
 if __name__ == '__main__':

@@ -1,10 +1,13 @@
-"""Which code made a file."""
+"""Which code and which machine made a file."""
 
 import functools
+import platform
+import re
 import subprocess
 from pathlib import Path
 
 import siamkpn_jax
+from siamkpn_jax.cores import cores
 
 
 @functools.cache
@@ -22,6 +25,25 @@ def git_revision() -> str:
   except (OSError, subprocess.SubprocessError):
     pass
   return f'version {siamkpn_jax.__version__}'
+
+
+def hardware() -> str:
+  """The devices that JAX computes on here, and the processor."""
+  import jax
+  devices = jax.local_devices()
+  processor = f'{_processor()}, {cores()} cores'
+  if devices[0].platform == 'cpu':
+    return processor
+  return f'{len(devices)} x {devices[0].device_kind}; {processor}'
+
+
+def _processor() -> str:
+  try:
+    text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
+  except OSError:  # another system
+    text = ''
+  named = re.search(r'model name\s*:\s*(.+)', text)
+  return named[1] if named else platform.processor() or platform.machine()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -8,12 +8,12 @@ The files may be anybody's; docs/evaluation.md lists layouts and protocols.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
 from siamkpn_jax import cli
 from siamkpn_jax.benchmarks import results, scoring
+from siamkpn_jax.benchmarks.tables import score_table
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import check_output
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
       benchmark, Path(_ANNOTATIONS.value), Path(_RESULTS.value),
       _PROTOCOL.value, Path(_ATTRIBUTES.value) if _ATTRIBUTES.value else None,
       tuple(_SEQUENCES.value), _SHIFT.value))
-  print(_table(summary))
+  print(score_table(summary))
   for note in summary['notes']:
     print(f'note: {note}')
   print(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences, '
@@ -56,24 +56,6 @@ def main(argv: Sequence[str]) -> None:
   if output:
     results.write_summary(output, summary)
     print(f'scores: {output}')
-
-
-def _table(summary: dict[str, Any]) -> str:
-  """One row per sequence and attribute; the columns are their figures."""
-  rows = [*summary['sequences'].items(), *summary['attributes'].items(),
-          ('all', summary)]
-  figures = [k for k in dict.fromkeys(k for _, row in rows[:-1] for k in row)
-             if k in summary and not k.startswith('num_')]
-  width = max(8, *(len(name) for name, _ in rows))
-  lines = ['  '.join([f'{"sequence":{width}}', *figures])]
-  for name, row in rows:
-    lines.append('  '.join([f'{name:{width}}', *(
-        f'{_number(row.get(figure)):>{len(figure)}}' for figure in figures)]))
-  return '\n'.join(lines)
-
-
-def _number(value: float | None) -> str:
-  return '-' if value is None else f'{value:.4f}'
 
 
 if __name__ == '__main__':

@@ -24,6 +24,9 @@ _BOX = flags.DEFINE_string(
     'box', None, 'The object in the first frame, in pixels: left,top,width,'
     'height.')
 _WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of the tracker.')
+_TRACKING = flags.DEFINE_string(
+    'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
+    '(docs/tracking.md).')
 _OUTPUT = flags.DEFINE_string(
     'output', None, 'Video to write, .mp4 or .avi, with the box drawn in.')
 _BOXES = flags.DEFINE_string(
@@ -42,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
     from siamkpn_jax.tracking.tracker import load_tracker
-    tracker = load_tracker(_WEIGHTS.value or '')
+    tracker = load_tracker(_WEIGHTS.value or '', _TRACKING.value)
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=_FPS.value)
   for path in filter(None, (video_path, boxes_path)):

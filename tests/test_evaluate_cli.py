@@ -13,9 +13,14 @@ import pytest
 # Puts a tracker that never moves in the place of the one with weights.
 _PROGRAM = """
 import runpy, sys, types
-from siamkpn_jax.benchmarks.runner import FirstBoxTracker
-module = types.ModuleType('siamkpn_jax.tracking.tracker')
-module.load_tracker = lambda weights: FirstBoxTracker()
+from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
+class Watched(FirstBoxTracker):
+  def update(self, frame):
+    print('update', file=sys.stderr)
+    return super().update(frame)
+module = types.ModuleType('siamkpn_jax.tracking.lockstep')
+module.load_lockstep = lambda weights, lengths, batch, settings: (
+    OneAtATime(Watched()), {'weights': weights, 'tracking': settings})
 sys.modules[module.__name__] = module
 sys.argv[0] = 'evaluate'
 runpy.run_module('siamkpn_jax.evaluate', run_name='__main__', alter_sys=True)
@@ -44,20 +49,48 @@ def otb(tmp_path):
 
 
 def test_evaluate(otb, tmp_path):
-  done = _evaluate('--data', otb, '--weights', 'runs/kpn3s', '--output',
-                   tmp_path / 'out', '--zero_based', 'Car')
+  out = tmp_path / 'out'
+  flags = ['--data', otb, '--weights', 'runs/kpn3s', '--output', out,
+           '--zero_based', 'Car']
+  done = _evaluate(*flags)
   assert done.returncode == 0, done.stderr
   assert 'or hidden): _notes' in done.stdout
   table = [line.split() for line in done.stdout.splitlines()]
-  assert ['Ball', '4', '0.952', '1.000'] in [row[:4] for row in table]
-  assert ['mean', '8', '0.952', '1.000'] in [row[:4] for row in table]
-  assert sorted(f.name for f in (tmp_path / 'out').iterdir()) == [
-      'Ball.txt', 'Car.txt', 'precision.png', 'success.png', 'summary.json']
-  summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
-  assert summary['benchmark'] == 'otb'
-  assert summary['weights'] == 'runs/kpn3s'
+  assert ['Ball', '0.9524', '1.0000'] in [row[:3] for row in table]
+  assert ['all', '0.9524', '1.0000'] in [row[:3] for row in table]
+  assert 'protocol otb: the OTB authors' in done.stdout
+  assert ' frames/s tracking, ' in done.stdout and ' cores' in done.stdout
+  assert sorted(f.name for f in out.iterdir()) == [
+      'Ball.txt', 'Car.txt', 'settings.json', 'summary.json', 'times']
+  summary = json.loads((out / 'summary.json').read_text())
+  assert summary['benchmark'] == summary['protocol'] == 'otb'
+  assert summary['checkpoint'] == 'runs/kpn3s'
   assert summary['num_sequences'] == 2
-  assert '8/8' in done.stderr
+  assert '8/8' in done.stderr and done.stderr.count('update\n') == 6
+
+  # Only what is missing is run again; other settings are refused.
+  (out / 'Car.txt').unlink()
+  again = _evaluate(*flags, '--protocol', 'pysot')
+  assert again.returncode == 0 and again.stderr.count('update\n') == 3
+  assert "protocol pysot: pysot's OPEBenchmark" in again.stdout
+  other = _evaluate(*flags, '--tracking', 'penalty_k=0.2')
+  assert other.returncode == 2 and other.stderr.count('\n') == 1
+  assert 'tracking was , now penalty_k=0.2' in other.stderr
+
+
+def test_shards(otb, tmp_path):
+  """Each runs its part; the last to end scores."""
+  out = tmp_path / 'out'
+  flags = ['--data', otb, '--weights', 'w', '--output', out]
+  first = _evaluate(*flags, '--shard', '1/2')
+  assert first.returncode == 0 and 'others are not' in first.stdout
+  assert [f.name for f in out.glob('*.txt')] == ['Car.txt']
+  last = _evaluate(*flags, '--shard', '0/2')
+  assert last.returncode == 0 and 'all ' in last.stdout
+  assert last.stderr.count('update\n') == 3
+  for wrong in ('2/2', '1', 'a/b', '-1/2'):
+    done = _evaluate(*flags, f'--shard={wrong}')
+    assert done.returncode == 2 and 'expected k/n' in done.stderr
 
 
 def test_mistakes(otb, tmp_path):
@@ -67,5 +100,8 @@ def test_mistakes(otb, tmp_path):
   assert done.stderr.startswith('error: ') and done.stderr.count('\n') == 1
   done = _evaluate('--data', otb, '--benchmark', 'otb99', *common)
   assert done.returncode == 2 and 'otb99' in done.stderr
+  done = _evaluate('--data', otb, '--protocol', 'vot', *common)
+  assert done.returncode == 2 and '--protocol vot: otb is' in done.stderr
   done = _evaluate(*common)
   assert done.returncode == 2 and '--data' in done.stderr
+  assert not (tmp_path / 'out').exists()

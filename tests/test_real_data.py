@@ -51,8 +51,6 @@ def test_evaluate_every_sequence(real_data, weights, tmp_path):
     boxes = np.loadtxt(tmp_path / f'{name}.txt', delimiter=',')
     assert boxes.shape == (row['frames'], 4) and np.isfinite(boxes).all()
     assert name in out
-  for plot in ('success.png', 'precision.png'):
-    assert (tmp_path / plot).stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(('name', 'box', 'frames'), [

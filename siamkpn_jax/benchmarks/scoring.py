@@ -7,7 +7,7 @@ under `sequences` and `attributes` those of each sequence and each attribute.
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from siamkpn_jax.benchmarks.result_files import (
   name_key,
   read_result,
 )
-from siamkpn_jax.benchmarks.vot_sequences import load_vot
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence, load_vot
 from siamkpn_jax.errors import UserError
 
+_VOT = ('vot2016', 'vot2018', 'vot2019')
 # Every protocol of a one-pass benchmark; `got10k` is short for `otb_got10k`.
 ONE_PASS = {**protocols.ONE_PASS, 'got10k': protocols.OTB_GOT10K}
 
@@ -136,21 +137,33 @@ def _score_vot(request: Request) -> dict[str, Any]:
     if given:
       raise UserError(f'--{flag}: not for {request.benchmark}, whose tags and '
                       'pixels are those of its own files; leave it out')
-  rule = vot.find_protocol(request.protocol or 'pysot', request.benchmark)
-  json = request.annotations / f'{request.benchmark.upper()}.json'
-  sequences = load_vot(json if json.is_file() else request.annotations)
-  if request.sequences:
-    sequences = [s for s in sequences if any(
-        fnmatch.fnmatchcase(s.name, name) for name in request.sequences)]
-  if not sequences:
-    raise UserError(f'{request.annotations}: no sequence is called '
-                    f'{" or ".join(request.sequences)}; correct --sequences')
+  rule = vot.find_protocol(request.protocol or vot.OWN_RULE,
+                           request.benchmark)
+  sequences = vot_sequences(request.benchmark, request.annotations,
+                            request.sequences)
   summary = vot.score(sequences, vot.read_runs(sequences, request.results),
                       rule)
   frames = summary.pop('num_frames')
   head = _head(request, rule.name, summary.pop('source'), len(sequences),
                frames)
   return head | {'notes': [], 'attributes': summary.pop('tags')} | summary
+
+
+def vot_sequences(benchmark: str, annotations: Path,
+                  names: Collection[str]) -> list[VotSequence]:
+  """The sequences of these names or patterns (empty: all) of a VOT benchmark.
+
+  Raises:
+    UserError: none of these names, or annotations that cannot be read.
+  """
+  json = annotations / f'{benchmark.upper()}.json'
+  found = load_vot(json if json.is_file() else annotations)
+  chosen = [s for s in found if not names or any(
+      fnmatch.fnmatchcase(s.name, name) for name in names)]
+  if not chosen:
+    raise UserError(f'{annotations}: no sequence is called '
+                    f'{" or ".join(names)}; correct --sequences')
+  return chosen
 
 
 def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
@@ -166,9 +179,7 @@ SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
     'nfs': _one_pass('otb_got10k'),
     'nfs240': _one_pass('otb_got10k'),
     'folder': _one_pass('otb_got10k'),
-    'vot2016': _score_vot,
-    'vot2018': _score_vot,
-    'vot2019': _score_vot,
+    **dict.fromkeys(_VOT, _score_vot),
 }
 
 
@@ -183,6 +194,20 @@ def _protocol(request: Request, own: str, known: Any) -> str:
     raise UserError(f'--protocol {request.protocol}: {request.benchmark} is '
                     f'scored by {", ".join(sorted(known))}; choose one')
   return request.protocol
+
+
+def check_protocol(request: Request) -> None:
+  """Checks that a benchmark can be scored by the protocol.
+
+  Raises:
+    UserError: it cannot.
+  """
+  if request.benchmark == 'got10k':
+    _protocol(request, got10k.PROTOCOL, {got10k.PROTOCOL})
+  elif request.benchmark in _VOT:
+    vot.find_protocol(request.protocol or vot.OWN_RULE, request.benchmark)
+  else:
+    _protocol(request, '', ONE_PASS)
 
 
 def _head(request: Request, protocol: str, source: str, count: int,
@@ -243,7 +268,8 @@ def _missing_notes(request: Request, annotations: list[Annotation]
   if request.benchmark == 'otb':
     there = {name_key(a.name) for a in annotations}
     missing = [n for n in otb.OTB_100 if name_key(n) not in there]
-    note += f' (OTB-100); missing: {", ".join(missing)}'
+    note += (f' (OTB-100); missing: {", ".join(missing[:5])}' +
+             (f' and {len(missing) - 5} more' if missing[5:] else ''))
   return [note]
 
 

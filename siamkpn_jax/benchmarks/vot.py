@@ -31,6 +31,7 @@ from siamkpn_jax.benchmarks.vot_sequences import (
 from siamkpn_jax.errors import UserError
 
 EXPERIMENT = 'baseline'  # the challenges' name of the supervised experiment
+OWN_RULE = 'pysot'  # by which published trackers are compared
 _WINDOWS = {'vot2016': (108, 371), 'vot2018': (100, 356), 'vot2019': (46, 291)}
 _SOURCES = {'pysot': 'pysot toolkit/evaluation, commit c7fd71c',
             'vot-toolkit': 'vot-toolkit 0.7.4, vot/analysis/supervised.py'}

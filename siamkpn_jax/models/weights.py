@@ -11,11 +11,13 @@ import logging
 import os
 import re
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from siamkpn_jax.errors import UserError
@@ -89,6 +91,15 @@ def load_model(path: Path, part: str = 'network'
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
   return config, load_variables(
       path, build_model(config['model']), device, part=part)
+
+
+def fingerprint(variables: Any) -> str:
+  """Eight hexadecimal digits that tell weights from others."""
+  crc = 0
+  for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+    crc = zlib.crc32(jax.tree_util.keystr(path).encode(), crc)
+    crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
+  return f'{crc:08x}'
 
 
 def load_variables(path: Path, model: SiamKPN,

@@ -54,14 +54,14 @@ def decode(maps: Maps, size: jax.Array, scale: jax.Array,
   """Chooses the best candidate of one search crop.
 
   Args:
-    maps: of one stage, batch of 1.
+    maps: of one stage and one crop, without the batch axis.
     size: [2] the target's last width and height, frame pixels.
     scale: () crop pixels per frame pixel.
     config: settings.
   """
-  score = jax.nn.sigmoid(maps.heatmap[0, ..., 0]).reshape(-1)  # n = 961
-  shift = _cell_shifts() + config.offset_unit * maps.offsets[0].reshape(-1, 2)
-  predicted = maps.size[0].reshape(-1, 2)  # n x 2
+  score = jax.nn.sigmoid(maps.heatmap[..., 0]).reshape(-1)  # n = 961
+  shift = _cell_shifts() + config.offset_unit * maps.offsets.reshape(-1, 2)
+  predicted = maps.size.reshape(-1, 2)  # n x 2
   penalty = _penalty(predicted, size * scale, config.penalty_k)  # n
   final = (score * penalty * (1 - config.window_influence) +
            _window() * config.window_influence)

@@ -13,7 +13,8 @@ import numpy as np
 
 from siamkpn_jax import geometry
 from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
-from siamkpn_jax.models.head import Template
+from siamkpn_jax.changes import with_tracking
+from siamkpn_jax.models.head import Maps, Template
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import crop_square, mean_colour
@@ -86,13 +87,34 @@ def update(variables: Any, state: TrackerState, crop: jax.Array,
   maps: Any = model.apply(
       variables, state.template, crop[None].astype(jnp.float32), train=False,
       method=SiamKPN.search)
-  found = decode(maps[-1], state.size, scale, config)
-  state = dataclasses.replace(
-      state, centre=jnp.clip(state.centre + found.shift, 0, frame_size),
-      size=jnp.clip(found.size, _MIN_SIDE, frame_size))
+  centre, size, score = move(
+      jax.tree.map(lambda m: m[0], maps[-1]), state.centre, state.size, scale,
+      frame_size, config)
   heatmaps = jnp.stack(
       [jax.nn.sigmoid(stage.heatmap[0, ..., 0]) for stage in maps])
-  return state, Observation(found.score, heatmaps)
+  return (dataclasses.replace(state, centre=centre, size=size),
+          Observation(score, heatmaps))
+
+
+def move(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
+         frame_size: jax.Array, config: DecodeConfig
+         ) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """The target's next place, kept inside the frame.
+
+  Args:
+    maps: of the last stage and one crop, without the batch axis.
+    centre: [2] of the search crop, frame pixels.
+    size: [2] the target's last width and height, frame pixels.
+    scale: () crop pixels per frame pixel.
+    frame_size: [2] width, height.
+    config: how the box is chosen.
+
+  Returns:
+    The new centre [2] and size [2], and the score () of the chosen cell.
+  """
+  found = decode(maps, size, scale, config)
+  return (jnp.clip(centre + found.shift, 0, frame_size),
+          jnp.clip(found.size, _MIN_SIDE, frame_size), found.score)
 
 
 class Tracker:
@@ -133,16 +155,11 @@ class Tracker:
         positive.
       ValueError: another kind of frame.
     """
-    height, width = _frame_size(frame)
-    x, y, w, h = check_box(box_xywh, width, height)
-    # Reference: the released program takes x + (w - 1) / 2 as the centre.
-    centre = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
-    size = np.asarray([w, h], np.float32)
-    self._fill = mean_colour(frame)
-    crop = crop_square(frame, centre, geometry.context_side(w, h),
-                       geometry.TEMPLATE_SIZE, self._fill)
+    first = first_sight(frame, box_xywh)
+    self._fill = first.fill
     self._forget()
-    self._state = init(self._variables, crop, centre, size, model=self._model)
+    self._state = init(self._variables, first.crop, first.centre, first.size,
+                       model=self._model)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """Finds the target in the next frame.
@@ -158,11 +175,9 @@ class Tracker:
       RuntimeError: `init` has not been called.
       ValueError: another kind of frame.
     """
-    height, width = _frame_size(frame)
+    height, width = frame_size(frame)
     centre, scale = self.search_window()
-    self.search_crop = crop_square(
-        frame, centre, geometry.SEARCH_SIZE / scale, geometry.SEARCH_SIZE,
-        self._fill)
+    self.search_crop = search_crop(frame, centre, scale, self._fill)
     self._state, seen = update(
         self._variables, self._state, self.search_crop, np.float32(scale),
         np.asarray([width, height], np.float32), model=self._model,
@@ -186,12 +201,52 @@ class Tracker:
     if self._state is None:
       raise RuntimeError('the tracker has no target; call init first')
     centre, size = jax.device_get((self._state.centre, self._state.size))
-    side = geometry.context_side(*map(float, size))  # frame pixels
-    return centre, geometry.TEMPLATE_SIZE / side
+    return centre, search_scale(size)
 
 
-def _frame_size(frame: np.ndarray) -> tuple[int, int]:
-  """Height and width."""
+@dataclasses.dataclass(frozen=True)
+class FirstSight:
+  """What is kept of the first frame.
+
+  Attributes:
+    crop: [127, 127, 3] uint8 template crop.
+    centre: [2] float32 of the box, frame pixels.
+    size: [2] float32 width and height, frame pixels.
+    fill: [3] uint8 colour outside the frame.
+  """
+
+  crop: np.ndarray
+  centre: np.ndarray
+  size: np.ndarray
+  fill: np.ndarray
+
+
+def first_sight(frame: np.ndarray, box_xywh: Any) -> FirstSight:
+  """Looks at the target of the first frame; args and errors as `init`."""
+  height, width = frame_size(frame)
+  x, y, w, h = check_box(box_xywh, width, height)
+  # Reference: the released program takes x + (w - 1) / 2 as the centre.
+  centre = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
+  fill = mean_colour(frame)
+  crop = crop_square(frame, centre, geometry.context_side(w, h),
+                     geometry.TEMPLATE_SIZE, fill)
+  return FirstSight(crop, centre, np.asarray([w, h], np.float32), fill)
+
+
+def search_scale(size: np.ndarray) -> float:
+  """Crop pixels per frame pixel, for a target of [2] width and height."""
+  return geometry.TEMPLATE_SIZE / geometry.context_side(*map(float, size))
+
+
+def search_crop(frame: np.ndarray, centre: np.ndarray, scale: float,
+                fill: np.ndarray) -> np.ndarray:
+  """[255, 255, 3] uint8 part of a frame around a centre [2]."""
+  return crop_square(frame, centre, geometry.SEARCH_SIZE / scale,
+                     geometry.SEARCH_SIZE, fill)
+
+
+def frame_size(frame: np.ndarray) -> tuple[int, int]:
+  """Height and width of a [h, w, 3] uint8 frame; another is a ValueError."""
   if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
     raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
                      '[h, w, 3] uint8 BGR')
@@ -205,15 +260,18 @@ def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
       offset_unit=geometry.offset_unit(config['targets']['offset_target']))
 
 
-def load_tracker(weights: str | Path) -> Tracker:
+def load_tracker(weights: str | Path, settings: str = '') -> Tracker:
   """A tracker with the weights and settings of a checkpoint.
 
   Args:
     weights: a run's workdir, or one of its checkpoints.
+    settings: 'penalty_k=0.1,...', other tracking settings than its own.
 
   Raises:
-    UserError: it is not a checkpoint, or a damaged one.
+    UserError: it is not a checkpoint, or a damaged one, or settings that are
+      not known.
   """
   config, variables = load_model(Path(weights))
+  config = with_tracking(config, settings)
   return Tracker(build_model(config['model']), variables,
                  decode_config(config))

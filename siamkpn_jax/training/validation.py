@@ -14,7 +14,8 @@ import jax
 import numpy as np
 
 from siamkpn_jax.benchmarks import ope
-from siamkpn_jax.benchmarks.runner import BoxError, read_frames, run_sequence
+from siamkpn_jax.benchmarks.courses import BoxError, Task, one_pass
+from siamkpn_jax.benchmarks.driver import Finished, drive
 from siamkpn_jax.benchmarks.sequences import Sequence as Video
 from siamkpn_jax.benchmarks.sequences import load_otb
 from siamkpn_jax.config import to_plain
@@ -22,7 +23,8 @@ from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.outputs import blame
-from siamkpn_jax.tracking.tracker import Tracker, decode_config
+from siamkpn_jax.tracking.lockstep import Lockstep, good_places
+from siamkpn_jax.tracking.tracker import decode_config
 from siamkpn_jax.training.agreement import (
     check_same,
     gather,
@@ -40,7 +42,8 @@ _LENGTH = 60  # frames of a rendered video, where all are asked for
 class Validation:
   """Tracks through held-out sequences, in one pass, as `evaluate` does.
 
-  The sequences are divided over the processes, each of which uses one device.
+  The sequences are divided over the processes, each of which tracks through
+  several at once on all its devices.
   """
 
   def __init__(self, config: Any, model: SiamKPN, workdir: Path):
@@ -76,12 +79,10 @@ class Validation:
       be read, which is said; it is no reason to end a run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
-    tracker = Tracker(self._model, local, self._decode)
     rows: list[tuple[float, float]] = []
     trouble = ''
     try:
-      for video in self._mine:
-        rows.append(_score(tracker, video, stop))
+      rows = self._rows(local, stop)
     except _GivenUpError:
       trouble = 'the run is to stop'
     except UserError as error:
@@ -95,6 +96,20 @@ class Validation:
       return {}
     auc, precision = np.mean(scores, axis=0).tolist()
     return {AUC: auc, PRECISION: precision}
+
+  def _rows(self, variables: Any,
+            stop: Callable[[], bool]) -> list[tuple[float, float]]:
+    """Scores of this process's sequences."""
+    if not self._mine:
+      return []
+    places = good_places([len(v) for v in self._mine], jax.local_device_count())
+    tasks = {_task(video): video for video in self._mine}
+    ended = {done.task: done for done in drive(
+        Lockstep(self._model, variables, self._decode, places), list(tasks),
+        stop=stop)}
+    if len(ended) < len(tasks):
+      raise _GivenUpError
+    return [_score(ended[task], video) for task, video in tasks.items()]
 
 
 def fingerprint(videos: Sequence[Video]) -> int:
@@ -110,21 +125,17 @@ class _GivenUpError(Exception):
   """Validation was asked to stop."""
 
 
-def _score(tracker: Tracker, video: Video,
-           stop: Callable[[], bool]) -> tuple[float, float]:
-  """Success AUC and precision at 20 pixels."""
-  def unless_stopped(frames):
-    for frame in frames:
-      if stop():
-        raise _GivenUpError
-      yield frame
+def _task(video: Video) -> Task:
+  return Task(video.name, video.frames, lambda: one_pass(video))
 
-  try:
-    with contextlib.closing(read_frames(video.frames)) as frames:
-      track = run_sequence(tracker, video, unless_stopped(frames))
-  except BoxError:  # weights that went astray are no reason to end the run
-    return 0.0, 0.0
-  score = ope.score_sequence(track.boxes_xywh, video.boxes_xywh)
+
+def _score(ended: Finished, video: Video) -> tuple[float, float]:
+  """Success AUC and precision at 20 pixels."""
+  if isinstance(ended.trouble, BoxError):
+    return 0.0, 0.0  # weights that went astray are no reason to end the run
+  if ended.trouble:
+    raise ended.trouble
+  score = ope.score_sequence(ended.result, video.boxes_xywh)
   return score.success_auc, score.precision_20
 
 

@@ -44,7 +44,7 @@ def jitted(maps, size, scale, config):
 def run(heatmap, offsets, size, last, scale, changes=()):
   """`decode` and the reference on [31, 31, ...] maps."""
   values = reference.SETTINGS | dict(changes)
-  maps = Maps(*(jnp.asarray(m, jnp.float32)[None]
+  maps = Maps(*(jnp.asarray(m, jnp.float32)
                 for m in (heatmap[..., None], offsets, size)))
   found = jitted(maps, jnp.asarray(last, jnp.float32), jnp.float32(scale),
                  DecodeConfig(**values))

@@ -7,8 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.runner import run_ope
+from siamkpn_jax.benchmarks.runner import run_one_pass
 from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.benchmarks.trackers import OneAtATime
 from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
@@ -49,9 +50,10 @@ def test_score_is_that_of_evaluation(run, tmp_path):
   assert list(logged) == [2, 4, 6]
   names = write_otb(tmp_path / 'videos', seed=split_seed('val', 0), count=2,
                     length=8)
-  summary = run_ope(
-      load_tracker(run), load_otb(tmp_path / 'videos', names=names),
-      tmp_path / 'results', progress=False)
+  summary = run_one_pass(
+      OneAtATime(load_tracker(run)),
+      load_otb(tmp_path / 'videos', names=names), tmp_path / 'results',
+      progress=False)
   assert logged[6][AUC] == pytest.approx(summary['success_auc'], abs=1e-12)
   assert logged[6][PRECISION] == pytest.approx(
       summary['precision_20'], abs=1e-12)
@@ -83,9 +85,9 @@ def test_given_sequences(tmp_path):
   scored = []
   score = validation._score
 
-  def spy(tracker, video, stop):
+  def spy(ended, video):
     scored.append((video.name, len(video)))
-    return score(tracker, video, stop)
+    return score(ended, video)
 
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(validation, '_score', spy)

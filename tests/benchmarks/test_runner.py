@@ -1,7 +1,6 @@
 """Running a tracker: calls, files, speed, faults."""
 
 import json
-import threading
 import time
 
 import numpy as np
@@ -9,12 +8,13 @@ import pytest
 
 from siamkpn_jax.benchmarks import ope, results, runner
 from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
 from siamkpn_jax.errors import UserError
 
 BOXES = [(5 + i, 6, 7, 8) for i in range(12)]
 
 
-class _Recorder(runner.FirstBoxTracker):
+class _Recorder(FirstBoxTracker):
   """Notes which frame (by its pixels) each call got."""
 
   def __init__(self, seconds=0.0):
@@ -33,6 +33,11 @@ class _Recorder(runner.FirstBoxTracker):
     return super().update(frame)
 
 
+def _run(tracker, sequences, out, **options):
+  return runner.run_one_pass(OneAtATime(tracker), sequences, out,
+                             **{'progress': False} | options)
+
+
 @pytest.fixture
 def otb(make_sequence):
   make_sequence('Ball', BOXES)
@@ -43,8 +48,8 @@ def test_calls_files_and_summary(otb, tmp_path):
   tracker = _Recorder()
   out = tmp_path / 'out'
   sequences = load_otb(otb, zero_based=['Car'])
-  summary = runner.run_ope(tracker, sequences, out, progress=False,
-                           details={'benchmark': 'otb', 'weights': 'w'})
+  summary = _run(tracker, sequences, out,
+                 details={'benchmark': 'otb', 'weights': 'w'})
   assert tracker.calls == [
       ('init', 0, [4, 5, 7, 8]), *[('update', i) for i in range(1, 12)],
       ('init', 0, [5, 6, 7, 8]), ('update', 1), ('update', 2)]
@@ -53,7 +58,7 @@ def test_calls_files_and_summary(otb, tmp_path):
     assert np.array_equal(results.read_boxes(out / f'{name}.txt'),
                           [BOXES[0]] * summary['sequences'][name]['frames'])
   assert sorted(f.name for f in out.iterdir()) == [
-      'Ball.txt', 'Car.txt', 'summary.json']
+      'Ball.txt', 'Car.txt', 'summary.json', 'times']
   assert json.loads((out / 'summary.json').read_text()) == summary
   assert summary['benchmark'] == 'otb' and summary['weights'] == 'w'
   assert summary['protocol'] == ope.PROTOCOL
@@ -81,7 +86,7 @@ def test_speed_is_of_update_alone(otb, tmp_path):
       self.first = False
       return super().update(frame)
 
-  summary = runner.run_ope(Slow(0.01), load_otb(otb), tmp_path, progress=False)
+  summary = _run(Slow(0.01), load_otb(otb), tmp_path)
   assert 30 < summary['frames_per_second'] <= 100
   assert summary['frames_per_second_end_to_end'] < 15 / 1.2
 
@@ -89,8 +94,7 @@ def test_speed_is_of_update_alone(otb, tmp_path):
 def test_short_sequences_have_no_speed(make_sequence, tmp_path):
   for count in (1, 2):
     folder = make_sequence(f'Short{count}', BOXES[:count])
-  summary = runner.run_ope(_Recorder(), load_otb(folder.parent), tmp_path,
-                           progress=False)
+  summary = _run(_Recorder(), load_otb(folder.parent), tmp_path)
   assert summary['frames_per_second'] is None
   assert json.loads((tmp_path / 'summary.json').read_text()) == summary
 
@@ -98,13 +102,13 @@ def test_short_sequences_have_no_speed(make_sequence, tmp_path):
 def test_output_folder_may_hold_files(otb, tmp_path):
   (tmp_path / 'Ball.txt').write_text('old')
   (tmp_path / 'other').write_text('kept')
-  runner.run_ope(_Recorder(), load_otb(otb), tmp_path, progress=False)
+  _run(_Recorder(), load_otb(otb), tmp_path)
   assert len(results.read_boxes(tmp_path / 'Ball.txt')) == 12
   assert (tmp_path / 'other').read_text() == 'kept'
 
 
 def test_progress_goes_to_stderr(otb, tmp_path, capsys):
-  runner.run_ope(_Recorder(), load_otb(otb), tmp_path)
+  _run(_Recorder(), load_otb(otb), tmp_path, progress=True)
   out, err = capsys.readouterr()
   assert out == '' and 'Car' in err and '15/15' in err
 
@@ -113,11 +117,12 @@ def test_unreadable_image_keeps_finished_sequences(otb, tmp_path):
   sequences = load_otb(otb)
   sequences[1].frames[1].write_bytes(b'no image')
   with pytest.raises(UserError, match=r'0002\.png: this image cannot be read'):
-    runner.run_ope(_Recorder(), sequences, tmp_path / 'out', progress=False)
-  assert [f.name for f in (tmp_path / 'out').iterdir()] == ['Ball.txt']
+    _run(_Recorder(), sequences, tmp_path / 'out')
+  assert sorted(f.name for f in (tmp_path / 'out').iterdir()) == [
+      'Ball.txt', 'times']
   sequences[1].frames[1].unlink()
   with pytest.raises(UserError, match=r'0002\.png: this image cannot be read'):
-    runner.run_ope(_Recorder(), sequences, tmp_path / 'out', progress=False)
+    _run(_Recorder(), sequences, tmp_path / 'out')
 
 
 @pytest.mark.parametrize('box', [
@@ -126,7 +131,7 @@ def test_wrong_box_of_the_tracker(otb, tmp_path, box):
   tracker = _Recorder()
   tracker.update = lambda frame: (True, np.array(box))
   with pytest.raises(UserError, match='the tracker gave .*0002.png'):
-    runner.run_ope(tracker, load_otb(otb), tmp_path, progress=False)
+    _run(tracker, load_otb(otb), tmp_path)
 
 
 def test_first_box_refused_by_the_tracker(otb, tmp_path):
@@ -136,53 +141,29 @@ def test_first_box_refused_by_the_tracker(otb, tmp_path):
     raise UserError('box outside')
 
   tracker.init = refuse
-  with pytest.raises(UserError, match='sequence Ball: box outside'):
-    runner.run_ope(tracker, load_otb(otb), tmp_path, progress=False)
+  with pytest.raises(UserError, match='Ball, frame 1: .*: box outside .and 1 more'):
+    _run(tracker, load_otb(otb), tmp_path)
 
 
 def test_output_folder_is_checked_first(otb, tmp_path):
   tracker = _Recorder()
   (tmp_path / 'file').write_text('')
   with pytest.raises(UserError, match='cannot make the folder'):
-    runner.run_ope(tracker, load_otb(otb), tmp_path / 'file', progress=False)
+    _run(tracker, load_otb(otb), tmp_path / 'file')
   assert not tracker.calls
 
 
 def test_no_sequences_and_equal_names(otb, tmp_path):
   with pytest.raises(UserError, match='no sequences'):
-    runner.run_ope(_Recorder(), [], tmp_path)
+    _run(_Recorder(), [], tmp_path)
   with pytest.raises(UserError, match='several sequences are called Ball'):
-    runner.run_ope(_Recorder(), load_otb(otb)[:1] * 2, tmp_path)
-
-
-def test_frames_are_read_ahead_but_bounded(otb, monkeypatch):
-  read = []
-  monkeypatch.setattr(runner, 'read_image',
-                      lambda path: read.append(path) or np.zeros((1, 1, 3)))
-  paths = list(load_otb(otb)[0].frames)
-  frames = runner.read_frames(paths, ahead=3)
-  next(frames)
-  deadline = time.monotonic() + 5
-  while len(read) < 4 and time.monotonic() < deadline:
-    time.sleep(0.01)
-  time.sleep(0.05)
-  assert read == paths[:4]
-  assert len(list(frames)) == 11
-  assert read == paths
-
-
-def test_closing_early_ends_the_thread(otb):
-  frames = runner.read_frames(load_otb(otb)[0].frames)
-  next(frames)
-  frames.close()
-  assert not [t for t in threading.enumerate() if t.name.startswith('frames')]
+    _run(_Recorder(), load_otb(otb)[:1] * 2, tmp_path)
 
 
 @pytest.mark.realdata
 def test_first_box_on_real_sequences(data_folder, tmp_path):
   sequences = load_otb(data_folder / 'sequences', names=['Skiing', 'Jogging-2'])
-  summary = runner.run_ope(runner.FirstBoxTracker(), sequences, tmp_path,
-                           progress=False)
+  summary = _run(FirstBoxTracker(), sequences, tmp_path)
   for s in sequences:
     score = ope.score_sequence(np.tile(s.boxes_xywh[0], (len(s), 1)),
                                s.boxes_xywh)

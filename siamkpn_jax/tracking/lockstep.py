@@ -1,0 +1,220 @@
+"""Many targets, each in frames of its own, tracked as one batch.
+
+What `Tracker` does for one target is done here for a number of places, on all
+devices of this process: the crops are cut side by side on the host, the network
+sees them as one batch, divided over the devices, and the boxes come back
+together. A place that has no frame computes nothing useful; give its targets
+out so that few are empty (benchmarks/driver.py).
+
+The boxes are those of `Tracker` but for the rounding of float32, which depends
+on the size of the batch.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Sequence
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from siamkpn_jax import geometry
+from siamkpn_jax.boxes import cxcywh_to_xywh
+from siamkpn_jax.changes import with_tracking
+from siamkpn_jax.cores import cores
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.weights import fingerprint, load_model
+from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.tracker import (
+    decode_config,
+    first_sight,
+    frame_size,
+    move,
+    search_crop,
+    search_scale,
+)
+
+
+@dataclasses.dataclass
+class Targets:
+  """What is known of the target in each of n places, on the host.
+
+  Attributes:
+    centre: [n, 2] float32 x, y, frame pixels.
+    size: [n, 2] float32 width, height, frame pixels.
+    fill: [n, 3] uint8 colour outside the frame.
+  """
+
+  centre: np.ndarray
+  size: np.ndarray
+  fill: np.ndarray
+
+
+class Lockstep:
+  """Tracks up to `places` targets at once.
+
+  Attributes:
+    places: how many; a multiple of the number of devices.
+    devices: how many devices share them.
+    network_seconds: time on the devices, of all updates but the first.
+    network_crops: what was computed in that time.
+  """
+
+  def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig,
+               places: int):
+    """A tracker without targets.
+
+    Args:
+      model: the network.
+      variables: {'params', 'batch_stats'}.
+      config: how boxes are chosen.
+      places: at least so many; rounded up to a multiple of the devices.
+    """
+    devices = jax.local_devices()
+    mesh = jax.sharding.Mesh(
+        np.array(devices), ('place',), axis_types=(AxisType.Auto,))
+    self._everywhere = NamedSharding(mesh, P())
+    self._divided = NamedSharding(mesh, P('place'))
+    self._model, self._config = model, config
+    self._variables = jax.device_put(variables, self._everywhere)
+    self.devices = len(devices)
+    self.places = -(-places // self.devices) * self.devices
+    self._targets = Targets(
+        np.zeros((self.places, 2), np.float32),
+        np.ones((self.places, 2), np.float32),
+        np.zeros((self.places, 3), np.uint8))
+    self._templates: Any = None  # of `Template`, [places, ...] on the devices
+    self._pool = futures.ThreadPoolExecutor(cores(), 'crops')
+    self._compiled = False
+    self.network_seconds, self.network_crops = 0.0, 0
+
+  def start(self, place: int, frame: np.ndarray, box_xywh: Any) -> None:
+    """Takes a target; args and errors as of `Tracker.init`."""
+    first = first_sight(frame, box_xywh)
+    targets = self._targets
+    targets.centre[place] = first.centre
+    targets.size[place] = first.size
+    targets.fill[place] = first.fill
+    template = _template(self._variables, first.crop, model=self._model)
+    if self._templates is None:
+      self._templates = jax.tree.map(self._room, template)
+    self._templates = _put(self._templates, template, np.int32(place))
+
+  def update(self, places: Sequence[int],
+             frames: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the targets of some places in their next frames.
+
+    Args:
+      places: n different ones, each with a target.
+      frames: n of [h, w, 3] uint8 BGR, of any sizes.
+
+    Returns:
+      [n, 4] boxes x, y, w, h in pixels, and [n] scores, 0..1.
+    """
+    targets = self._targets
+    scales = np.ones(self.places, np.float32)
+    sizes = np.ones((self.places, 2), np.float32)
+    crops = np.zeros((self.places, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE,
+                      3), np.uint8)
+
+    def cut(place: int, frame: np.ndarray) -> None:
+      scale = search_scale(targets.size[place])
+      crops[place] = search_crop(frame, targets.centre[place], scale,
+                                 targets.fill[place])
+      scales[place] = scale
+      sizes[place] = frame_size(frame)[::-1]
+
+    list(self._pool.map(cut, places, frames))
+    start = time.perf_counter()
+    batch = jax.device_put(
+        (crops, targets.centre, targets.size, scales, sizes), self._divided)
+    centre, size, score = jax.device_get(_update(
+        self._variables, self._templates, *batch, model=self._model,
+        config=self._config))
+    if self._compiled:
+      self.network_seconds += time.perf_counter() - start
+      self.network_crops += len(places)
+    self._compiled = True
+    chosen = np.array(places, np.int64)
+    targets.centre[chosen], targets.size[chosen] = centre[chosen], size[chosen]
+    boxes = np.concatenate([centre[chosen], size[chosen]], axis=1)
+    return cxcywh_to_xywh(boxes.astype(np.float64)), score[chosen]
+
+  def _room(self, leaf: jax.Array) -> jax.Array:
+    """[1, ...] -> zeros [places, ...]."""
+    return jnp.zeros((self.places, *leaf.shape[1:]), leaf.dtype,
+                     device=self._divided)
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def _template(variables: Any, crop: jax.Array, *, model: SiamKPN) -> Any:
+  """[127, 127, 3] -> `Template` of a batch of 1."""
+  return model.apply(variables, crop[None].astype(jnp.float32), train=False,
+                     method=SiamKPN.template)
+
+
+@functools.partial(jax.jit, donate_argnames='templates')
+def _put(templates: Any, template: Any, place: jax.Array) -> Any:
+  """`templates` with that of one place."""
+  return jax.tree.map(
+      lambda all_of, one: jax.lax.dynamic_update_slice_in_dim(
+          all_of, one, place, axis=0), templates, template)
+
+
+@functools.partial(jax.jit, static_argnames=('model', 'config'))
+def _update(variables: Any, templates: Any, crops: jax.Array, centre: jax.Array,
+            size: jax.Array, scale: jax.Array, frame_sizes: jax.Array, *,
+            model: SiamKPN, config: DecodeConfig
+            ) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """[n, ...] of everything -> centres [n, 2], sizes [n, 2], scores [n]."""
+  maps: Any = model.apply(variables, templates, crops.astype(jnp.float32),
+                          train=False, method=SiamKPN.search)
+  return jax.vmap(functools.partial(move, config=config))(
+      maps[-1], centre, size, scale, frame_sizes)
+
+
+def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
+                  batch: int | None = None, settings: str = ''
+                  ) -> tuple[Lockstep, dict[str, Any]]:
+  """A tracker with the weights and settings of a checkpoint.
+
+  Args:
+    weights: a run's workdir, or one of its checkpoints.
+    lengths: of the sequences that it will be given, in frames.
+    batch: targets at once; None: what suits the devices.
+    settings: 'penalty_k=0.1,...', other tracking settings than its own.
+
+  Returns:
+    The tracker, and what decides about its boxes, as JSON can hold it.
+
+  Raises:
+    UserError: it is not a checkpoint, or a damaged one, or settings that are
+      not known.
+  """
+  config, variables = load_model(Path(weights))
+  config = with_tracking(config, settings)
+  places = good_places(lengths, len(jax.local_devices()), batch)
+  tracker = Lockstep(build_model(config['model']), variables,
+                     decode_config(config), places)
+  return tracker, {'weights': fingerprint(variables),
+                   'tracking': dict(config['tracking'])}
+
+
+def good_places(lengths: Sequence[int], devices: int,
+                batch: int | None = None) -> int:
+  """How many targets at once waste little.
+
+  Not more than all frames divided by the longest sequence: when that one runs
+  alone at the end, the other places compute nothing useful.
+  """
+  if batch is None:
+    each = 4 if jax.local_devices()[0].platform == 'cpu' else 16
+    batch = each * devices
+  useful = -(-sum(lengths) // max(lengths, default=1))
+  return max(1, min(batch, -(-useful // devices) * devices))

@@ -1,0 +1,176 @@
+"""Many targets as one batch give the boxes of one at a time."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.benchmarks import courses
+from siamkpn_jax.benchmarks.courses import Task
+from siamkpn_jax.benchmarks.driver import drive
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.tracking import lockstep
+from siamkpn_jax.tracking.lockstep import Lockstep, good_places
+from siamkpn_jax.tracking.tracker import Tracker
+from tests.tracking.test_tracker import CONFIG, small_network, video
+
+TOLERANCE = 0.01  # pixels; batches of other sizes round otherwise
+FRAMES = 6
+
+
+@functools.cache
+def _videos():
+  """Five scenes of several sizes: frames, and the first box."""
+  return [video(k, (160 - 8 * k, 120 - 4 * k)) for k in range(5)]
+
+
+@functools.cache
+def _expected():
+  """[5][FRAMES - 1, 4] boxes and scores of `Tracker`."""
+  model, variables = small_network()
+  found = []
+  for frames, box in _videos():
+    tracker = Tracker(model, variables, CONFIG)
+    tracker.init(frames[0], box)
+    boxes = [tracker.update(frame)[1] for frame in frames[1:]]
+    found.append((np.array(boxes), tracker.score))
+  return found
+
+
+def _lockstep(places):
+  model, variables = small_network()
+  return Lockstep(model, variables, CONFIG, places)
+
+
+@pytest.mark.parametrize('places', [5, 8])
+def test_boxes_are_those_of_one_at_a_time(places):
+  """On four devices, with places that are empty, in any order of places."""
+  tracker = _lockstep(places)
+  assert tracker.devices == 4 and tracker.places == 8
+  where = np.random.default_rng(places).permutation(8)[:5].tolist()
+  for place, (frames, box) in zip(where, _videos(), strict=True):
+    tracker.start(place, frames[0], box)
+  for i in range(1, FRAMES):
+    boxes, scores = tracker.update(
+        where, [frames[i] for frames, _ in _videos()])
+    for box, (expected, _) in zip(boxes, _expected(), strict=True):
+      np.testing.assert_allclose(box, expected[i - 1], atol=TOLERANCE)
+  for score, (_, expected) in zip(scores, _expected(), strict=True):
+    assert score == pytest.approx(expected, abs=1e-4)
+  moved = [np.abs(e[-1] - e[0]).max() for e, _ in _expected()]
+  assert min(moved) > 1  # something that could go wrong
+  assert np.ptp([e[-1] for e, _ in _expected()], axis=0).max() > 10
+
+
+def test_a_place_is_given_to_the_next_target():
+  """What was there before leaves nothing behind; others go on."""
+  tracker = _lockstep(4)
+  videos, expected = _videos(), _expected()
+  tracker.start(0, videos[0][0][0], videos[0][1])
+  tracker.start(1, videos[1][0][0], videos[1][1])
+  first = [tracker.update([0, 1], [videos[0][0][i], videos[1][0][i]])[0]
+           for i in (1, 2)]
+  tracker.start(0, videos[2][0][0], videos[2][1])
+  then = [tracker.update([1, 0], [videos[1][0][i + 2], videos[2][0][i]])[0]
+          for i in (1, 2)]
+  np.testing.assert_allclose(
+      [b[1] for b in first] + [b[0] for b in then], expected[1][0][:4],
+      atol=TOLERANCE)
+  np.testing.assert_allclose([b[1] for b in then], expected[2][0][:2],
+                             atol=TOLERANCE)
+
+
+def test_who_runs_beside_does_not_matter():
+  """Bit for bit, in a batch of the same size."""
+  alone, together = _lockstep(4), _lockstep(4)
+  videos = _videos()
+  for k in range(4):
+    together.start(k, videos[k][0][0], videos[k][1])
+  alone.start(2, videos[2][0][0], videos[2][1])
+  for i in range(1, FRAMES):
+    both = together.update(range(4), [videos[k][0][i] for k in range(4)])[0]
+    np.testing.assert_array_equal(
+        alone.update([2], [videos[2][0][i]])[0][0], both[2])
+
+
+def test_driven_through_sequences(tmp_path, monkeypatch):
+  """Places are handed on while others are under way."""
+  videos = _videos()
+  lengths = [6, 3, 5, 6, 4]
+  monkeypatch.setattr(
+      'siamkpn_jax.benchmarks.driver.read_image',
+      lambda path: videos[int(path.parent.name)][0][int(path.name)])
+
+  def course(k):
+    boxes = []
+    yield courses.Start(videos[k][1])
+    for _ in range(lengths[k] - 1):
+      boxes.append((yield courses.Ask.UPDATE))
+    return np.array(boxes)
+
+  tasks = [Task(str(k), tuple(tmp_path / str(k) / str(i) for i in range(n)),
+                functools.partial(course, k)) for k, n in enumerate(lengths)]
+  ended = {int(d.task.name): d for d in drive(_lockstep(4), tasks)}
+  assert sorted(ended) == [0, 1, 2, 3, 4]
+  for k, done in ended.items():
+    np.testing.assert_allclose(done.result, _expected()[k][0][:lengths[k] - 1],
+                               atol=TOLERANCE)
+
+
+def test_wrong_box_and_frame():
+  """Refused as by `Tracker`; the target that was there stays."""
+  tracker = _lockstep(1)
+  frames, box = _videos()[0]
+  tracker.start(0, frames[0], box)
+  with pytest.raises(UserError, match='outside'):
+    tracker.start(0, frames[0], [999, 0, 5, 5])
+  with pytest.raises(ValueError, match='uint8'):
+    tracker.start(0, frames[0][..., 0], box)
+  with pytest.raises(ValueError, match='uint8'):
+    tracker.update([0], [frames[1].astype(np.float32)])
+  found, _ = tracker.update([0], [frames[1]])
+  np.testing.assert_allclose(found[0], _expected()[0][0][0], atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(('lengths', 'devices', 'batch', 'places'), [
+    ([100] * 50, 2, None, 8), ([100] * 50, 2, 6, 6), ([100], 2, None, 2),
+    ([100], 1, None, 1), ([1000, 10, 10], 1, None, 2), ([], 4, None, 1),
+    ([1350, 900, 471, 300, 600], 2, None, 4), ([5] * 100, 1, 1, 1)])
+def test_places_that_waste_little(lengths, devices, batch, places):
+  assert good_places(lengths, devices, batch) == places
+
+
+def test_speed_counts_what_was_asked_for():
+  """Not the compilation, and no empty places."""
+  tracker = _lockstep(4)
+  frames, box = _videos()[0]
+  tracker.start(3, frames[0], box)
+  tracker.update([3], [frames[1]])
+  assert tracker.network_crops == 0
+  tracker.update([3], [frames[2]])
+  assert tracker.network_crops == 1 and tracker.network_seconds > 0
+
+
+def test_loaded_with_other_settings(tmp_path, monkeypatch):
+  """What decides about boxes is told; weights by a checksum."""
+  model, variables = small_network()
+  plain = {'model': {}, 'tracking': {
+      'penalty_k': 0.1, 'window_influence': 0.5, 'size_lr': 0.4,
+      'topk_max': 16, 'topk_min': 4, 'threshold': 0.15},
+           'targets': {'offset_target': 'released'}}
+  monkeypatch.setattr(lockstep, 'load_model', lambda path: (plain, variables))
+  monkeypatch.setattr(lockstep, 'build_model', lambda config: model)
+  tracker, details = lockstep.load_lockstep(
+      'w', [10] * 8, batch=4, settings='penalty_k=0.3,topk_max=8')
+  assert tracker.places == 4
+  assert details['tracking'] == plain['tracking'] | {
+      'penalty_k': 0.3, 'topk_max': 8}
+  assert plain['tracking']['penalty_k'] == 0.1
+  changed = jax.tree.map(np.array, variables)
+  changed['params']['backbone']['conv1']['conv']['kernel'].flat[0] += 1e-3
+  monkeypatch.setattr(lockstep, 'load_model', lambda path: (plain, changed))
+  _, other = lockstep.load_lockstep('w', [10])
+  assert other['weights'] != details['weights'] and len(other['weights']) == 8
+  with pytest.raises(UserError, match=r'tracking\.penalti'):
+    lockstep.load_lockstep('w', [10], settings='penalti=0.3')
