@@ -12,6 +12,7 @@ on the size of the batch.
 
 import dataclasses
 import functools
+import heapq
 import time
 from collections.abc import Sequence
 from concurrent import futures
@@ -208,13 +209,27 @@ def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
 
 def good_places(lengths: Sequence[int], devices: int,
                 batch: int | None = None) -> int:
-  """How many targets at once waste little.
+  """How many targets at once take the least time.
 
-  Not more than all frames divided by the longest sequence: when that one runs
-  alone at the end, the other places compute nothing useful.
+  Many share what a batch costs whatever its size; but when a few sequences are
+  left at the end, the other places compute nothing useful.
+
+  Args:
+    lengths: of the sequences, in frames.
+    devices: that share the places.
+    batch: targets at most; None: what suits the devices.
   """
+  on_cpu = jax.local_devices()[0].platform == 'cpu'
   if batch is None:
-    each = 4 if jax.local_devices()[0].platform == 'cpu' else 16
-    batch = each * devices
-  useful = -(-sum(lengths) // max(lengths, default=1))
-  return max(1, min(batch, -(-useful // devices) * devices))
+    batch = (4 if on_cpu else 16) * devices
+  fixed = (1 if on_cpu else 8) * devices  # of a batch, in targets
+  return min(range(min(batch, devices), batch + 1, devices),
+             key=lambda places: _steps(lengths, places) * (places + fixed))
+
+
+def _steps(lengths: Sequence[int], places: int) -> int:
+  """How many batches it takes, where the longest sequences begin first."""
+  busy_until = [0] * places  # a heap
+  for length in sorted(lengths, reverse=True):
+    heapq.heapreplace(busy_until, busy_until[0] + length)
+  return max(busy_until)

@@ -141,7 +141,7 @@ def test_first_box_refused_by_the_tracker(otb, tmp_path):
     raise UserError('box outside')
 
   tracker.init = refuse
-  with pytest.raises(UserError, match='Ball, frame 1: .*: box outside .and 1 more'):
+  with pytest.raises(UserError, match='frame 1: .*: box outside .and 1 more'):
     _run(tracker, load_otb(otb), tmp_path)
 
 

@@ -134,10 +134,11 @@ def test_wrong_box_and_frame():
 
 
 @pytest.mark.parametrize(('lengths', 'devices', 'batch', 'places'), [
-    ([100] * 50, 2, None, 8), ([100] * 50, 2, 6, 6), ([100], 2, None, 2),
-    ([100], 1, None, 1), ([1000, 10, 10], 1, None, 2), ([], 4, None, 1),
-    ([1350, 900, 471, 300, 600], 2, None, 4), ([5] * 100, 1, 1, 1)])
-def test_places_that_waste_little(lengths, devices, batch, places):
+    ([100] * 50, 2, 8, 8), ([100] * 50, 2, 6, 6), ([100], 2, None, 2),
+    ([100], 1, None, 1), ([1000, 10, 10], 1, None, 1), ([], 4, None, 4),
+    ([60] * 12, 2, None, 6), ([1350, 770, 730, 780], 2, None, 4),
+    ([5] * 100, 1, 1, 1), ([5] * 100, 4, 2, 2)])
+def test_places_that_take_the_least_time(lengths, devices, batch, places):
   assert good_places(lengths, devices, batch) == places
 
 

@@ -1,0 +1,188 @@
+"""Plans and runs of every kind of benchmark: files, resuming, submissions."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamkpn_jax.benchmarks import evaluation, results, vot
+from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
+from siamkpn_jax.errors import UserError
+from tests.benchmarks import vot_files
+
+BOXES = [[4.0 + i, 5, 10, 8] for i in range(6)]
+
+
+class _Counting(FirstBoxTracker):
+  """A tracker that counts its updates, and may break."""
+
+  def __init__(self, breaks_at=-1):
+    super().__init__()
+    self.updates, self._breaks_at = 0, breaks_at
+
+  def update(self, frame):
+    if self.updates == self._breaks_at:
+      raise KeyboardInterrupt
+    self.updates += 1
+    return super().update(frame)
+
+
+def _images(folder, count, form):
+  folder.mkdir(parents=True)
+  for i in range(1, count + 1):
+    cv2.imwrite(str(folder / form.format(i)), np.zeros((40, 60, 3), np.uint8))
+
+
+def _write(path, rows):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(''.join(','.join(map(str, row)) + '\n' for row in rows))
+
+
+def _got10k(root, subset, names, rows=BOXES):
+  for name in names:
+    home = root / subset / name
+    _images(home, len(BOXES), '{:08d}.jpg')
+    _write(home / 'groundtruth.txt', rows)
+    (home / 'meta_info.ini').write_text('[META]\nresolution: (60, 40)\n')
+  (root / subset / 'list.txt').write_text('\n'.join(names))
+  return root
+
+
+def _run(benchmark, data, out, tracker=None, **options):
+  tracker = tracker or _Counting()
+  plan = evaluation.make_plan(
+      evaluation.Request(benchmark, data, out, **options))
+  summary = evaluation.run(plan, OneAtATime(tracker), {'weights': 'w'},
+                           remarks={'hardware': 'h'}, progress=False)
+  return summary, tracker
+
+
+def test_got10k_is_scored_and_packed(tmp_path):
+  data, out = _got10k(tmp_path / 'd', 'val', ['v_1', 'v_2']), tmp_path / 'out'
+  summary, _ = _run('got10k', data, out)
+  overlap = [(10 - i) / (10 + i) for i in range(1, 6)]
+  assert summary['ao'] == pytest.approx(np.mean(overlap))
+  assert summary['protocol'] == 'got10k' and summary['hardware'] == 'h'
+  assert summary['frames_per_second_end_to_end'] > 0
+  assert json.loads((out / 'summary.json').read_text()) == summary
+  with zipfile.ZipFile(out / 'submission.zip') as archive:
+    assert sorted(archive.namelist()) == [
+        f'v_{k}/v_{k}_{what}.txt' for k in (1, 2) for what in ('001', 'time')]
+    assert archive.read('v_1/v_1_001.txt').decode().splitlines() == [
+        '4.0000,5.0000,10.0000,8.0000'] * 6
+    times = archive.read('v_2/v_2_time.txt').decode().split()
+  assert len(times) == 6 and all(float(t) > 0 for t in times)
+
+
+def test_hidden_test_set_is_packed_and_not_scored(tmp_path):
+  data = _got10k(tmp_path / 'd', 'test', ['GOT-10k_Test_000001'], BOXES[:1])
+  summary, tracker = _run('got10k', data, tmp_path / 'out')
+  assert 'ao' not in summary and summary['num_frames'] == 6
+  assert tracker.updates == 5
+  assert summary['submission'] == str(tmp_path / 'out' / 'submission.zip')
+
+
+def test_trackingnet_submission(tmp_path):
+  _images(tmp_path / 'TEST' / 'frames' / 'a-b_0', 3, '{:d}.jpg')
+  _write(tmp_path / 'TEST' / 'anno' / 'a-b_0.txt', BOXES[:1])
+  _run('trackingnet', tmp_path, tmp_path / 'out')
+  with zipfile.ZipFile(tmp_path / 'out' / 'submission.zip') as archive:
+    assert archive.namelist() == ['a-b_0.txt']
+    assert archive.read('a-b_0.txt').decode().count('\n') == 3
+
+
+@pytest.fixture
+def vot_data(tmp_path):
+  return vot_files.write_folder(tmp_path / 'vot', {
+      'a': [[10.0 + 3 * i, 10, 12, 12] for i in range(16)],
+      'b': [[10.0, 10, 12, 12]] * 9})
+
+
+def test_vot_is_supervised_and_scored(vot_data, tmp_path):
+  out = tmp_path / 'out'
+  summary, _ = _run('vot2018', vot_data, out)
+  rows = (out / 'baseline' / 'a' / 'a_001.txt').read_text().splitlines()
+  # It fails at the fifth step of 3 pixels, starts again 5 frames later.
+  assert [i for i, row in enumerate(rows) if row == '1'] == [0, 10]
+  assert [i for i, row in enumerate(rows) if row == '2'] == [5, 15]
+  assert summary['failures'] == 2 and summary['protocol'] == 'vot2018_pysot'
+  scored = vot.score_results(vot_data, out, 'pysot')
+  assert {key: summary[key] for key in scored if key != 'source'} == {
+      key: value for key, value in scored.items() if key != 'source'}
+  # The rule decides when the tracker is started again: no mixture.
+  with pytest.raises(UserError, match='protocol was vot2018_pysot, now'):
+    _run('vot2018', vot_data, out, protocol='vot-toolkit')
+
+
+def test_interrupted_and_gone_on(vot_data, tmp_path):
+  with pytest.raises(KeyboardInterrupt):
+    _run('vot2018', vot_data, tmp_path / 'out', _Counting(breaks_at=13))
+  assert len(list((tmp_path / 'out').glob('baseline/*/*_001.txt'))) == 1
+  resumed, tracker = _run('vot2018', vot_data, tmp_path / 'out')
+  assert tracker.updates == 8  # of b alone
+  whole, _ = _run('vot2018', vot_data, tmp_path / 'whole')
+  for summary in (resumed, whole):
+    for key in ('frames_per_second', 'frames_per_second_end_to_end', 'results'):
+      del summary[key]
+  assert resumed == whole
+
+
+def test_shards_share_the_work(tmp_path):
+  names = [f'v_{k}' for k in range(5)]
+  data, out = _got10k(tmp_path / 'd', 'val', names), tmp_path / 'out'
+  ran = []
+  for k in (2, 0, 1):
+    summary, tracker = _run('got10k', data, out, shard=(k, 3))
+    ran.append(tracker.updates)
+    assert (summary is None) == (k != 1)
+  assert ran == [5, 10, 10]
+  whole, _ = _run('got10k', data, tmp_path / 'whole')
+  assert summary['ao'] == whole['ao'] and summary['num_sequences'] == 5
+
+
+def test_long_sequences_are_dealt_out(make_sequence):
+  for name, count in (('A', 9), ('B', 8), ('C', 3), ('D', 2)):
+    root = make_sequence(name, BOXES[:1] * count).parent
+  parts = [[job.task.name for job in evaluation.make_plan(evaluation.Request(
+      'otb', root, Path('out'), shard=(k, 2))).mine()] for k in range(2)]
+  assert parts == [['A', 'C'], ['B', 'D']]
+
+
+def test_otb_files_count_from_where_the_annotation_does(make_sequence,
+                                                        tmp_path):
+  make_sequence('Ball', BOXES)
+  root = make_sequence('Car', BOXES).parent
+  _run('otb', root, tmp_path / 'out', zero_based=('Car',))
+  for name in ('Ball', 'Car'):
+    assert results.read_boxes(tmp_path / 'out' / f'{name}.txt')[0].tolist() == (
+        BOXES[0])
+
+
+def test_mistakes_before_any_work(make_sequence, vot_data, tmp_path):
+  root = make_sequence('Ball', BOXES).parent
+  for match, benchmark, data, options in (
+      ('vot: otb is scored by', 'otb', root, {'protocol': 'vot'}),
+      ('lasot: got10k is scored by got10k', 'got10k', root,
+       {'protocol': 'lasot'}),
+      ('not known for vot2018', 'vot2018', vot_data, {'protocol': 'otb'}),
+      ('no sequence is called X', 'otb', root, {'sequences': ('X',)}),
+      ('no sequence is called X', 'vot2018', vot_data, {'sequences': ('X',)}),
+      ('--zero_based: not for vot2018', 'vot2018', vot_data,
+       {'zero_based': ('a',)}),
+      ('--zero_based: not for got10k', 'got10k', root,
+       {'zero_based': ('a',)})):
+    with pytest.raises(UserError, match=match):
+      _run(benchmark, data, tmp_path / 'out', **options)
+  assert not (tmp_path / 'out').exists()
+
+
+def test_damaged_result_is_named_not_overwritten(make_sequence, tmp_path):
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  _run('otb', root, out)
+  (out / 'Ball.txt').write_text('1,2,3,4\n')
+  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes .* delete the file'):
+    _run('otb', root, out)
+  assert (out / 'Ball.txt').read_text() == '1,2,3,4\n'
