@@ -124,10 +124,12 @@ def serve(tracker: SingleTracker, opened: Opening) -> None:
 def _answer(tracker: SingleTracker, request: Any) -> tuple[Any, dict[str, Any]]:
   """The rectangle, and its properties, that a request is answered with."""
   from trax import Rectangle, TraxStatus
+  starts = request.type == TraxStatus.INITIALIZE
+  if len(request.objects or ()) != int(starts):
+    raise UserError('the client follows several objects at once; expected one '
+                    'in each session')
   frame = _read(request.image)
-  if request.type == TraxStatus.INITIALIZE:
-    if len(request.objects) != 1:
-      raise UserError(f'{len(request.objects)} objects; expected one')
+  if starts:
     box_xywh = _starting_box(request.objects[0][0])
     tracker.init(frame, box_xywh)
     return Rectangle.create(*map(float, box_xywh)), {}
