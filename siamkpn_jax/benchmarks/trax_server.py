@@ -34,15 +34,13 @@ def import_trax() -> Any:
   """
   try:
     import trax.server
-    return trax if hasattr(trax.server, 'Server') else _missing('no server')
-  except (ImportError, OSError) as error:  # OSError: its library does not load
-    return _missing(error)
-
-
-def _missing(error: object) -> Any:
-  raise UserError(
-      f"the package vot-trax cannot be used ({error}); install it "
-      "(pip install 'siamkpn_jax[vot]')")
+    if hasattr(trax.server, 'Server'):
+      return trax
+    reason = 'it is another package of that name'
+  except (ImportError, OSError) as error:  # OSError: its library is not for us
+    reason = str(error)
+  raise UserError(f'the package trax cannot be used ({reason}); expected that '
+                  "of vot-trax: install it (pip install 'siamkpn_jax[vot]')")
 
 
 @contextlib.contextmanager

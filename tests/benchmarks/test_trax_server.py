@@ -9,11 +9,13 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import siamkpn_jax
 from siamkpn_jax.benchmarks import trax_server
 from siamkpn_jax.errors import UserError
 
@@ -26,6 +28,7 @@ SERVER = '''
 import os
 import numpy as np
 from siamkpn_jax import cli
+import siamkpn_jax
 from siamkpn_jax.benchmarks import trax_server
 from siamkpn_jax.errors import UserError
 
@@ -157,16 +160,26 @@ def test_client_is_gone(needs_trax):
   assert 'the connection to the TraX client broke' in done.stderr
 
 
-def test_another_package_called_trax(monkeypatch):
-  for module in ('trax', 'trax.server'):
-    monkeypatch.setitem(sys.modules, module, None)
+def test_trax_is_missing(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'trax', None)
   with pytest.raises(UserError, match=r"pip install 'siamkpn_jax\[vot\]'"):
     trax_server.import_trax()
 
 
-def _command(*flags):
+def test_another_package_called_trax(tmp_path):
+  (tmp_path / 'trax').mkdir()
+  for file in ('__init__.py', 'server.py'):
+    (tmp_path / 'trax' / file).touch()
+  done = _command('--weights', tmp_path, PYTHONPATH=os.pathsep.join(
+      [str(tmp_path), str(Path(siamkpn_jax.__file__).parents[1])]))
+  assert done.returncode == 2 and not done.stdout
+  line, = done.stderr.splitlines()
+  assert 'it is another package of that name' in line
+
+
+def _command(*flags, **environment):
   return _talk(command=(sys.executable, '-m', 'siamkpn_jax.benchmarks.trax',
-                        *map(str, flags)))
+                        *map(str, flags)), **environment)
 
 
 def test_bad_flags(needs_trax, tmp_path):
