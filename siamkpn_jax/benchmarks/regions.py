@@ -3,7 +3,8 @@
 A line of a VOT file is one frame: `x,y,w,h`, or the corners
 `x1,y1,x2,y2,x3,y3,x4,y4`, or, in results, a single number: 1 the tracker was
 started here, 2 it failed here, 0 nothing is known (it waits to be started
-again). Commas are written; semicolons, tabs and spaces are read as well.
+again). Commas are written; semicolons, tabs and spaces are read as well, and so
+are the vot-toolkit's binary results (`.bin`).
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import results
+from siamkpn_jax.benchmarks import binary_results, results
 from siamkpn_jax.errors import UserError
 
 UNKNOWN, STARTED, FAILED = 0, 1, 2  # markers
@@ -142,6 +143,12 @@ def corners(regions: Regions, *, inclusive: bool) -> np.ndarray:
 
 
 def _read(path: str | Path) -> Regions:
+  if Path(path).suffix == '.bin':
+    rows = binary_results.read_rows(Path(path))
+    for number, row in enumerate(rows, start=1):
+      if not _is_region(row):
+        raise _refused(path, number, ','.join(map(str, row)))
+    return from_rows(rows)
   lines = results.read_text(path).rstrip().split('\n')
   if lines == ['']:
     raise UserError(f'{path} is empty; expected one region per frame; restore '
@@ -155,16 +162,24 @@ def _parse(path: str | Path, number: int, line: str) -> list[float]:
     row = [float(word) for word in _SEPARATOR.split(line.strip())]
   except ValueError:
     row = []
+  if not _is_region(row):
+    raise _refused(path, number, line.strip())
+  return row
+
+
+def _is_region(row: Sequence[float]) -> bool:
   # Not finite, or so large that nothing can be meant.
   fine = all(abs(value) <= _LARGEST for value in row)
   if len(row) == 1:
     fine &= row[0] in {UNKNOWN, STARTED, FAILED}
-  if len(row) not in {1, 4, 8} or not fine:
-    raise UserError(
-        f'{path} line {number}: {line.strip()[:60]!r} is not a region; '
-        'expected "x,y,w,h", the 8 numbers of four corners, or 0, 1 or 2; '
-        'correct it')
-  return row
+  return fine and len(row) in {1, 4, 8}
+
+
+def _refused(path: str | Path, number: int, text: str) -> UserError:
+  return UserError(
+      f'{path} line {number}: {text[:60]!r} is not a region; '
+      'expected "x,y,w,h", the 8 numbers of four corners, or 0, 1 or 2; '
+      'correct it')
 
 
 def _refuse(path: str | Path, regions: Regions, bad: np.ndarray, what: str,

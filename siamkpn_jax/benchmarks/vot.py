@@ -100,7 +100,7 @@ def score_results(annotations: str | Path, results: str | Path,
   Args:
     annotations: pysot's JSON file or a folder, see vot_sequences.py.
     results: folder with `baseline/<sequence>/<sequence>_001.txt`, `_002`, ...
-      or the folder `baseline` itself.
+      (or `.bin`, as the vot-toolkit writes), or the folder `baseline` itself.
     protocol: one of `PROTOCOLS`, its name, or a rule: then that of VOT2018.
 
   Returns:
@@ -133,7 +133,7 @@ def read_runs(sequences: Sequence[VotSequence],
   results = Path(results)
   root = results / EXPERIMENT if (results / EXPERIMENT).is_dir() else results
   missing = [s.name for s in sequences
-             if not result_file(root, s.name).is_file()]
+             if not _existing_file(root, s.name).is_file()]
   if missing:
     raise UserError(
         f'{results}: no results for {len(missing)} of {len(sequences)} '
@@ -146,6 +146,13 @@ def read_runs(sequences: Sequence[VotSequence],
 def result_file(root: Path, name: str, repetition: int = 1) -> Path:
   """Where the result of a repetition (from 1) on a sequence is kept."""
   return root / name / f'{name}_{repetition:03d}.txt'
+
+
+def _existing_file(root: Path, name: str, repetition: int = 1) -> Path:
+  """The text file, or the binary one if only that is there."""
+  path = result_file(root, name, repetition)
+  binary = path.with_suffix('.bin')
+  return binary if binary.is_file() and not path.is_file() else path
 
 
 def read_run(path: Path, sequence: VotSequence) -> Regions:
@@ -216,10 +223,10 @@ def region_overlaps(a: Regions, b: Regions, size: tuple[int, int],
 
 def _read_repetitions(root: Path, sequence: VotSequence) -> list[Regions]:
   found = []
-  path = result_file(root, sequence.name)
+  path = _existing_file(root, sequence.name)
   while path.is_file():
     found.append(read_run(path, sequence))
-    path = result_file(root, sequence.name, len(found) + 1)
+    path = _existing_file(root, sequence.name, len(found) + 1)
   return found
 
 

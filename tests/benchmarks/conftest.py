@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.benchmarks import vot_toolkit
+
 
 @pytest.fixture
 def data_folder() -> Path:
@@ -34,3 +36,10 @@ def make_sequence(tmp_path):
     return folder
 
   return make
+
+
+@pytest.fixture(scope='session')
+def toolkit(request):
+  """The `bin` folder of an environment with the vot-toolkit, or skips."""
+  return vot_toolkit.make_environment(
+      request.config.cache.mkdir('vot_toolkit_0_7_4'))

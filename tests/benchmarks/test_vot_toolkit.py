@@ -1,38 +1,16 @@
-"""The same files scored here and by the vot-toolkit, in its own environment.
-
-The toolkit is GPL and therefore never imported: it runs as a program in a
-virtual environment that is made on the first run and kept in pytest's cache.
-"""
+"""The same files scored here and by the vot-toolkit, in its own environment."""
 
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from siamkpn_jax.benchmarks import overlap, regions, vot
 from siamkpn_jax.benchmarks.vot_sequences import load_vot
-from tests.benchmarks import vot_files
+from tests.benchmarks import vot_files, vot_toolkit
 
 pytestmark = pytest.mark.slow
-PACKAGES = ('vot-toolkit==0.7.4', 'attributee<0.1.10')
-
-STACK = '''title: local
-experiments:
-  baseline:
-    type: supervised
-    repetitions: 15
-    skip_initialize: 5
-    analyses:
-      - type: supervised_average_ar
-      - type: supervised_ar
-      - type: cumulative_failures
-      - type: supervised_eao_score
-        low: {}
-        high: {}
-      - type: supervised_eao_curve
-'''
 
 # Reads pairs of regions, prints their overlaps by vot-toolkit and by TraX,
 # which is called as pysot calls it.
@@ -68,59 +46,13 @@ print(json.dumps([
 '''
 
 
-@pytest.fixture(scope='module')
-def toolkit(request):
-  """The `bin` folder of an environment with the toolkit; skips without it."""
-  folder = request.config.cache.mkdir('vot_toolkit_0_7_4')
-  done = folder / 'done'
-  if not done.exists():
-    subprocess.run([sys.executable, '-m', 'venv', '--clear', folder],
-                   check=True)
-    installed = subprocess.run(
-        [folder / 'bin' / 'pip', 'install', '--quiet', *PACKAGES],
-        check=False, capture_output=True, text=True)
-    if installed.returncode:
-      pytest.skip(f'cannot install vot-toolkit: {installed.stderr[-300:]}')
-    done.write_text('')
-  return folder / 'bin'
-
-
 def _analyse(toolkit, workspace, trackers, window):
-  """Runs `vot analysis`; tracker -> its numbers."""
-  (workspace / 'config.yaml').write_text(
-      'registry: [./trackers.ini]\nstack: ./stack.yaml\n')
-  (workspace / 'stack.yaml').write_text(STACK.format(*window))
+  """Scores results that are there; tracker -> its numbers."""
+  vot_toolkit.write_workspace(workspace, window)
   (workspace / 'trackers.ini').write_text(''.join(
       f'[{name}]\nlabel = {name}\nprotocol = trax\ncommand = none\n'
       for name in trackers))
-  done = subprocess.run(
-      [toolkit / 'vot', 'analysis', '--workspace', workspace, '--format',
-       'json', '--name', 'out', *trackers],
-      check=False, cwd=workspace, capture_output=True, text=True)
-  report = workspace / 'analysis' / 'out.json'
-  assert report.exists(), done.stdout[-2000:] + done.stderr[-2000:]
-  found = json.loads(report.read_text())
-  means, single, failures, scores, curves = (
-      found['results']['baseline']['results'])
-  # Rows are as the trackers were given; single: all sequences of one tracker.
-  per = len(single) // len(trackers)
-  assert list(found['trackers']) == list(trackers)
-  return {
-      name: {'accuracy': means[i][0], 'robustness': means[i][1],
-             'failures': failures[i][0], 'eao': scores[i][0],
-             'curve': curves[i][0], 'sequences': single[per * i:per * (i + 1)]}
-      for i, name in enumerate(trackers)}
-
-
-def _assert_equal(ours, theirs):
-  for key in ('accuracy', 'robustness', 'failures', 'eao'):
-    assert ours[key] == pytest.approx(theirs[key], abs=1e-6), key
-  np.testing.assert_allclose(ours['eao_curve'][1:], theirs['curve'][1:],
-                             atol=1e-6)
-  for own, other in zip(ours['sequences'].values(), theirs['sequences'],
-                        strict=True):
-    assert own['accuracy'] == pytest.approx(other[0], abs=1e-6)
-    assert (own['failures'], own['frames']) == (other[1], other[3])
+  return vot_toolkit.analyse(toolkit, workspace, trackers)
 
 
 def test_overlaps(toolkit):
@@ -153,9 +85,9 @@ def test_random_runs(toolkit, tmp_path):
   protocol = vot.Protocol('test', 'vot-toolkit', (10, 40), 'none')
   theirs = _analyse(toolkit, tmp_path, trackers, protocol.window)
   for name in trackers:
-    _assert_equal(vot.score_results(tmp_path / 'sequences',
-                                    tmp_path / 'results' / name, protocol),
-                  theirs[name])
+    vot_toolkit.assert_equal(
+        vot.score_results(tmp_path / 'sequences', tmp_path / 'results' / name,
+                          protocol), theirs[name])
 
 
 @pytest.mark.realdata
@@ -182,4 +114,4 @@ def test_real_results(toolkit, tmp_path, data_folder):
     for place in (annotations, tmp_path / 'sequences'):
       ours = vot.score_results(place, tmp_path / 'results' / name,
                                'vot-toolkit')
-      _assert_equal(ours, theirs[name])
+      vot_toolkit.assert_equal(ours, theirs[name])
