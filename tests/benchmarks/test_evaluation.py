@@ -105,9 +105,9 @@ def test_vot_is_supervised_and_scored(vot_data, tmp_path):
   out = tmp_path / 'out'
   summary, _ = _run('vot2018', vot_data, out)
   rows = (out / 'baseline' / 'a' / 'a_001.txt').read_text().splitlines()
-  # It fails at the fifth step of 3 pixels, starts again 5 frames later.
-  assert [i for i, row in enumerate(rows) if row == '1'] == [0, 10]
-  assert [i for i, row in enumerate(rows) if row == '2'] == [5, 15]
+  # It fails at the fourth step of 3 pixels, starts again 5 frames later.
+  assert [i for i, row in enumerate(rows) if row == '1'] == [0, 9]
+  assert [i for i, row in enumerate(rows) if row == '2'] == [4, 13]
   assert summary['failures'] == 2 and summary['protocol'] == 'vot2018_pysot'
   scored = vot.score_results(vot_data, out, 'pysot')
   assert {key: summary[key] for key in scored if key != 'source'} == {
