@@ -57,7 +57,8 @@ def page(title: str, body: Sequence[str], style: str = '') -> str:
       '<!DOCTYPE html>', '<html lang="en">', '<head>',
       '<meta charset="utf-8">',
       '<meta name="viewport" content="width=device-width, initial-scale=1">',
-      f'<title>{escape(title)}</title>', f'<style>{_STYLE}{colours}{style}</style>',
+      f'<title>{escape(title)}</title>',
+      f'<style>{_STYLE}{colours}{style}</style>',
       '</head>', '<body>', f'<h1>{escape(title)}</h1>', *body, '</body>',
       '</html>', ''])
 
