@@ -1,6 +1,6 @@
 """A page in one file: plain, for small and large screens, light and dark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 # Of the classes c0, c1, ...; readable on white and on black.
@@ -40,6 +40,7 @@ th, td { border-bottom: 1px solid #8884; padding: 0.2rem 0.6rem 0.2rem 0;
 .numbers :is(th, td) { white-space: nowrap; }
 .numbers :is(th, td) + * { font-variant-numeric: tabular-nums;
                            text-align: right; }
+.numbers tr .text { text-align: left; }
 '''
 
 
@@ -80,26 +81,29 @@ def figure(title: str, labels: Sequence[str], drawing: str, note: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *,
-          numbers: bool = False, style: str = '',
+          numbers: bool = False, texts: Collection[int] = (), style: str = '',
           marks: Mapping[tuple[int, int], str] | None = None) -> str:
   """A table of plain texts.
 
   Args:
     head: the columns' names.
     rows: their cells.
-    numbers: all columns but the first are numbers.
+    numbers: all columns but the first are numbers,
+    texts: but for these.
     style: more classes of the table.
     marks: (row, column) -> the element that the cell stands in: b, i or u.
   """
   marks = marks or {}
+  kind = lambda column: ' class="text"' if column in texts else ''
 
   def cell(row: int, column: int, text: str) -> str:
     tag = marks.get((row, column))
     shown = f'<{tag}>{escape(text)}</{tag}>' if tag else escape(text)
-    return f'<td>{shown}</td>'
+    return f'<td{kind(column)}>{shown}</td>'
 
   classes = ' '.join([*(['numbers'] if numbers else []), *style.split()])
-  names = ''.join(f'<th>{escape(name)}</th>' for name in head)
+  names = ''.join(f'<th{kind(k)}>{escape(name)}</th>'
+                  for k, name in enumerate(head))
   return '\n'.join([
       '<div class="table"><table' +
       (f' class="{classes}">' if classes else '>'),

@@ -90,18 +90,22 @@ def table(entries: Sequence[Entry]) -> Table:
               if any(m.key in row.shown for row in found)]
   marks = {(n, 0): 'strong' for n, row in enumerate(found) if row.ours}
   for column, measure in enumerate(measures, start=1):
+    if published and all(row.ours or measure.key not in row.shown
+                         for row in found):
+      continue  # first among ourselves says nothing
     for n, place in places([math.nan if row.remark else row.value(measure)
                             for row in found], measure).items():
       marks[n, column] = _PLACES[place]
   title = published.title if published else TITLES[benchmark]
   return Table(
       'comparison', f'Results on {title}',
-      ('tracker', *(_arrow(m) for m in measures), 'sequences', 'protocol',
-       'remark'),
+      ('tracker', *(_arrow(m) for m in measures), 'sequences',
+       'protocol or source', 'remark'),
       tuple((row.name, *(row.shown.get(m.key, NONE) for m in measures),
              str(row.num_sequences), row.protocol, row.remark)
             for row in found),
-      facts(entries), _notes(found, measures, published), marks)
+      facts(entries), _notes(found, measures, published),
+      frozenset({len(measures) + 2, len(measures) + 3}), marks)
 
 
 def variants() -> Table:
@@ -138,12 +142,16 @@ def places(values: Sequence[float], measure: Measure) -> dict[int, int]:
 
 def facts(entries: Sequence[Entry]) -> dict[str, str]:
   """What every table says of itself."""
-  counts = {e.num_sequences for e in entries}
+  published = PUBLISHED.get(entries[0].benchmark)
+  total = published.num_sequences if published else 0
+  count = lambda e: f'{e.num_sequences}' + (
+      f' of {total}' if total not in (0, e.num_sequences) else '')
+  counts = {count(e) for e in entries}
   return {
       'benchmark': TITLES[entries[0].benchmark],
       'protocol': entries[0].protocol,
-      'sequences': str(counts.pop()) if len(counts) == 1 else ', '.join(
-          f'{e.name} {e.num_sequences}' for e in entries)}
+      'sequences': counts.pop() if len(counts) == 1 else ', '.join(
+          f'{e.name} {count(e)}' for e in entries)}
 
 
 def _order(value: float, measure: Measure) -> float:

@@ -35,7 +35,7 @@ def runs(entries: Sequence[Entry]) -> Table:
              *(e.texts[key] or NONE for key in
                ('hardware', 'weights', 'results')))
             for e in entries),
-      facts(entries))
+      facts(entries), texts=frozenset({5, 6, 7}))
 
 
 def attributes(entries: Sequence[Entry]) -> Table | None:

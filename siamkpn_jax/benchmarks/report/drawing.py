@@ -74,6 +74,7 @@ def _outline(picture: np.ndarray, corners: np.ndarray,
 
 
 def _number(picture: np.ndarray, number: int) -> None:
-  for colour, thickness in ((BLACK, 4), (WHITE, 1)):
-    cv2.putText(picture, f'#{number}', (6, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55,
-                colour, thickness, cv2.LINE_AA)
+  text, font, size = f'{number}', cv2.FONT_HERSHEY_SIMPLEX, 0.55
+  (width, _), _ = cv2.getTextSize(text, font, size, 1)
+  cv2.rectangle(picture, (0, 0), (width + 12, 24), BLACK, cv2.FILLED)
+  cv2.putText(picture, text, (6, 18), font, size, WHITE, 1, cv2.LINE_AA)

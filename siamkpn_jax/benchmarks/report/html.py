@@ -23,7 +23,7 @@ img { background: #fff; border-radius: 4px; display: block; height: auto;
 @media (max-width: 40rem) { .strip { grid-template-columns: 1fr 1fr; } }
 .facts, .note { font-size: 0.85rem; margin: 0.25rem 0; }
 .facts { opacity: 0.75; }
-.long { max-height: 32rem; overflow: auto; }
+.table:has(.sortable) { max-height: 32rem; }
 th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid; }
 [aria-sort=ascending] button::after { content: " ▲"; }
@@ -60,6 +60,20 @@ for (const table of document.querySelectorAll("table.sortable")) {
 
 
 @dataclasses.dataclass(frozen=True)
+class Picture:
+  """A plot.
+
+  Attributes:
+    path: the PNG file.
+    title: what it shows.
+    note: below it; empty for none.
+  """
+  path: Path
+  title: str
+  note: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
 class Strip:
   """A film as a page has it.
 
@@ -74,14 +88,14 @@ class Strip:
 
 
 def report(entries: Sequence[Entry], found: Mapping[str, Table],
-           pictures: Mapping[str, Path], strips: Sequence[Strip],
+           pictures: Sequence[Picture], strips: Sequence[Strip],
            notes: Sequence[str], commands: Sequence[str]) -> str:
   """The whole page.
 
   Args:
     entries: the trackers.
     found: name -> table.
-    pictures: title -> PNG file.
+    pictures: the plots.
     strips: of the worst failures of the first tracker.
     notes: on these.
     commands: that made the report, after those that made the scores.
@@ -90,14 +104,11 @@ def report(entries: Sequence[Entry], found: Mapping[str, Table],
   again = '\n'.join([*map(rules.score_command, entries), *commands])
   body = [
       *_scored(entries, shown.pop('runs')),
-      '<h2>Results</h2>', shown.pop('comparison'),
+      shown.pop('comparison'),
       '<h2>Plots</h2>', *_pictures(pictures),
-      *([f'<h2>Attributes</h2>\n{shown.pop("attributes")}']
-        if 'attributes' in shown else []),
-      '<h2>Sequences</h2>',
-      '<div class="long">', shown.pop('sequences'), '</div>',
+      shown.pop('attributes', ''), shown.pop('sequences'),
       *_failures(entries[0], strips, notes),
-      '<h2>The paper</h2>', *shown.values(),
+      *shown.values(),
       '<h2>How to make this again</h2>',
       f'<pre>{escape(again)}</pre>',
       _SCRIPT]
@@ -121,10 +132,11 @@ def _scored(entries: Sequence[Entry], runs: str) -> list[str]:
   return lines
 
 
-def _pictures(pictures: Mapping[str, Path]) -> list[str]:
+def _pictures(pictures: Sequence[Picture]) -> list[str]:
   return ['<div class="pictures">',
-          *(f'<figure>{_image(path.read_bytes(), title, "png")}</figure>'
-            for title, path in pictures.items()), '</div>']
+          *('<figure>' + _image(picture.path.read_bytes(), picture.title, 'png')
+            + (f'<p>{escape(picture.note)}</p>' if picture.note else '')
+            + '</figure>' for picture in pictures), '</div>']
 
 
 def _failures(entry: Entry, strips: Sequence[Strip],

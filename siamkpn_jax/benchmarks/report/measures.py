@@ -53,7 +53,7 @@ MEASURES: Mapping[str, Sequence[Measure]] = {
 
 # Benchmark -> how it is written.
 TITLES: Mapping[str, str] = {
-    'otb': 'OTB-100', 'lasot': 'LaSOT', 'uav123': 'UAV123', 'nfs': 'NfS',
+    'otb': 'OTB', 'lasot': 'LaSOT', 'uav123': 'UAV123', 'nfs': 'NfS',
     'nfs240': 'NfS (240 frames per second)', 'folder': 'a folder of sequences',
     'got10k': 'GOT-10k', 'vot2016': 'VOT2016', 'vot2018': 'VOT2018',
     'vot2019': 'VOT2019',

@@ -27,10 +27,12 @@ class Table:
   Attributes:
     name: of its files.
     title: plain text.
-    head: names of the columns; the first holds names, the others numbers.
+    head: names of the columns; the first holds names, the others numbers
+      but for `texts`.
     rows: cells, as many as columns.
     facts: what holds for the whole table, as benchmark -> OTB-100.
     notes: sentences below it.
+    texts: the columns, besides the first, that are no numbers.
     marks: (row, column) -> how the cell is set off: b, i, u or strong.
     sortable: whether the reader may sort it.
   """
@@ -40,6 +42,7 @@ class Table:
   rows: tuple[tuple[str, ...], ...]
   facts: Mapping[str, str]
   notes: tuple[str, ...] = ()
+  texts: frozenset[int] = frozenset()
   marks: Mapping[tuple[int, int], str] = dataclasses.field(
       default_factory=dict)
   sortable: bool = False
@@ -53,10 +56,11 @@ class Table:
 def to_html(table: Table) -> str:
   """The table with its title, facts and notes."""
   return '\n'.join([
-      f'<h3>{escape(table.title)}</h3>',
+      f'<h2>{escape(table.title)}</h2>',
       f'<p class="facts">{escape(table.caption)}</p>',
-      page.table(table.head, table.rows, numbers=True, marks=table.marks,
-                 style='sortable' if table.sortable else ''),
+      page.table(table.head, table.rows, numbers=True, texts=table.texts,
+                 style='sortable' if table.sortable else '',
+                 marks=table.marks),
       *(f'<p class="note">{escape(note)}</p>' for note in table.notes)])
 
 
@@ -76,16 +80,17 @@ def to_latex(table: Table) -> str:
   cells = [[_marked(text, table.marks.get((n, k), ''))
             for k, text in enumerate(row)] for n, row in enumerate(table.rows)]
   caption = rf'\caption{{{latex(_sentences(table))}}}'
-  columns = f'{{l{"r" * (len(table.head) - 1)}}}'
+  columns = ''.join('l' if k in {0, *table.texts} else 'r'
+                    for k in range(len(table.head)))
   head = [r'\toprule', line([latex(name) for name in table.head]), r'\midrule']
   body = [*map(line, cells), r'\bottomrule']
   if long:
     lines = [r'% \usepackage{booktabs,longtable}',
-             rf'\begin{{longtable}}{columns}', caption + r'\\', *head,
+             rf'\begin{{longtable}}{{{columns}}}', caption + r'\\', *head,
              r'\endhead', *body, r'\end{longtable}']
   else:
     lines = [r'% \usepackage{booktabs}', r'\begin{table}', r'\centering',
-             caption, rf'\begin{{tabular}}{columns}', *head, *body,
+             caption, rf'\begin{{tabular}}{{{columns}}}', *head, *body,
              r'\end{tabular}', r'\end{table}']
   return '\n'.join(lines) + '\n'
 

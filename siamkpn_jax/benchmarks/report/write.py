@@ -1,7 +1,7 @@
 """Writes the report: the page, and its pictures and tables as files."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,11 @@ from siamkpn_jax.errors import UserError
 
 NAME = 'report.html'
 _WORST = 5  # sequences that get a film
+_CURVES = (
+    ('success_curve', 'Success', plots.save_success_plot),
+    ('precision_curve', 'Precision', plots.save_precision_plot),
+    ('norm_precision_curve', 'Normalised precision',
+     plots.save_norm_precision_plot))
 
 
 def write_report(summaries: Mapping[str, Any], output: Path, *,
@@ -96,35 +101,32 @@ def check_comparable(entries: Sequence[Entry]) -> None:
             'compared; make a report for each, or score again')
 
 
-def _pictures(entries: Sequence[Entry], output: Path) -> dict[str, Path]:
-  """What is drawn: title -> picture."""
+def _pictures(entries: Sequence[Entry], output: Path) -> list[html.Picture]:
+  """Draws what there is."""
   where = f'{TITLES[entries[0].benchmark]}, {entries[0].protocol}'
-  found = {}
-  for key, title, save in (
-      ('success_curve', 'Success', plots.save_success_plot),
-      ('precision_curve', 'Precision', plots.save_precision_plot),
-      ('norm_precision_curve', 'Normalised precision',
-       plots.save_norm_precision_plot)):
+  found = []
+
+  def add(name: str, title: str, save: Callable[..., None], *what: Any,
+          note: str = '') -> None:
+    path = output / f'{name}.png'
+    save(path, *what, f'{title} ({where})')
+    found.append(html.Picture(path, title, note))
+
+  for key, title, save in _CURVES:
     curves = {e.name: e.curves[key] for e in entries if key in e.curves}
     if curves:
-      found[title] = output / f'{key.removesuffix("_curve")}.png'
-      save(found[title], curves, f'{title} ({where})')
+      add(key.removesuffix('_curve'), title, save, curves)
   if any(e.figures.get('eao') is not None for e in entries):
     rows = comparison.rows(entries)
-    found['EAO ranking'] = output / 'eao_ranking.png'
-    vot_plots.save_ranking(found['EAO ranking'], rows, f'EAO ({where})')
+    add('eao_ranking', 'EAO', vot_plots.save_ranking, rows)
     if entries[0].benchmark == 'vot2018':  # of which speeds are published
-      found['EAO against speed'] = output / 'eao_speed.png'
-      vot_plots.save_speed(found['EAO against speed'], entries, rows,
-                           f'EAO against speed ({where})')
+      add('eao_speed', 'EAO against speed', vot_plots.save_speed, entries,
+          rows, note=vot_plots.speed_note(entries))
   curved = [e for e in entries if 'eao_curve' in e.curves]
   if curved and entries[0].protocol in vot.PROTOCOLS:
-    found['EAO curve'] = output / 'eao_curve.png'
-    vot_plots.save_curves(found['EAO curve'], curved,
-                          f'Expected overlap ({where})')
+    add('eao_curve', 'Expected overlap', vot_plots.save_curves, curved)
   if len(radar.spokes(entries)) >= radar.FEWEST:
-    found['By attribute'] = output / 'attributes.png'
-    radar.save_radar(found['By attribute'], entries, f'By attribute ({where})')
+    add('attributes', 'By attribute', radar.save_radar, entries)
   return found
 
 
