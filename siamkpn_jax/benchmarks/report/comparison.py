@@ -120,7 +120,7 @@ def variants() -> Table:
             for name, row in VARIANTS.items()),
       {'benchmark': 'OTB-100 and VOT2018',
        'protocol': 'Tables 4 and 5 of the SiamKPN paper',
-       'sequences': '100 and 60'},
+       'scored sequences': '100 and 60'},
       ('1s, 2s, 3s: stages. Without decay: the labels of all stages have one '
        'variance. Speeds on VOT2018, on a GTX 1080 Ti. Accuracy and '
        'robustness of 1s and 2s are from the repository of the paper, which '
@@ -150,7 +150,7 @@ def facts(entries: Sequence[Entry]) -> dict[str, str]:
   return {
       'benchmark': TITLES[entries[0].benchmark],
       'protocol': entries[0].protocol,
-      'sequences': counts.pop() if len(counts) == 1 else ', '.join(
+      'scored sequences': counts.pop() if len(counts) == 1 else ', '.join(
           f'{e.name} {count(e)}' for e in entries)}
 
 

@@ -100,16 +100,15 @@ def _make(name: str, summary: Any) -> Entry:
   count = summary['num_sequences']
   if not isinstance(count, int) or count < 1:
     raise ValueError(f'num_sequences {count!r}')
-  figures = dict(_figures(summary))
-  if is_vot(benchmark):  # the toolkits have different units
-    failures, frames = figures.get('failures'), figures.get('num_frames')
-    if failures is not None and frames:
-      figures['robustness'] = 100 * failures / frames
+  figures, sequences = _figures(summary), _table(summary['sequences'])
+  if is_vot(benchmark):
+    figures = _robustness(figures, 'num_frames')
+    sequences = {n: _robustness(row, 'frames') for n, row in sequences.items()}
   if all(figures.get(m.key) is None for m in MEASURES[benchmark]):
     raise ValueError(f'no {MEASURES[benchmark][0].key}')
   return Entry(
       clean(name), benchmark, clean(summary['protocol']), count, figures,
-      _table(summary['sequences']), _table(summary.get('attributes', {})),
+      sequences, _table(summary.get('attributes', {})),
       {key: _curve(summary[key], points)
        for key, points in _CURVES.items() if summary.get(key)},
       tuple(clean(note) for note in summary.get('notes', ())),
@@ -130,6 +129,14 @@ def clean(text: Any) -> str:
 
 def _table(found: Mapping[str, Any]) -> dict[str, Figures]:
   return {clean(name): _figures(row) for name, row in found.items()}
+
+
+def _robustness(row: Figures, frames: str) -> Figures:
+  """With the failures in 100 frames; toolkits have different units."""
+  failures, count = row.get('failures'), row.get(frames)
+  if failures is None or not count:
+    return {**row, 'robustness': None}
+  return {**row, 'robustness': 100 * failures / count}
 
 
 def _figures(row: Mapping[str, Any]) -> Figures:

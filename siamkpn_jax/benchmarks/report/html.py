@@ -24,6 +24,7 @@ img { background: #fff; border-radius: 4px; display: block; height: auto;
 .facts, .note { font-size: 0.85rem; margin: 0.25rem 0; }
 .facts { opacity: 0.75; }
 .table:has(.sortable) { max-height: 32rem; }
+.sortable th { background: var(--paper); position: sticky; top: 0; }
 th button { all: unset; cursor: pointer; }
 th button:focus-visible { outline: 2px solid; }
 [aria-sort=ascending] button::after { content: " ▲"; }

@@ -58,7 +58,10 @@ def save_radar(path: Path, entries: Sequence[Entry], title: str) -> None:
   axes.set_xticks(angles[:-1], [
       f'{plots.plain(n).replace("_", " ")}\n({attribute_count(entries, n)})'
       for n in names], fontsize=9)
-  axes.tick_params(axis='x', pad=14)
+  for angle, label in zip(angles, axes.get_xticklabels(), strict=False):
+    side = np.round(np.sin(angle), 6)
+    label.set_horizontalalignment(
+        'center' if not side else 'left' if side > 0 else 'right')
   top = max(0.1, np.ceil(10 * largest) / 10)
   axes.set_ylim(0, top)
   axes.set_yticks(np.arange(0.1, top + 0.01, 0.1 if top <= 0.6 else 0.2))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from siamkpn_jax import page
 from siamkpn_jax.benchmarks import results
+from siamkpn_jax.benchmarks.report.measures import NONE
 
 _COMMANDS = {'b': 'textbf', 'i': 'textit', 'u': 'underline',
              'strong': 'textbf'}
@@ -65,11 +66,16 @@ def to_html(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-  """The rows; facts are columns that say the same in every row."""
+  """The rows, nothing where nothing is known.
+
+  Facts are columns that say the same in every row.
+  """
   text = io.StringIO()
   writer = csv.writer(text, lineterminator='\n')
   writer.writerow([*table.head, *table.facts])
-  writer.writerows([*row, *table.facts.values()] for row in table.rows)
+  writer.writerows(['' if cell == NONE else cell
+                    for cell in (*row, *table.facts.values())]
+                   for row in table.rows)
   return text.getvalue()
 
 

@@ -85,11 +85,12 @@ def save_speed(path: Path, entries: Sequence[Entry], rows: Sequence[Row],
     colour = plots.COLOURS[1] if own else _OTHERS
     axes.plot(speed, eao, 'o', color=colour, zorder=3,
               markerfacecolor='white' if remark else colour)
-    axes.annotate(plots.plain(name), (speed, eao), (0, 7), fontsize=8,
-                  textcoords='offset points', ha='center',
+    axes.annotate(plots.plain(name), (speed, eao),
+                  (0, 7) if own else (6, 3), fontsize=8,
+                  textcoords='offset points', ha='center' if own else 'left',
                   fontweight='bold' if own else 'normal')
   speeds = [speed for _, speed, _, _ in points + ours]
-  low, high = min(REAL_TIME, *speeds) / 1.8, max(speeds) * 1.8
+  low, high = min(REAL_TIME, *speeds) / 2, max(speeds) * 2.5
   axes.axvline(REAL_TIME, color='0.6', linewidth=0.8, linestyle=(0, (4, 4)))
   axes.text(REAL_TIME, 0.01, f' real time: {REAL_TIME}', color='0.4',
             fontsize=8, transform=axes.get_xaxis_transform())
