@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.benchmarks import scoring
-from siamkpn_jax.benchmarks.report import vot_plots
+from siamkpn_jax.benchmarks.report import html, vot_plots
 from siamkpn_jax.benchmarks.report.comparison import rows as ranked
 from siamkpn_jax.benchmarks.report.entries import make_entry, read_entry
 from siamkpn_jax.benchmarks.report.write import write_report
@@ -99,6 +99,17 @@ def test_hostile_names(tmp_path):
     names = [row[0] for row in csv.reader(file)]
   assert names[1:] == [HOSTILE, '../../up', 'a b?']
   assert {p.name for p in tmp_path.iterdir()} == {'new'}
+
+
+def test_hostile_films():
+  """Names of sequences stand in the pictures' texts, too."""
+  (entry,) = entries(A=summaries.one_pass())
+  film = html.Strip(HOSTILE, HOSTILE, [('frame 1', b'\xff')])
+  text = '\n'.join(html._failures(entry, [film], [HOSTILE]))
+  page = _Page(text)
+  assert page.texts.count(HOSTILE) == 3
+  assert ('alt', f'{HOSTILE}, frame 1') in page.attributes
+  assert 'script' not in page.tags
 
 
 def test_what_was_scored(tmp_path):

@@ -148,9 +148,11 @@ def test_latex(rows):
   for rule in ('toprule', 'midrule', 'bottomrule'):
     assert text.count(f'\\{rule}') == 1
   # Without what is escaped, only LaTeX's own is left.
+  comment, _, text = text.partition('\n')
+  assert comment.startswith('% ')
   plain = re.sub(r'\\[{}$&#_%]', '', text)
   assert plain.count('{') == plain.count('}')
-  assert not re.search('[#_^~<>$]', plain.replace('% \\use', ''))
+  assert not re.search('[#_^~<>$%]', plain)
   lines = [line for line in plain.splitlines() if line.endswith('\\\\')
            and not line.startswith('\\caption')]
   assert len(lines) == rows + 1
