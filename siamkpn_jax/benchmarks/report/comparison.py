@@ -47,11 +47,6 @@ class Row:
     shown = self.shown.get(measure.key, '')
     return float(shown) if shown else math.nan
 
-  @property
-  def label(self) -> str:
-    """The name, and that it cannot be compared."""
-    return f'{self.name} ({self.remark})' if self.remark else self.name
-
 
 def rows(entries: Sequence[Entry]) -> list[Row]:
   """All trackers on the benchmark of the entries, best first."""
@@ -97,12 +92,13 @@ def table(entries: Sequence[Entry]) -> Table:
                             for row in found], measure).items():
       marks[n, column] = _PLACES[place]
   title = published.title if published else TITLES[benchmark]
+  last = ('remark',) if any(row.remark for row in found) else ()
   return Table(
       'comparison', f'Results on {title}',
       ('tracker', *(_arrow(m) for m in measures), 'sequences',
-       'protocol or source', 'remark'),
+       'protocol or source', *last),
       tuple((row.name, *(row.shown.get(m.key, NONE) for m in measures),
-             str(row.num_sequences), row.protocol, row.remark)
+             str(row.num_sequences), row.protocol, *(row.remark for _ in last))
             for row in found),
       facts(entries), _notes(found, measures, published),
       frozenset({len(measures) + 2, len(measures) + 3}), marks)
@@ -174,6 +170,7 @@ def _notes(found: Sequence[Row], measures: Sequence[Measure],
                  'which toolkit scored them.')
   if ROBUSTNESS in measures:
     notes.append('Robustness: failures in 100 frames.')
+  notes += [f'{row.name}: {row.remark}.' for row in found if row.remark]
   ours = [row.num_sequences for row in found if row.ours]
   if len(set(ours)) > 1:
     notes.append('Our trackers were scored on different sequences: not '
