@@ -56,8 +56,8 @@ def test_labels_are_shown_as_they_are(tmp_path, kind):
   """No formula is read, nothing hidden, no plot squeezed."""
   save, count = SAVE[kind]
   save(tmp_path / 'a.svg', {label: np.ones(count) for label in
-                            ('_$x^2$', '$\\frac{', 'long' * 99)})
+                            ('_$x^2$', '$\\frac{$', 'long' * 99)})
   text = (tmp_path / 'a.svg').read_text()
   assert '_$x^2$ [1.000]' in text
-  assert '$\\frac{ [1.000]' in text
+  assert '$\\frac{$ [1.000]' in text
   assert 'long' * 9 + 'lon… [1.000]' in text
