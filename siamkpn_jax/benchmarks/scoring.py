@@ -215,7 +215,7 @@ def _head(request: Request, protocol: str, source: str, count: int,
   return {
       'benchmark': request.benchmark, 'protocol': protocol, 'rule': source,
       'annotations': str(request.annotations), 'results': str(request.results),
-      'num_sequences': count, 'num_frames': frames}
+      'shift': request.shift, 'num_sequences': count, 'num_frames': frames}
 
 
 def _one_pass_figures(result: ope.Score) -> dict[str, float]:
@@ -252,7 +252,8 @@ def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
   notes: list[str] = []
   for annotation in annotations:
     files = paths[annotation.name]
-    boxes = [_annotated(annotation, read_result(f), notes) for f in files]
+    boxes = [annotated_part(annotation, read_result(f), notes)
+             for f in files]
     runs[annotation.name] = files, [b + shift for b in boxes]
   notes += _missing_notes(request, annotations)
   return annotations, runs, notes + _shift_notes(annotations, runs)
@@ -273,9 +274,12 @@ def _missing_notes(request: Request, annotations: list[Annotation]
   return [note]
 
 
-def _annotated(annotation: Annotation, boxes_xywh: np.ndarray,
-               notes: list[str]) -> np.ndarray:
-  """Without the boxes of frames before the annotated ones."""
+def annotated_part(annotation: Annotation, boxes_xywh: np.ndarray,
+                   notes: list[str]) -> np.ndarray:
+  """[n, 4] boxes without those of frames before the annotated ones.
+
+  Where there are any of these, a note is added.
+  """
   first, last = annotation.frame_range or (1, 0)
   if len(boxes_xywh) == last > len(annotation) == last - first + 1:
     notes.append(f'{annotation.name}: boxes of frames {first} to {last} of '

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
+from siamkpn_jax.page import COLOURS
 from siamkpn_jax.training.plots import SMOOTHING, running_mean
 
-# Of the classes c0, c1, ...; readable on white and on black.
-COLOURS = ('#2f7fd6', '#d9701f', '#2a9a5d', '#b35ac4', '#a98600', '#d44a58')
 _POINTS = 1000  # drawn of a curve
 _WIDTH, _HEIGHT = 360, 190  # units; about pixels on a phone
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 346, 8, 168  # of the axes

@@ -20,9 +20,9 @@ from siamkpn_jax.config import (
 )
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.page import figure, page, table
 from siamkpn_jax.training.curves import Curve, draw
 from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
-from siamkpn_jax.training.page import figure, page, table
 
 REPORT_NAME = 'report.html'
 CONFIG_NAME = 'config.json'

@@ -10,7 +10,8 @@ from siamkpn_jax.benchmarks import plots
 from siamkpn_jax.errors import UserError
 
 SAVE = {'success': (plots.save_success_plot, 21),
-        'precision': (plots.save_precision_plot, 51)}
+        'precision': (plots.save_precision_plot, 51),
+        'norm': (plots.save_norm_precision_plot, 51)}
 
 
 @pytest.mark.parametrize('kind', SAVE)
@@ -48,3 +49,15 @@ def test_wrong_input(tmp_path, kind):
   (tmp_path / 'b.png').mkdir()
   with pytest.raises(UserError, match='cannot be written'):
     save(tmp_path / 'b.png', {'t': np.ones(count)})
+
+
+@pytest.mark.parametrize('kind', SAVE)
+def test_labels_are_shown_as_they_are(tmp_path, kind):
+  """No formula is read, nothing hidden, no plot squeezed."""
+  save, count = SAVE[kind]
+  save(tmp_path / 'a.svg', {label: np.ones(count) for label in
+                            ('_$x^2$', '$\\frac{$', 'long' * 99)})
+  text = (tmp_path / 'a.svg').read_text()
+  assert '_$x^2$ [1.000]' in text
+  assert '$\\frac{$ [1.000]' in text
+  assert 'long' * 9 + 'lon… [1.000]' in text

@@ -1,10 +1,10 @@
 """A page in one file: plain, for small and large screens, light and dark."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
-from siamkpn_jax.training.curves import COLOURS
-
+# Of the classes c0, c1, ...; readable on white and on black.
+COLOURS = ('#2f7fd6', '#d9701f', '#2a9a5d', '#b35ac4', '#a98600', '#d44a58')
 _STYLE = '''
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1d20; }
 @media (prefers-color-scheme: dark) {
@@ -40,15 +40,17 @@ th, td { border-bottom: 1px solid #8884; padding: 0.2rem 0.6rem 0.2rem 0;
 .numbers :is(th, td) { white-space: nowrap; }
 .numbers :is(th, td) + * { font-variant-numeric: tabular-nums;
                            text-align: right; }
+.numbers tr .text { text-align: left; }
 '''
 
 
-def page(title: str, body: Sequence[str]) -> str:
+def page(title: str, body: Sequence[str], style: str = '') -> str:
   """A whole HTML document.
 
   Args:
     title: plain text.
     body: HTML, below the title.
+    style: CSS that this page has besides what all pages have.
   """
   colours = '\n'.join(f'.c{k} {{ color: {c}; }}'
                       for k, c in enumerate(COLOURS))
@@ -56,7 +58,8 @@ def page(title: str, body: Sequence[str]) -> str:
       '<!DOCTYPE html>', '<html lang="en">', '<head>',
       '<meta charset="utf-8">',
       '<meta name="viewport" content="width=device-width, initial-scale=1">',
-      f'<title>{escape(title)}</title>', f'<style>{_STYLE}{colours}</style>',
+      f'<title>{escape(title)}</title>',
+      f'<style>{_STYLE}{colours}{style}</style>',
       '</head>', '<body>', f'<h1>{escape(title)}</h1>', *body, '</body>',
       '</html>', ''])
 
@@ -78,11 +81,33 @@ def figure(title: str, labels: Sequence[str], drawing: str, note: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *,
-          numbers: bool = False) -> str:
-  """A table of plain texts; with `numbers`, all columns but the first are."""
-  row = lambda kind, cells: '<tr>' + ''.join(
-      f'<{kind}>{escape(cell)}</{kind}>' for cell in cells) + '</tr>'
-  style = ' class="numbers"' if numbers else ''
+          numbers: bool = False, texts: Collection[int] = (), style: str = '',
+          marks: Mapping[tuple[int, int], str] | None = None) -> str:
+  """A table of plain texts.
+
+  Args:
+    head: the columns' names.
+    rows: their cells.
+    numbers: all columns but the first are numbers,
+    texts: but for these.
+    style: more classes of the table.
+    marks: (row, column) -> the element that the cell stands in: b, i or u.
+  """
+  marks = marks or {}
+  kind = lambda column: ' class="text"' if column in texts else ''
+
+  def cell(row: int, column: int, text: str) -> str:
+    tag = marks.get((row, column))
+    shown = f'<{tag}>{escape(text)}</{tag}>' if tag else escape(text)
+    return f'<td{kind(column)}>{shown}</td>'
+
+  classes = ' '.join([*(['numbers'] if numbers else []), *style.split()])
+  names = ''.join(f'<th{kind(k)}>{escape(name)}</th>'
+                  for k, name in enumerate(head))
   return '\n'.join([
-      f'<div class="table"><table{style}>', row('th', head),
-      *(row('td', cells) for cells in rows), '</table></div>'])
+      '<div class="table"><table' +
+      (f' class="{classes}">' if classes else '>'),
+      f'<thead><tr>{names}</tr></thead>', '<tbody>',
+      *('<tr>' + ''.join(cell(n, k, text) for k, text in enumerate(cells)) +
+        '</tr>' for n, cells in enumerate(rows)),
+      '</tbody>', '</table></div>'])
