@@ -24,15 +24,26 @@ def crop_square(frame: np.ndarray, centre: np.ndarray, side: float,
   Returns:
     [output, output, 3] uint8.
   """
-  # Reference: the released rounding; side is an integer, the left edge is
+  left, top, pixels = window(centre, side)
+  patch = _padded(frame, left, top, pixels, fill)
+  if pixels == output:
+    return patch.copy()  # not a view of a frame that the caller may reuse
+  return cv2.resize(patch, (output, output), interpolation=cv2.INTER_LINEAR)
+
+
+def window(centre: np.ndarray, side: float) -> tuple[int, int, int]:
+  """The pixels of a square: its left and top, which may be outside, and side.
+
+  Args:
+    centre: [2] x, y, pixels of the frame.
+    side: in pixels; rounded to an integer.
+  """
+  # Reference: the released rounding; the left edge is
   # floor(c - (side + 1) / 2 + 0.5).
   side = max(1, round(side))
   left, top = (
       math.floor(float(c) - (side + 1) / 2 + 0.5) for c in centre[:2])
-  patch = _padded(frame, left, top, side, fill)
-  if side == output:
-    return patch.copy()  # not a view of a frame that the caller may reuse
-  return cv2.resize(patch, (output, output), interpolation=cv2.INTER_LINEAR)
+  return left, top, side
 
 
 def _padded(frame: np.ndarray, left: int, top: int, side: int,
