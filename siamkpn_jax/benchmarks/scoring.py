@@ -7,7 +7,7 @@ under `sequences` and `attributes` those of each sequence and each attribute.
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from siamkpn_jax.benchmarks.result_files import (
   name_key,
   read_result,
 )
-from siamkpn_jax.benchmarks.vot_sequences import load_vot
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence, load_vot
 from siamkpn_jax.errors import UserError
 
 # Every protocol of a one-pass benchmark; `got10k` is short for `otb_got10k`.
@@ -137,14 +137,8 @@ def _score_vot(request: Request) -> dict[str, Any]:
       raise UserError(f'--{flag}: not for {request.benchmark}, whose tags and '
                       'pixels are those of its own files; leave it out')
   rule = vot.find_protocol(request.protocol or 'pysot', request.benchmark)
-  json = request.annotations / f'{request.benchmark.upper()}.json'
-  sequences = load_vot(json if json.is_file() else request.annotations)
-  if request.sequences:
-    sequences = [s for s in sequences if any(
-        fnmatch.fnmatchcase(s.name, name) for name in request.sequences)]
-  if not sequences:
-    raise UserError(f'{request.annotations}: no sequence is called '
-                    f'{" or ".join(request.sequences)}; correct --sequences')
+  sequences = load_vot_sequences(request.benchmark, request.annotations,
+                                 request.sequences)
   summary = vot.score(sequences, vot.read_runs(sequences, request.results),
                       rule)
   frames = summary.pop('num_frames')
@@ -153,19 +147,47 @@ def _score_vot(request: Request) -> dict[str, Any]:
   return head | {'notes': [], 'attributes': summary.pop('tags')} | summary
 
 
+def load_vot_sequences(benchmark: str, path: Path,
+                       names: Collection[str] = ()) -> list[VotSequence]:
+  """Reads a VOT benchmark: its folder, or pysot's file in or as `path`.
+
+  Args:
+    benchmark: such as `vot2018`.
+    path: the folder or file.
+    names: read only these names or patterns; empty for all.
+
+  Raises:
+    UserError: nothing to read, an unknown name, or a damaged annotation.
+  """
+  json = path / f'{benchmark.upper()}.json'
+  sequences = load_vot(json if json.is_file() else path)
+  if names:
+    sequences = [s for s in sequences if any(
+        fnmatch.fnmatchcase(s.name, name) for name in names)]
+  if not sequences:
+    raise UserError(f'{path}: no sequence is called {" or ".join(names)}; '
+                    'correct --sequences')
+  return sequences
+
+
 def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
   return lambda request: _score_one_pass(request, own_protocol)
 
 
+# One-pass benchmark -> its own protocol.
+OWN_PROTOCOLS = {
+    'otb': 'otb',
+    'lasot': 'lasot',
+    'uav123': 'uav123_got10k',
+    'nfs': 'otb_got10k',
+    'nfs240': 'otb_got10k',
+    'folder': 'otb_got10k',
+}
+
 # Benchmark -> scores a request for it.
 SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
-    'otb': _one_pass('otb'),
-    'lasot': _one_pass('lasot'),
+    **{name: _one_pass(own) for name, own in OWN_PROTOCOLS.items()},
     'got10k': _score_got10k,
-    'uav123': _one_pass('uav123_got10k'),
-    'nfs': _one_pass('otb_got10k'),
-    'nfs240': _one_pass('otb_got10k'),
-    'folder': _one_pass('otb_got10k'),
     'vot2016': _score_vot,
     'vot2018': _score_vot,
     'vot2019': _score_vot,
