@@ -9,11 +9,12 @@ tracked again.
 """
 
 import dataclasses
+import fcntl
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any
 
 from siamkpn_jax import outputs
 from siamkpn_jax.errors import UserError
@@ -38,26 +39,21 @@ class Journal:
       header: describes the search, as JSON can hold it.
 
     Raises:
-      UserError: the file is of another search, damaged before its last line, or
-        cannot be read or written.
+      UserError: the file is of another search, in use by one, damaged before
+        its last line, or cannot be read or written.
     """
     self._path = path
     self._found: dict[_Key, Measurement] = {}
     self.seconds = 0.0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = json.loads(json.dumps(header))
-    whole = _whole_lines(path)
-    for number, line in enumerate(whole, start=1):
-      entry = self._parsed(number, line)
-      if number == 1:
-        self._check_header(entry, header)
-      else:
-        self._take(number, entry)
     with outputs.blame(path):
-      self._file: TextIO = path.open('a', encoding='utf-8')
-      self._file.truncate(sum(len(line) for line in whole))
-    if not whole:
-      self._write(header)
+      path.parent.mkdir(parents=True, exist_ok=True)
+      self._file = path.open('a+b')
+    try:
+      self._lock()
+      self._read(json.loads(json.dumps(header)))
+    except BaseException:
+      self._file.close()
+      raise
 
   def __enter__(self) -> 'Journal':
     return self
@@ -93,9 +89,33 @@ class Journal:
     self._write(entry)
     self._take(0, entry)
 
+  def _lock(self) -> None:
+    try:
+      fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise UserError(
+          f'{self._path} is in use by a search that is running; expected one '
+          'at a time; wait for it, or give another --output') from None
+    except OSError:
+      pass  # a file system without locks
+
+  def _read(self, header: dict[str, Any]) -> None:
+    self._file.seek(0)
+    whole = [line for line in self._file if line.endswith(b'\n')]
+    for number, line in enumerate(whole, start=1):
+      entry = self._parsed(number, line)
+      if number == 1:
+        self._check_header(entry, header)
+      else:
+        self._take(number, entry)
+    with outputs.blame(self._path):
+      self._file.truncate(sum(map(len, whole)))
+    if not whole:
+      self._write(header)
+
   def _write(self, entry: Mapping[str, Any]) -> None:
     with outputs.blame(self._path):
-      self._file.write(json.dumps(entry, allow_nan=False) + '\n')
+      self._file.write(json.dumps(entry, allow_nan=False).encode() + b'\n')
       self._file.flush()
 
   def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
@@ -133,18 +153,6 @@ class Journal:
           f'{_short(found.get(changed[0]))}, now '
           f'{_short(wanted.get(changed[0]))}; expected the same; give another '
           '--output, or delete the file')
-
-
-def _whole_lines(path: Path) -> list[bytes]:
-  """The lines of a file that end, none if there is no file."""
-  if not path.exists():
-    return []
-  try:
-    lines = path.read_bytes().splitlines(keepends=True)
-  except OSError as error:
-    raise UserError(f'cannot read {path}: {error.strerror}; expected the '
-                    'journal of a search') from error
-  return lines if not lines or lines[-1].endswith(b'\n') else lines[:-1]
 
 
 def _short(value: Any) -> str:

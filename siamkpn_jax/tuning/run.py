@@ -102,7 +102,8 @@ def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
       **report.summarise(race, data.objective, checkpoints, baselines),
       'strategy': strategy, 'prune_z': request.prune_z,
       'seconds': round(seconds, 1), 'warning': data.warning}
-  _save_plot(request.output / 'settings.png', race, data, baselines)
+  _save_plot(request.output / 'settings.png', race, data, baselines,
+             reach=0.8 * request.plan.step)
   best = race.best()
   save_tuned(tuned, checkpoints[best.checkpoint], best.setting)
   results.write_summary(request.output / 'result.json', result)  # last
@@ -139,10 +140,10 @@ def _fingerprint(checkpoint: Path) -> str:
 
 
 def _save_plot(path: Path, race: Race, data: Data,
-               baselines: Sequence[Setting]) -> None:
+               baselines: Sequence[Setting], *, reach: float) -> None:
   best = race.best()
   plots.save_plot(
       path, {c.setting: race.estimate(c) for c in race.values
              if c.checkpoint == best.checkpoint},
-      best.setting, baselines[best.checkpoint],
+      best.setting, baselines[best.checkpoint], reach,
       f'{data.objective.value} (of dropped settings: estimated)')

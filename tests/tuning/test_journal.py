@@ -85,3 +85,16 @@ def test_another_search_is_refused(path, change, words):
   with pytest.raises(UserError, match=words):
     Journal(path, HEADER | change)
   assert path.read_bytes() == before
+
+
+def test_one_search_at_a_time(path):
+  with (Journal(path, HEADER),
+        pytest.raises(UserError, match='in use by a search that is running')):
+    Journal(path, HEADER)
+  Journal(path, HEADER).__exit__(None, None, None)  # free again
+
+
+def test_place_that_cannot_be_written(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(UserError, match='cannot be written'):
+    Journal(tmp_path / 'file' / 'journal.jsonl', HEADER)

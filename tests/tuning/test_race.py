@@ -116,6 +116,7 @@ def test_resumed_equals_uninterrupted(setup, tmp_path, kill_after):
   killed = setup(tmp_path / 'killed', batch=40, kill_after=kill_after)
   with pytest.raises(Killed):
     killed.race.run(COARSE)
+  killed.close()
   with (tmp_path / 'killed' / 'journal.jsonl').open('a') as file:
     file.write('{"checkpoint": 0, "seque')  # killed while writing
   again = setup(tmp_path / 'killed', batch=40)

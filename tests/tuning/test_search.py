@@ -78,6 +78,7 @@ def test_optuna(searched, tmp_path):
   found = np.array([best.penalty_k, best.window_influence, best.size_lr])
   assert np.abs(found - OPTIMUM).max() < 0.2
   assert {Candidate(0, OWN), Candidate(1, OWN)} <= set(made.race.scores)
+  made.close()
   again = searched(tmp_path / 'a', plan, baselines=(OWN, OWN))
   assert again.runs == 0
   assert again.race.scores == made.race.scores
