@@ -12,7 +12,14 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import regions, results, runner, scoring, vot
+from siamkpn_jax.benchmarks import (
+  regions,
+  results,
+  runner,
+  scoring,
+  supervised,
+  vot,
+)
 from siamkpn_jax.config import to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
@@ -271,7 +278,24 @@ def test_one_at_a_time(tmp_path, videos, weights_folder):
   assert np.ptp(tracked, axis=0).max() > 0.5  # it moves
 
 
-def _tune(folder, *flags):
+def test_one_at_a_time_in_vot(tmp_path, weights_folder):
+  """As the supervised runner, restarts and all."""
+  setting = Setting(0.3, 0.2, 0.9)
+  SAVE_TUNED(tmp_path / 'tuned', weights_folder, setting)
+  folder = vot_files.write_folder(tmp_path / 'vot', {
+      'a': [[4.0 + i, 3, 40, 30] for i in range(9)]})
+  found = tuning_data.load('vot2018', folder, None)
+  (tracked,) = OneAtATime(weights_folder, found.videos, found.vot_protocol)(
+      [setting], 0)
+  video = found.videos[0]
+  expected = supervised.run_sequence(
+      load_tracker(tmp_path / 'tuned'), video,
+      runner.read_frames(video.frames), found.vot_protocol).trajectory
+  assert tracked.rows() == expected.rows() and len(tracked) == 9
+  assert found.objective.measure(0, tracked)['value'] > 0
+
+
+def _tune(*flags):
   return subprocess.run(
       [sys.executable, '-m', 'siamkpn_jax.tune', *map(str, flags)], cwd=ROOT,
       capture_output=True, text=True, check=False, timeout=300)
@@ -280,13 +304,13 @@ def _tune(folder, *flags):
 def test_command(tmp_path, videos, weights_folder):
   common = ['--benchmark', 'otb', '--data', videos, '--sequences', 'Basketball',
             '--weights', weights_folder, '--output', tmp_path / 'out']
-  done = _tune(tmp_path, *common, '--budget', 1, '--step', 0.5)
+  done = _tune(*common, '--budget', 1, '--step', 0.5)
   assert done.returncode == 0, done.stderr
   assert done.stderr.startswith('warning: 1 of these 1 sequences are of OTB')
   assert 'best ' in done.stderr
   assert f'--weights {tmp_path}/out/tuned' in done.stdout
   assert 'base line' in done.stdout and 'Tuning on a test set' in done.stdout
-  done = _tune(tmp_path, '--benchmark', 'otb99', *common[2:])
+  done = _tune('--benchmark', 'otb99', *common[2:])
   assert done.returncode == 2 and done.stdout == ''
   assert done.stderr.startswith('error: --benchmark otb99: expected one of')
   assert done.stderr.count('\n') == 1
