@@ -156,8 +156,8 @@ def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
 
 
 def _plan_vot(request: Request) -> Plan:
-  found = scoring.vot_sequences(request.benchmark, request.data,
-                                request.sequences)
+  found = scoring.load_vot_sequences(
+      request.benchmark, request.data, request.sequences)
   supervised.check_sequences(found)
   return Plan(request, supervised.supervised_jobs(
       found, request.output, _vot_protocol(request)), hidden=False)

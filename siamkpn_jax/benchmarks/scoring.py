@@ -139,8 +139,8 @@ def _score_vot(request: Request) -> dict[str, Any]:
                       'pixels are those of its own files; leave it out')
   rule = vot.find_protocol(request.protocol or vot.OWN_RULE,
                            request.benchmark)
-  sequences = vot_sequences(request.benchmark, request.annotations,
-                            request.sequences)
+  sequences = load_vot_sequences(request.benchmark, request.annotations,
+                                 request.sequences)
   summary = vot.score(sequences, vot.read_runs(sequences, request.results),
                       rule)
   frames = summary.pop('num_frames')
@@ -149,36 +149,47 @@ def _score_vot(request: Request) -> dict[str, Any]:
   return head | {'notes': [], 'attributes': summary.pop('tags')} | summary
 
 
-def vot_sequences(benchmark: str, annotations: Path,
-                  names: Collection[str]) -> list[VotSequence]:
-  """The sequences of these names or patterns (empty: all) of a VOT benchmark.
+def load_vot_sequences(benchmark: str, path: Path,
+                       names: Collection[str] = ()) -> list[VotSequence]:
+  """Reads a VOT benchmark: its folder, or pysot's file in or as `path`.
+
+  Args:
+    benchmark: such as `vot2018`.
+    path: the folder or file.
+    names: read only these names or patterns; empty for all.
 
   Raises:
-    UserError: none of these names, or annotations that cannot be read.
+    UserError: nothing to read, an unknown name, or a damaged annotation.
   """
-  json = annotations / f'{benchmark.upper()}.json'
-  found = load_vot(json if json.is_file() else annotations)
-  chosen = [s for s in found if not names or any(
-      fnmatch.fnmatchcase(s.name, name) for name in names)]
-  if not chosen:
-    raise UserError(f'{annotations}: no sequence is called '
-                    f'{" or ".join(names)}; correct --sequences')
-  return chosen
+  json = path / f'{benchmark.upper()}.json'
+  sequences = load_vot(json if json.is_file() else path)
+  if names:
+    sequences = [s for s in sequences if any(
+        fnmatch.fnmatchcase(s.name, name) for name in names)]
+  if not sequences:
+    raise UserError(f'{path}: no sequence is called {" or ".join(names)}; '
+                    'correct --sequences')
+  return sequences
 
 
 def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
   return lambda request: _score_one_pass(request, own_protocol)
 
 
+# One-pass benchmark -> its own protocol.
+OWN_PROTOCOLS = {
+    'otb': 'otb',
+    'lasot': 'lasot',
+    'uav123': 'uav123_got10k',
+    'nfs': 'otb_got10k',
+    'nfs240': 'otb_got10k',
+    'folder': 'otb_got10k',
+}
+
 # Benchmark -> scores a request for it.
 SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
-    'otb': _one_pass('otb'),
-    'lasot': _one_pass('lasot'),
+    **{name: _one_pass(own) for name, own in OWN_PROTOCOLS.items()},
     'got10k': _score_got10k,
-    'uav123': _one_pass('uav123_got10k'),
-    'nfs': _one_pass('otb_got10k'),
-    'nfs240': _one_pass('otb_got10k'),
-    'folder': _one_pass('otb_got10k'),
     **dict.fromkeys(_VOT, _score_vot),
 }
 

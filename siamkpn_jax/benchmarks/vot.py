@@ -221,6 +221,44 @@ def region_overlaps(a: Regions, b: Regions, size: tuple[int, int],
   return overlap.vot_toolkit(a, b, *size)
 
 
+def eao_overlaps(a: Regions, b: Regions, size: tuple[int, int],
+                 rule: str) -> np.ndarray:
+  """The same as EAO has it: pysot counts fewer pixels there."""
+  if rule == 'pysot':
+    width, height = size
+    return overlap.pysot(a, b, width - 1, height - 1)
+  return region_overlaps(a, b, size, rule)
+
+
+def fragments(run: Regions, overlaps: np.ndarray, tagged: np.ndarray,
+              protocol: Protocol) -> list[eao.Fragment]:
+  """A run cut at its failures.
+
+  Args:
+    run: t regions and markers.
+    overlaps: [t], see `eao_overlaps`.
+    tagged: [t] bool, the frames that are of interest.
+    protocol: the rule.
+  """
+  if protocol.rule == 'pysot':
+    return eao.pysot_fragments(run, overlaps, tagged, protocol.skip)
+  return eao.toolkit_fragments(run, overlaps, tagged)
+
+
+def expected_curve(cut: Sequence[eao.Fragment], longest_run: int,
+                   protocol: Protocol) -> np.ndarray:
+  """The curve that EAO is a mean of, see eao.py.
+
+  Args:
+    cut: fragments of all runs.
+    longest_run: frames of the longest.
+    protocol: the rule.
+  """
+  if protocol.rule != 'pysot':
+    longest_run = max(len(fragment.overlaps) for fragment in cut)
+  return eao.curve(cut, longest_run)
+
+
 def _read_repetitions(root: Path, sequence: VotSequence) -> list[Regions]:
   found = []
   path = _existing_file(root, sequence.name)
@@ -241,15 +279,11 @@ def _measure(sequence: VotSequence, runs: Sequence[Regions],
 def _measure_run(sequence: VotSequence, run: Regions, size: tuple[int, int],
                  protocol: Protocol) -> _Run:
   overlaps = region_overlaps(run, sequence.truth, size, protocol.rule)
-  if protocol.rule == 'pysot':
-    width, height = size
-    eao_overlaps = overlap.pysot(run, sequence.truth, width - 1, height - 1)
-  else:
-    eao_overlaps = overlaps
+  for_eao = eao_overlaps(run, sequence.truth, size, protocol.rule)
   burnt_in = ~np.isnan(overlaps)
   for start in np.flatnonzero(run.marked(regions.STARTED)):
     burnt_in[start:start + protocol.burn_in] = False
-  return _Run(run, overlaps, eao_overlaps, burnt_in)
+  return _Run(run, overlaps, for_eao, burnt_in)
 
 
 def _tag_masks(
@@ -276,21 +310,13 @@ def _scores(measured: Mapping[str, list[_Run]],
 
 def _curve(measured: Mapping[str, list[_Run]], masks: Mapping[str, np.ndarray],
            protocol: Protocol) -> np.ndarray:
-  fragments = []
-  for name, runs in measured.items():
-    for run in runs:
-      if protocol.rule == 'pysot':
-        fragments += eao.pysot_fragments(run.trajectory, run.eao_overlaps,
-                                         masks[name], protocol.skip)
-      else:
-        fragments += eao.toolkit_fragments(run.trajectory, run.eao_overlaps,
-                                           masks[name])
-  if protocol.rule == 'pysot':
-    longest = max(len(run.trajectory) for runs in measured.values()
-                  for run in runs)
-  else:
-    longest = max(len(fragment.overlaps) for fragment in fragments)
-  return eao.curve(fragments, longest)
+  cut = [
+      fragment for name, runs in measured.items() for run in runs
+      for fragment in fragments(run.trajectory, run.eao_overlaps, masks[name],
+                                protocol)]
+  longest = max(len(run.trajectory) for runs in measured.values()
+                for run in runs)
+  return expected_curve(cut, longest, protocol)
 
 
 def _accuracy_robustness(measured: Mapping[str, list[_Run]],

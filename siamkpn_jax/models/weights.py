@@ -45,6 +45,19 @@ def find_checkpoint(path: Path) -> Path:
   Raises:
     UserError: there is none.
   """
+  return find_checkpoints(path, 1)[0]
+
+
+def find_checkpoints(path: Path, last: int) -> list[Path]:
+  """The newest checkpoints of a run, the oldest of them first.
+
+  Args:
+    path: as for `find_checkpoint`; a checkpoint stands for itself.
+    last: how many at most.
+
+  Raises:
+    UserError: there is none.
+  """
   if not path.exists():
     raise UserError(f'{path}: no such checkpoint; {_EXPECTED} (its --workdir '
                     'or --output)')
@@ -52,12 +65,13 @@ def find_checkpoint(path: Path) -> Path:
     steps = [p for p in folder.glob('*')
              if p.name.isdigit() and ocp.is_orbax_checkpoint(p)]
     if steps:
-      return max(steps, key=lambda p: int(p.name)).absolute()
+      steps.sort(key=lambda p: int(p.name))
+      return [step.absolute() for step in steps[-last:]]
   if (path / FOLDER).is_dir():
     raise UserError(f'{path}: this run has not saved a checkpoint yet; wait '
                     'for the first, or choose another run')
   if path.is_dir() and ocp.is_orbax_checkpoint(path):
-    return path.absolute()
+    return [path.absolute()]
   raise UserError(f'{path}: not a checkpoint; {_EXPECTED} (its --workdir or '
                   '--output); PyTorch files become one by python -m '
                   'siamkpn_jax.convert')

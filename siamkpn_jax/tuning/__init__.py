@@ -1,0 +1,1 @@
+"""Search for the settings of the tracker: `python -m siamkpn_jax.tune`."""

@@ -1,0 +1,76 @@
+"""What tracks: many settings of one checkpoint on one sequence, as a batch.
+
+The network's weights do not depend on a setting, the trajectory does. So the
+search is separate from how its settings are tracked: it knows an `Engine`.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from siamkpn_jax.benchmarks import vot
+from siamkpn_jax.benchmarks.courses import Task, one_pass
+from siamkpn_jax.benchmarks.regions import Regions
+from siamkpn_jax.benchmarks.sequences import Sequence as Video
+from siamkpn_jax.benchmarks.supervised import supervised
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence
+
+# [t, 4] 0-based boxes of a one-pass benchmark, or a trajectory of VOT.
+SequenceResult = np.ndarray | Regions
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Setting:
+  """What is searched; see `tracking.decode.DecodeConfig`.
+
+  Attributes:
+    penalty_k: strength of the penalty on changes of scale and aspect ratio.
+    window_influence: weight of the window that favours small displacements.
+    size_lr: rate at which the size follows the prediction.
+  """
+  penalty_k: float
+  window_influence: float
+  size_lr: float
+
+
+class Engine(Protocol):
+  """Tracks with one checkpoint, on every device if it can."""
+
+  def __call__(self, settings: Sequence[Setting],
+               sequence_index: int) -> list[SequenceResult]:
+    """Tracks every setting on one sequence.
+
+    Args:
+      settings: at least one, all different.
+      sequence_index: into the sequences that are searched on.
+
+    Returns:
+      A result for each setting, which must not depend on the other settings
+      beyond rounding.
+    """
+
+
+# Checkpoint -> its engine; called when it is first needed.
+MakeEngine = Callable[[Path], Engine]
+
+
+def rounded(numbers: Sequence[float]) -> Setting:
+  """A setting of three numbers, so that equal ones are equal in every bit."""
+  return Setting(*(round(float(number), 6) for number in numbers))
+
+
+def task(video: Video | VotSequence, protocol: vot.Protocol | None) -> Task:
+  """What a setting has to do on a sequence.
+
+  Args:
+    video: the sequence.
+    protocol: of VOT, where the tracker is restarted; None: one pass.
+  """
+  if isinstance(video, VotSequence):
+    assert protocol is not None
+    return Task(video.name, video.frames,
+                lambda: supervised(video, protocol))
+  return Task(video.name, video.frames, lambda: one_pass(video))

@@ -1,0 +1,254 @@
+"""Many settings of the tracker on one sequence, as one batch.
+
+The settings do not enter the network: they decide which of its answers is
+taken, and so where the next crop lies. Settings whose crops are the same pixels
+share one pass through the network, and only the choice of the box is made for
+each. In the first frames that is nearly all of them.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from siamkpn_jax import geometry
+from siamkpn_jax.benchmarks import vot
+from siamkpn_jax.benchmarks.courses import Ask, Course, Start
+from siamkpn_jax.benchmarks.driver import read_frames
+from siamkpn_jax.benchmarks.sequences import Sequence as Video
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence
+from siamkpn_jax.boxes import cxcywh_to_xywh
+from siamkpn_jax.models.head import Maps
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.weights import load_model
+from siamkpn_jax.tracking.crop import window
+from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.tracker import (
+    FirstSight,
+    decode_config,
+    first_sight,
+    move,
+    search_crop,
+    search_scale,
+)
+from siamkpn_jax.tuning.engine import SequenceResult, Setting, task
+
+
+class Sweep:
+  """An `Engine`.
+
+  Attributes:
+    asked: boxes that settings were asked for so far.
+    crops: crops that the network saw for them.
+  """
+
+  def __init__(self, checkpoint: Path,
+               videos: Sequence[Video] | Sequence[VotSequence],
+               protocol: vot.Protocol | None = None):
+    """Loads a checkpoint; args and errors are those of `OneAtATime`."""
+    config, variables = load_model(checkpoint)
+    self._network = _Network(build_model(config['model']), variables)
+    self._decoding = decode_config(config)
+    self._videos = videos
+    self._protocol = protocol
+    self.asked, self.crops = 0, 0
+
+  def __call__(self, settings: Sequence[Setting],
+               sequence_index: int) -> list[SequenceResult]:
+    """See `Engine`.
+
+    Raises:
+      UserError: an image that cannot be read, or a box that cannot be started
+        from.
+    """
+    video = self._videos[sequence_index]
+    todo = task(video, self._protocol)
+    runs = [_Run(setting, todo.course()) for setting in settings]
+    views: dict[int, _View] = {}  # by the frame of the start
+    with contextlib.closing(read_frames(todo.frames)) as frames:
+      for number, frame in enumerate(frames):
+        asked = []
+        for run in runs:
+          if isinstance(run.ask, Start):
+            if number not in views:
+              views[number] = self._look(frame, run.ask.box_xywh)
+            run.begin(number, views[number].first)
+          elif run.ask is Ask.WAIT:
+            run.tell(None)
+          else:
+            asked.append(run)
+        if asked:
+          self._update(asked, views, frame)
+        used = {run.started for run in runs}
+        views = {k: view for k, view in views.items() if k in used}
+    return [run.result for run in runs]
+
+  def _look(self, frame: np.ndarray, box_xywh: np.ndarray) -> '_View':
+    first = first_sight(frame, box_xywh)
+    return _View(first, self._network.template(first.crop))
+
+  def _update(self, runs: Sequence['_Run'], views: dict[int, '_View'],
+              frame: np.ndarray) -> None:
+    """Asks the network about the crops of all runs, each once."""
+    scales = [search_scale(run.size) for run in runs]
+    keys = [(run.started, *window(run.centre, geometry.SEARCH_SIZE / scale))
+            for run, scale in zip(runs, scales, strict=True)]
+    firsts = {key: i for i, key in reversed(list(enumerate(keys)))}
+    crops = np.stack([
+        search_crop(frame, runs[i].centre, scales[i],
+                    views[runs[i].started].first.fill)
+        for i in firsts.values()])
+    maps = self._network.search(
+        [key[0] for key in firsts],
+        {key[0]: views[key[0]].template for key in firsts}, crops)
+    self.asked += len(runs)
+    self.crops += len(firsts)
+    rows = {key: row for row, key in enumerate(firsts)}
+    self._choose(runs, [rows[key] for key in keys], scales, maps, frame)
+
+  def _choose(self, runs: Sequence['_Run'], rows: Sequence[int],
+              scales: Sequence[float], maps: Maps, frame: np.ndarray) -> None:
+    """Each run's next place, by its own setting."""
+    room = 1 << (len(runs) - 1).bit_length()  # few programs to compile
+    pad = lambda values: np.resize(np.asarray(values, np.float32), (
+        room, *np.shape(values)[1:]))
+    chosen = np.resize(rows, room)
+    centre, size = jax.device_get(_move_all(
+        jax.tree.map(lambda m: m[chosen], maps),
+        pad([run.centre for run in runs]), pad([run.size for run in runs]),
+        pad(scales), np.array(frame.shape[1::-1], np.float32),
+        pad([dataclasses.astuple(run.setting) for run in runs]),
+        config=self._decoding))
+    for k, run in enumerate(runs):
+      run.move(centre[k], size[k])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _View:
+  """The target as it was at a start."""
+  first: FirstSight
+  template: Any  # of a batch of 1
+
+
+class _Run:
+  """One setting on the sequence.
+
+  Attributes:
+    setting: of the tracker.
+    ask: what the course wants in the next frame.
+    started: the frame of the newest start.
+    centre: [2] of the target, frame pixels.
+    size: [2] width and height, frame pixels.
+    result: what the course returned.
+  """
+
+  def __init__(self, setting: Setting, course: Course):
+    self.setting = setting
+    self.ask: Start | Ask = next(course)
+    self.started = -1
+    self.centre = self.size = np.zeros(2, np.float32)
+    self.result: Any = None
+    self._course = course
+
+  def begin(self, number: int, first: FirstSight) -> None:
+    """The tracker is started in a frame."""
+    self.started, self.centre, self.size = number, first.centre, first.size
+    self.tell(None)
+
+  def move(self, centre: np.ndarray, size: np.ndarray) -> None:
+    """The target was found."""
+    self.centre, self.size = centre, size
+    self.tell(cxcywh_to_xywh(
+        np.concatenate([centre, size]).astype(np.float64)))
+
+  def tell(self, box_xywh: np.ndarray | None) -> None:
+    """Goes on to the next frame."""
+    try:
+      self.ask = self._course.send(box_xywh)
+    except StopIteration as end:
+      self.result = end.value
+
+
+class _Network:
+  """The network on all devices, in batches of one size."""
+
+  def __init__(self, model: SiamKPN, variables: Any):
+    devices = jax.local_devices()
+    mesh = jax.sharding.Mesh(np.array(devices), ('crop',),
+                             axis_types=(AxisType.Auto,))
+    self._divided = NamedSharding(mesh, P('crop'))
+    self._batch = (4 if devices[0].platform == 'cpu' else 16) * len(devices)
+    self._model = model
+    self._variables = jax.device_put(variables, NamedSharding(mesh, P()))
+    self._stacked: tuple[Any, Any] = (None, None)  # keys, templates
+    self._stack = jax.jit(
+        lambda templates: jax.tree.map(
+            lambda *leaves: jnp.concatenate(leaves), *templates),
+        out_shardings=self._divided)
+
+  def template(self, crop: np.ndarray) -> Any:
+    """[127, 127, 3] uint8 -> `Template` of a batch of 1."""
+    return _template(self._variables, crop, model=self._model)
+
+  def search(self, keys: Sequence[Hashable], templates: dict[Any, Any],
+             crops: np.ndarray) -> Maps:
+    """The last stage's maps of n crops, on the host.
+
+    Args:
+      keys: n, of the template of each crop.
+      templates: by key.
+      crops: [n, 255, 255, 3] uint8.
+    """
+    found = []
+    for start in range(0, len(keys), self._batch):
+      count = min(self._batch, len(keys) - start)
+      # The last batch is filled up with its first crop.
+      part = [start + (i if i < count else 0) for i in range(self._batch)]
+      names = tuple(keys[i] for i in part)
+      if self._stacked[0] != names:
+        self._stacked = names, self._stack([templates[k] for k in names])
+      maps = jax.device_get(_search(
+          self._variables, self._stacked[1],
+          jax.device_put(crops[part], self._divided), model=self._model))
+      found.append(jax.tree.map(lambda m, count=count: m[:count], maps))
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def _template(variables: Any, crop: jax.Array, *, model: SiamKPN) -> Any:
+  return model.apply(variables, crop[None].astype(jnp.float32), train=False,
+                     method=SiamKPN.template)
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def _search(variables: Any, templates: Any, crops: jax.Array, *,
+            model: SiamKPN) -> Maps:
+  maps: Any = model.apply(variables, templates, crops.astype(jnp.float32),
+                          train=False, method=SiamKPN.search)
+  return maps[-1]
+
+
+@functools.partial(jax.jit, static_argnames='config')
+def _move_all(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
+              frame_size: jax.Array, settings: jax.Array, *,
+              config: DecodeConfig) -> tuple[jax.Array, jax.Array]:
+  """[n, ...] of all but the frame's size -> centres [n, 2], sizes [n, 2].
+
+  A setting is a row of `settings`, [n, 3], in the order of `Setting`.
+  """
+  names = [field.name for field in dataclasses.fields(Setting)]
+
+  def one(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
+          setting: jax.Array) -> tuple[jax.Array, jax.Array]:
+    own = dataclasses.replace(config, **dict(zip(names, setting, strict=True)))
+    return move(maps, centre, size, scale, frame_size, own)[:2]
+
+  return jax.vmap(one)(maps, centre, size, scale, settings)

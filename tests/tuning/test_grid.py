@@ -1,0 +1,61 @@
+"""The two levels of the grid, and what a budget takes of them."""
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.tuning import grid
+from siamkpn_jax.tuning.engine import Setting
+
+
+def _axes(settings):
+  return [sorted(set(column)) for column in zip(
+      *[(s.penalty_k, s.window_influence, s.size_lr) for s in settings],
+      strict=True)]
+
+
+def test_the_papers_levels():
+  coarse = grid.level_one()
+  assert len(coarse) == len(set(coarse)) == 1000
+  assert _axes(coarse) == [[0, .1, .2, .3, .4, .5, .6, .7, .8, .9]] * 3
+  best = Setting(0.1, 0.5, 0.6)
+  fine = grid.level_two(best)
+  assert len(fine) == len(set(fine)) == 11 ** 3 and best in fine
+  axes = _axes(fine)
+  assert axes[0] == [.05, .06, .07, .08, .09, .1, .11, .12, .13, .14, .15]
+  assert (axes[1][0], axes[1][-1]) == (0.45, 0.55)
+  assert (axes[2][0], axes[2][-1]) == (0.55, 0.65)
+
+
+def test_second_level_stays_inside():
+  axes = _axes(grid.level_two(Setting(0.0, 0.98, 0.54)))
+  assert axes[0] == [0, .01, .02, .03, .04, .05]
+  assert axes[1] == [.93, .94, .95, .96, .97, .98, .99]
+  assert len(axes[2]) == 11
+
+
+@pytest.mark.parametrize(('step', 'values'), [
+    (0.25, [0, .25, .5, .75]), (0.3, [0, .3, .6, .9]), (0.5, [0, .5])])
+def test_coarser_grids(step, values):
+  assert _axes(grid.level_one(step)) == [values] * 3
+  low, *_, high = _axes(grid.level_two(Setting(0.5, 0.5, 0.5), step))[0]
+  assert (low, high) == pytest.approx((0.5 - step / 2, 0.5 + step / 2))
+
+
+@pytest.mark.parametrize('step', [0, -0.1, 1, 0.001, float('nan')])
+def test_senseless_steps(step):
+  with pytest.raises(UserError, match='--step'):
+    grid.level_one(step)
+
+
+def test_budget_is_seeded():
+  settings = grid.level_one()
+  some = grid.subset(settings, 50, seed=3)
+  assert len(set(some)) == 50 and set(some) < set(settings)
+  assert some == grid.subset(settings, 50, seed=3)
+  assert some != grid.subset(settings, 50, seed=4)
+  assert some == sorted(some)
+  # Drawn from everywhere, not from the beginning.
+  assert np.mean([s.penalty_k for s in some]) == pytest.approx(0.45, abs=0.15)
+  assert grid.subset(settings, 0, seed=3) == settings
+  assert grid.subset(settings, 5000, seed=3) == settings

@@ -1,0 +1,316 @@
+"""The whole command with an engine whose best setting is known."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax.benchmarks import (
+  regions,
+  results,
+  runner,
+  scoring,
+  supervised,
+  vot,
+)
+from siamkpn_jax.config import to_plain
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models import weights
+from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tuning import data as tuning_data
+from siamkpn_jax.tuning import plots, report, run
+from siamkpn_jax.tuning.engine import Setting
+from siamkpn_jax.tuning.one_at_a_time import OneAtATime
+from siamkpn_jax.tuning.search import Plan
+from tests.benchmarks import vot_files
+from tests.training.tiny import tiny_config
+from tests.tuning.fakes import OPTIMUM, Killed
+
+ROOT = Path(__file__).parents[2]
+PLAN = Plan(step=0.25, budget=40, batch=30)
+SAVE_TUNED, SAVE_PLOT = run.save_tuned, plots.save_plot
+
+
+@pytest.fixture(scope='module')
+def weights_folder(tmp_path_factory):
+  """A run with three checkpoints, of which 9 is worse than 10."""
+  folder = tmp_path_factory.mktemp('run')
+  config = tiny_config()
+  variables = init_variables(build_model(config.model), jax.random.key(0))
+  weights.save_model(folder, to_plain(config), variables)
+  for step in ('9', '10'):
+    shutil.copytree(folder / 'checkpoints' / '0', folder / 'checkpoints' / step)
+  return folder
+
+
+@pytest.fixture
+def videos(tmp_path):
+  """Six sequences of noise in OTB layout, two with names of OTB-100."""
+  rng = np.random.default_rng(0)
+  for k, name in enumerate(('Basketball', 'Jogging-1', 'a', 'b', 'c', 'd')):
+    folder = tmp_path / 'otb' / name / 'img'
+    folder.mkdir(parents=True)
+    for i in range(4 + k):
+      cv2.imwrite(str(folder / f'{i + 1:04d}.jpg'),
+                  rng.integers(0, 255, (40, 60, 3), np.uint8))
+    (folder.parent / 'groundtruth_rect.txt').write_text(
+        '11,9,20,16\n' * (4 + k))
+  return tmp_path / 'otb'
+
+
+class _Engine:
+  """Beside the annotation by as much as the setting is beside the best."""
+
+  left = None  # calls until it is killed; None: never
+
+  def __init__(self, checkpoint, found):
+    self._offset = 3.0 if checkpoint.name == '9' else 0.0
+    self._found = found
+
+  def __call__(self, settings, sequence_index):
+    if _Engine.left is not None:
+      if not _Engine.left:
+        raise Killed
+      _Engine.left -= 1
+    return [self.track(s, sequence_index) for s in settings]
+
+  def track(self, setting, index):
+    beside = np.abs(np.array(dataclasses.astuple(setting)) - OPTIMUM).sum()
+    beside = beside * (8 + index % 2) + self._offset
+    video = self._found.videos[index]
+    if self._found.vot_protocol is None:
+      return video.boxes_xywh + np.array([beside, beside / 2, 0, 0])
+    rows = [[row[0] + beside, *row[1:4]] for row in video.truth.rows()]
+    rows[0] = [regions.STARTED]
+    if beside > 5:
+      rows[8] = [regions.FAILED]
+      rows[9:13], rows[13] = [[regions.UNKNOWN]] * 4, [regions.STARTED]
+    return regions.from_rows(rows)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+  """Nothing is killed, drawn or saved, unless a test says so."""
+  _Engine.left = None
+  monkeypatch.setattr(plots, 'save_plot', lambda *args: None)
+  monkeypatch.setattr(run, 'save_tuned', lambda *args: None)
+
+
+def _request(tmp_path, videos, weights_folder, **options):
+  options = {'benchmark': 'otb', 'data': videos, 'weights': (weights_folder,),
+             'output': tmp_path / 'out', 'plan': PLAN} | options
+  return run.Request(**options)
+
+
+def _run(*args, **options):
+  return run.run(_request(*args, **options), _Engine, progress=False)
+
+
+def _beside(setting):
+  return np.abs(np.array(list(setting.values())) - OPTIMUM).max()
+
+
+def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
+  monkeypatch.setattr(plots, 'save_plot', SAVE_PLOT)
+  result = _run(tmp_path, videos, weights_folder, last=2,
+                plan=Plan(step=0.25))
+  output = tmp_path / 'out'
+  assert json.loads((output / 'result.json').read_text()) == result
+  assert _beside(result['setting']) <= 0.026  # a fine step
+  assert result['checkpoint'].endswith('checkpoints/10')
+  assert result['overrides'] == ' '.join(
+      f'--config.tracking.{k}={v:g}' for k, v in result['setting'].items())
+  assert result['metric'] == 'success_auc' and result['protocol'] == 'otb'
+  assert result['baseline']['setting'] == {
+      'penalty_k': 0.1, 'window_influence': 0.54, 'size_lr': 0.59}
+  assert len(result['baselines']) == 2
+  assert result['baseline']['score'] < result['score'] == (
+      result['top'][0]['score'])
+  scores = [row['score'] for row in result['top']]
+  assert len(scores) <= 20 and scores == sorted(scores, reverse=True)
+  assert 2 * 65 < result['settings_tried'] <= 2 * 65 + 11 ** 3
+  assert 0 < result['settings_pruned'] < result['settings_tried']
+  assert (result['num_sequences'], result['num_frames']) == (6, 39)
+  assert '2 of these 6 sequences are of OTB-100' in result['warning']
+  assert result['warning'] in capsys.readouterr().err
+  assert cv2.imread(str(output / 'settings.png')) is not None
+  table = report.table(result)
+  assert table.count('\n') == len(scores) + 2
+  assert f'{result["score"]:.4f}' in table.splitlines()[1]
+  assert table.splitlines()[-1].startswith('base line')
+  assert result['warning'] in report.conclusion(result, output / 'tuned')
+
+
+def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
+  """Tracks with the best setting, and is the same in all else."""
+  monkeypatch.setattr(run, 'save_tuned', SAVE_TUNED)
+  for _ in range(2):  # the second replaces what the first has written
+    result = _run(tmp_path, videos, weights_folder)
+  before, variables = weights.load_model(weights_folder)
+  after, same = weights.load_model(tmp_path / 'out' / 'tuned')
+  assert after['tracking'] == before['tracking'] | result['setting']
+  assert after | {'tracking': before['tracking']} == before
+  for a, b in zip(jax.tree.leaves(variables), jax.tree.leaves(same),
+                  strict=True):
+    assert np.array_equal(a, b)
+
+
+def _write_files(folder, result, found):
+  engine = _Engine(Path(result['checkpoint']), found)
+  for i, video in enumerate(found.videos):
+    tracked = engine.track(Setting(**result['setting']), i)
+    if found.vot_protocol:
+      regions.write_trajectory(
+          vot.result_file(folder / 'baseline', video.name), tracked)
+    else:
+      results.write_boxes(folder / f'{video.name}.txt', tracked,
+                          origin=video.origin)
+
+
+@pytest.mark.parametrize(('benchmark', 'protocol'), [
+    ('otb', None), ('otb', 'pysot'), ('folder', 'otb_got10k'),
+    ('got10k', None), ('vot2018', None), ('vot2019', 'vot-toolkit')])
+def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
+                                       benchmark, protocol):
+  """What `evaluate` writes and `score` says with this setting."""
+  if benchmark.startswith('vot'):
+    rng = np.random.default_rng(0)
+    videos = vot_files.write_folder(tmp_path / 'vot', {
+        name: np.c_[rng.uniform(5, 9, (120, 2)), np.full((120, 2), 20.0)]
+        .tolist() for name in 'abcdef'}, size=(60, 40))
+  elif benchmark == 'got10k':
+    for folder in videos.iterdir():
+      (folder / 'groundtruth_rect.txt').rename(folder / 'groundtruth.txt')
+      for image in (folder / 'img').iterdir():
+        image.rename(folder / image.name)
+    (videos / 'list.txt').write_text('Basketball\na\nb\nc\nd\n')
+  result = _run(tmp_path, videos, weights_folder, benchmark=benchmark,
+                protocol=protocol)
+  found = tuning_data.load(benchmark, videos, protocol)
+  _write_files(tmp_path / 'files', result, found)
+  summary = scoring.score(scoring.Request(
+      benchmark, videos, tmp_path / 'files', protocol))
+  assert result['score'] == pytest.approx(summary[result['metric']], abs=1e-12)
+  assert 0.3 < result['score'] < 1
+  assert _beside(result['setting']) < 0.2
+  assert bool(result['warning']) == (benchmark in ('otb', 'vot2018', 'vot2019'))
+
+
+@pytest.mark.parametrize('calls', [0, 3, 20])
+def test_killed_and_started_again(tmp_path, videos, weights_folder, calls):
+  whole = _run(tmp_path, videos, weights_folder, output=tmp_path / 'whole',
+               last=3)
+  _Engine.left = calls
+  with pytest.raises(Killed):
+    _run(tmp_path, videos, weights_folder, last=3)
+  assert not (tmp_path / 'out' / 'result.json').exists()
+  journal = tmp_path / 'out' / 'journal.jsonl'
+  journal.write_bytes(journal.read_bytes()[:-7])
+  _Engine.left = None
+  again = _run(tmp_path, videos, weights_folder, last=3)
+  assert again | {'seconds': 0} == whole | {'seconds': 0}
+  _Engine.left = 0  # nothing is left to track
+  _run(tmp_path, videos, weights_folder, last=3)
+
+
+def test_refusals(tmp_path, videos, weights_folder):
+  _run(tmp_path, videos, weights_folder)
+  for options, words in (
+      ({'prune_z': 2.0}, 'prune_z was 3.0, now 2.0'),
+      ({'protocol': 'pysot'}, 'protocol was "otb", now "pysot"'),
+      ({'last': 2}, 'checkpoints was'), ({'sequences': ('a',)}, 'sequences'),
+      ({'zero_based': ('a',)}, 'annotations was'),
+      ({'protocol': 'nonsense'}, '--protocol nonsense: otb is scored by'),
+      ({'weights': (tmp_path,)}, 'expected a folder'),
+      ({'benchmark': 'vot2018', 'zero_based': ('a',)}, '--zero_based'),
+      ({'sequences': ('nobody',)}, 'nobody')):
+    with pytest.raises(UserError, match=words):
+      _run(tmp_path, videos, weights_folder, **options)
+  (tmp_path / 'other' / 'tuned').mkdir(parents=True)  # of somebody else
+  with pytest.raises(UserError, match='would be replaced'):
+    _run(tmp_path, videos, weights_folder, output=tmp_path / 'other')
+  assert (tmp_path / 'other' / 'tuned').is_dir()
+
+
+def test_zero_based_sequences(tmp_path, videos, weights_folder):
+  """They change what the tracker starts from, and the score does not."""
+  a = tuning_data.load('otb', videos, None, zero_based=['Jog*', 'a'])
+  assert [v.origin for v in a.videos] == [1, 0, 0, 1, 1, 1]
+  perfect = a.videos[1].boxes_xywh
+  assert perfect[0].tolist() == [11, 9, 20, 16]
+  assert a.objective.measure(1, perfect)['value'] == pytest.approx(20 / 21)
+
+
+def test_own_sequences_need_no_warning(videos):
+  found = tuning_data.load('otb', videos, None, names=['a', 'b'])
+  assert found.warning == ''
+  assert tuning_data.load('folder', videos, None).warning == ''
+  assert 'lasot is a test set' in tuning_data._warning('lasot', ['airplane-1'])
+
+
+def test_newest_checkpoints(weights_folder):
+  names = lambda n: [
+      p.name for p in weights.find_checkpoints(weights_folder, n)]
+  assert names(1) == ['10'] and names(2) == ['9', '10']
+  assert names(7) == ['0', '9', '10']
+  one = weights_folder / 'checkpoints' / '9'
+  assert weights.find_checkpoints(one, 5) == [one]
+
+
+def test_one_at_a_time(tmp_path, videos, weights_folder):
+  """As `evaluate` tracks with the setting of a checkpoint."""
+  setting = Setting(0.3, 0.2, 0.9)
+  SAVE_TUNED(tmp_path / 'tuned', weights_folder, setting)
+  found = tuning_data.load('otb', videos, None, names=['d'])
+  (tracked,) = OneAtATime(weights_folder, found.videos)([setting], 0)
+  video = found.videos[0]
+  expected = runner.run_sequence(load_tracker(tmp_path / 'tuned'), video,
+                                 runner.read_frames(video.frames))
+  assert np.array_equal(tracked, expected.boxes_xywh)
+  assert np.ptp(tracked, axis=0).max() > 0.5  # it moves
+
+
+def test_one_at_a_time_in_vot(tmp_path, weights_folder):
+  """As the supervised runner, restarts and all."""
+  setting = Setting(0.3, 0.2, 0.9)
+  SAVE_TUNED(tmp_path / 'tuned', weights_folder, setting)
+  folder = vot_files.write_folder(tmp_path / 'vot', {
+      'a': [[4.0 + i, 3, 40, 30] for i in range(9)]})
+  found = tuning_data.load('vot2018', folder, None)
+  (tracked,) = OneAtATime(weights_folder, found.videos, found.vot_protocol)(
+      [setting], 0)
+  video = found.videos[0]
+  expected = supervised.run_sequence(
+      load_tracker(tmp_path / 'tuned'), video,
+      runner.read_frames(video.frames), found.vot_protocol).trajectory
+  assert tracked.rows() == expected.rows() and len(tracked) == 9
+  assert found.objective.measure(0, tracked)['value'] > 0
+
+
+def _tune(*flags):
+  return subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax.tune', *map(str, flags)], cwd=ROOT,
+      capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_command(tmp_path, videos, weights_folder):
+  common = ['--benchmark', 'otb', '--data', videos, '--sequences', 'Basketball',
+            '--weights', weights_folder, '--output', tmp_path / 'out']
+  done = _tune(*common, '--budget', 1, '--step', 0.5)
+  assert done.returncode == 0, done.stderr
+  assert done.stderr.startswith('warning: 1 of these 1 sequences are of OTB')
+  assert 'best ' in done.stderr
+  assert f'--weights {tmp_path}/out/tuned' in done.stdout
+  assert 'base line' in done.stdout and 'Tuning on a test set' in done.stdout
+  done = _tune('--benchmark', 'otb99', *common[2:])
+  assert done.returncode == 2 and done.stdout == ''
+  assert done.stderr.startswith('error: --benchmark otb99: expected one of')
+  assert done.stderr.count('\n') == 1
