@@ -9,7 +9,7 @@ each. In the first frames that is nearly all of them.
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,7 @@ class Sweep:
                     views[runs[i].started].first.fill)
         for i in firsts.values()])
     maps = self._network.search(
-        [key[0] for key in firsts],
-        {key[0]: views[key[0]].template for key in firsts}, crops)
+        [views[started].template for started, *_ in firsts], crops)
     self.asked += len(runs)
     self.crops += len(firsts)
     rows = {key: row for row, key in enumerate(firsts)}
@@ -188,7 +187,7 @@ class _Network:
     self._batch = (4 if devices[0].platform == 'cpu' else 16) * len(devices)
     self._model = model
     self._variables = jax.device_put(variables, NamedSharding(mesh, P()))
-    self._stacked: tuple[Any, Any] = (None, None)  # keys, templates
+    self._stacked: tuple[list[Any], Any] = ([], None)  # the newest, as one
     self._stack = jax.jit(
         lambda templates: jax.tree.map(
             lambda *leaves: jnp.concatenate(leaves), *templates),
@@ -198,28 +197,31 @@ class _Network:
     """[127, 127, 3] uint8 -> `Template` of a batch of 1."""
     return _template(self._variables, crop, model=self._model)
 
-  def search(self, keys: Sequence[Hashable], templates: dict[Any, Any],
-             crops: np.ndarray) -> Maps:
+  def search(self, templates: Sequence[Any], crops: np.ndarray) -> Maps:
     """The last stage's maps of n crops, on the host.
 
     Args:
-      keys: n, of the template of each crop.
-      templates: by key.
+      templates: n, each of a batch of 1.
       crops: [n, 255, 255, 3] uint8.
     """
     found = []
-    for start in range(0, len(keys), self._batch):
-      count = min(self._batch, len(keys) - start)
+    for start in range(0, len(crops), self._batch):
+      count = min(self._batch, len(crops) - start)
       # The last batch is filled up with its first crop.
       part = [start + (i if i < count else 0) for i in range(self._batch)]
-      names = tuple(keys[i] for i in part)
-      if self._stacked[0] != names:
-        self._stacked = names, self._stack([templates[k] for k in names])
       maps = jax.device_get(_search(
-          self._variables, self._stacked[1],
+          self._variables, self._as_one([templates[i] for i in part]),
           jax.device_put(crops[part], self._divided), model=self._model))
       found.append(jax.tree.map(lambda m, count=count: m[:count], maps))
     return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+  def _as_one(self, templates: list[Any]) -> Any:
+    """The templates as one batch; mostly they are those of the last call."""
+    before = self._stacked[0]
+    if len(before) != len(templates) or any(
+        a is not b for a, b in zip(before, templates, strict=True)):
+      self._stacked = templates, self._stack(templates)
+    return self._stacked[1]
 
 
 @functools.partial(jax.jit, static_argnames='model')

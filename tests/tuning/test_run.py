@@ -12,23 +12,14 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import (
-  regions,
-  results,
-  runner,
-  scoring,
-  supervised,
-  vot,
-)
+from siamkpn_jax.benchmarks import regions, results, scoring, vot
 from siamkpn_jax.config import to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
 from siamkpn_jax.tuning.engine import Setting
-from siamkpn_jax.tuning.one_at_a_time import OneAtATime
 from siamkpn_jax.tuning.search import Plan
 from tests.benchmarks import vot_files
 from tests.training.tiny import tiny_config
@@ -263,36 +254,6 @@ def test_newest_checkpoints(weights_folder):
   assert names(7) == ['0', '9', '10']
   one = weights_folder / 'checkpoints' / '9'
   assert weights.find_checkpoints(one, 5) == [one]
-
-
-def test_one_at_a_time(tmp_path, videos, weights_folder):
-  """As `evaluate` tracks with the setting of a checkpoint."""
-  setting = Setting(0.3, 0.2, 0.9)
-  SAVE_TUNED(tmp_path / 'tuned', weights_folder, setting)
-  found = tuning_data.load('otb', videos, None, names=['d'])
-  (tracked,) = OneAtATime(weights_folder, found.videos)([setting], 0)
-  video = found.videos[0]
-  expected = runner.run_sequence(load_tracker(tmp_path / 'tuned'), video,
-                                 runner.read_frames(video.frames))
-  assert np.array_equal(tracked, expected.boxes_xywh)
-  assert np.ptp(tracked, axis=0).max() > 0.5  # it moves
-
-
-def test_one_at_a_time_in_vot(tmp_path, weights_folder):
-  """As the supervised runner, restarts and all."""
-  setting = Setting(0.3, 0.2, 0.9)
-  SAVE_TUNED(tmp_path / 'tuned', weights_folder, setting)
-  folder = vot_files.write_folder(tmp_path / 'vot', {
-      'a': [[4.0 + i, 3, 40, 30] for i in range(9)]})
-  found = tuning_data.load('vot2018', folder, None)
-  (tracked,) = OneAtATime(weights_folder, found.videos, found.vot_protocol)(
-      [setting], 0)
-  video = found.videos[0]
-  expected = supervised.run_sequence(
-      load_tracker(tmp_path / 'tuned'), video,
-      runner.read_frames(video.frames), found.vot_protocol).trajectory
-  assert tracked.rows() == expected.rows() and len(tracked) == 9
-  assert found.objective.measure(0, tracked)['value'] > 0
 
 
 def _tune(*flags):
