@@ -4,10 +4,12 @@
     --weights CHECKPOINT --output DIR
 
 Writes to DIR: a result file and a file of times for each sequence, settings,
-summary.json. An evaluation that was interrupted goes on where it was.
+summary.json, report/report.html. An evaluation that was interrupted goes on
+where it was.
 """
 
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +70,8 @@ def main(argv: Sequence[str]) -> None:
   for line in _remarks(summary):
     print(line)
   print(f'results: {plan.request.output}/')
+  if not plan.hidden:
+    print(f'report: {_write_report(plan.request, summary)}')
 
 
 def _run(plan: evaluation.Plan, weights: str) -> dict[str, Any] | None:
@@ -91,6 +95,17 @@ def _run(plan: evaluation.Plan, weights: str) -> dict[str, Any] | None:
           f'{len(plan.mine())} sequences are finished; the same command goes '
           'on', file=sys.stderr)
     raise
+
+
+def _write_report(request: evaluation.Request, summary: dict[str, Any]) -> Path:
+  from siamkpn_jax.benchmarks.report.write import write_report
+
+  weights = f'{summary["checkpoint"]} (checksum {summary["weights"]})'
+  command = shlex.join(
+      ['python', '-m', 'siamkpn_jax.evaluate', *sys.argv[1:]])
+  return write_report(
+      {Path(summary['checkpoint']).name: summary | {'weights': weights}},
+      request.output / 'report', sequences=request.data, commands=[command])
 
 
 def _shard(text: str) -> tuple[int, int]:

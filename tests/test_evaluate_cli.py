@@ -61,7 +61,10 @@ def test_evaluate(otb, tmp_path):
   assert 'protocol otb: the OTB authors' in done.stdout
   assert ' frames/s tracking, ' in done.stdout and ' cores' in done.stdout
   assert sorted(f.name for f in out.iterdir()) == [
-      'Ball.txt', 'Car.txt', 'settings.json', 'summary.json', 'times']
+      'Ball.txt', 'Car.txt', 'report', 'settings.json', 'summary.json', 'times']
+  page = (out / 'report' / 'report.html').read_text()
+  assert 'python -m siamkpn_jax.evaluate --data' in page
+  assert 'runs/kpn3s (checksum' in page
   summary = json.loads((out / 'summary.json').read_text())
   assert summary['benchmark'] == summary['protocol'] == 'otb'
   assert summary['checkpoint'] == 'runs/kpn3s'

@@ -5,8 +5,9 @@ without a tracker, so that mistakes in the data show at once.
 """
 
 import dataclasses
+import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,14 +137,15 @@ def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
   output = results.make_folder(plan.request.output)
   settings = {**details, **plan.settings}
   jobs.check_settings(output, settings)
-  end_to_end = jobs.run_jobs(tracker, plan.left(), plan.mine(),
-                             progress=progress)
+  left = plan.left()
+  end_to_end = jobs.run_jobs(tracker, left, plan.mine(), progress=progress)
   if jobs.unfinished(plan.jobs):
     return None
-  summary = {
-      **settings, **(remarks or {}),
-      'frames_per_second': jobs.update_speed(plan.jobs),
-      'frames_per_second_end_to_end': end_to_end}
+  remarks = {**(remarks or {}), 'frames_per_second_end_to_end': end_to_end}
+  if not left:  # they are about the run that tracked
+    remarks |= _earlier(output / 'summary.json', remarks)
+  summary = {**settings, **remarks,
+             'frames_per_second': jobs.update_speed(plan.jobs)}
   if plan.request.benchmark in _SUBMITTED:
     summary['submission'] = str(_write_zip(plan, output / 'submission.zip'))
   if plan.hidden:
@@ -153,6 +155,15 @@ def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
     summary |= scoring.score(_scoring_request(plan.request))
   results.write_summary(output / 'summary.json', summary)
   return summary
+
+
+def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:
+  """What an earlier summary says of these keys; nothing if there is none."""
+  try:
+    before = json.loads(results.read_text(path))
+    return {key: before[key] for key in keys if key in before}
+  except (UserError, ValueError, TypeError):  # none, or damaged: written again
+    return {}
 
 
 def _plan_vot(request: Request) -> Plan:

@@ -1,5 +1,6 @@
 """Plans and runs of every kind of benchmark: files, resuming, submissions."""
 
+import dataclasses
 import json
 import zipfile
 from pathlib import Path
@@ -128,6 +129,22 @@ def test_interrupted_and_gone_on(vot_data, tmp_path):
     for key in ('frames_per_second', 'frames_per_second_end_to_end', 'results'):
       del summary[key]
   assert resumed == whole
+
+
+def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
+  request = evaluation.Request('otb', make_sequence('Ball', BOXES).parent,
+                               tmp_path / 'out')
+  run = lambda hardware, **options: evaluation.run(
+      evaluation.make_plan(dataclasses.replace(request, **options)),
+      OneAtATime(_Counting()), {'weights': 'w'}, progress=False,
+      remarks={'hardware': hardware, 'batch': 3})
+  first = run('fast')
+  again = run('slow', protocol='pysot')
+  assert again['hardware'] == 'fast' and again['protocol'] == 'pysot'
+  for key in ('frames_per_second', 'frames_per_second_end_to_end', 'batch'):
+    assert again[key] == first[key] and first[key] > 0
+  (tmp_path / 'out' / 'summary.json').write_text('damaged')
+  assert run('slow')['frames_per_second_end_to_end'] is None
 
 
 def test_shards_share_the_work(tmp_path):
