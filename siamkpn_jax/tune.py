@@ -49,6 +49,7 @@ def main(argv: Sequence[str]) -> None:
   del argv
   # Late imports: a mistake in the flags is reported at once.
   from siamkpn_jax.benchmarks.scoring import SCORERS
+  from siamkpn_jax.cores import one_device_per_core
   from siamkpn_jax.errors import UserError
   from siamkpn_jax.tuning import report, run, search
   from siamkpn_jax.tuning.sweep import Sweep
@@ -66,6 +67,7 @@ def main(argv: Sequence[str]) -> None:
       benchmark, Path(data), tuple(map(Path, weights)), output,
       _PROTOCOL.value, tuple(_SEQUENCES.value), tuple(_ZERO_BASED.value),
       _LAST.value, _PRUNE_Z.value, plan)
+  one_device_per_core()
   result = run.run(request, lambda checkpoint, found: Sweep(
       checkpoint, found.videos, found.vot_protocol))
   print(report.table(result))
