@@ -26,13 +26,15 @@ def check_label(label: str) -> None:
                     'give another name')
 
 
-def write_entry(path: Path, label: str, weights: Path) -> None:
+def write_entry(path: Path, label: str, weights: Path,
+                tracking: str = '') -> None:
   """Adds a tracker to the file, or replaces it; the rest stays as it is.
 
   Args:
     path: the file; made if it is missing.
     label: the tracker's name, see `check_label`.
     weights: its checkpoint.
+    tracking: 'penalty_k=0.1,...', other settings than the checkpoint's.
 
   Raises:
     UserError: what is there is no such file, or it cannot be written.
@@ -40,7 +42,7 @@ def write_entry(path: Path, label: str, weights: Path) -> None:
   check_label(label)
   text = results.read_text(path) if path.exists() else ''
   before = _sections(path, text)
-  text = replaced(text, label, entry(label, weights))
+  text = replaced(text, label, entry(label, weights, tracking))
   if _sections(path, text) | {label} != before | {label}:
     raise UserError(f'{path} has entries that do not begin at the start of a '
                     'line; expected that of all; correct it')
@@ -58,10 +60,11 @@ def _sections(path: Path, text: str) -> set[str]:
   return set(reader.sections())
 
 
-def entry(label: str, weights: Path) -> str:
+def entry(label: str, weights: Path, tracking: str = '') -> str:
   """The section of a tracker that is run by this Python with these weights."""
   command = shlex.join([sys.executable, '-m', 'siamkpn_jax.benchmarks.trax',
-                        '--weights', str(weights.absolute())])
+                        '--weights', str(weights.absolute()),
+                        *(['--tracking', tracking] if tracking else [])])
   settings = {'label': label, 'protocol': 'trax', 'command': command,
               'timeout': str(_TIMEOUT), **_environment()}
   # The file's reader takes a % for a reference to another setting.

@@ -18,6 +18,9 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import check_output
 
 _WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of the tracker.')
+_TRACKING = flags.DEFINE_string(
+    'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
+    '(docs/tracking.md).')
 _TRACKERS_INI = flags.DEFINE_string(
     'trackers_ini', None, "Do not track: write the tracker's entry to this "
     'file of the vot-toolkit, whose other entries stay.')
@@ -39,13 +42,13 @@ def main(argv: Sequence[str]) -> None:
     trax_server.import_trax()
     # Late: a mistake above shows before the slow imports of the model.
     from siamkpn_jax.tracking.tracker import load_tracker
-    tracker = load_tracker(weights)
+    tracker = load_tracker(weights, _TRACKING.value)
     if not registry:
       # Before the client is greeted: it measures the time from there.
       trax_server.warm_up(tracker)
       trax_server.serve(tracker, opened)
       return
-  trackers_ini.write_entry(registry, _LABEL.value, weights)
+  trackers_ini.write_entry(registry, _LABEL.value, weights, _TRACKING.value)
   print(f'wrote {registry}\ntest it: vot test {_LABEL.value}')
 
 

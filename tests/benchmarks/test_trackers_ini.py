@@ -52,6 +52,9 @@ def test_new_file(tmp_path, monkeypatch):
       sys.executable, '-m', 'siamkpn_jax.benchmarks.trax', '--weights',
       str(tmp_path / '50% of "it"' / 'w')]
   assert entry == {'label': 'siam-KPN_3', 'protocol': 'trax', 'timeout': '120'}
+  trackers_ini.write_entry(path, 'siam-KPN_3', Path('w'), 'size_lr=0.4')
+  (again,) = _read(path).values()
+  assert shlex.split(again['command'])[-2:] == ['--tracking', 'size_lr=0.4']
   # The toolkit starts it somewhere else.
   found = subprocess.run(
       [command[0], '-c', 'import siamkpn_jax; print(siamkpn_jax.__file__)'],
