@@ -122,6 +122,7 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
     lines.append(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences'
                  f', protocol {summary["protocol"]}: {summary["rule"]}')
   speeds = [f'{summary[key]:.1f} frames/s {what}' for key, what in (
+      ('frames_per_second_network', 'of the network'),
       ('frames_per_second', 'tracking'),
       ('frames_per_second_end_to_end', 'end to end')) if summary[key]]
   if speeds:

@@ -141,7 +141,9 @@ def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
   end_to_end = jobs.run_jobs(tracker, left, plan.mine(), progress=progress)
   if jobs.unfinished(plan.jobs):
     return None
-  remarks = {**(remarks or {}), 'frames_per_second_end_to_end': end_to_end}
+  remarks = {**(remarks or {}),
+             'frames_per_second_network': tracker.network_speed(),
+             'frames_per_second_end_to_end': end_to_end}
   if not left:  # they are about the run that tracked
     remarks |= _earlier(output / 'summary.json', remarks)
   summary = {**settings, **remarks,

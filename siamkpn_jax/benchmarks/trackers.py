@@ -32,6 +32,9 @@ class ManyTracker(Protocol):
              ) -> tuple[np.ndarray, np.ndarray]:
     """The next frames of n places -> [n, 4] boxes, [n] scores."""
 
+  def network_speed(self) -> float | None:
+    """Frames per second that the network alone reached; None: not known."""
+
 
 class OneAtATime:
   """A `Tracker` as a `ManyTracker` of one place."""
@@ -53,6 +56,10 @@ class OneAtATime:
     (frame,) = frames
     found, box_xywh = self._tracker.update(frame)
     return np.asarray(box_xywh)[None], np.array([float(found)])
+
+  def network_speed(self) -> float | None:
+    """See `ManyTracker`."""
+    return None
 
 
 class FirstBoxTracker:

@@ -63,8 +63,6 @@ class Lockstep:
   Attributes:
     places: how many; a multiple of the number of devices.
     devices: how many devices share them.
-    network_seconds: time on the devices, of all updates but the first.
-    network_crops: what was computed in that time.
   """
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig,
@@ -93,7 +91,7 @@ class Lockstep:
     self._templates: Any = None  # of `Template`, [places, ...] on the devices
     self._pool = futures.ThreadPoolExecutor(cores(), 'crops')
     self._compiled = False
-    self.network_seconds, self.network_crops = 0.0, 0
+    self._seconds, self._crops = 0.0, 0  # on the devices
 
   def start(self, place: int, frame: np.ndarray, box_xywh: Any) -> None:
     """Takes a target; args and errors as of `Tracker.init`."""
@@ -139,13 +137,20 @@ class Lockstep:
         self._variables, self._templates, *batch, model=self._model,
         config=self._config))
     if self._compiled:
-      self.network_seconds += time.perf_counter() - start
-      self.network_crops += len(places)
+      self._seconds += time.perf_counter() - start
+      self._crops += len(places)
     self._compiled = True
     chosen = np.array(places, np.int64)
     targets.centre[chosen], targets.size[chosen] = centre[chosen], size[chosen]
     boxes = np.concatenate([centre[chosen], size[chosen]], axis=1)
     return cxcywh_to_xywh(boxes.astype(np.float64)), score[chosen]
+
+  def network_speed(self) -> float | None:
+    """Crops per second on the devices, from crops to boxes on the host.
+
+    Without the first batch, which compiles. None before there is another.
+    """
+    return self._crops / self._seconds if self._crops else None
 
   def _room(self, leaf: jax.Array) -> jax.Array:
     """[1, ...] -> zeros [places, ...]."""
