@@ -25,6 +25,7 @@ from siamkpn_jax.benchmarks.sequences import Sequence as Video
 from siamkpn_jax.benchmarks.sequences import load_otb
 from siamkpn_jax.benchmarks.trackers import ManyTracker, OneAtATime
 from siamkpn_jax.cores import one_device_per_core
+from siamkpn_jax.errors import UserError
 from siamkpn_jax.provenance import hardware
 from siamkpn_jax.tracking.lockstep import load_lockstep
 from siamkpn_jax.tracking.tracker import load_tracker
@@ -36,6 +37,8 @@ _BATCH = flags.DEFINE_integer('batch', None, 'Targets at once.', lower_bound=1)
 _FRAMES = flags.DEFINE_integer(
     'frames', 60, 'The first so many of each sequence.', lower_bound=2)
 _ROUNDS = flags.DEFINE_integer('rounds', 8, 'Turns of each.', lower_bound=1)
+
+_TOLERANCE = 0.01  # pixels
 
 
 def main(unused_argv: Sequence[str]) -> None:
@@ -61,6 +64,9 @@ def main(unused_argv: Sequence[str]) -> None:
   print('lockstep / one at a time: '
         f'{turns.ratio(found["lockstep"], found["one at a time"])}')
   print(f'largest difference of a box: {largest:.2g} pixels')
+  if not largest <= _TOLERANCE:
+    raise UserError(f'the boxes of both ways differ by {largest:.2g} pixels; '
+                    f'expected {_TOLERANCE} at most')
 
 
 def _boxes(tracker: ManyTracker, videos: Sequence[Video]) -> np.ndarray:

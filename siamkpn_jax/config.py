@@ -4,6 +4,7 @@ The defaults are the paper's three-stage model. `default_config()` is locked: a
 key that is not here cannot be set, in a config file or on the command line.
 """
 
+import math
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
@@ -119,6 +120,11 @@ _LEAST = {  # smallest value allowed
 _LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 
 
+_TRACKING_RANGES = {
+    'penalty_k': (0, math.inf), 'window_influence': (0, 1), 'size_lr': (0, 1),
+    'threshold': (0, 1), 'topk_max': (1, geometry.MAP_SIZE**2)}
+
+
 def check_config(config: ConfigDict) -> None:
   """Checks values that a typing mistake could have spoiled.
 
@@ -135,7 +141,15 @@ def check_config(config: ConfigDict) -> None:
   _check_model(config.model)
   _check_train(config.train)
   _check_data(config.data)
-  tracking = config.tracking
+  _check_tracking(config.tracking)
+
+
+def _check_tracking(tracking: ConfigDict) -> None:
+  for key, (low, high) in _TRACKING_RANGES.items():
+    if not low <= tracking[key] <= high or math.isinf(tracking[key]):
+      raise _wrong(f'tracking.{key}', tracking[key],
+                   f'{low:g} to {high:g}' if math.isfinite(high) else
+                   f'a number, {low:g} or more')
   if not 1 <= tracking.topk_min <= tracking.topk_max:
     raise _wrong('tracking.topk_min', tracking.topk_min,
                  f'1 to config.tracking.topk_max, {tracking.topk_max}')

@@ -42,8 +42,8 @@ _TRACKING = flags.DEFINE_string(
     'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
     '(docs/tracking.md).')
 _BATCH = flags.DEFINE_integer(
-    'batch', None, 'Sequences at once; default: what suits the devices. 1 '
-    'measures the speed on one video.', lower_bound=1)
+    'batch', None, 'Sequences at once, at most; default: what suits the '
+    'devices. 1 measures the speed on one video.', lower_bound=1)
 _SHARD = flags.DEFINE_string(
     'shard', '0/1', 'k/n: run the k-th of n parts, k from 0, on one of several '
     'machines that share --output. The last to end scores.')
@@ -101,10 +101,11 @@ def _write_report(request: evaluation.Request, summary: dict[str, Any]) -> Path:
   from siamkpn_jax.benchmarks.report.write import write_report
 
   weights = f'{summary["checkpoint"]} (checksum {summary["weights"]})'
+  name = Path(summary['checkpoint']).resolve().name or 'tracker'
   command = shlex.join(
       ['python', '-m', 'siamkpn_jax.evaluate', *sys.argv[1:]])
   return write_report(
-      {Path(summary['checkpoint']).name: summary | {'weights': weights}},
+      {name: summary | {'weights': weights}},
       request.output / 'report', sequences=request.data, commands=[command])
 
 

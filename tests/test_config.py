@@ -68,6 +68,9 @@ WRONG = {
     'model.levels': ('layer3', 'layer2'),
     'train.backbone_layers': ('layer2',), 'data.ratios': (0.0,) * 4,
     'data.ranges': (1, 2), 'data.sets': (),
+    'tracking.penalty_k': float('inf'), 'tracking.window_influence': 1.1,
+    'tracking.size_lr': float('nan'), 'tracking.threshold': -0.1,
+    'tracking.topk_max': 962, 'tracking.topk_min': 17,
 }
 
 

@@ -17,6 +17,7 @@ from siamkpn_jax.benchmarks import jobs, results, scoring, supervised, vot
 from siamkpn_jax.benchmarks import sequences as layouts
 from siamkpn_jax.benchmarks.jobs import Job
 from siamkpn_jax.benchmarks.runner import one_pass_job
+from siamkpn_jax.benchmarks.sequences import Sequence as Video
 from siamkpn_jax.benchmarks.trackers import ManyTracker
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import atomic_paths, blame
@@ -106,8 +107,7 @@ def make_plan(request: Request) -> Plan:
     found = layouts.load(request.benchmark, request.data,
                          names=request.sequences)
   jobs.check_names([s.name for s in found])
-  hidden = any(len(s) > 1 for s in found) and all(
-      np.isnan(s.boxes_xywh[1:]).all() for s in found)
+  hidden = _hidden(found, request)
   return Plan(request, [one_pass_job(s, request.output, request.benchmark)
                         for s in found], hidden)
 
@@ -136,9 +136,11 @@ def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
   """
   output = results.make_folder(plan.request.output)
   settings = {**details, **plan.settings}
-  jobs.check_settings(output, settings)
+  jobs.check_settings(output, settings, plan.jobs)
   left = plan.left()
   end_to_end = jobs.run_jobs(tracker, left, plan.mine(), progress=progress)
+  if len(left) < len(plan.jobs):
+    end_to_end = None  # of a part, which is not what is reported
   if jobs.unfinished(plan.jobs):
     return None
   remarks = {**(remarks or {}),
@@ -157,6 +159,18 @@ def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
     summary |= scoring.score(_scoring_request(plan.request))
   results.write_summary(output / 'summary.json', summary)
   return summary
+
+
+def _hidden(found: Sequence[Video], request: Request) -> bool:
+  """Whether a server has to score: all but the first boxes are unknown."""
+  single = [s for s in found
+            if len(s) > 1 and np.isnan(s.boxes_xywh[1:]).all()]
+  if single and len(single) < len(found):
+    raise UserError(
+        f'{request.data}: sequence {single[0].name} has its first box alone, '
+        'others have all; expected the same of all; complete the annotation, '
+        'or leave it out (--sequences)')
+  return bool(single) or request.benchmark not in scoring.SCORERS
 
 
 def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:

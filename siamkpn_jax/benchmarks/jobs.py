@@ -23,6 +23,8 @@ from siamkpn_jax.benchmarks.driver import drive
 from siamkpn_jax.benchmarks.trackers import ManyTracker
 from siamkpn_jax.errors import UserError
 
+_OWN_FILES = frozenset({'settings', 'summary'})
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Job:
@@ -51,13 +53,14 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
   """
   todo = []
   for job in jobs:
-    if not job.path.is_file():
+    if not (job.path.is_file() and job.time_path.is_file()):
       todo.append(job)
       continue
     try:
       job.check()
     except UserError as error:
-      raise UserError(f'{error}: delete the file to do so') from error
+      raise UserError(f'{error}; or delete {job.path}, and the sequence is '
+                      'run again') from error
   return todo
 
 
@@ -110,19 +113,34 @@ def update_speed(jobs: Sequence[Job]) -> float | None:
   return len(seconds) / sum(seconds) if sum(seconds) > 0 else None
 
 
-def check_settings(output_dir: Path, settings: Mapping[str, Any]) -> None:
+def check_settings(output_dir: Path, settings: Mapping[str, Any],
+                   jobs: Sequence[Job]) -> None:
   """Writes the settings of a new run, compares those of an older one.
 
+  Args:
+    output_dir: the folder of results.
+    settings: what decides about boxes.
+    jobs: whose results may be there.
+
   Raises:
-    UserError: the folder holds results of other settings, or a damaged file.
+    UserError: the folder holds results of other settings or of nobody knows
+      which, or a damaged file.
   """
   path = output_dir / 'settings.json'
   settings = json.loads(json.dumps(settings))
   if not path.exists():
+    found = [job.path for job in jobs if job.path.exists()]
+    if found:
+      raise UserError(
+          f'{output_dir} holds results ({found[0].name}) without settings.json,'
+          ' which says by what they were made; expected a new folder or one of '
+          'an evaluation; give another --output')
     results.write_summary(path, settings)
     return
   try:
     before = json.loads(results.read_text(path))
+    if not isinstance(before, dict):
+      raise ValueError('no settings')
   except ValueError as error:
     raise UserError(f'{path} is damaged; expected the settings of a run; '
                     'delete the folder or give another one') from error
@@ -137,10 +155,10 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any]) -> None:
 
 
 def check_names(names: Collection[str]) -> None:
-  """Checks that there are sequences, and no two of one name.
+  """Checks that there are sequences whose names can be those of files.
 
   Raises:
-    UserError: there are none, or two.
+    UserError: there are none, two of one name, or one of a name that is taken.
   """
   if not names:
     raise UserError('no sequences to evaluate; expected at least one')
@@ -148,6 +166,10 @@ def check_names(names: Collection[str]) -> None:
   if twice:
     raise UserError(f'several sequences are called {", ".join(twice)}; their '
                     'results would overwrite each other; rename them')
+  taken = sorted(_OWN_FILES.intersection(names))
+  if taken:
+    raise UserError(f'a sequence is called {taken[0]}, as a file of the '
+                    'evaluation itself; rename it')
 
 
 def _frames(jobs: Sequence[Job]) -> int:
@@ -158,7 +180,10 @@ def _steady_seconds(job: Job) -> list[float]:
   if not job.time_path.is_file():
     return []
   lines = results.read_text(job.time_path).split('\n')
-  return [float(line) for line in lines[2:] if line]
+  try:
+    return [float(line) for line in lines[2:] if line]
+  except ValueError:  # damaged: no reason to lose the scores
+    return []
 
 
 def _write_seconds(path: Path, seconds: np.ndarray) -> None:

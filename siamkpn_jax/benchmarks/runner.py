@@ -45,6 +45,11 @@ def read_boxes(path: Path, sequence: Sequence) -> np.ndarray:
         f'{path}: {len(boxes)} boxes but {sequence.name} has {len(sequence)} '
         'frames; expected one box per frame; run the tracker again on this '
         'sequence')
+  if not np.allclose(boxes[0], sequence.boxes_xywh[0], rtol=0, atol=1e-3):
+    raise UserError(
+        f'{path}: its first box is not that of the annotation; expected the '
+        'box that the tracker was started from; run the tracker again on this '
+        'sequence')
   return boxes
 
 

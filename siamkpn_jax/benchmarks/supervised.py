@@ -1,21 +1,17 @@
-"""Runs a tracker by the supervised protocol of VOT: restarted when it fails.
+"""The supervised experiment of VOT: a tracker is restarted when it fails.
 
 Results are kept as the vot-toolkit does:
 
   <output>/baseline/<sequence>/<sequence>_001.txt         markers and boxes
   <output>/baseline/<sequence>/<sequence>_001_time.value  seconds per frame
-  <output>/settings.json, <output>/summary.json
-
-An interrupted run goes on with the sequences that have no result yet.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import jobs, regions, results, vot
+from siamkpn_jax.benchmarks import jobs, regions, vot
 from siamkpn_jax.benchmarks.courses import (
   Ask,
   Course,
@@ -25,58 +21,14 @@ from siamkpn_jax.benchmarks.courses import (
 )
 from siamkpn_jax.benchmarks.jobs import Job
 from siamkpn_jax.benchmarks.regions import Regions
-from siamkpn_jax.benchmarks.trackers import ManyTracker
 from siamkpn_jax.benchmarks.vot import Protocol
 from siamkpn_jax.benchmarks.vot_sequences import (
   VotSequence,
   frame_size,
   starting_box,
 )
+from siamkpn_jax.boxes import check_box
 from siamkpn_jax.errors import UserError
-
-
-def run_supervised(tracker: ManyTracker, sequences: Collection[VotSequence],
-                   output_dir: str | Path, protocol: Protocol, *,
-                   repetitions: int = 1, progress: bool = True,
-                   details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-  """Runs and scores a tracker; sequences that have a result are not run again.
-
-  Args:
-    tracker: see `ManyTracker`.
-    sequences: at least one, with different names and with images.
-    output_dir: folder for the files; made if it is missing.
-    protocol: decides what a failure is, and the scores.
-    repetitions: runs of each sequence; 1 for a tracker without randomness.
-    progress: show a progress bar on stderr.
-    details: what describes the run (benchmark, weights, settings), as JSON can
-      hold it; a run goes on only with the details it was begun with.
-
-  Returns:
-    The summary as in summary.json: details, the scores of `vot.score`, and
-    `frames_per_second` of the tracker alone, `frames_per_second_end_to_end`
-    with reading images and everything else, None if nothing was left to run.
-
-  Raises:
-    UserError: no sequences, equal names, no images, an image that cannot be
-      read, a box that the tracker refuses, one of its own that is not four
-      finite numbers, results of another run or damaged ones in the folder, a
-      file that cannot be written.
-  """
-  check_sequences(sequences)
-  output_dir = results.make_folder(output_dir)
-  jobs.check_settings(output_dir, {
-      **(details or {}), 'protocol': protocol.name, 'repetitions': repetitions})
-  planned = supervised_jobs(sequences, output_dir, protocol, repetitions)
-  end_to_end = jobs.run_jobs(tracker, jobs.unfinished(planned), planned,
-                             progress=progress)
-  runs: dict[str, list[Regions]] = {s.name: [] for s in sequences}
-  for job in planned:
-    runs[job.task.name].append(job.check())
-  summary = {**(details or {}), **vot.score(list(sequences), runs, protocol),
-             'frames_per_second': jobs.update_speed(planned),
-             'frames_per_second_end_to_end': end_to_end}
-  results.write_summary(output_dir / 'summary.json', summary)
-  return summary
 
 
 def supervised_jobs(sequences: Collection[VotSequence], output_dir: Path,
@@ -99,6 +51,8 @@ def _job(sequence: VotSequence, path: Path, protocol: Protocol) -> Job:
 def supervised(sequence: VotSequence, protocol: Protocol) -> Course:
   """Started on the first frame, and again some frames after each failure.
 
+  Where the annotation of that frame is nothing to start from, the next serves.
+
   Args:
     sequence: gives the regions to start from and to compare with.
     protocol: decides what a failure is and how long to wait after it.
@@ -114,11 +68,21 @@ def supervised(sequence: VotSequence, protocol: Protocol) -> Course:
       yield Ask.WAIT
       rows.append([regions.UNKNOWN])
     elif i == start:
-      yield Start(_first_box(truth, sequence, i))
+      box_xywh = _starting_box(truth, size)
+      if box_xywh is None and i:
+        start += 1
+        yield Ask.WAIT
+        rows.append([regions.UNKNOWN])
+        continue
+      if box_xywh is None:
+        raise UserError(f'sequence {sequence.name}: the first region has no '
+                        'area, or lies outside the image; a tracker starts '
+                        'from it; correct the annotation')
+      yield Start(box_xywh)
       rows.append([regions.STARTED])
     else:
-      box_xywh = yield Ask.UPDATE
-      row = checked_box(box_xywh, sequence.frames[i]).tolist()
+      found = yield Ask.UPDATE
+      row = checked_box(found, sequence.frames[i]).tolist()
       if _failed(row, sequence.truth[i:i + 1], size, protocol):
         row = [regions.FAILED]
         start = i + protocol.skip
@@ -126,12 +90,13 @@ def supervised(sequence: VotSequence, protocol: Protocol) -> Course:
   return regions.from_rows(rows)
 
 
-def _first_box(truth: list[float], sequence: VotSequence, i: int) -> np.ndarray:
+def _starting_box(truth: list[float],
+                  size: tuple[int, int]) -> np.ndarray | None:
+  """[4] the box to start from, None where there is none in the frame."""
   try:
-    return starting_box(truth)
-  except ValueError as error:  # no area
-    raise UserError(f'sequence {sequence.name}, frame {i + 1}: cannot start '
-                    f'the tracker: {error}') from error
+    return check_box(starting_box(truth), *size)
+  except (ValueError, UserError):  # no area, or outside
+    return None
 
 
 def _failed(row: list[float], truth: Regions, size: tuple[int, int],

@@ -62,7 +62,7 @@ class Lockstep:
 
   Attributes:
     places: how many; a multiple of the number of devices.
-    devices: how many devices share them.
+    devices: how many devices share them; not all where places are fewer.
   """
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig,
@@ -75,11 +75,8 @@ class Lockstep:
       config: how boxes are chosen.
       places: at least so many; rounded up to a multiple of the devices.
     """
-    devices = jax.local_devices()
-    mesh = jax.sharding.Mesh(
-        np.array(devices), ('place',), axis_types=(AxisType.Auto,))
-    self._everywhere = NamedSharding(mesh, P())
-    self._divided = NamedSharding(mesh, P('place'))
+    devices = jax.local_devices()[:places]
+    self._everywhere, self._divided = shardings(devices)
     self._model, self._config = model, config
     self._variables = jax.device_put(variables, self._everywhere)
     self.devices = len(devices)
@@ -100,7 +97,7 @@ class Lockstep:
     targets.centre[place] = first.centre
     targets.size[place] = first.size
     targets.fill[place] = first.fill
-    template = _template(self._variables, first.crop, model=self._model)
+    template = make_template(self._variables, first.crop, model=self._model)
     if self._templates is None:
       self._templates = jax.tree.map(self._room, template)
     self._templates = _put(self._templates, template, np.int32(place))
@@ -158,8 +155,20 @@ class Lockstep:
                      device=self._divided)
 
 
+def shardings(devices: Sequence[Any]) -> tuple[NamedSharding, NamedSharding]:
+  """For what every device has, and for what is divided along its first axis."""
+  mesh = jax.sharding.Mesh(
+      np.array(devices), ('place',), axis_types=(AxisType.Auto,))
+  return NamedSharding(mesh, P()), NamedSharding(mesh, P('place'))
+
+
+def crops_each() -> int:
+  """Crops that suit a device in one batch."""
+  return 4 if jax.local_devices()[0].platform == 'cpu' else 16
+
+
 @functools.partial(jax.jit, static_argnames='model')
-def _template(variables: Any, crop: jax.Array, *, model: SiamKPN) -> Any:
+def make_template(variables: Any, crop: jax.Array, *, model: SiamKPN) -> Any:
   """[127, 127, 3] -> `Template` of a batch of 1."""
   return model.apply(variables, crop[None].astype(jnp.float32), train=False,
                      method=SiamKPN.template)
@@ -193,7 +202,7 @@ def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
   Args:
     weights: a run's workdir, or one of its checkpoints.
     lengths: of the sequences that it will be given, in frames.
-    batch: targets at once; None: what suits the devices.
+    batch: targets at once, at most; None: what suits the devices.
     settings: 'penalty_k=0.1,...', other tracking settings than its own.
 
   Returns:
@@ -209,7 +218,8 @@ def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
   tracker = Lockstep(build_model(config['model']), variables,
                      decode_config(config), places)
   return tracker, {'weights': fingerprint(variables),
-                   'tracking': dict(config['tracking'])}
+                   'tracking': {**config['tracking'], 'offset_target':
+                                config['targets']['offset_target']}}
 
 
 def good_places(lengths: Sequence[int], devices: int,
@@ -224,11 +234,12 @@ def good_places(lengths: Sequence[int], devices: int,
     devices: that share the places.
     batch: targets at most; None: what suits the devices.
   """
-  on_cpu = jax.local_devices()[0].platform == 'cpu'
-  if batch is None:
-    batch = (4 if on_cpu else 16) * devices
-  fixed = (1 if on_cpu else 8) * devices  # of a batch, in targets
-  return min(range(min(batch, devices), batch + 1, devices),
+  # What a batch costs beside its targets, in targets.
+  fixed = devices * crops_each() / 4
+  useful = -(-len(lengths) // devices) * devices
+  batch = min(batch or crops_each() * devices, max(useful, devices))
+  devices = min(devices, batch)
+  return min(range(devices, batch + 1, devices),
              key=lambda places: _steps(lengths, places) * (places + fixed))
 
 

@@ -11,6 +11,7 @@ tracked again.
 import dataclasses
 import fcntl
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -133,15 +134,17 @@ class Journal:
       self.seconds += entry['seconds']
       for numbers, measurement in zip(
           entry['settings'], entry['measurements'], strict=True):
-        float(measurement['value'])
+        if not math.isfinite(measurement['value']):
+          raise ValueError('not finite')
         self._found[*where, rounded(numbers)] = measurement
     except (KeyError, TypeError, ValueError) as error:
       raise self._damaged(number) from error
 
   def _damaged(self, number: int) -> UserError:
+    line = '' if number == 1 else 'the line, or '  # the first is the header
     return UserError(f'{self._path} line {number} is damaged; expected what a '
-                     'search has measured; delete the line, or the file to '
-                     'search anew')
+                     f'search has measured; delete {line}the file to search '
+                     'anew')
 
   def _check_header(self, found: Mapping[str, Any],
                     wanted: Mapping[str, Any]) -> None:

@@ -81,12 +81,13 @@ class Race:
         self._leader = values[c]
 
   def best(self) -> Candidate:
-    """The one with the best score; of equal ones, the first."""
+    """The one with the best score; of equal ones, a protected or the first."""
     return self.ranking()[0]
 
   def ranking(self) -> list[Candidate]:
     """Those with a score, the best first."""
-    return sorted(self.scores, key=lambda c: (-self.scores[c], c))
+    return sorted(self.scores, key=lambda c: (
+        -self.scores[c], c not in self._protected, c))
 
   def estimate(self, candidate: Candidate) -> float:
     """The mean value over all sequences, of one that has not seen all too.

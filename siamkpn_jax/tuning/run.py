@@ -2,6 +2,8 @@
 
 import contextlib
 import dataclasses
+import json
+import math
 import shutil
 import sys
 import zlib
@@ -68,6 +70,9 @@ def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
     UserError: wrong data, checkpoints or settings, or something of another
       search or program in the output folder.
   """
+  if not math.isfinite(request.prune_z):
+    raise UserError(f'--prune_z {request.prune_z}: expected a number, 0 or '
+                    'more; change it')
   strategy = search.describe(request.plan)
   journal_file, tuned = request.output / _JOURNAL, request.output / TUNED
   if tuned.exists() and not journal_file.exists():  # a training, perhaps
@@ -132,10 +137,11 @@ def _own_setting(checkpoint: Path) -> Setting:
 
 
 def _fingerprint(checkpoint: Path) -> str:
-  """Names the folder, and a checksum of its files' names and sizes."""
+  """Names the folder, and a checksum of its configuration and file sizes."""
   files = sorted(p for p in checkpoint.rglob('*') if p.is_file())
   text = '\n'.join(f'{p.relative_to(checkpoint)} {p.stat().st_size}'
                    for p in files)
+  text += json.dumps(weights.read_config(checkpoint), sort_keys=True)
   return f'{checkpoint.name} {zlib.crc32(text.encode()):08x}'
 
 

@@ -16,8 +16,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from siamkpn_jax import geometry
 from siamkpn_jax.benchmarks import vot
@@ -31,6 +29,11 @@ from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import window
 from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.lockstep import (
+    crops_each,
+    make_template,
+    shardings,
+)
 from siamkpn_jax.tracking.tracker import (
     FirstSight,
     decode_config,
@@ -180,13 +183,10 @@ class _Network:
   """The network on all devices, in batches of one size."""
 
   def __init__(self, model: SiamKPN, variables: Any):
-    devices = jax.local_devices()
-    mesh = jax.sharding.Mesh(np.array(devices), ('crop',),
-                             axis_types=(AxisType.Auto,))
-    self._divided = NamedSharding(mesh, P('crop'))
-    self._batch = (4 if devices[0].platform == 'cpu' else 16) * len(devices)
+    everywhere, self._divided = shardings(jax.local_devices())
+    self._batch = crops_each() * jax.local_device_count()
     self._model = model
-    self._variables = jax.device_put(variables, NamedSharding(mesh, P()))
+    self._variables = jax.device_put(variables, everywhere)
     self._stacked: tuple[list[Any], Any] = ([], None)  # the newest, as one
     self._stack = jax.jit(
         lambda templates: jax.tree.map(
@@ -195,7 +195,7 @@ class _Network:
 
   def template(self, crop: np.ndarray) -> Any:
     """[127, 127, 3] uint8 -> `Template` of a batch of 1."""
-    return _template(self._variables, crop, model=self._model)
+    return make_template(self._variables, crop, model=self._model)
 
   def search(self, templates: Sequence[Any], crops: np.ndarray) -> Maps:
     """The last stage's maps of n crops, on the host.
@@ -222,12 +222,6 @@ class _Network:
         a is not b for a, b in zip(before, templates, strict=True)):
       self._stacked = templates, self._stack(templates)
     return self._stacked[1]
-
-
-@functools.partial(jax.jit, static_argnames='model')
-def _template(variables: Any, crop: jax.Array, *, model: SiamKPN) -> Any:
-  return model.apply(variables, crop[None].astype(jnp.float32), train=False,
-                     method=SiamKPN.template)
 
 
 @functools.partial(jax.jit, static_argnames='model')

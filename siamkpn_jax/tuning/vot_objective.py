@@ -32,8 +32,15 @@ class EaoObjective:
     """Takes the sequences.
 
     Raises:
-      UserError: the size of a sequence's frames is not known.
+      UserError: the size of a sequence's frames is not known, or none is as
+        long as EAO asks for.
     """
+    longest, needed = max(map(len, sequences)), protocol.window[0]
+    if longest < needed:
+      raise UserError(
+          f'EAO by {protocol.name} averages over {needed} frames and more, the '
+          f'longest sequence has {longest}; expected longer ones: take another '
+          'benchmark')
     # Found once: it may mean to read an image.
     self._sequences = [dataclasses.replace(s, size=frame_size(s))
                        for s in sequences]

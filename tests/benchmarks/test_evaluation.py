@@ -144,7 +144,7 @@ def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
   for key in ('frames_per_second', 'frames_per_second_end_to_end', 'batch'):
     assert again[key] == first[key] and first[key] > 0
   (tmp_path / 'out' / 'summary.json').write_text('damaged')
-  assert run('slow')['frames_per_second_end_to_end'] is None
+  assert run('slow')['hardware'] == 'slow'
 
 
 def test_shards_share_the_work(tmp_path):
@@ -158,6 +158,7 @@ def test_shards_share_the_work(tmp_path):
   assert ran == [5, 10, 10]
   whole, _ = _run('got10k', data, tmp_path / 'whole')
   assert summary['ao'] == whole['ao'] and summary['num_sequences'] == 5
+  assert summary['frames_per_second_end_to_end'] is None  # of a part alone
 
 
 def test_long_sequences_are_dealt_out(make_sequence):
@@ -196,10 +197,60 @@ def test_mistakes_before_any_work(make_sequence, vot_data, tmp_path):
   assert not (tmp_path / 'out').exists()
 
 
+def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  _run('otb', root, out)
+  (out / 'settings.json').unlink()
+  with pytest.raises(UserError, match=r'Ball.txt. without settings.json'):
+    _run('otb', root, out)
+  for damaged in ('[]', '{'):
+    (out / 'settings.json').write_text(damaged)
+    with pytest.raises(UserError, match='settings.json is damaged'):
+      _run('otb', root, out)
+
+
+def test_another_annotation_is_noticed(make_sequence, tmp_path):
+  folder, out = make_sequence('Ball', BOXES), tmp_path / 'out'
+  _run('otb', folder.parent, out)
+  _write(folder / 'groundtruth_rect.txt', [[9, *BOXES[0][1:]], *BOXES[1:]])
+  with pytest.raises(UserError, match='first box is not that of the annot'):
+    _run('otb', folder.parent, out)
+
+
+def test_first_boxes_alone_here_and_there(make_sequence, tmp_path):
+  """Told before anything is tracked, not when all is."""
+  make_sequence('Ball', BOXES)
+  folder = make_sequence('Car', BOXES[:1], frames=6)
+  with pytest.raises(UserError, match='Car has its first box alone, others'):
+    _run('otb', folder.parent, tmp_path / 'out')
+  assert not (tmp_path / 'out').exists()
+  _images(tmp_path / 'TEST' / 'frames' / 'a_0', 6, '{:d}.jpg')
+  _write(tmp_path / 'TEST' / 'anno' / 'a_0.txt', BOXES)
+  summary, _ = _run('trackingnet', tmp_path, tmp_path / 'net')
+  assert 'submission' in summary and 'success_auc' not in summary
+
+
+def test_a_name_that_is_taken(make_sequence, tmp_path):
+  root = make_sequence('settings', BOXES).parent
+  with pytest.raises(UserError, match='a sequence is called settings, as a'):
+    _run('otb', root, tmp_path / 'out')
+
+
+def test_damaged_times_cost_the_speed_alone(make_sequence, tmp_path):
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  _run('otb', root, out)
+  (out / 'times' / 'Ball.txt').write_text('0.1\n0.1\nx\n')
+  summary, tracker = _run('otb', root, out)
+  assert summary['frames_per_second'] is None and tracker.updates == 0
+  (out / 'times' / 'Ball.txt').unlink()
+  summary, tracker = _run('otb', root, out)
+  assert summary['frames_per_second'] > 0 and tracker.updates == 5
+
+
 def test_damaged_result_is_named_not_overwritten(make_sequence, tmp_path):
   root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
   _run('otb', root, out)
   (out / 'Ball.txt').write_text('1,2,3,4\n')
-  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes .* delete the file'):
+  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes .* or delete'):
     _run('otb', root, out)
   assert (out / 'Ball.txt').read_text() == '1,2,3,4\n'

@@ -1,11 +1,9 @@
 """The supervised runner, with trackers that do what they are told."""
 
-import json
-
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import regions, supervised, vot
+from siamkpn_jax.benchmarks import jobs, regions, supervised, vot
 from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
 from siamkpn_jax.benchmarks.vot_sequences import (
   frame_size,
@@ -45,9 +43,14 @@ def sequences(tmp_path):
   return load_vot(vot_files.write_folder(tmp_path / 'vot', ROWS))
 
 
-def _run(tracker, sequences, out, **options):
-  return supervised.run_supervised(OneAtATime(tracker), sequences, out,
-                                   PROTOCOL, progress=False, **options)
+def _run(tracker, sequences, out, repetitions=1):
+  """Runs what is left, and scores."""
+  supervised.check_sequences(sequences)
+  planned = supervised.supervised_jobs(sequences, out, PROTOCOL, repetitions)
+  jobs.run_jobs(OneAtATime(tracker), jobs.unfinished(planned), progress=False)
+  runs = {s.name: [job.check() for job in planned if job.task.name == s.name]
+          for s in sequences}
+  return vot.score(sequences, runs, PROTOCOL), jobs.update_speed(planned)
 
 
 @pytest.mark.parametrize('lost, codes', [
@@ -73,20 +76,32 @@ def test_markers_and_calls(sequences, tmp_path, lost, codes):
   assert found[3:4] in ([[13, 10, 12, 12]], [[0]])
 
 
+@pytest.mark.parametrize('nowhere', [
+    [900, 900, 5, 5], [1, 1, 9, 1, 9, 1, 1, 1]])
+def test_starts_again_where_there_is_something(tmp_path, nowhere):
+  """A region outside the image, or without area, is no reason to end."""
+  rows = ROWS['a'][:9] + [nowhere] * 2 + ROWS['a'][11:]
+  (sequence,) = load_vot(vot_files.write_folder(tmp_path / 'vot', {'a': rows}))
+  tracker = _Scripted((4,))
+  _run(tracker, [sequence], tmp_path / 'out')
+  path = tmp_path / 'out' / 'baseline' / 'a' / 'a_001.txt'
+  codes = [row[0] for row in regions.read_trajectory(path).rows()
+           if len(row) == 1]
+  assert codes == [1, 2, *[0] * 6, 1]
+  assert [c[1] for c in tracker.calls if c[0] == 'init'] == [0, 11]
+
+
 def test_polygons_start_from_their_box(sequences, tmp_path):
   tracker = _Scripted()
   _run(tracker, sequences[1:], tmp_path / 'out')
   assert tracker.calls[0] == ('init', 0, [10, 10, 12, 12])
 
 
-def test_summary_equals_the_score_of_the_files(sequences, tmp_path):
+def test_score_and_times_of_the_files(sequences, tmp_path):
   out = tmp_path / 'out'
-  summary = _run(_Scripted((4,)), sequences, out, details={'weights': 'w'})
-  assert summary['weights'] == 'w' and summary['failures'] == 2
-  assert json.loads((out / 'summary.json').read_text()) == summary
-  scored = vot.score_results(tmp_path / 'vot', out, PROTOCOL)
-  assert {key: summary[key] for key in scored} == scored
-  assert summary['frames_per_second'] > 0
+  scores, speed = _run(_Scripted((4,)), sequences, out)
+  assert scores['failures'] == 2 and speed > 0
+  assert vot.score_results(tmp_path / 'vot', out, PROTOCOL) == scores
   times = (out / 'baseline' / 'b' / 'b_001_time.value').read_text().split('\n')
   assert len(times) == 10 and times[5:9] == [''] * 4  # waiting, 4 frames
 
@@ -106,30 +121,15 @@ def test_finished_sequences_are_not_run_again(sequences, tmp_path):
   assert sorted(p.name for p in (out / 'baseline').glob('*/*.txt')) == [
       'a_001.txt']
   tracker = _Scripted()
-  resumed = _run(tracker, sequences, out)
+  resumed, _ = _run(tracker, sequences, out)
   assert len(tracker.calls) == 9
   again = _Scripted()
-  twice = _run(again, sequences, out)
-  assert not again.calls and twice['frames_per_second_end_to_end'] is None
-  whole = _run(_Scripted(), sequences, tmp_path / 'whole')
+  assert _run(again, sequences, out)[0] == resumed and not again.calls
+  whole, _ = _run(_Scripted(), sequences, tmp_path / 'whole')
   for name in 'ab':
     assert (out / 'baseline' / name / f'{name}_001.txt').read_bytes() == (
         tmp_path / 'whole' / 'baseline' / name / f'{name}_001.txt').read_bytes()
-  for summary in (whole, resumed, twice):
-    del summary['frames_per_second'], summary['frames_per_second_end_to_end']
-  assert whole == resumed == twice
-
-
-def test_a_run_goes_on_with_its_own_settings_only(sequences, tmp_path):
-  out = tmp_path / 'out'
-  _run(_Scripted(), sequences, out, details={'weights': 'w'})
-  with pytest.raises(UserError, match=r'another run \(weights was w, now v\)'):
-    _run(_Scripted(), sequences, out, details={'weights': 'v'})
-  with pytest.raises(UserError, match='another run .repetitions was 1, now 2'):
-    _run(_Scripted(), sequences, out, details={'weights': 'w'}, repetitions=2)
-  (out / 'settings.json').write_text('{')
-  with pytest.raises(UserError, match='settings.json is damaged'):
-    _run(_Scripted(), sequences, out, details={'weights': 'w'})
+  assert whole == resumed
 
 
 def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
@@ -138,7 +138,7 @@ def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
   path = out / 'baseline' / 'b' / 'b_001.txt'
   path.write_text('1\n')
   tracker = _Scripted()
-  with pytest.raises(UserError, match=r'b_001\.txt: 1 lines .* delete'):
+  with pytest.raises(UserError, match=r'b_001\.txt: 1 lines .* or delete'):
     _run(tracker, sequences, out)
   assert path.read_text() == '1\n' and not tracker.calls
 
@@ -146,7 +146,7 @@ def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
 def test_repetitions(sequences, tmp_path):
   out = tmp_path / 'out'
   tracker = _Scripted()
-  summary = _run(tracker, sequences[1:], out, repetitions=3)
+  summary, _ = _run(tracker, sequences[1:], out, repetitions=3)
   assert sorted(p.name for p in (out / 'baseline' / 'b').glob('*.txt')) == [
       'b_001.txt', 'b_002.txt', 'b_003.txt']
   assert len(tracker.calls) == 27
@@ -180,7 +180,7 @@ def test_wrong_sequences(sequences, tmp_path):
   with pytest.raises(UserError, match='no images of 2 sequences: a, b;'):
     _run(_Scripted(), bare, tmp_path / 'out')
   flat = {'c': [[1, 1, 9, 1, 9, 1, 1, 1]] * 2}
-  with pytest.raises(UserError, match='sequence c, frame 1: .* no area'):
+  with pytest.raises(UserError, match='sequence c: the first region has no'):
     _run(_Scripted(), load_vot(vot_files.write_folder(tmp_path / 'c', flat)),
          tmp_path / 'out2')
 

@@ -1,5 +1,6 @@
 """Many targets as one batch give the boxes of one at a time."""
 
+import dataclasses
 import functools
 import time
 
@@ -10,6 +11,8 @@ import pytest
 from siamkpn_jax.benchmarks import courses
 from siamkpn_jax.benchmarks.courses import Task
 from siamkpn_jax.benchmarks.driver import drive
+from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.benchmarks.trackers import OneAtATime
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.tracking import lockstep
 from siamkpn_jax.tracking.lockstep import Lockstep, good_places
@@ -138,9 +141,34 @@ def test_wrong_box_and_frame():
     ([100] * 50, 2, 8, 8), ([100] * 50, 2, 6, 6), ([100], 2, None, 2),
     ([100], 1, None, 1), ([1000, 10, 10], 1, None, 1), ([], 4, None, 4),
     ([60] * 12, 2, None, 6), ([1350, 770, 730, 780], 2, None, 4),
-    ([5] * 100, 1, 1, 1), ([5] * 100, 4, 2, 2)])
+    ([5] * 100, 1, 1, 1), ([5] * 100, 4, 2, 2), ([5] * 100, 4, 1, 1),
+    ([5] * 3, 2, 10**9, 4)])
 def test_places_that_take_the_least_time(lengths, devices, batch, places):
   assert good_places(lengths, devices, batch) == places
+
+
+def test_fewer_places_than_devices():
+  """One at a time is one at a time, however many devices there are."""
+  tracker = _lockstep(1)
+  assert (tracker.places, tracker.devices) == (1, 1)
+  assert _lockstep(3).places == 3
+
+
+@pytest.mark.realdata
+def test_real_sequences(real_data):
+  """As one at a time, on frames of real videos of different sizes."""
+  names = ['Jumping', 'uav_wakeboard7', 'davis_car-shadow', 'Dog1', 'Skiing']
+  tasks = [Task(s.name, s.frames[:15], functools.partial(
+      courses.one_pass, dataclasses.replace(
+          s, frames=s.frames[:15], boxes_xywh=s.boxes_xywh[:15])))
+           for s in load_otb(real_data / 'sequences', names=names)]
+  found, expected = (
+      {done.task.name: done.result for done in drive(tracker, tasks)}
+      for tracker in (_lockstep(4), OneAtATime(
+          Tracker(*small_network(), CONFIG))))
+  for name in names:
+    np.testing.assert_allclose(found[name], expected[name], atol=TOLERANCE)
+    assert np.ptp(expected[name], axis=0).max() > 1
 
 
 def test_speed_counts_what_was_asked_for():
@@ -168,7 +196,7 @@ def test_loaded_with_other_settings(tmp_path, monkeypatch):
       'w', [10] * 8, batch=4, settings='penalty_k=0.3,topk_max=8')
   assert tracker.places == 4
   assert details['tracking'] == plain['tracking'] | {
-      'penalty_k': 0.3, 'topk_max': 8}
+      'penalty_k': 0.3, 'topk_max': 8, 'offset_target': 'released'}
   assert plain['tracking']['penalty_k'] == 0.1
   changed = jax.tree.map(np.array, variables)
   changed['params']['backbone']['conv1']['conv']['kernel'].flat[0] += 1e-3

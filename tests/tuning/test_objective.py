@@ -114,9 +114,18 @@ def test_results_that_do_not_belong_to_the_sequence():
   truth, runs = vot_files.random_case(0, LENGTHS)
   objective = EaoObjective(
       [VotSequence('a', regions.from_rows(truth['seq0']), {}, size=(60, 40))],
-      vot.find_protocol('pysot'))
+      vot.find_protocol('vot2019_pysot'))
   with pytest.raises(UserError, match='sequence a: 33 regions for 50 frames'):
     objective.measure(0, regions.from_rows(runs['seq1']))
+
+
+def test_sequences_too_short_for_eao_are_refused():
+  """Every setting would have none, and an arbitrary one would win."""
+  sequence = VotSequence('a', regions.from_rows([[1, 2, 3, 4]] * 99), {},
+                         size=(60, 40))
+  with pytest.raises(UserError, match='over 100 frames and more, the longest '
+                     'sequence has 99'):
+    EaoObjective([sequence], vot.find_protocol('vot2018_pysot'))
 
 
 def test_hidden_boxes_are_refused():

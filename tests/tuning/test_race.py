@@ -126,3 +126,12 @@ def test_resumed_equals_uninterrupted(setup, tmp_path, kill_after):
   assert again.runs + killed.runs == whole.runs
   for candidate, values in whole.race.values.items():
     assert values.tolist() == again.race.values[candidate].tolist()
+
+
+def test_of_equal_scores_the_base_line_wins(setup, tmp_path):
+  """A search that found nothing better changes nothing."""
+  objective = FakeObjective(6)
+  own = Candidate(0, Setting(0.5, 0.5, 0.5))
+  made = setup(tmp_path, z=0, objective=objective, protected=[own])
+  made.race.scores = dict.fromkeys([*COARSE[:5], own], 0.25)
+  assert made.race.best() == own
