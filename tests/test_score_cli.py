@@ -83,11 +83,14 @@ def test_mistakes_are_one_line(otb):
 
 
 def test_protocols(otb):
-  for protocol, rule in (('otb', 'OTB'), ('got10k', 'GOT-10k'),
-                         ('otb_got10k', 'GOT-10k'), ('pysot', 'pysot'),
-                         ('lasot', 'LaSOT')):
+  for protocol, rule in (('otb', 'OTB'), ('otb_got10k', 'GOT-10k'),
+                         ('pysot', 'pysot'), ('lasot', 'LaSOT')):
     summary = scoring.score(_request(otb, protocol=protocol))
     assert summary['protocol'] == protocol and rule in summary['rule']
+  # One rule has one name, so that its scores can be compared.
+  summary = scoring.score(_request(otb, protocol='got10k'))
+  assert summary == scoring.score(_request(otb, protocol='otb_got10k'))
+  assert summary['protocol'] == 'otb_got10k'
   with pytest.raises(UserError, match='vot: otb is scored by got10k, lasot'):
     scoring.score(_request(otb, protocol='vot'))
 

@@ -67,8 +67,7 @@ def score(request: Request) -> dict[str, Any]:
 
 
 def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
-  name = _protocol(request, own_protocol, ONE_PASS)
-  rule = ONE_PASS[name]
+  rule = ONE_PASS[_protocol(request, own_protocol, ONE_PASS)]
   annotations, runs, notes = _read(request)
   scores = {}
   for annotation in annotations:
@@ -82,7 +81,7 @@ def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
       raise UserError(f'{paths[0]}: {error}') from error
   mean = ope.mean_score(scores)
   return {
-      **_head(request, name, rule.source, len(scores), mean.frames),
+      **_head(request, rule.name, rule.source, len(scores), mean.frames),
       **_one_pass_figures(mean),
       'notes': notes,
       'sequences': {n: {'frames': s.frames, **_one_pass_figures(s)}
