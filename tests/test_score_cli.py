@@ -63,8 +63,9 @@ def test_command(otb):
   assert summary['success_auc'] == pytest.approx(12.5 / 21)
   assert summary['precision_20'] == summary['norm_precision'] == 0.625
   assert summary['sequences']['Skiing'] == {
-      'frames': 4, 'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
+      'frames': 4, 'annotated_frames': 4, 'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
       'norm_precision': 0.25, 'norm_precision_auc': 0.25}
+  assert summary['num_frames'] == summary['num_annotated_frames'] == 8
   assert summary['attributes']['IV']['success_auc'] == pytest.approx(20 / 21)
   assert summary['attributes']['OCC']['num_sequences'] == 2
 
@@ -127,6 +128,8 @@ def test_counts(otb):
   summary = scoring.score(_request(otb))
   assert 'Skiing: 3 boxes for 4 annotated frames' in ' '.join(summary['notes'])
   assert summary['sequences']['Skiing']['frames'] == 3
+  assert summary['sequences']['Skiing']['annotated_frames'] == 4
+  assert summary['num_frames'] == 7 and summary['num_annotated_frames'] == 8
   with pytest.raises(UserError, match='Skiing.txt: 3 result boxes but 4'):
     scoring.score(_request(otb, protocol='pysot'))
   _boxes(otb / 'run' / 'Skiing.txt', [*TRUTH, *TRUTH])
@@ -135,6 +138,15 @@ def test_counts(otb):
   (otb / 'run' / 'Skiing.txt').unlink()
   with pytest.raises(UserError, match='no result file for Skiing of 2'):
     scoring.score(_request(otb))
+
+
+def test_frames_that_a_rule_leaves_out_are_not_missing(otb):
+  _boxes(otb / 'otb' / 'Skiing' / 'groundtruth_rect.txt',
+         [*TRUTH[:3], [np.nan] * 4])
+  for protocol, frames in (('uav123_got10k', 7), ('otb_got10k', 8)):
+    summary = scoring.score(_request(otb, protocol=protocol))
+    assert summary['num_frames'] == frames
+    assert summary['num_annotated_frames'] == frames
 
 
 def test_boxes_before_the_annotated_frames(tmp_path):

@@ -64,14 +64,21 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
 
 
 def remark(entry: Entry, published: Published | None) -> str:
-  """Why a score cannot be laid beside the published ones; empty: it can."""
+  """Why a score cannot be laid beside others; empty: it can.
+
+  Args:
+    entry: whose score it is.
+    published: what is published on the benchmark; None: nothing.
+  """
   reasons = []
-  if published is None:
-    return ''
-  if entry.num_sequences != published.num_sequences:
+  if published and entry.num_sequences != published.num_sequences:
     reasons.append(f'{entry.num_sequences} of {published.num_sequences} '
                    'sequences')
-  if published.remark:
+  scored, annotated = (entry.figures.get(key) or 0 for key in
+                       ('num_frames', 'num_annotated_frames'))
+  if scored < annotated:  # the result is short; what is hard comes late
+    reasons.append(f'{scored:.0f} of {annotated:.0f} frames')
+  if published and published.remark:
     reasons.append(published.remark)
   return f'{", ".join(reasons)}: not comparable' if reasons else ''
 

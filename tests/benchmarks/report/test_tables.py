@@ -65,6 +65,23 @@ def test_part_is_not_comparable():
   assert 'Part: 279 of 280 sequences: not comparable.' in table.notes
 
 
+def test_short_results_are_not_comparable():
+  """A score of the first frames alone is high, and wins nothing."""
+  cut = summaries.one_pass(auc=0.952, num_frames=100,
+                           num_annotated_frames=59035)
+  whole = summaries.one_pass(num_frames=59035, num_annotated_frames=59035)
+  table = comparison.table(entries(Cut=cut, Whole=whole))
+  rows = _rows(table)
+  assert rows['Cut']['remark'] == '100 of 59035 frames: not comparable'
+  assert rows['Whole']['remark'] == ''
+  assert 'Cut' not in _marked(table, 'success')
+  assert _marked(table, 'success')['SiamKPN-3s'] == 'b'
+  # Among ourselves, too.
+  own = {'benchmark': 'nfs', 'protocol': 'otb_got10k'}
+  table = comparison.table(entries(Cut=cut | own, Whole=whole | own))
+  assert _marked(table, 'success') == {'Whole': 'b'}
+
+
 def test_validation_set_is_not_the_test_set():
   table = comparison.table(entries(Mine=summaries.got10k()))
   assert 'validation set' in _rows(table)['Mine']['remark']
