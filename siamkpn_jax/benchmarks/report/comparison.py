@@ -78,6 +78,8 @@ def remark(entry: Entry, published: Published | None) -> str:
                        ('num_frames', 'num_annotated_frames'))
   if scored < annotated:  # the result is short; what is hard comes late
     reasons.append(f'{scored:.0f} of {annotated:.0f} frames')
+  if published and entry.protocol not in published.protocols:
+    reasons.append(f'protocol {entry.protocol}')
   if published and published.remark:
     reasons.append(published.remark)
   return f'{", ".join(reasons)}: not comparable' if reasons else ''
@@ -174,7 +176,8 @@ def _notes(found: Sequence[Row], measures: Sequence[Measure],
   notes = [marks]
   if published:
     notes.append(f'Published results: {published.source}, which does not say '
-                 'which toolkit scored them.')
+                 'which toolkit scored them; scores by '
+                 f'{" or ".join(published.protocols)} are laid beside them.')
   if ROBUSTNESS in measures:
     notes.append('Robustness: failures in 100 frames.')
   notes += [f'{row.name}: {row.remark}.' for row in found if row.remark]

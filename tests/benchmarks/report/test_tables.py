@@ -82,6 +82,27 @@ def test_short_results_are_not_comparable():
   assert _marked(table, 'success') == {'Whole': 'b'}
 
 
+@pytest.mark.parametrize(('summary', 'comparable'), [
+    (summaries.one_pass(protocol='otb', auc=0.9), True),
+    (summaries.one_pass(protocol='otb_got10k', auc=0.9), True),
+    (summaries.one_pass(protocol='pysot', auc=0.9), True),
+    (summaries.one_pass(protocol='lasot', auc=0.9), False),
+    (summaries.one_pass(protocol='uav123_got10k', auc=0.9), False),
+    (summaries.one_pass('lasot', 'lasot', count=280, auc=0.9), True),
+    (summaries.one_pass('lasot', 'otb_got10k', count=280, auc=0.9), False),
+    (summaries.vot(eao=0.9), True),
+    (summaries.vot(eao=0.9, protocol='vot2018_vot-toolkit'), False)])
+def test_numbers_of_other_rules_are_not_comparable(summary, comparable):
+  table = comparison.table(entries(Mine=summary))
+  assert table.rows[0][0] == 'Mine'
+  remark = f'protocol {summary["protocol"]}: not comparable'
+  assert _rows(table)['Mine'].get('remark', '') == (
+      '' if comparable else remark)
+  # The first figure of ours, and of the best published one.
+  assert table.marks.get((0, 1)) == ('b' if comparable else None)
+  assert table.marks[1, 1] == ('i' if comparable else 'b')
+
+
 def test_validation_set_is_not_the_test_set():
   table = comparison.table(entries(Mine=summaries.got10k()))
   assert 'validation set' in _rows(table)['Mine']['remark']
