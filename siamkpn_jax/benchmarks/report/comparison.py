@@ -110,7 +110,8 @@ def table(entries: Sequence[Entry]) -> Table:
              str(row.num_sequences), row.protocol, *(row.remark for _ in last))
             for row in found),
       facts(entries), _notes(found, measures, published),
-      frozenset({len(measures) + 2, len(measures) + 3}), marks)
+      frozenset({len(measures) + 2, len(measures) + 3}), marks,
+      foreign=frozenset(n for n, row in enumerate(found) if not row.ours))
 
 
 def variants() -> Table:

@@ -180,6 +180,19 @@ def test_csv_round_trip():
     assert tuple(row[0] for row in rows) == tuple(r[0] for r in made.rows)
 
 
+def test_csv_tells_no_facts_of_published_rows():
+  text = tables.to_csv(comparison.table(entries(Mine=summaries.one_pass(
+      count=30))))
+  rows = {row['tracker']: row for row in csv.DictReader(io.StringIO(text))}
+  assert len(rows) == 5
+  facts = ('benchmark', 'protocol', 'scored sequences')
+  assert [rows['Mine'][fact] for fact in facts] == ['OTB', 'otb', '30 of 100']
+  theirs = rows['SiamKPN-3s']
+  assert [theirs[fact] for fact in facts] == ['', '', '']
+  assert theirs['sequences'] == '100'
+  assert theirs['protocol or source'] == 'Tables 4 and 5 of the SiamKPN paper'
+
+
 @pytest.mark.parametrize('rows', [1, 60])
 def test_latex(rows):
   text = tables.to_latex(_hostile(rows))
