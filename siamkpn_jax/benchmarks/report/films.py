@@ -19,11 +19,7 @@ from siamkpn_jax.benchmarks.result_files import (
   name_key,
   read_result,
 )
-from siamkpn_jax.benchmarks.vot_sequences import (
-  VotSequence,
-  frame_size,
-  load_vot,
-)
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence, frame_size
 from siamkpn_jax.errors import UserError
 
 FRAMES = 8  # in a film
@@ -148,13 +144,12 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
 
 
 def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
-  json = data / f'{entry.benchmark.upper()}.json'
   root = results / vot.EXPERIMENT
   root = root if root.is_dir() else results
   rule = vot.find_protocol(entry.protocol, entry.benchmark).rule
 
   def read(sequence: VotSequence, name: str) -> Film:
-    run = vot.read_run(vot.result_file(root, sequence.name), sequence)
+    run = vot.read_run(vot.existing_file(root, sequence.name), sequence)
     overlaps = vot.region_overlaps(run, sequence.truth, frame_size(sequence),
                                    rule)
     failed = np.flatnonzero(run.marked(regions.FAILED))
@@ -168,7 +163,8 @@ def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
                  regions.corners(sequence.truth, inclusive=False), result)
 
   return {name_key(s.name): functools.partial(read, s)
-          for s in load_vot(json if json.is_file() else data) if s.frames}
+          for s in scoring.load_vot_sequences(entry.benchmark, data)
+          if s.frames}
 
 
 def _film(name: str, score: str, images: Sequence[Path], overlaps: np.ndarray,
