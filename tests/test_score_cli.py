@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import scoring
+from siamkpn_jax.benchmarks import scoring, vot
 from siamkpn_jax.errors import UserError
+from tests.benchmarks import vot_files
 
 TRUTH = np.array([[10.0, 10, 10, 10]] * 4)
 
@@ -192,6 +193,21 @@ def test_lasot(tmp_path):
   summary = scoring.score(_request(tmp_path, 'lasot'))
   assert summary['protocol'] == 'lasot' and summary['precision_20'] == 0.5
   assert list(summary['attributes']) == ['ARC', 'IV']
+
+
+def test_tags_of_vot_are_attributes(tmp_path):
+  """The names that docs/vot.md gives."""
+  truth, runs = vot_files.random_case(2, [30, 40])
+  folder = vot_files.write_folder(
+      tmp_path / 'vot', truth, images=False,
+      tags={name: {'blur': [1] * 9} for name in truth})
+  vot_files.write_results(tmp_path / 'run', {n: [r] for n, r in runs.items()})
+  summary = scoring.score(scoring.Request('vot2018', folder, tmp_path / 'run'))
+  assert list(summary['attributes']) == ['blur', 'empty']
+  assert summary['attributes']['blur']['frames'] == 18
+  assert 'tags' not in summary
+  assert vot.score_results(folder, tmp_path / 'run', 'pysot')['tags'] == (
+      summary['attributes'])
 
 
 @pytest.mark.realdata
