@@ -23,9 +23,18 @@ from siamkpn_jax.benchmarks.report.entries import Entry, make_entry
 from siamkpn_jax.benchmarks.report.films import films
 from siamkpn_jax.benchmarks.report.measures import TITLES
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import blame
 
 NAME = 'report.html'
 _WORST = 5  # sequences that get a film
+# What a report may consist of, beside its page.
+_FILES = (
+    *(f'{table}.{form}' for form in ('csv', 'tex') for table in (
+        'runs', 'comparison', 'variants', 'attributes', 'sequences')),
+    *(f'{plot}.png' for plot in (
+        'success', 'precision', 'norm_precision', 'eao_ranking', 'eao_speed',
+        'eao_curve', 'attributes')),
+    f'failure_[1-{_WORST}]_*.png')
 _CURVES = (
     ('success_curve', 'Success', plots.save_success_plot),
     ('precision_curve', 'Precision', plots.save_precision_plot),
@@ -37,6 +46,8 @@ def write_report(summaries: Mapping[str, Any], output: Path, *,
                  sequences: Path | None = None,
                  commands: Sequence[str] = ()) -> Path:
   """Writes report.html, and beside it every plot and every table.
+
+  The files of an earlier report in the folder are replaced or removed.
 
   Args:
     summaries: name of the tracker -> its scores, see scoring.py; of one
@@ -63,6 +74,7 @@ def write_entries(entries: Sequence[Entry], output: Path, *,
   """As `write_report`, of scores that are read already."""
   check_comparable(entries)
   output = results.make_folder(output)
+  _remove_earlier(output)
   found = [t for t in (
       details.runs(entries), comparison.table(entries), comparison.variants(),
       details.attributes(entries), details.sequences(entries)) if t]
@@ -99,6 +111,20 @@ def check_comparable(entries: Sequence[Entry]) -> None:
             f'{entry.name} was scored on {what} {mine}, {first.name} on '
             f'{what} {other}; expected the same, as such numbers must not be '
             'compared; make a report for each, or score again')
+
+
+def _remove_earlier(output: Path) -> None:
+  """Removes what belongs to an earlier report and might not be replaced.
+
+  Without a page there was none, and such files are somebody else's. The page
+  itself is replaced last: an interrupted report is cleared away, too.
+  """
+  if not (output / NAME).is_file():
+    return
+  for pattern in _FILES:
+    for path in output.glob(pattern):
+      with blame(path):
+        path.unlink()
 
 
 def _pictures(entries: Sequence[Entry], output: Path) -> list[html.Picture]:
