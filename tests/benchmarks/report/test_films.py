@@ -90,6 +90,17 @@ def test_shifted_results(tmp_path):
   np.testing.assert_array_equal(film.truth[0], film.result[0])
 
 
+def test_pixels_from_0(tmp_path):
+  """Whatever the layout says, for the sequences that are named so."""
+  for name in ('uav_a', 'uav_b', 'Ball'):
+    _write_otb(tmp_path, name, 20, 10)
+  found, _ = films(_score(tmp_path), tmp_path / 'otb', 5, ('uav_*',))
+  assert {f.name: f.truth[0, 0].tolist() for f in found} == {
+      'uav_a': [8, 6], 'uav_b': [8, 6], 'Ball': [7, 5]}
+  for film in found:
+    np.testing.assert_array_equal(film.truth[0], film.result[0])
+
+
 def test_broken_and_short_results(tmp_path):
   _write_otb(tmp_path, 'One', 20, 20)
   rows = ['8,6,10,8'] * 9 + ['nan,nan,nan,nan'] + ['1e300,0,1e300,9']
