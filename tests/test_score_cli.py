@@ -64,7 +64,8 @@ def test_command(otb):
   assert summary['success_auc'] == pytest.approx(12.5 / 21)
   assert summary['precision_20'] == summary['norm_precision'] == 0.625
   assert summary['sequences']['Skiing'] == {
-      'frames': 4, 'annotated_frames': 4, 'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
+      'frames': 4, 'annotated_frames': 4,
+      'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
       'norm_precision': 0.25, 'norm_precision_auc': 0.25}
   assert summary['num_frames'] == summary['num_annotated_frames'] == 8
   assert summary['attributes']['IV']['success_auc'] == pytest.approx(20 / 21)

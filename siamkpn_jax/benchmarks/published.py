@@ -105,8 +105,8 @@ DiMP-50     0.717 0.492 0.611
 SiamKPN-3s  0.606 0.362 0.529
 ''')
 
-# Benchmark -> what is published on it. The paper does not name the toolkits that
-# scored it. Comparable are the rules of those that are in use: on OTB they
+# Benchmark -> what is published on it. The paper does not name the toolkits
+# that scored it. Comparable are the rules of those that are in use: on OTB they
 # differ in few frames, on LaSOT frames without target have to count as lost, on
 # VOT2018 the vot-toolkit has other regions, fragments and lengths for EAO.
 PUBLISHED: Mapping[str, Published] = {
