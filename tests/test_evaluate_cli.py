@@ -65,6 +65,12 @@ def test_evaluate(otb, tmp_path):
   page = (out / 'report' / 'report.html').read_text()
   assert 'python -m siamkpn_jax.evaluate --data' in page
   assert 'runs/kpn3s (checksum' in page
+  # The right side of the box in the strip's second frame, 320 / 9 as large: at
+  # pixel 3 where the file counts from 1, at 4 where it counts from 0.
+  for name, side in (('Ball', 3), ('Car', 4)):
+    (strip,) = (out / 'report').glob(f'failure_?_{name}.png')
+    red = cv2.imread(str(strip))[120, 324:644, 2] > 150
+    assert red.nonzero()[0].max() == pytest.approx(side * 320 / 9, abs=3)
   summary = json.loads((out / 'summary.json').read_text())
   assert summary['benchmark'] == summary['protocol'] == 'otb'
   assert summary['checkpoint'] == 'runs/kpn3s'

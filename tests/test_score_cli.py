@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import scoring
+from siamkpn_jax.benchmarks import scoring, vot
 from siamkpn_jax.errors import UserError
+from tests.benchmarks import vot_files
 
 TRUTH = np.array([[10.0, 10, 10, 10]] * 4)
 
@@ -63,8 +64,10 @@ def test_command(otb):
   assert summary['success_auc'] == pytest.approx(12.5 / 21)
   assert summary['precision_20'] == summary['norm_precision'] == 0.625
   assert summary['sequences']['Skiing'] == {
-      'frames': 4, 'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
+      'frames': 4, 'annotated_frames': 4,
+      'success_auc': pytest.approx(5 / 21), 'precision_20': 0.25,
       'norm_precision': 0.25, 'norm_precision_auc': 0.25}
+  assert summary['num_frames'] == summary['num_annotated_frames'] == 8
   assert summary['attributes']['IV']['success_auc'] == pytest.approx(20 / 21)
   assert summary['attributes']['OCC']['num_sequences'] == 2
 
@@ -83,11 +86,14 @@ def test_mistakes_are_one_line(otb):
 
 
 def test_protocols(otb):
-  for protocol, rule in (('otb', 'OTB'), ('got10k', 'GOT-10k'),
-                         ('otb_got10k', 'GOT-10k'), ('pysot', 'pysot'),
-                         ('lasot', 'LaSOT')):
+  for protocol, rule in (('otb', 'OTB'), ('otb_got10k', 'GOT-10k'),
+                         ('pysot', 'pysot'), ('lasot', 'LaSOT')):
     summary = scoring.score(_request(otb, protocol=protocol))
     assert summary['protocol'] == protocol and rule in summary['rule']
+  # One rule has one name, so that its scores can be compared.
+  summary = scoring.score(_request(otb, protocol='got10k'))
+  assert summary == scoring.score(_request(otb, protocol='otb_got10k'))
+  assert summary['protocol'] == 'otb_got10k'
   with pytest.raises(UserError, match='vot: otb is scored by got10k, lasot'):
     scoring.score(_request(otb, protocol='vot'))
 
@@ -124,6 +130,8 @@ def test_counts(otb):
   summary = scoring.score(_request(otb))
   assert 'Skiing: 3 boxes for 4 annotated frames' in ' '.join(summary['notes'])
   assert summary['sequences']['Skiing']['frames'] == 3
+  assert summary['sequences']['Skiing']['annotated_frames'] == 4
+  assert summary['num_frames'] == 7 and summary['num_annotated_frames'] == 8
   with pytest.raises(UserError, match='Skiing.txt: 3 result boxes but 4'):
     scoring.score(_request(otb, protocol='pysot'))
   _boxes(otb / 'run' / 'Skiing.txt', [*TRUTH, *TRUTH])
@@ -132,6 +140,15 @@ def test_counts(otb):
   (otb / 'run' / 'Skiing.txt').unlink()
   with pytest.raises(UserError, match='no result file for Skiing of 2'):
     scoring.score(_request(otb))
+
+
+def test_frames_that_a_rule_leaves_out_are_not_missing(otb):
+  _boxes(otb / 'otb' / 'Skiing' / 'groundtruth_rect.txt',
+         [*TRUTH[:3], [np.nan] * 4])
+  for protocol, frames in (('uav123_got10k', 7), ('otb_got10k', 8)):
+    summary = scoring.score(_request(otb, protocol=protocol))
+    assert summary['num_frames'] == frames
+    assert summary['num_annotated_frames'] == frames
 
 
 def test_boxes_before_the_annotated_frames(tmp_path):
@@ -177,6 +194,21 @@ def test_lasot(tmp_path):
   summary = scoring.score(_request(tmp_path, 'lasot'))
   assert summary['protocol'] == 'lasot' and summary['precision_20'] == 0.5
   assert list(summary['attributes']) == ['ARC', 'IV']
+
+
+def test_tags_of_vot_are_attributes(tmp_path):
+  """The names that docs/vot.md gives."""
+  truth, runs = vot_files.random_case(2, [30, 40])
+  folder = vot_files.write_folder(
+      tmp_path / 'vot', truth, images=False,
+      tags={name: {'blur': [1] * 9} for name in truth})
+  vot_files.write_results(tmp_path / 'run', {n: [r] for n, r in runs.items()})
+  summary = scoring.score(scoring.Request('vot2018', folder, tmp_path / 'run'))
+  assert list(summary['attributes']) == ['blur', 'empty']
+  assert summary['attributes']['blur']['frames'] == 18
+  assert 'tags' not in summary
+  assert vot.score_results(folder, tmp_path / 'run', 'pysot')['tags'] == (
+      summary['attributes'])
 
 
 @pytest.mark.realdata

@@ -95,9 +95,11 @@ def curve(fragments: Sequence[Fragment], length: int) -> np.ndarray:
       far as the longest run, the vot-toolkit as the longest fragment.
 
   Returns:
-    [length] for k = 0, 1, ...; 1 at k = 0, NaN where no fragment has a weight.
+    [length] for k = 0, 1, ...; 1 at k = 0, 0 where no fragment goes so far (as
+    pysot has it), NaN where those that do have no weight or an unknown frame.
   """
   total, weights = np.zeros(length), np.zeros(length)
+  reached = np.zeros(length, bool)
   for fragment in fragments:
     values = fragment.overlaps
     if fragment.failed:
@@ -107,9 +109,10 @@ def curve(fragments: Sequence[Fragment], length: int) -> np.ndarray:
     means = np.cumsum(values[1:]) / np.arange(1, len(values))
     total[here] += fragment.weight * means[here - 1]
     weights[here] += fragment.weight
-  total[0] = weights[0] = 1
+    reached[here] = True
+  total[0] = weights[0] = reached[0] = 1
   with np.errstate(invalid='ignore'):
-    return total / weights
+    return np.where(reached, total / weights, 0)
 
 
 def mean_over(expected: np.ndarray, lengths: Iterable[int]) -> float | None:

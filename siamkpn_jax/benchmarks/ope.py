@@ -135,12 +135,18 @@ def score_sequence(result_xywh: np.ndarray, truth_xywh: np.ndarray, *,
   truth = np.asarray(truth_xywh, np.float64)[:count]
   result = _repaired(np.asarray(result_xywh, np.float64)[:count], truth,
                      protocol)
-  nan = np.isnan(truth).any(axis=1)
-  kept = ~nan if protocol.nan_annotation == 'left_out' else np.full(count, True)
+  kept = counted_frames(truth, protocol)
   if not kept.any():
     raise UserError(f'none of the {count} annotated boxes is a number; '
                     'expected at least one; correct the annotation')
   return _score(result[kept], truth[kept], visible[:count][kept], protocol)
+
+
+def counted_frames(truth_xywh: np.ndarray, protocol: OnePass) -> np.ndarray:
+  """[t, 4] annotation -> [t] bool: the frames that count by a protocol."""
+  nan = np.isnan(truth_xywh).any(axis=1)
+  return ~nan if protocol.nan_annotation == 'left_out' else np.full_like(
+      nan, True)
 
 
 def mean_score(scores: Mapping[str, Score]) -> Score:

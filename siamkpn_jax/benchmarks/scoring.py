@@ -67,8 +67,7 @@ def score(request: Request) -> dict[str, Any]:
 
 
 def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
-  name = _protocol(request, own_protocol, ONE_PASS)
-  rule = ONE_PASS[name]
+  rule = ONE_PASS[_protocol(request, own_protocol, ONE_PASS)]
   annotations, runs, notes = _read(request)
   scores = {}
   for annotation in annotations:
@@ -81,12 +80,15 @@ def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
     except UserError as error:
       raise UserError(f'{paths[0]}: {error}') from error
   mean = ope.mean_score(scores)
+  annotated = {a.name: int(ope.counted_frames(a.boxes_xywh, rule).sum())
+               for a in annotations}
   return {
-      **_head(request, name, rule.source, len(scores), mean.frames),
+      **_head(request, rule.name, rule.source, len(scores), mean.frames),
+      'num_annotated_frames': sum(annotated.values()),
       **_one_pass_figures(mean),
       'notes': notes,
-      'sequences': {n: {'frames': s.frames, **_one_pass_figures(s)}
-                    for n, s in scores.items()},
+      'sequences': {n: {'frames': s.frames, 'annotated_frames': annotated[n],
+                        **_one_pass_figures(s)} for n, s in scores.items()},
       'attributes': {
           attribute: {'num_sequences': len(names), **_one_pass_figures(
               ope.mean_score({n: scores[n] for n in names}))}

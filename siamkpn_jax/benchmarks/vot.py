@@ -133,7 +133,7 @@ def read_runs(sequences: Sequence[VotSequence],
   results = Path(results)
   root = results / EXPERIMENT if (results / EXPERIMENT).is_dir() else results
   missing = [s.name for s in sequences
-             if not _existing_file(root, s.name).is_file()]
+             if not existing_file(root, s.name).is_file()]
   if missing:
     raise UserError(
         f'{results}: no results for {len(missing)} of {len(sequences)} '
@@ -148,7 +148,7 @@ def result_file(root: Path, name: str, repetition: int = 1) -> Path:
   return root / name / f'{name}_{repetition:03d}.txt'
 
 
-def _existing_file(root: Path, name: str, repetition: int = 1) -> Path:
+def existing_file(root: Path, name: str, repetition: int = 1) -> Path:
   """The text file, or the binary one if only that is there."""
   path = result_file(root, name, repetition)
   binary = path.with_suffix('.bin')
@@ -261,10 +261,10 @@ def expected_curve(cut: Sequence[eao.Fragment], longest_run: int,
 
 def _read_repetitions(root: Path, sequence: VotSequence) -> list[Regions]:
   found = []
-  path = _existing_file(root, sequence.name)
+  path = existing_file(root, sequence.name)
   while path.is_file():
     found.append(read_run(path, sequence))
-    path = _existing_file(root, sequence.name, len(found) + 1)
+    path = existing_file(root, sequence.name, len(found) + 1)
   return found
 
 

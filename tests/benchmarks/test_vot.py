@@ -82,6 +82,31 @@ def test_an_unknown_frame_is_scored_as_there(rule):
         [(rows, SIZE) for rows in truth.values()], runs.values(), 5, 45))
 
 
+def test_lengths_that_no_fragment_reaches_count_as_zero():
+  """pysot alone: the end of the longest run is unknown, the other is short."""
+  truth, runs = vot_files.random_case(3, [50, 20], failure_rate=0)
+  runs['seq0'][45:] = [[0]] * 5
+  ours = _score(truth, runs, _protocol('pysot', (41, 50)))
+  _assert_equal(ours, reference.pysot(
+      [(rows, SIZE) for rows in truth.values()], runs.values(), 41, 50))
+  curve = ours['eao_curve']
+  assert curve[45:] == [0] * 5 and min(curve[40:45]) > 0
+  assert ours['eao'] == pytest.approx(sum(curve[40:45]) / 10)
+  # A length that a fragment reaches by way of an unknown frame has no value.
+  runs['seq0'][48] = runs['seq0'][1]
+  ours = _score(truth, runs, _protocol('pysot', (41, 50)))
+  assert ours['eao_curve'][45:] == [0, 0, 0, None, 0]
+  assert ours['eao'] == pytest.approx(sum(curve[40:45]) / 9)
+  # And one that fragments without weight reach has none: 0 / 0.
+  tags = {'seq0': {'tag': np.zeros(50, bool)},
+          'seq1': {'tag': np.ones(20, bool)}}
+  whole = {name: [[1], *rows[1:]] for name, rows in truth.items()}
+  tagged = vot.score(_sequences(truth, tags), {
+      name: [regions.from_rows(rows)] for name, rows in whole.items()},
+      _protocol('pysot', (11, 50)))['tags']['tag']
+  assert tagged['eao'] == 1
+
+
 def _tracked(overlap_half, length=120):
   """A box that has overlap 1 with the annotation, or 1/2 of the pixels."""
   row = [10.0, 10, 10, 20] if overlap_half else [10.0, 10, 20, 20]

@@ -174,12 +174,16 @@ def pysot(sequences, runs, low, high):
     fragments.append(part + [math.nan] * (longest - len(part)))
   curve = [1.0]
   for k in range(1, longest):
-    top = bottom = 0.0
+    top = bottom = reached = 0.0
     for fragment, weight in zip(fragments, weights, strict=True):
       if not math.isnan(fragment[k]):
         top += weight * sum(fragment[1:k + 1]) / k
         bottom += weight
-    curve.append(top / bottom if bottom else math.nan)
+        reached += 1
+    if bottom:
+      curve.append(top / bottom)
+    else:  # pysot begins with zeros, and divides only where there is something
+      curve.append(math.nan if reached else 0.0)
   inside = [v for v in curve[low - 1:high] if not math.isnan(v)]
   return {'accuracy': sum(pooled) / len(pooled) if pooled else None,
           'robustness': 100 * failures / frames, 'failures': failures,

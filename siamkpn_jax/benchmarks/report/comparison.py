@@ -64,14 +64,23 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
 
 
 def remark(entry: Entry, published: Published | None) -> str:
-  """Why a score cannot be laid beside the published ones; empty: it can."""
+  """Why a score cannot be laid beside others; empty: it can.
+
+  Args:
+    entry: whose score it is.
+    published: what is published on the benchmark; None: nothing.
+  """
   reasons = []
-  if published is None:
-    return ''
-  if entry.num_sequences != published.num_sequences:
+  if published and entry.num_sequences != published.num_sequences:
     reasons.append(f'{entry.num_sequences} of {published.num_sequences} '
                    'sequences')
-  if published.remark:
+  scored, annotated = (entry.figures.get(key) or 0 for key in
+                       ('num_frames', 'num_annotated_frames'))
+  if scored < annotated:  # the result is short; what is hard comes late
+    reasons.append(f'{scored:.0f} of {annotated:.0f} frames')
+  if published and entry.protocol not in published.protocols:
+    reasons.append(f'protocol {entry.protocol}')
+  if published and published.remark:
     reasons.append(published.remark)
   return f'{", ".join(reasons)}: not comparable' if reasons else ''
 
@@ -101,7 +110,8 @@ def table(entries: Sequence[Entry]) -> Table:
              str(row.num_sequences), row.protocol, *(row.remark for _ in last))
             for row in found),
       facts(entries), _notes(found, measures, published),
-      frozenset({len(measures) + 2, len(measures) + 3}), marks)
+      frozenset({len(measures) + 2, len(measures) + 3}), marks,
+      foreign=frozenset(n for n, row in enumerate(found) if not row.ours))
 
 
 def variants() -> Table:
@@ -167,7 +177,8 @@ def _notes(found: Sequence[Row], measures: Sequence[Measure],
   notes = [marks]
   if published:
     notes.append(f'Published results: {published.source}, which does not say '
-                 'which toolkit scored them.')
+                 'which toolkit scored them; scores by '
+                 f'{" or ".join(published.protocols)} are laid beside them.')
   if ROBUSTNESS in measures:
     notes.append('Robustness: failures in 100 frames.')
   notes += [f'{row.name}: {row.remark}.' for row in found if row.remark]

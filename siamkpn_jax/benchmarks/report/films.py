@@ -1,8 +1,9 @@
 """The moments at which a tracker lost its target, as films of a few frames."""
 
 import dataclasses
+import fnmatch
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,7 @@ from siamkpn_jax.benchmarks.result_files import (
   name_key,
   read_result,
 )
-from siamkpn_jax.benchmarks.vot_sequences import (
-  VotSequence,
-  frame_size,
-  load_vot,
-)
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence, frame_size
 from siamkpn_jax.errors import UserError
 
 FRAMES = 8  # in a film
@@ -58,14 +55,16 @@ class Film:
 _Readers = Mapping[str, Callable[[str], Film]]
 
 
-def films(entry: Entry, data: Path, count: int
-          ) -> tuple[list[Film], list[str]]:
+def films(entry: Entry, data: Path, count: int,
+          zero_based: Collection[str] = ()) -> tuple[list[Film], list[str]]:
   """Films of the sequences on which a tracker was worst.
 
   Args:
     entry: the tracker; its result files must still be there.
     data: the benchmark's folder with its images, or with some of them.
     count: how many at most.
+    zero_based: names or patterns of sequences whose annotation and results
+      count pixels from 0, whatever the layout says.
 
   Returns:
     The films, and notes on what is missing.
@@ -77,8 +76,10 @@ def films(entry: Entry, data: Path, count: int
   if not entry.texts['results']:
     raise UserError(f'the scores of {entry.name} do not tell where the result '
                     'files are; expected the key results; score again')
-  reader = _supervised if is_vot(entry.benchmark) else _one_pass
-  sequences = reader(entry, data, results)
+  if is_vot(entry.benchmark):
+    sequences = _supervised(entry, data, results)
+  else:
+    sequences = _one_pass(entry, data, results, zero_based)
   names = [n for n in worst_first(entry) if name_key(n) in sequences]
   missing = len(entry.sequences) - len(names)
   notes = [f'{data} has {len(names)} of the {len(entry.sequences)} sequences: '
@@ -123,8 +124,11 @@ def choose_frames(lost: int, length: int) -> np.ndarray:
   return frames[frames < length]
 
 
-def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
+def _one_pass(entry: Entry, data: Path, results: Path,
+              zero_based: Collection[str]) -> _Readers:
   def read(annotation: Annotation, name: str) -> Film:
+    if any(fnmatch.fnmatchcase(annotation.name, p) for p in zero_based):
+      annotation = dataclasses.replace(annotation, origin=0)
     sequence = layouts.with_frames(annotation)
     (path, *_) = find_results(results, [name])[name]
     boxes_xywh = scoring.annotated_part(annotation, read_result(path), [])
@@ -148,13 +152,12 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
 
 
 def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
-  json = data / f'{entry.benchmark.upper()}.json'
   root = results / vot.EXPERIMENT
   root = root if root.is_dir() else results
   rule = vot.find_protocol(entry.protocol, entry.benchmark).rule
 
   def read(sequence: VotSequence, name: str) -> Film:
-    run = vot.read_run(vot.result_file(root, sequence.name), sequence)
+    run = vot.read_run(vot.existing_file(root, sequence.name), sequence)
     overlaps = vot.region_overlaps(run, sequence.truth, frame_size(sequence),
                                    rule)
     failed = np.flatnonzero(run.marked(regions.FAILED))
@@ -168,7 +171,8 @@ def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
                  regions.corners(sequence.truth, inclusive=False), result)
 
   return {name_key(s.name): functools.partial(read, s)
-          for s in load_vot(json if json.is_file() else data) if s.frames}
+          for s in scoring.load_vot_sequences(entry.benchmark, data)
+          if s.frames}
 
 
 def _film(name: str, score: str, images: Sequence[Path], overlaps: np.ndarray,

@@ -24,9 +24,8 @@ def in_words(entry: Entry) -> list[str]:
             'of every sequence counts the same.',
             'AO is the mean overlap, SR the share of frames with an overlap '
             'above 0.5 and 0.75.']
-  rules = {**protocols.ONE_PASS, got10k.PROTOCOL: protocols.OTB_GOT10K}
-  if name in rules:
-    return _one_pass(rules[name])
+  if name in protocols.ONE_PASS:
+    return _one_pass(protocols.ONE_PASS[name])
   if name in vot.PROTOCOLS:
     return _supervised(vot.PROTOCOLS[name])
   return []

@@ -36,6 +36,7 @@ class Table:
     texts: the columns, besides the first, that are no numbers.
     marks: (row, column) -> how the cell is set off: b, i, u or strong.
     sortable: whether the reader may sort it.
+    foreign: rows from elsewhere, for which the facts do not hold.
   """
   name: str
   title: str
@@ -47,6 +48,7 @@ class Table:
   marks: Mapping[tuple[int, int], str] = dataclasses.field(
       default_factory=dict)
   sortable: bool = False
+  foreign: frozenset[int] = frozenset()
 
   @property
   def caption(self) -> str:
@@ -68,14 +70,15 @@ def to_html(table: Table) -> str:
 def to_csv(table: Table) -> str:
   """The rows, nothing where nothing is known.
 
-  Facts are columns that say the same in every row.
+  Facts are columns that say the same in every row, but for foreign ones.
   """
   text = io.StringIO()
   writer = csv.writer(text, lineterminator='\n')
   writer.writerow([*table.head, *table.facts])
-  writer.writerows(['' if cell == NONE else cell
-                    for cell in (*row, *table.facts.values())]
-                   for row in table.rows)
+  for n, row in enumerate(table.rows):
+    facts = [NONE if n in table.foreign else fact
+             for fact in table.facts.values()]
+    writer.writerow(['' if cell == NONE else cell for cell in (*row, *facts)])
   return text.getvalue()
 
 

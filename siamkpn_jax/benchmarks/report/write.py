@@ -1,7 +1,7 @@
 """Writes the report: the page, and its pictures and tables as files."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,18 @@ from siamkpn_jax.benchmarks.report.entries import Entry, make_entry
 from siamkpn_jax.benchmarks.report.films import films
 from siamkpn_jax.benchmarks.report.measures import TITLES
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.outputs import blame
 
 NAME = 'report.html'
 _WORST = 5  # sequences that get a film
+# What a report may consist of, beside its page.
+_FILES = (
+    *(f'{table}.{form}' for form in ('csv', 'tex') for table in (
+        'runs', 'comparison', 'variants', 'attributes', 'sequences')),
+    *(f'{plot}.png' for plot in (
+        'success', 'precision', 'norm_precision', 'eao_ranking', 'eao_speed',
+        'eao_curve', 'attributes')),
+    f'failure_[1-{_WORST}]_*.png')
 _CURVES = (
     ('success_curve', 'Success', plots.save_success_plot),
     ('precision_curve', 'Precision', plots.save_precision_plot),
@@ -35,14 +44,19 @@ _CURVES = (
 
 def write_report(summaries: Mapping[str, Any], output: Path, *,
                  sequences: Path | None = None,
+                 zero_based: Collection[str] = (),
                  commands: Sequence[str] = ()) -> Path:
   """Writes report.html, and beside it every plot and every table.
+
+  The files of an earlier report in the folder are replaced or removed.
 
   Args:
     summaries: name of the tracker -> its scores, see scoring.py; of one
       benchmark and one protocol. The first is whose failures are shown.
     output: folder; made if it is missing.
     sequences: the benchmark's folder with its images, for the failures.
+    zero_based: names or patterns of the sequences in it that count pixels from
+      0, where its layout counts from 1.
     commands: that make the report again, for the reader.
 
   Returns:
@@ -54,22 +68,25 @@ def write_report(summaries: Mapping[str, Any], output: Path, *,
   """
   return write_entries([make_entry(name, summary, name)
                         for name, summary in summaries.items()],
-                       output, sequences=sequences, commands=commands)
+                       output, sequences=sequences, zero_based=zero_based,
+                       commands=commands)
 
 
 def write_entries(entries: Sequence[Entry], output: Path, *,
                   sequences: Path | None = None,
+                  zero_based: Collection[str] = (),
                   commands: Sequence[str] = ()) -> Path:
   """As `write_report`, of scores that are read already."""
   check_comparable(entries)
   output = results.make_folder(output)
+  _remove_earlier(output)
   found = [t for t in (
       details.runs(entries), comparison.table(entries), comparison.variants(),
       details.attributes(entries), details.sequences(entries)) if t]
   for table in found:
     tables.write(table, output)
   pictures = _pictures(entries, output)
-  strips, notes = _strips(entries[0], sequences, output)
+  strips, notes = _strips(entries[0], sequences, zero_based, output)
   text = html.report(entries, {t.name: t for t in found}, pictures, strips,
                      notes, commands)
   results.write_text(output / NAME, text)
@@ -101,6 +118,20 @@ def check_comparable(entries: Sequence[Entry]) -> None:
             'compared; make a report for each, or score again')
 
 
+def _remove_earlier(output: Path) -> None:
+  """Removes what belongs to an earlier report and might not be replaced.
+
+  Without a page there was none, and such files are somebody else's. The page
+  itself is replaced last: an interrupted report is cleared away, too.
+  """
+  if not (output / NAME).is_file():
+    return
+  for pattern in _FILES:
+    for path in output.glob(pattern):
+      with blame(path):
+        path.unlink()
+
+
 def _pictures(entries: Sequence[Entry], output: Path) -> list[html.Picture]:
   """Draws what there is."""
   where = f'{TITLES[entries[0].benchmark]}, {entries[0].protocol}'
@@ -130,15 +161,15 @@ def _pictures(entries: Sequence[Entry], output: Path) -> list[html.Picture]:
   return found
 
 
-def _strips(entry: Entry, sequences: Path | None, output: Path
-            ) -> tuple[list[html.Strip], list[str]]:
+def _strips(entry: Entry, sequences: Path | None, zero_based: Collection[str],
+            output: Path) -> tuple[list[html.Strip], list[str]]:
   """The films of the worst failures, and what to say of those missing."""
   if sequences is None:
     return [], ['No film strips: the images are not known. '
                 '--sequences=DATA, the folder of the benchmark with its '
                 'images, adds them.']
   try:
-    found, notes = films(entry, sequences, _WORST)
+    found, notes = films(entry, sequences, _WORST, zero_based)
   except UserError as error:
     return [], [f'No film strips: {error}']
   strips = []

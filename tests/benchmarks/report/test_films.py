@@ -1,6 +1,7 @@
 """Film strips: the sequences, the moments and the boxes that they show."""
 
 import json
+import struct
 
 import cv2
 import numpy as np
@@ -89,6 +90,17 @@ def test_shifted_results(tmp_path):
   np.testing.assert_array_equal(film.truth[0], film.result[0])
 
 
+def test_pixels_from_0(tmp_path):
+  """Whatever the layout says, for the sequences that are named so."""
+  for name in ('uav_a', 'uav_b', 'Ball'):
+    _write_otb(tmp_path, name, 20, 10)
+  found, _ = films(_score(tmp_path), tmp_path / 'otb', 5, ('uav_*',))
+  assert {f.name: f.truth[0, 0].tolist() for f in found} == {
+      'uav_a': [8, 6], 'uav_b': [8, 6], 'Ball': [7, 5]}
+  for film in found:
+    np.testing.assert_array_equal(film.truth[0], film.result[0])
+
+
 def test_broken_and_short_results(tmp_path):
   _write_otb(tmp_path, 'One', 20, 20)
   rows = ['8,6,10,8'] * 9 + ['nan,nan,nan,nan'] + ['1e300,0,1e300,9']
@@ -122,10 +134,10 @@ def test_no_results(tmp_path):
     films(entry, tmp_path / 'nowhere', 5)
 
 
-def test_vot(tmp_path):
-  """The first failure, in the sequence with most of them."""
+def _vot_entry(root):
+  """Two sequences, `wild` with two failures, and their scores."""
   for name, failed in (('calm', ()), ('wild', (12, 25))):
-    folder = tmp_path / 'vot' / name
+    folder = root / 'vot' / name
     (folder / 'color').mkdir(parents=True)
     for k in range(40):
       cv2.imwrite(str(folder / 'color' / f'{k + 1:08d}.png'),
@@ -138,13 +150,17 @@ def test_vot(tmp_path):
     for k in failed:
       run[k:k + 6] = [[2.0], *[[0.0]] * 4, [1.0]]
     regions.write_trajectory(
-        tmp_path / 'run' / 'baseline' / name / f'{name}_001.txt',
+        root / 'run' / 'baseline' / name / f'{name}_001.txt',
         regions.from_rows(run))
-  (tmp_path / 'vot' / 'list.txt').write_text('calm\nwild\n')
-  summary = scoring.score(scoring.Request('vot2018', tmp_path / 'vot',
-                                          tmp_path / 'run'))
-  entry = make_entry('Mine', json.loads(json.dumps(summary)))
-  (wild, calm), notes = films(entry, tmp_path / 'vot', 5)
+  (root / 'vot' / 'list.txt').write_text('calm\nwild\n')
+  summary = scoring.score(scoring.Request('vot2018', root / 'vot',
+                                          root / 'run'))
+  return make_entry('Mine', json.loads(json.dumps(summary)))
+
+
+def test_vot(tmp_path):
+  """The first failure, in the sequence with most of them."""
+  (wild, calm), notes = films(_vot_entry(tmp_path), tmp_path / 'vot', 5)
   assert notes == []
   assert (wild.name, wild.lost) == ('wild', 12)
   assert wild.text == '2 failures; lost in frame 13 of 40'
@@ -153,6 +169,33 @@ def test_vot(tmp_path):
   assert np.isnan(wild.result[at]).all()  # no region where it has failed
   assert wild.result[at - 1, 2].tolist() == [15, 12]
   assert wild.truth[at].tolist() == [[4, 4], [14, 4], [14, 12], [4, 12]]
+
+
+def test_binary_results(tmp_path):
+  """What the vot-toolkit writes by itself gives the same films."""
+  entry = _vot_entry(tmp_path)
+  expected, _ = films(entry, tmp_path / 'vot', 5)
+  for path in (tmp_path / 'run').rglob('*_001.txt'):
+    rows = regions.read_trajectory(path).rows()
+    path.with_suffix('.bin').write_bytes(
+        struct.pack('<hI', 1, len(rows)) + b''.join(
+            struct.pack('<BI', 0, int(row[0])) if len(row) == 1 else
+            struct.pack('<B4f', 1, *row) for row in rows))
+    path.unlink()
+  found, notes = films(entry, tmp_path / 'vot', 5)
+  assert notes == []
+  assert [f.text for f in found] == [f.text for f in expected]
+  for film, same in zip(found, expected, strict=True):
+    np.testing.assert_array_equal(film.result, same.result)
+
+
+def test_vot_is_read_as_for_scoring(tmp_path, monkeypatch):
+  entry = _vot_entry(tmp_path)
+  read = scoring.load_vot_sequences('vot2018', tmp_path / 'vot', ['calm'])
+  monkeypatch.setattr(scoring, 'load_vot_sequences',
+                      lambda benchmark, path: read)
+  (film,), _ = films(entry, tmp_path / 'vot', 5)
+  assert film.name == 'calm'
 
 
 def test_drawing(tmp_path):

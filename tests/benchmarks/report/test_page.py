@@ -64,6 +64,37 @@ def test_files(tmp_path, summary, tables, plots):
   assert '--sequences=DATA' in text  # what would add the films
 
 
+def test_another_report_in_the_same_folder(tmp_path):
+  """No file of the earlier one stays, whatever kind both are of."""
+  def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+  kinds = (summaries.one_pass(), summaries.vot(),
+           summaries.got10k(), summaries.one_pass(attributes={}))
+  for n, summary in enumerate(kinds):
+    _report(tmp_path / f'{n}', A=summary)
+    _report(tmp_path / 'same', A=summary)
+    assert files(tmp_path / 'same') == files(tmp_path / f'{n}')
+    (tmp_path / 'same' / 'failure_3_Car_1.png').touch()
+  (tmp_path / 'same' / 'failure_1_Ball.png').touch()
+  own = {'failure_log.png', 'failure_9_a.png', 'success.txt', 'scores.json'}
+  for name in own:
+    (tmp_path / 'same' / name).touch()
+  before = files(tmp_path / 'same')
+  with pytest.raises(UserError, match='protocol'):  # nothing is touched
+    write_report({'A': kinds[0], 'B': kinds[0] | {'protocol': 'pysot'}},
+                 tmp_path / 'same')
+  assert files(tmp_path / 'same') == before
+  _report(tmp_path / 'same', A=kinds[-1])
+  assert files(tmp_path / 'same') == files(tmp_path / '3') | own
+
+
+def test_files_that_no_report_wrote_stay(tmp_path):
+  (tmp_path / 'attributes.csv').write_text('mine')
+  _report(tmp_path, A=summaries.got10k())
+  assert (tmp_path / 'attributes.csv').read_text() == 'mine'
+
+
 def test_nothing_from_elsewhere(tmp_path):
   text = _report(tmp_path, A=summaries.one_pass(), B=summaries.one_pass())
   assert text.startswith('<!DOCTYPE html>')

@@ -2,6 +2,7 @@
 
 import pytest
 
+from siamkpn_jax.benchmarks import got10k, protocols, vot
 from siamkpn_jax.benchmarks.published import PUBLISHED, VARIANTS
 
 
@@ -13,6 +14,8 @@ def _get(benchmark, tracker, key):
     ('otb', 4, 2), ('vot2018', 15, 3), ('lasot', 19, 2), ('got10k', 11, 3)])
 def test_tables_are_whole(benchmark, trackers, keys):
   found = PUBLISHED[benchmark].trackers
+  known = {*protocols.ONE_PASS, *vot.PROTOCOLS, got10k.PROTOCOL}
+  assert known.issuperset(PUBLISHED[benchmark].protocols)
   assert len(found) == trackers
   for row in found.values():
     assert len(row) == keys

@@ -65,6 +65,44 @@ def test_part_is_not_comparable():
   assert 'Part: 279 of 280 sequences: not comparable.' in table.notes
 
 
+def test_short_results_are_not_comparable():
+  """A score of the first frames alone is high, and wins nothing."""
+  cut = summaries.one_pass(auc=0.952, num_frames=100,
+                           num_annotated_frames=59035)
+  whole = summaries.one_pass(num_frames=59035, num_annotated_frames=59035)
+  table = comparison.table(entries(Cut=cut, Whole=whole))
+  rows = _rows(table)
+  assert rows['Cut']['remark'] == '100 of 59035 frames: not comparable'
+  assert rows['Whole']['remark'] == ''
+  assert 'Cut' not in _marked(table, 'success')
+  assert _marked(table, 'success')['SiamKPN-3s'] == 'b'
+  # Among ourselves, too.
+  own = {'benchmark': 'nfs', 'protocol': 'otb_got10k'}
+  table = comparison.table(entries(Cut=cut | own, Whole=whole | own))
+  assert _marked(table, 'success') == {'Whole': 'b'}
+
+
+@pytest.mark.parametrize(('summary', 'comparable'), [
+    (summaries.one_pass(protocol='otb', auc=0.9), True),
+    (summaries.one_pass(protocol='otb_got10k', auc=0.9), True),
+    (summaries.one_pass(protocol='pysot', auc=0.9), True),
+    (summaries.one_pass(protocol='lasot', auc=0.9), False),
+    (summaries.one_pass(protocol='uav123_got10k', auc=0.9), False),
+    (summaries.one_pass('lasot', 'lasot', count=280, auc=0.9), True),
+    (summaries.one_pass('lasot', 'otb_got10k', count=280, auc=0.9), False),
+    (summaries.vot(eao=0.9), True),
+    (summaries.vot(eao=0.9, protocol='vot2018_vot-toolkit'), False)])
+def test_numbers_of_other_rules_are_not_comparable(summary, comparable):
+  table = comparison.table(entries(Mine=summary))
+  assert table.rows[0][0] == 'Mine'
+  remark = f'protocol {summary["protocol"]}: not comparable'
+  assert _rows(table)['Mine'].get('remark', '') == (
+      '' if comparable else remark)
+  # The first figure of ours, and of the best published one.
+  assert table.marks.get((0, 1)) == ('b' if comparable else None)
+  assert table.marks[1, 1] == ('i' if comparable else 'b')
+
+
 def test_validation_set_is_not_the_test_set():
   table = comparison.table(entries(Mine=summaries.got10k()))
   assert 'validation set' in _rows(table)['Mine']['remark']
@@ -140,6 +178,19 @@ def test_csv_round_trip():
     head, *rows = csv.reader(io.StringIO(tables.to_csv(made)))
     assert len(set(head)) == len(head)
     assert tuple(row[0] for row in rows) == tuple(r[0] for r in made.rows)
+
+
+def test_csv_tells_no_facts_of_published_rows():
+  text = tables.to_csv(comparison.table(entries(Mine=summaries.one_pass(
+      count=30))))
+  rows = {row['tracker']: row for row in csv.DictReader(io.StringIO(text))}
+  assert len(rows) == 5
+  facts = ('benchmark', 'protocol', 'scored sequences')
+  assert [rows['Mine'][fact] for fact in facts] == ['OTB', 'otb', '30 of 100']
+  theirs = rows['SiamKPN-3s']
+  assert [theirs[fact] for fact in facts] == ['', '', '']
+  assert theirs['sequences'] == '100'
+  assert theirs['protocol or source'] == 'Tables 4 and 5 of the SiamKPN paper'
 
 
 @pytest.mark.parametrize('rows', [1, 60])
