@@ -179,6 +179,28 @@ def test_lasot(tmp_path):
   assert list(summary['attributes']) == ['ARC', 'IV']
 
 
+def test_names_that_differ_by_a_separator(tmp_path):
+  """UAV123 has car1_1 and car11: results and attributes of each its own."""
+  for name, offset in (('car1_1', 0), ('car11', 100)):
+    _boxes(tmp_path / 'otb' / 'anno' / 'UAV123' / f'{name}.txt', TRUTH)
+    _boxes(tmp_path / 'run' / f'{name}.txt', TRUTH + offset)
+  listed = _write(tmp_path / 'list.txt', 'car1_1\tIV\n\ncar11\tOCC\n')
+  summary = scoring.score(_request(tmp_path, 'uav123', attributes=listed))
+  figures = {n: s['precision_20'] for n, s in summary['sequences'].items()}
+  assert figures == {'car11': 0.25, 'car1_1': 1}
+  assert summary['attributes']['IV']['precision_20'] == 1
+  assert summary['attributes']['OCC']['precision_20'] == 0.25
+  _write(listed, 'car1_1\tIV\ncar1_1\tOCC\n')
+  with pytest.raises(UserError, match='car1_1 and car1_1 are one sequence'):
+    scoring.score(_request(tmp_path, 'uav123', attributes=listed))
+  # One sequence alone: the file of the other does not stand for it.
+  for name in ('a-1', 'a1'):
+    _boxes(tmp_path / 'otb' / f'{name}.txt', TRUTH)
+  _boxes(tmp_path / 'run' / 'a-1.txt', TRUTH)
+  with pytest.raises(UserError, match='no result file for a1 of 1'):
+    scoring.score(_request(tmp_path, 'folder', sequences=('a1',)))
+
+
 @pytest.mark.realdata
 def test_kcf_on_otb100(real_data):
   summary = scoring.score(scoring.Request(

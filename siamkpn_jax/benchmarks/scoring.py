@@ -245,19 +245,20 @@ _Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
 
 def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
   """Annotations, each one's result files and boxes, and notes."""
-  annotations = layouts.load_annotations(
-      request.benchmark, request.annotations, names=request.sequences)
+  everything = layouts.load_annotations(request.benchmark, request.annotations)
+  names = [a.name for a in everything]
+  annotations = layouts.select(everything, request.sequences)
   listed = request.attributes or attributes.find(request.annotations)
   if listed:
     annotations = attributes.with_attributes(annotations, listed,
-                                             request.benchmark)
+                                             request.benchmark, names)
   hidden = [a.name for a in annotations if len(a) == 1]
   if hidden:
     raise UserError(
         f'{request.annotations}: sequence {hidden[0]} has its first box alone; '
         'expected one box per frame; a test set whose boxes are not public is '
         'scored by its server alone')
-  paths = find_results(request.results, [a.name for a in annotations])
+  paths = find_results(request.results, [a.name for a in annotations], names)
   shift = np.array([1, 1, 0, 0]) * request.shift
   runs: _Runs = {}
   notes: list[str] = []

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,12 +27,13 @@ from siamkpn_jax.benchmarks.layouts import (
   uav123,
 )
 from siamkpn_jax.benchmarks.layouts.otb import skipped_folders
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.images import list_images
 
 __all__ = ['LAYOUTS', 'Sequence', 'load', 'load_annotations', 'load_otb',
-           'skipped_folders', 'with_frames']
+           'select', 'skipped_folders', 'with_frames']
 
 
 def _load_otb_or_files(path: Path) -> list[Annotation]:
@@ -45,6 +47,9 @@ def _load_otb_or_files(path: Path) -> list[Annotation]:
   return [dataclasses.replace(
       a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
 
+
+# What `select` chooses from.
+_Named = TypeVar('_Named', Annotation, VotSequence)
 
 # Benchmark -> reads a folder of its layout. pysot's JSON is read for all.
 LAYOUTS: dict[str, Callable[[Path], list[Annotation]]] = {
@@ -96,8 +101,21 @@ def load_annotations(benchmark: str, path: str | Path, *,
   path = Path(path)
   json_file = pysot_json.find(path)
   found = pysot_json.load(json_file) if json_file else LAYOUTS[benchmark](path)
-  _check_known(names, [a.name for a in found], 'sequences')
-  return [a for a in found if not names or _matches(a.name, names)]
+  return select(found, names)
+
+
+def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
+  """The sequences, or annotations, of these names.
+
+  Args:
+    sequences: whatever has a name.
+    names: names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: an unknown name.
+  """
+  _check_known(names, [s.name for s in sequences], 'sequences')
+  return [s for s in sequences if not names or _matches(s.name, names)]
 
 
 def load(benchmark: str, path: str | Path, *,
