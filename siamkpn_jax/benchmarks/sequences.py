@@ -38,14 +38,12 @@ __all__ = ['LAYOUTS', 'Sequence', 'load', 'load_annotations', 'load_otb',
 
 def _load_otb_or_files(path: Path) -> list[Annotation]:
   """OTB's folders, or its toolkit's folder of annotation files."""
-  try:
-    return otb.load(path)
-  except UserError:
-    found = folder.load_files(path, origin=1) if path.is_dir() else []
-    if not found:
-      raise
-  return [dataclasses.replace(
-      a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
+  if path.is_dir() and not otb.search(path):
+    found = folder.load_files(path, origin=1)
+    if found:
+      return [dataclasses.replace(
+          a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
+  return otb.load(path)  # or says what is missing
 
 
 # What `select` chooses from.

@@ -178,6 +178,19 @@ def test_otb_toolkit_folder(tmp_path):
   assert found.origin == 1 and found.frame_range == (6, 354)
 
 
+@pytest.mark.parametrize('text', ['1,2,3\n', '', 'x\n', '1,2,0,4\n'])
+def test_damaged_otb_is_not_hidden_by_files_beside(tmp_path, text):
+  """Text files in the root are read where there are no sequence folders."""
+  _write(tmp_path / 'Ball' / 'groundtruth_rect.txt')
+  _write(tmp_path / 'Car' / 'groundtruth_rect.txt', text)
+  _write(tmp_path / 'Dog.txt')
+  with pytest.raises(UserError, match=r'Car/groundtruth_rect\.txt'):
+    sequences.load_annotations('otb', tmp_path)
+  (tmp_path / 'Car' / 'groundtruth_rect.txt').unlink()
+  assert [a.name for a in sequences.load_annotations('otb', tmp_path)] == [
+      'Ball']
+
+
 def _json(tmp_path, **sequence):
   path = tmp_path / 'OTB100.json'
   path.write_text(json.dumps({'Ball': sequence}))
