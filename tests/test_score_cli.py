@@ -119,6 +119,22 @@ def test_selection_shift_and_attributes(otb):
       scoring.score(_request(otb, attributes=listed))
 
 
+@pytest.mark.parametrize('benchmark', ['otb', 'folder'])
+def test_attributes_beside_annotation_files(tmp_path, benchmark):
+  """Lists in a folder of annotation files are not sequences."""
+  for name in ('Ball', 'list_of_cars'):
+    _boxes(tmp_path / 'otb' / f'{name}.txt', TRUTH)
+    _boxes(tmp_path / 'run' / f'{name}.txt', TRUTH)
+  _write(tmp_path / 'otb' / 'attr_list.txt',
+         'Ball\tIV\nlist_of_cars\tIV, OCC\n')
+  for name in ('attr_desc', 'list', 'testing_set', 'tb_50', 'README'):
+    _write(tmp_path / 'otb' / f'{name}.txt', 'Ball\n')
+  summary = scoring.score(_request(tmp_path, benchmark))
+  assert list(summary['sequences']) == ['Ball', 'list_of_cars']
+  assert {a: s['num_sequences'] for a, s in summary['attributes'].items()} == {
+      'IV': 2, 'OCC': 1}
+
+
 def test_counts(otb):
   _boxes(otb / 'run' / 'Skiing.txt', TRUTH[:3])
   summary = scoring.score(_request(otb))
