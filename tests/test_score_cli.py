@@ -10,6 +10,7 @@ import pytest
 
 from siamkpn_jax.benchmarks import scoring
 from siamkpn_jax.errors import UserError
+from tests.benchmarks import vot_files
 
 TRUTH = np.array([[10.0, 10, 10, 10]] * 4)
 
@@ -215,6 +216,34 @@ def test_names_that_differ_by_a_separator(tmp_path):
   _boxes(tmp_path / 'run' / 'a-1.txt', TRUTH)
   with pytest.raises(UserError, match='no result file for a1 of 1'):
     scoring.score(_request(tmp_path, 'folder', sequences=('a1',)))
+
+
+def test_a_part_of_a_benchmark_is_noted(tmp_path):
+  """LaSOT by name, GOT-10k and VOT by number; own sequences are no part."""
+  lasot = tmp_path / 'lasot'
+  for name in ('cat-1', 'cat-2'):
+    _boxes(lasot / 'otb' / 'annos' / f'{name}.txt', TRUTH)
+    _write(lasot / 'otb' / 'absent' / f'{name}.txt', '0\n' * 4)
+    _boxes(lasot / 'run' / f'{name}.txt', TRUTH)
+  summary = scoring.score(_request(lasot, 'lasot'))
+  assert list(summary['sequences']) == ['cat-1']
+  assert summary['notes'] == [
+      '1 of the 280 sequences of lasot (its test set); missing: airplane-1, '
+      'airplane-13, airplane-15, airplane-9, basketball-1 and 274 more']
+  assert not scoring.score(_request(
+      lasot, 'lasot', sequences=('cat-1',)))['notes']
+  (lasot / 'otb' / 'annos' / 'cat-1.txt').unlink()
+  assert not scoring.score(_request(lasot, 'lasot'))['notes']
+  got10k = tmp_path / 'got10k'
+  _write(got10k / 'otb' / 'list.txt', 'a\n')
+  _boxes(got10k / 'otb' / 'a' / 'groundtruth.txt', TRUTH)
+  _boxes(got10k / 'run' / 'a.txt', TRUTH)
+  assert '1 of the 180 sequences of got10k' in scoring.score(
+      _request(got10k, 'got10k'))['notes']
+  vot_files.write_folder(tmp_path / 'vot' / 'otb', {'a': TRUTH}, images=False)
+  vot_files.write_results(tmp_path / 'vot' / 'run', {'a': [[[1], *TRUTH[1:]]]})
+  assert scoring.score(_request(tmp_path / 'vot', 'vot2018'))['notes'] == [
+      '1 of the 60 sequences of vot2018']
 
 
 @pytest.mark.realdata

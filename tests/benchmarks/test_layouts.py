@@ -67,6 +67,30 @@ def test_lasot_names_what_is_missing(lasot):
     sequences.load_annotations('lasot', lasot)
 
 
+def test_lasot_as_it_is_shipped(lasot):
+  """Sequences to train on lie beside those of the test set."""
+  flags = {'full_occlusion': '0,0,0', 'out_of_view': '0,0,0'}
+  for name in ('cat-2', 'cat-18', 'zebra-1', 'zebra-10'):
+    home = lasot / name.partition('-')[0] / name
+    _write(home / 'groundtruth.txt')
+    for file, text in flags.items():
+      _write(home / f'{file}.txt', text)
+
+  def names(folder):
+    return [a.name for a in sequences.load_annotations('lasot', folder)]
+
+  assert names(lasot) == ['cat-1', 'cat-18', 'zebra-10']
+  assert names(lasot / 'zebra') == ['zebra-10']
+  _write(lasot / 'testing_set.txt', 'cat-2\ncat-1\n')
+  assert names(lasot) == ['cat-1', 'cat-2']
+  own = lasot / 'own'  # none of them is LaSOT's
+  for name in ('cat-2', 'ball'):
+    _write(own / name / 'groundtruth.txt')
+    for file, text in flags.items():
+      _write(own / name / f'{file}.txt', text)
+  assert names(own) == ['ball', 'cat-2']
+
+
 @pytest.mark.parametrize('flags', ['absent', 'annos/absent'])
 def test_lasot_toolkit(tmp_path, flags):
   _write(tmp_path / 'annos' / 'cat-1.txt')
