@@ -83,6 +83,15 @@ def test_mistakes_are_one_line(otb):
     assert done.returncode == 2 and 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize('shift', ['nan', 'inf', '-inf'])
+def test_shift_must_be_finite(otb, shift):
+  done = _score('--benchmark', 'otb', '--annotations', otb / 'otb', '--results',
+                otb / 'run', f'--shift={shift}', '--json', otb / 'out.json')
+  assert done.returncode == 2 and done.stderr.count('\n') == 1
+  assert f'--shift={shift}: expected a finite' in done.stderr
+  assert not done.stdout and not (otb / 'out.json').exists()
+
+
 def test_protocols(otb):
   for protocol, rule in (('otb', 'OTB'), ('got10k', 'GOT-10k'),
                          ('otb_got10k', 'GOT-10k'), ('pysot', 'pysot'),
