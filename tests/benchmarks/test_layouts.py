@@ -247,7 +247,12 @@ def test_pysot_json(tmp_path):
     ('{"a": {"gt_rect": [[1,2,3,4,5,6,7,8]]}}', 'of polygons, as VOT has'),
     ('{"a": {"gt_rect": [[0, 0, 0, 0]]}}', 'first box has no area'),
     ('{"a": {"gt_rect": [[1, 2, 3, 4]], "absent": []}}', 'not one flag'),
-    ('{"a": {"gt_rect": [[1, 2, 3, 4]], "attr": "IV"}}', 'not a list of')])
+    ('{"a": {"gt_rect": [[1, 2, 3, 4]], "attr": "IV"}}', 'not a list of'),
+    ('{"a": {"gt_rect": [[1, 2, 3, 1%s]]}}' % ('0' * 400), 'not a list of box'),
+    ('{"a": {"gt_rect": [[1, 2, 3, 4]], "absent": [1%s]}}' % ('0' * 400),
+     'not one flag'),
+    ('[' * 100_000, 'is not JSON'), ('{"a": ' * 100_000, 'is not JSON')],
+    ids=lambda text: text[:60])
 def test_damaged_json(tmp_path, text, told):
   with pytest.raises(UserError, match=told):
     sequences.load_annotations('otb', _write(tmp_path / 'a.json', text))
