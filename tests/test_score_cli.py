@@ -227,6 +227,17 @@ def test_names_that_differ_by_a_separator(tmp_path):
     scoring.score(_request(tmp_path, 'folder', sequences=('a1',)))
 
 
+def test_unknown_names_of_vot(tmp_path):
+  """As for one-pass benchmarks, one unknown name among known ones is told."""
+  root = vot_files.write_folder(
+      tmp_path, {'ants1': TRUTH, 'ants3': TRUTH, 'bag': TRUTH}, images=False)
+  found = scoring.load_vot_sequences('vot2018', root, ['ants*', 'bag'])
+  assert [s.name for s in found] == ['ants1', 'ants3', 'bag']
+  with pytest.raises(UserError, match='no sequence is called bug; there are '
+                     'ants1, ants3, bag'):
+    scoring.load_vot_sequences('vot2018', root, ['ants*', 'bug'])
+
+
 def test_a_part_of_a_benchmark_is_noted(tmp_path):
   """LaSOT by name, GOT-10k and VOT by number; own sequences are no part."""
   lasot = tmp_path / 'lasot'

@@ -6,7 +6,6 @@ under `sequences` and `attributes` those of each sequence and each attribute.
 """
 
 import dataclasses
-import fnmatch
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -165,14 +164,7 @@ def load_vot_sequences(benchmark: str, path: Path,
     UserError: nothing to read, an unknown name, or a damaged annotation.
   """
   json = path / f'{benchmark.upper()}.json'
-  sequences = load_vot(json if json.is_file() else path)
-  if names:
-    sequences = [s for s in sequences if any(
-        fnmatch.fnmatchcase(s.name, name) for name in names)]
-  if not sequences:
-    raise UserError(f'{path}: no sequence is called {" or ".join(names)}; '
-                    'correct --sequences')
-  return sequences
+  return layouts.select(load_vot(json if json.is_file() else path), names)
 
 
 def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
