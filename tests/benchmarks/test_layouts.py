@@ -182,6 +182,34 @@ def test_nfs(tmp_path):
     sequences.load('nfs', tmp_path)
 
 
+@pytest.mark.parametrize(('rate', 'lines', 'images', 'boxes'), [
+    (30, 17, 17, range(17)), (30, 17, 16, range(16)), (30, 16, 17, range(16)),
+    (30, 17, 3, (0, 8, 16)), (30, 17, 2, (0, 8)), (30, 16, 3, (0, 8)),
+    (240, 17, 16, range(16)), (240, 16, 17, range(16)),
+    (30, 17, 0, (0, 8, 16)), (30, 8, 0, (0,)), (240, 17, 0, range(17)),
+    (240, 1, 0, (0,))])
+def test_nfs_of_other_lengths(tmp_path, rate, lines, images, boxes):
+  """As in the GOT-10k toolkit; without images every eighth line at 30."""
+  home = tmp_path / 'ball' / str(rate)
+  _write(home / 'ball.txt', ''.join(
+      f'0 {i} 4 {i + 5} 10 {i} 0 0 0 "ball"\n' for i in range(lines)))
+  _images(home / 'ball', range(images))
+  benchmark = 'nfs' if rate == 30 else 'nfs240'
+  (found,) = sequences.load_annotations(benchmark, tmp_path)
+  assert found.boxes_xywh.tolist() == [[i, 4, 5, 6] for i in boxes]
+  if images:
+    sequence = sequences.with_frames(found)
+    assert _numbers(sequence) == list(range(len(boxes)))
+
+
+def test_nfs_that_does_not_fit(tmp_path):
+  home = tmp_path / 'ball' / '30'
+  _write(home / 'ball.txt', '0 3 4 8 10\n' * 33)
+  _images(home / 'ball', range(7))
+  with pytest.raises(UserError, match='ball: 7 images .* but 5 boxes'):
+    sequences.load('nfs', tmp_path)
+
+
 def test_any_folder(tmp_path):
   _write(tmp_path / 'a' / 'groundtruth.txt')
   _images(tmp_path / 'a')
