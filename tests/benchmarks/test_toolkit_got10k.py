@@ -5,13 +5,14 @@ import pytest
 
 from siamkpn_jax.benchmarks import got10k, ope, result_files, sequences
 from siamkpn_jax.benchmarks.protocols import OTB_GOT10K, UAV123_GOT10K
+from tests.optional import import_or_skip
 
 
 @pytest.fixture(scope='module')
 def toolkit():
   """The experiments of the real package."""
-  return pytest.importorskip('got10k.experiments',
-                             reason='needs the packages got10k and six')
+  return import_or_skip('got10k.experiments',
+                        reason='needs the packages got10k and six')
 
 
 class _Dataset:
