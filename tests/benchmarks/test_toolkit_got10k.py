@@ -155,8 +155,8 @@ def test_average_overlap(toolkit, tmp_path):
 
 
 @pytest.mark.parametrize(('rate', 'lines', 'images'), [
-    (30, 17, 3), (30, 17, 17), (30, 17, 16), (30, 16, 17), (30, 17, 2),
-    (30, 16, 3), (240, 17, 17), (240, 17, 16), (240, 16, 17)])
+    (30, 24, 3), (30, 17, 17), (30, 17, 16), (30, 16, 17), (30, 17, 2),
+    (30, 31, 4), (30, 39, 5), (240, 17, 17), (240, 17, 16), (240, 16, 17)])
 def test_lengths_of_nfs(toolkit, tmp_path, rate, lines, images):
   """Lines and images of other numbers: which of them belong together."""
   from got10k.datasets import NfS  # there, as the toolkit is
