@@ -6,6 +6,7 @@
 The files may be anybody's; docs/evaluation.md lists layouts and protocols.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def main(argv: Sequence[str]) -> None:
   if not (benchmark and _ANNOTATIONS.value and _RESULTS.value):
     raise UserError('--benchmark, --annotations and --results must not be '
                     'empty')
+  if not math.isfinite(_SHIFT.value):
+    raise UserError(f'--shift={_SHIFT.value}: expected a finite number of '
+                    'pixels; give one, or leave it out')
   output = check_output(_JSON.value, '--json', suffixes=('.json',))
   summary = scoring.score(scoring.Request(
       benchmark, Path(_ANNOTATIONS.value), Path(_RESULTS.value),

@@ -85,6 +85,15 @@ def test_mistakes_are_one_line(otb):
     assert done.returncode == 2 and 'Traceback' not in done.stderr
 
 
+@pytest.mark.parametrize('shift', ['nan', 'inf', '-inf'])
+def test_shift_must_be_finite(otb, shift):
+  done = _score('--benchmark', 'otb', '--annotations', otb / 'otb', '--results',
+                otb / 'run', f'--shift={shift}', '--json', otb / 'out.json')
+  assert done.returncode == 2 and done.stderr.count('\n') == 1
+  assert f'--shift={shift}: expected a finite' in done.stderr
+  assert not done.stdout and not (otb / 'out.json').exists()
+
+
 def test_protocols(otb):
   for protocol, rule in (('otb', 'OTB'), ('otb_got10k', 'GOT-10k'),
                          ('pysot', 'pysot'), ('lasot', 'LaSOT')):
@@ -123,6 +132,22 @@ def test_selection_shift_and_attributes(otb):
     listed = _write(otb / 'list.txt', text)
     with pytest.raises(UserError, match=told):
       scoring.score(_request(otb, attributes=listed))
+
+
+@pytest.mark.parametrize('benchmark', ['otb', 'folder'])
+def test_attributes_beside_annotation_files(tmp_path, benchmark):
+  """Lists in a folder of annotation files are not sequences."""
+  for name in ('Ball', 'list_of_cars'):
+    _boxes(tmp_path / 'otb' / f'{name}.txt', TRUTH)
+    _boxes(tmp_path / 'run' / f'{name}.txt', TRUTH)
+  _write(tmp_path / 'otb' / 'attr_list.txt',
+         'Ball\tIV\nlist_of_cars\tIV, OCC\n')
+  for name in ('attr_desc', 'list', 'testing_set', 'tb_50', 'README'):
+    _write(tmp_path / 'otb' / f'{name}.txt', 'Ball\n')
+  summary = scoring.score(_request(tmp_path, benchmark))
+  assert list(summary['sequences']) == ['Ball', 'list_of_cars']
+  assert {a: s['num_sequences'] for a, s in summary['attributes'].items()} == {
+      'IV': 2, 'OCC': 1}
 
 
 def test_counts(otb):
@@ -209,6 +234,67 @@ def test_tags_of_vot_are_attributes(tmp_path):
   assert 'tags' not in summary
   assert vot.score_results(folder, tmp_path / 'run', 'pysot')['tags'] == (
       summary['attributes'])
+
+
+def test_names_that_differ_by_a_separator(tmp_path):
+  """UAV123 has car1_1 and car11: results and attributes of each its own."""
+  for name, offset in (('car1_1', 0), ('car11', 100)):
+    _boxes(tmp_path / 'otb' / 'anno' / 'UAV123' / f'{name}.txt', TRUTH)
+    _boxes(tmp_path / 'run' / f'{name}.txt', TRUTH + offset)
+  listed = _write(tmp_path / 'list.txt', 'car1_1\tIV\n\ncar11\tOCC\n')
+  summary = scoring.score(_request(tmp_path, 'uav123', attributes=listed))
+  figures = {n: s['precision_20'] for n, s in summary['sequences'].items()}
+  assert figures == {'car11': 0.25, 'car1_1': 1}
+  assert summary['attributes']['IV']['precision_20'] == 1
+  assert summary['attributes']['OCC']['precision_20'] == 0.25
+  _write(listed, 'car1_1\tIV\ncar1_1\tOCC\n')
+  with pytest.raises(UserError, match='car1_1 and car1_1 are one sequence'):
+    scoring.score(_request(tmp_path, 'uav123', attributes=listed))
+  # One sequence alone: the file of the other does not stand for it.
+  for name in ('a-1', 'a1'):
+    _boxes(tmp_path / 'otb' / f'{name}.txt', TRUTH)
+  _boxes(tmp_path / 'run' / 'a-1.txt', TRUTH)
+  with pytest.raises(UserError, match='no result file for a1 of 1'):
+    scoring.score(_request(tmp_path, 'folder', sequences=('a1',)))
+
+
+def test_unknown_names_of_vot(tmp_path):
+  """As for one-pass benchmarks, one unknown name among known ones is told."""
+  root = vot_files.write_folder(
+      tmp_path, {'ants1': TRUTH, 'ants3': TRUTH, 'bag': TRUTH}, images=False)
+  found = scoring.load_vot_sequences('vot2018', root, ['ants*', 'bag'])
+  assert [s.name for s in found] == ['ants1', 'ants3', 'bag']
+  with pytest.raises(UserError, match='no sequence is called bug; there are '
+                     'ants1, ants3, bag'):
+    scoring.load_vot_sequences('vot2018', root, ['ants*', 'bug'])
+
+
+def test_a_part_of_a_benchmark_is_noted(tmp_path):
+  """LaSOT by name, GOT-10k and VOT by number; own sequences are no part."""
+  lasot = tmp_path / 'lasot'
+  for name in ('cat-1', 'cat-2'):
+    _boxes(lasot / 'otb' / 'annos' / f'{name}.txt', TRUTH)
+    _write(lasot / 'otb' / 'absent' / f'{name}.txt', '0\n' * 4)
+    _boxes(lasot / 'run' / f'{name}.txt', TRUTH)
+  summary = scoring.score(_request(lasot, 'lasot'))
+  assert list(summary['sequences']) == ['cat-1']
+  assert summary['notes'] == [
+      '1 of the 280 sequences of lasot (its test set); missing: airplane-1, '
+      'airplane-13, airplane-15, airplane-9, basketball-1 and 274 more']
+  assert not scoring.score(_request(
+      lasot, 'lasot', sequences=('cat-1',)))['notes']
+  (lasot / 'otb' / 'annos' / 'cat-1.txt').unlink()
+  assert not scoring.score(_request(lasot, 'lasot'))['notes']
+  got10k = tmp_path / 'got10k'
+  _write(got10k / 'otb' / 'list.txt', 'a\n')
+  _boxes(got10k / 'otb' / 'a' / 'groundtruth.txt', TRUTH)
+  _boxes(got10k / 'run' / 'a.txt', TRUTH)
+  assert '1 of the 180 sequences of got10k' in scoring.score(
+      _request(got10k, 'got10k'))['notes']
+  vot_files.write_folder(tmp_path / 'vot' / 'otb', {'a': TRUTH}, images=False)
+  vot_files.write_results(tmp_path / 'vot' / 'run', {'a': [[[1], *TRUTH[1:]]]})
+  assert scoring.score(_request(tmp_path / 'vot', 'vot2018'))['notes'] == [
+      '1 of the 60 sequences of vot2018']
 
 
 @pytest.mark.realdata

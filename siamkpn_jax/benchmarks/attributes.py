@@ -7,12 +7,12 @@ Two forms are read:
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from siamkpn_jax.benchmarks import results
 from siamkpn_jax.benchmarks.annotations import Annotation, read_flags
-from siamkpn_jax.benchmarks.result_files import name_key
+from siamkpn_jax.benchmarks.result_files import find_spellings
 from siamkpn_jax.errors import UserError
 
 # Sources: perfPlot.m of OTB, run_tracker_performance_evaluation.m of LaSOT.
@@ -34,11 +34,19 @@ def find(annotations: Path) -> Path | None:
 
 
 def with_attributes(annotations: Sequence[Annotation], path: Path,
-                    benchmark: str) -> list[Annotation]:
+                    benchmark: str,
+                    among: Collection[str] = ()) -> list[Annotation]:
   """The annotations with the attributes that a file or a folder tells.
 
+  Args:
+    annotations: of some sequences or all.
+    path: the file or folder.
+    benchmark: a key of `FLAGS` if it is a folder.
+    among: the names of all sequences of the benchmark, if these are some.
+
   Raises:
-    UserError: nothing to read, or a sequence that it does not know.
+    UserError: nothing to read, or a sequence that it does not know or lists
+      twice.
   """
   if path.is_dir():
     if benchmark not in FLAGS:
@@ -47,12 +55,21 @@ def with_attributes(annotations: Sequence[Annotation], path: Path,
     return [dataclasses.replace(a, attributes=_flagged(
         path / f'{a.name}.txt', FLAGS[benchmark])) for a in annotations]
   listed = _read_list(path)
-  unknown = [a.name for a in annotations if name_key(a.name) not in listed]
+  spellings = find_spellings([a.name for a in annotations], listed, among)
+  unknown = [name for name, found in spellings.items() if not found]
   if unknown:
     raise UserError(f'{path} has no attributes of {", ".join(unknown[:5])}; '
                     'expected a line for each sequence; complete it')
-  return [dataclasses.replace(a, attributes=listed[name_key(a.name)])
+  for found in spellings.values():
+    if len(found) > 1:
+      raise _double(path, found[0], found[1])
+  return [dataclasses.replace(a, attributes=listed[spellings[a.name][0]])
           for a in annotations]
+
+
+def _double(path: Path, first: str, second: str) -> UserError:
+  return UserError(f'{path}: {first} and {second} are one sequence; expected '
+                   'one line for each; remove the other')
 
 
 def _flagged(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,14 +78,18 @@ def _flagged(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
-  """Key of a sequence's name -> its attributes."""
-  listed = {}
+  """A sequence's name as the file spells it -> its attributes."""
+  listed: dict[str, tuple[str, ...]] = {}
   for number, line in enumerate(
       results.read_text(path).splitlines(), start=1):
+    if not line.strip():
+      continue
     name, tab, names = line.strip().partition('\t')
-    if line.strip() and not tab:
+    if not tab:
       raise UserError(f'{path} line {number}: {line.strip()[:60]!r} is not '
                       '"<name><tab>IV, OCC"; correct it')
-    listed[name_key(name)] = tuple(
+    if name in listed:
+      raise _double(path, name, name)
+    listed[name] = tuple(
         word.strip() for word in names.split(',') if word.strip())
   return listed

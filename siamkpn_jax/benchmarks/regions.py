@@ -19,7 +19,7 @@ from siamkpn_jax.errors import UserError
 
 UNKNOWN, STARTED, FAILED = 0, 1, 2  # markers
 # Beyond this nothing is a pixel, and the toolkits' integers overflow.
-_LARGEST = 1e9
+LARGEST = 1e9
 _SEPARATOR = re.compile(r'\s*[,;]\s*|\s+')
 
 
@@ -169,7 +169,7 @@ def _parse(path: str | Path, number: int, line: str) -> list[float]:
 
 def _is_region(row: Sequence[float]) -> bool:
   # Not finite, or so large that nothing can be meant.
-  fine = all(abs(value) <= _LARGEST for value in row)
+  fine = all(abs(value) <= LARGEST for value in row)
   if len(row) == 1:
     fine &= row[0] in {UNKNOWN, STARTED, FAILED}
   return fine and len(row) in {1, 4, 8}

@@ -6,15 +6,18 @@ Layouts, for a sequence called <name>:
   baseline/<name>/<name>_001.txt    pysot's VOT layout
   <name>.json                       OTB's Python toolkit: [{"res": [[x, ...]]}]
 
-Names are compared without case and without ".", "-" and "_": Jogging-1 is found
-as jogging_1.txt or Jogging.1.txt. Human4, OTB's second target of that video, is
-also found as Human4-2.
+A file of exactly the sequence's name comes first. Otherwise names are compared
+without case and without ".", "-" and "_": Jogging-1 is found as jogging_1.txt
+or Jogging.1.txt. Between two digits one of them must be there: UAV123 has
+car1_1 and car11. Human4, OTB's second target of that video, is also found as
+Human4-2.
 
 A line is a box: four numbers x,y,w,h with a comma, semicolon, tab or space
 between. NaN, infinite numbers and sides <= 0 are read as they are, and scored
 by the protocol's rule; anything else is refused.
 """
 
+import collections
 import json
 import re
 from collections.abc import Collection
@@ -27,18 +30,53 @@ from siamkpn_jax.errors import UserError
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
 _SUFFIXES = ('.txt', '.json')
-_ALIASES = {'human42': 'human4'}
+_ALIASES = {'human4-2': 'human4'}
 
 
 def name_key(name: str) -> str:
   """What all spellings of a sequence's name have in common."""
-  key = re.sub(r'[-._]', '', name.casefold())
+  key = re.sub(r'(?<=\d)[-._]+(?=\d)', '-', name.casefold())
+  key = re.sub(r'(?<!\d)[-._]+|[-._]+(?!\d)', '', key)
   return _ALIASES.get(key, key)
 
 
-def find_results(folder: Path, names: Collection[str]
-                 ) -> dict[str, list[Path]]:
+def find_spellings(names: Collection[str], spellings: Collection[str],
+                   among: Collection[str] = ()) -> dict[str, list[str]]:
+  """How some text or folder spells the names of sequences.
+
+  Args:
+    names: of sequences.
+    spellings: the names to choose from.
+    among: the names of all sequences of the benchmark, if `names` are some.
+
+  Returns:
+    For each name: itself, if it is there; otherwise all of the same key that
+    are not the very name of another sequence; none if that other sequence could
+    be meant as well.
+  """
+  exact = {*names, *among}
+  by_key: dict[str, list[str]] = {}
+  for spelling in spellings:
+    if spelling not in exact:
+      by_key.setdefault(name_key(spelling), []).append(spelling)
+  seeking = collections.Counter(
+      name_key(name) for name in exact.difference(spellings))
+  found = {}
+  for name in names:
+    key = name_key(name)
+    loose = by_key.get(key, []) if seeking[key] == 1 else []
+    found[name] = [name] if name in spellings else loose
+  return found
+
+
+def find_results(folder: Path, names: Collection[str],
+                 among: Collection[str] = ()) -> dict[str, list[Path]]:
   """The result files of each sequence, its repetitions in order.
+
+  Args:
+    folder: holds the files.
+    names: of the sequences.
+    among: the names of all sequences of the benchmark, if `names` are some.
 
   Raises:
     UserError: the folder or a sequence's file is missing, or there are two.
@@ -46,16 +84,19 @@ def find_results(folder: Path, names: Collection[str]
   if not folder.is_dir():
     raise UserError(f'{folder} is not a folder; expected result files '
                     f'{_LAYOUT}; check --results')
-  files = _by_key(folder)
-  found = {name: files.get(name_key(name), []) for name in names}
-  missing = [name for name, paths in found.items() if not paths]
+  files = _by_name(folder)
+  spellings = find_spellings(names, files, among)
+  for found in spellings.values():
+    if len(found) > 1:
+      raise _double(files[found[0]][0], files[found[1]][0])
+  missing = [name for name, found in spellings.items() if not found]
   if missing:
     raise UserError(
         f'{folder} has no result file for {", ".join(missing[:5])}' +
         (f' and {len(missing) - 5} more' if len(missing) > 5 else '') +
         f' of {len(names)} sequences; expected {_LAYOUT}; run the tracker on '
         'them, or leave them out (--sequences)')
-  return found
+  return {name: files[found[0]] for name, found in spellings.items()}
 
 
 def read_result(path: Path) -> np.ndarray:
@@ -76,8 +117,8 @@ def read_result(path: Path) -> np.ndarray:
                    for number, line in enumerate(lines, start=1)])
 
 
-def _by_key(folder: Path) -> dict[str, list[Path]]:
-  """Key of a sequence's name -> its files, for all layouts."""
+def _by_name(folder: Path) -> dict[str, list[Path]]:
+  """A sequence's name as the folder spells it -> its files, for all layouts."""
   files: dict[str, list[Path]] = {}
   for path in sorted(folder.iterdir()):
     if path.is_file() and path.suffix in _SUFFIXES:
@@ -92,11 +133,14 @@ def _by_key(folder: Path) -> dict[str, list[Path]]:
 
 
 def _add(files: dict[str, list[Path]], name: str, paths: list[Path]) -> None:
-  key = name_key(name)
-  if key in files:
-    raise UserError(f'{files[key][0]} and {paths[0]} are results of one '
-                    'sequence; expected one of them; remove the other')
-  files[key] = paths
+  if name in files:
+    raise _double(files[name][0], paths[0])
+  files[name] = paths
+
+
+def _double(first: Path, second: Path) -> UserError:
+  return UserError(f'{first} and {second} are results of one sequence; '
+                   'expected one of them; remove the other')
 
 
 def _parse(path: Path, number: int, line: str) -> list[float]:

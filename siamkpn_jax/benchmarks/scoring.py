@@ -6,7 +6,6 @@ under `sequences` and `attributes` those of each sequence and each attribute.
 """
 
 import dataclasses
-import fnmatch
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from siamkpn_jax.benchmarks.result_files import (
   read_result,
 )
 from siamkpn_jax.benchmarks.vot_sequences import VotSequence, load_vot
+from siamkpn_jax.data.layouts.lasot_split import TEST_VIDEOS
 from siamkpn_jax.errors import UserError
 
 _VOT = ('vot2016', 'vot2018', 'vot2019')
@@ -63,7 +63,9 @@ def score(request: Request) -> dict[str, Any]:
   Raises:
     UserError: an unknown protocol, or files that cannot be scored.
   """
-  return SCORERS[request.benchmark](request)
+  summary = SCORERS[request.benchmark](request)
+  summary['notes'] += _missing_notes(request, summary['sequences'])
+  return summary
 
 
 def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
@@ -164,14 +166,7 @@ def load_vot_sequences(benchmark: str, path: Path,
     UserError: nothing to read, an unknown name, or a damaged annotation.
   """
   json = path / f'{benchmark.upper()}.json'
-  sequences = load_vot(json if json.is_file() else path)
-  if names:
-    sequences = [s for s in sequences if any(
-        fnmatch.fnmatchcase(s.name, name) for name in names)]
-  if not sequences:
-    raise UserError(f'{path}: no sequence is called {" or ".join(names)}; '
-                    'correct --sequences')
-  return sequences
+  return layouts.select(load_vot(json if json.is_file() else path), names)
 
 
 def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
@@ -197,7 +192,13 @@ SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
 
 
 # How many sequences a benchmark has, where it has no list of its own.
-_SIZES = {'otb': 100, 'uav123': 123, 'nfs': 100, 'nfs240': 100}
+_SIZES = {'uav123': 123, 'nfs': 100, 'nfs240': 100, 'got10k': 180,
+          **dict.fromkeys(_VOT, 60)}
+# The sequences of those that have one, and what the list is called.
+_LISTS: Mapping[str, tuple[str, Collection[str]]] = {
+    'otb': ('OTB-100', otb.OTB_100),
+    'lasot': ('its test set', sorted(TEST_VIDEOS)),
+}
 
 
 def _protocol(request: Request, own: str, known: Any) -> str:
@@ -247,19 +248,20 @@ _Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
 
 def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
   """Annotations, each one's result files and boxes, and notes."""
-  annotations = layouts.load_annotations(
-      request.benchmark, request.annotations, names=request.sequences)
+  everything = layouts.load_annotations(request.benchmark, request.annotations)
+  names = [a.name for a in everything]
+  annotations = layouts.select(everything, request.sequences)
   listed = request.attributes or attributes.find(request.annotations)
   if listed:
     annotations = attributes.with_attributes(annotations, listed,
-                                             request.benchmark)
+                                             request.benchmark, names)
   hidden = [a.name for a in annotations if len(a) == 1]
   if hidden:
     raise UserError(
         f'{request.annotations}: sequence {hidden[0]} has its first box alone; '
         'expected one box per frame; a test set whose boxes are not public is '
         'scored by its server alone')
-  paths = find_results(request.results, [a.name for a in annotations])
+  paths = find_results(request.results, [a.name for a in annotations], names)
   shift = np.array([1, 1, 0, 0]) * request.shift
   runs: _Runs = {}
   notes: list[str] = []
@@ -268,21 +270,23 @@ def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
     boxes = [annotated_part(annotation, read_result(f), notes)
              for f in files]
     runs[annotation.name] = files, [b + shift for b in boxes]
-  notes += _missing_notes(request, annotations)
   return annotations, runs, notes + _shift_notes(annotations, runs)
 
 
-def _missing_notes(request: Request, annotations: list[Annotation]
-                   ) -> list[str]:
+def _missing_notes(request: Request, names: Collection[str]) -> list[str]:
   """Sequences that the benchmark has and the annotations have not."""
-  size = _SIZES.get(request.benchmark, 0)
-  if request.sequences or len(annotations) >= size:
+  benchmark = request.benchmark
+  title, listed = _LISTS.get(benchmark, ('', ()))
+  size = len(listed) or _SIZES.get(benchmark, 0)
+  if request.sequences or len(names) >= size:
     return []
-  note = f'{len(annotations)} of the {size} sequences of {request.benchmark}'
-  if request.benchmark == 'otb':
-    there = {name_key(a.name) for a in annotations}
-    missing = [n for n in otb.OTB_100 if name_key(n) not in there]
-    note += (f' (OTB-100); missing: {", ".join(missing[:5])}' +
+  note = f'{len(names)} of the {size} sequences of {benchmark}'
+  if listed:
+    there = set(map(name_key, names))
+    missing = [n for n in listed if name_key(n) not in there]
+    if len(missing) == size:
+      return []  # other sequences in its layout
+    note += (f' ({title}); missing: {", ".join(missing[:5])}' +
              (f' and {len(missing) - 5} more' if missing[5:] else ''))
   return [note]
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,25 +27,27 @@ from siamkpn_jax.benchmarks.layouts import (
   uav123,
 )
 from siamkpn_jax.benchmarks.layouts.otb import skipped_folders
+from siamkpn_jax.benchmarks.vot_sequences import VotSequence
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.images import list_images
 
 __all__ = ['LAYOUTS', 'Sequence', 'load', 'load_annotations', 'load_otb',
-           'skipped_folders', 'with_frames']
+           'select', 'skipped_folders', 'with_frames']
 
 
 def _load_otb_or_files(path: Path) -> list[Annotation]:
   """OTB's folders, or its toolkit's folder of annotation files."""
-  try:
-    return otb.load(path)
-  except UserError:
-    found = folder.load_files(path, origin=1) if path.is_dir() else []
-    if not found:
-      raise
-  return [dataclasses.replace(
-      a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
+  if path.is_dir() and not otb.search(path):
+    found = folder.load_files(path, origin=1)
+    if found:
+      return [dataclasses.replace(
+          a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
+  return otb.load(path)  # or says what is missing
 
+
+# What `select` chooses from.
+_Named = TypeVar('_Named', Annotation, VotSequence)
 
 # Benchmark -> reads a folder of its layout. pysot's JSON is read for all.
 LAYOUTS: dict[str, Callable[[Path], list[Annotation]]] = {
@@ -96,8 +99,21 @@ def load_annotations(benchmark: str, path: str | Path, *,
   path = Path(path)
   json_file = pysot_json.find(path)
   found = pysot_json.load(json_file) if json_file else LAYOUTS[benchmark](path)
-  _check_known(names, [a.name for a in found], 'sequences')
-  return [a for a in found if not names or _matches(a.name, names)]
+  return select(found, names)
+
+
+def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
+  """The sequences, or annotations, of these names.
+
+  Args:
+    sequences: whatever has a name.
+    names: names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: an unknown name.
+  """
+  check_known(names, [s.name for s in sequences], 'sequences')
+  return [s for s in sequences if not names or _matches(s.name, names)]
 
 
 def load(benchmark: str, path: str | Path, *,
@@ -151,8 +167,8 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
       frames and boxes that do not belong together.
   """
   annotations = otb.find_annotations(Path(root))
-  _check_known(names, annotations, 'sequences')
-  _check_known(zero_based, annotations, 'zero_based')
+  check_known(names, annotations, 'sequences')
+  check_known(zero_based, annotations, 'zero_based')
   chosen = [n for n in sorted(annotations) if not names or _matches(n, names)]
   return [
       with_frames(otb.read(
@@ -162,8 +178,18 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
   ]
 
 
-def _check_known(patterns: Collection[str], known: Collection[str],
-                 what: str) -> None:
+def check_known(patterns: Collection[str], known: Collection[str],
+                what: str) -> None:
+  """Checks that each name or pattern is that of a sequence.
+
+  Args:
+    patterns: names or patterns.
+    known: names of the sequences.
+    what: where the patterns were given, for the message.
+
+  Raises:
+    UserError: one is not.
+  """
   for pattern in patterns:
     if not any(_matches(name, [pattern]) for name in known):
       raise UserError(f'{what}: no sequence is called {pattern}; there are '

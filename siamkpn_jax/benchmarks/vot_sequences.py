@@ -138,9 +138,21 @@ def _load_sequence(folder: Path) -> VotSequence:
   frames = _frames_of(folder, properties)
   _check_count(folder.name, frames, truth)
   width, height = (properties.get(key, '') for key in ('width', 'height'))
-  size = (int(width), int(height)) if (
-      width.isdecimal() and height.isdecimal()) else None
+  try:
+    size = _size(folder.name, width, height) if width and height else None
+  except ValueError as error:
+    raise UserError(f'{folder / "sequence"}: {" ".join(str(error).split())}; '
+                    'expected width and height in pixels; correct it'
+                    ) from error
   return VotSequence(folder.name, truth, tags, frames, size)
+
+
+def _size(name: str, width: Any, height: Any) -> tuple[int, int]:
+  """Width and height; ValueError, OverflowError if they cannot be those."""
+  size = int(width), int(height)
+  if not all(1 <= side <= regions.LARGEST for side in size):
+    raise ValueError(f'frames of {name} are {width} x {height}'[:60])
+  return size
 
 
 def _read_properties(path: Path) -> dict[str, str]:
@@ -190,7 +202,8 @@ def _load_json(path: Path) -> list[VotSequence]:
     entries = json.loads(results.read_text(path))
     return [_from_entry(path.parent, name, entry)
             for name, entry in entries.items()]
-  except (ValueError, KeyError, TypeError, AttributeError) as error:
+  except (ValueError, KeyError, TypeError, AttributeError, RecursionError,
+          OverflowError) as error:
     # Not JSON, or not what it should hold.
     raise UserError(
         f'{path} is not an annotation ({type(error).__name__}: '
@@ -203,15 +216,15 @@ def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
   if not rows or any(len(row) not in {4, 8} for row in rows):
     raise ValueError(f'gt_rect of {name}: expected 4 or 8 numbers per frame')
   truth = regions.from_rows(rows)
-  if not np.isfinite(truth.numbers).all():
-    raise ValueError(f'gt_rect of {name} is not finite')
+  if not (np.abs(truth.numbers) <= regions.LARGEST).all():
+    raise ValueError(f'gt_rect of {name} holds numbers that are no pixels')
   images = tuple(root / image for image in entry.get('img_names', ()))
   if images and len(images) != len(truth):
     raise UserError(f'sequence {name}: {len(images)} images but {len(truth)} '
                     f'regions in the annotation; expected as many; restore it')
   tags = {tag: _tag([value == 1 for value in entry[tag]], len(truth))
           for tag in TAGS if tag in entry}
-  size = ((int(entry['width']), int(entry['height']))
+  size = (_size(name, entry['width'], entry['height'])
           if 'width' in entry and 'height' in entry else None)
   there = images and images[0].is_file()
   return VotSequence(name, truth, tags, images if there else (), size)

@@ -84,9 +84,12 @@ def _load_boxes(benchmark: str, path: Path, protocol: str | None,
   if rule not in known:
     raise UserError(f'--protocol {rule}: {benchmark} is scored by '
                     f'{", ".join(known)}; choose one')
-  annotations = [
-      _counted(a, zero_based)
-      for a in layouts.load_annotations(benchmark, path, names=names)]
+  if zero_based and benchmark != 'otb':
+    raise UserError(f'--zero_based: not for {benchmark}, whose layout says '
+                    'from where boxes count; leave it out')
+  found = layouts.load_annotations(benchmark, path, names=names)
+  layouts.check_known(zero_based, [a.name for a in found], 'zero_based')
+  annotations = [_counted(a, zero_based) for a in found]
   objective = (SuccessObjective(annotations, scoring.ONE_PASS[rule])
                if benchmark in scoring.OWN_PROTOCOLS
                else AverageOverlapObjective(annotations))

@@ -118,6 +118,21 @@ def test_vot_is_supervised_and_scored(vot_data, tmp_path):
     _run('vot2018', vot_data, out, protocol='vot-toolkit')
 
 
+def test_uav123(tmp_path):
+  """car1_1 and car11 are two sequences, and run and score as such."""
+  data, out = tmp_path / 'd', tmp_path / 'out'
+  for name, video, rows in (('car11', 'car11', BOXES[:2]),
+                            ('car1_1', 'car1', BOXES[:1] * 751)):
+    _images(data / 'data_seq' / 'UAV123' / video, len(rows), '{:06d}.jpg')
+    _write(data / 'anno' / 'UAV123' / f'{name}.txt', rows)
+  summary, _ = _run('uav123', data, out)
+  assert {n: s['frames'] for n, s in summary['sequences'].items()} == {
+      'car11': 2, 'car1_1': 751}
+  assert (out / 'car1_1.txt').is_file() and (out / 'car11.txt').is_file()
+  assert summary['sequences']['car1_1']['success_auc'] == pytest.approx(20 / 21)
+  assert summary['sequences']['car11']['success_auc'] < 0.94
+
+
 def test_interrupted_and_gone_on(vot_data, tmp_path):
   with pytest.raises(KeyboardInterrupt):
     _run('vot2018', vot_data, tmp_path / 'out', _Counting(breaks_at=13))

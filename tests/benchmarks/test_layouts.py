@@ -67,6 +67,30 @@ def test_lasot_names_what_is_missing(lasot):
     sequences.load_annotations('lasot', lasot)
 
 
+def test_lasot_as_it_is_shipped(lasot):
+  """Sequences to train on lie beside those of the test set."""
+  flags = {'full_occlusion': '0,0,0', 'out_of_view': '0,0,0'}
+  for name in ('cat-2', 'cat-18', 'zebra-1', 'zebra-10'):
+    home = lasot / name.partition('-')[0] / name
+    _write(home / 'groundtruth.txt')
+    for file, text in flags.items():
+      _write(home / f'{file}.txt', text)
+
+  def names(folder):
+    return [a.name for a in sequences.load_annotations('lasot', folder)]
+
+  assert names(lasot) == ['cat-1', 'cat-18', 'zebra-10']
+  assert names(lasot / 'zebra') == ['zebra-10']
+  _write(lasot / 'testing_set.txt', 'cat-2\ncat-1\n')
+  assert names(lasot) == ['cat-1', 'cat-2']
+  own = lasot / 'own'  # none of them is LaSOT's
+  for name in ('cat-2', 'ball'):
+    _write(own / name / 'groundtruth.txt')
+    for file, text in flags.items():
+      _write(own / name / f'{file}.txt', text)
+  assert names(own) == ['ball', 'cat-2']
+
+
 @pytest.mark.parametrize('flags', ['absent', 'annos/absent'])
 def test_lasot_toolkit(tmp_path, flags):
   _write(tmp_path / 'annos' / 'cat-1.txt')
@@ -158,6 +182,34 @@ def test_nfs(tmp_path):
     sequences.load('nfs', tmp_path)
 
 
+@pytest.mark.parametrize(('rate', 'lines', 'images', 'boxes'), [
+    (30, 17, 17, range(17)), (30, 17, 16, range(16)), (30, 16, 17, range(16)),
+    (30, 17, 3, (0, 8, 16)), (30, 17, 2, (0, 8)), (30, 16, 3, (0, 8)),
+    (240, 17, 16, range(16)), (240, 16, 17, range(16)),
+    (30, 17, 0, (0, 8, 16)), (30, 8, 0, (0,)), (240, 17, 0, range(17)),
+    (240, 1, 0, (0,))])
+def test_nfs_of_other_lengths(tmp_path, rate, lines, images, boxes):
+  """As in the GOT-10k toolkit; without images every eighth line at 30."""
+  home = tmp_path / 'ball' / str(rate)
+  _write(home / 'ball.txt', ''.join(
+      f'0 {i} 4 {i + 5} 10 {i} 0 0 0 "ball"\n' for i in range(lines)))
+  _images(home / 'ball', range(images))
+  benchmark = 'nfs' if rate == 30 else 'nfs240'
+  (found,) = sequences.load_annotations(benchmark, tmp_path)
+  assert found.boxes_xywh.tolist() == [[i, 4, 5, 6] for i in boxes]
+  if images:
+    sequence = sequences.with_frames(found)
+    assert _numbers(sequence) == list(range(len(boxes)))
+
+
+def test_nfs_that_does_not_fit(tmp_path):
+  home = tmp_path / 'ball' / '30'
+  _write(home / 'ball.txt', '0 3 4 8 10\n' * 33)
+  _images(home / 'ball', range(7))
+  with pytest.raises(UserError, match='ball: 7 images .* but 5 boxes'):
+    sequences.load('nfs', tmp_path)
+
+
 def test_any_folder(tmp_path):
   _write(tmp_path / 'a' / 'groundtruth.txt')
   _images(tmp_path / 'a')
@@ -176,6 +228,19 @@ def test_otb_toolkit_folder(tmp_path):
   _write(tmp_path / 'Tiger1.txt', BOX * 349)
   (found,) = sequences.load_annotations('otb', tmp_path)
   assert found.origin == 1 and found.frame_range == (6, 354)
+
+
+@pytest.mark.parametrize('text', ['1,2,3\n', '', 'x\n', '1,2,0,4\n'])
+def test_damaged_otb_is_not_hidden_by_files_beside(tmp_path, text):
+  """Text files in the root are read where there are no sequence folders."""
+  _write(tmp_path / 'Ball' / 'groundtruth_rect.txt')
+  _write(tmp_path / 'Car' / 'groundtruth_rect.txt', text)
+  _write(tmp_path / 'Dog.txt')
+  with pytest.raises(UserError, match=r'Car/groundtruth_rect\.txt'):
+    sequences.load_annotations('otb', tmp_path)
+  (tmp_path / 'Car' / 'groundtruth_rect.txt').unlink()
+  assert [a.name for a in sequences.load_annotations('otb', tmp_path)] == [
+      'Ball']
 
 
 def _json(tmp_path, **sequence):
@@ -210,7 +275,12 @@ def test_pysot_json(tmp_path):
     ('{"a": {"gt_rect": [[1,2,3,4,5,6,7,8]]}}', 'of polygons, as VOT has'),
     ('{"a": {"gt_rect": [[0, 0, 0, 0]]}}', 'first box has no area'),
     ('{"a": {"gt_rect": [[1, 2, 3, 4]], "absent": []}}', 'not one flag'),
-    ('{"a": {"gt_rect": [[1, 2, 3, 4]], "attr": "IV"}}', 'not a list of')])
+    ('{"a": {"gt_rect": [[1, 2, 3, 4]], "attr": "IV"}}', 'not a list of'),
+    ('{"a": {"gt_rect": [[1, 2, 3, 1%s]]}}' % ('0' * 400), 'not a list of box'),
+    ('{"a": {"gt_rect": [[1, 2, 3, 4]], "absent": [1%s]}}' % ('0' * 400),
+     'not one flag'),
+    ('[' * 100_000, 'is not JSON'), ('{"a": ' * 100_000, 'is not JSON')],
+    ids=lambda text: text[:60])
 def test_damaged_json(tmp_path, text, told):
   with pytest.raises(UserError, match=told):
     sequences.load_annotations('otb', _write(tmp_path / 'a.json', text))

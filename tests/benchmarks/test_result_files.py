@@ -17,6 +17,23 @@ from siamkpn_jax.errors import UserError
 
 BOXES = '1,2,3,4\n5,6,7,8\n'
 
+# Kind -> numbers of the videos, those of several parts with how many.
+_UAV123 = {
+    'bike': {1: 0, 2: 0, 3: 0}, 'bird': {1: 3},
+    'boat': dict.fromkeys(range(1, 10), 0),
+    'building': dict.fromkeys(range(1, 6), 0),
+    'car': dict.fromkeys(range(1, 19), 0) | {1: 3, 6: 5, 8: 2, 16: 2},
+    'group': {1: 4, 2: 3, 3: 4},
+    'person': dict.fromkeys(range(1, 24), 0) | {
+        2: 2, 4: 2, 5: 2, 7: 2, 8: 2, 12: 2, 14: 3, 17: 2, 19: 3},
+    'truck': {1: 0, 2: 0, 3: 0, 4: 2}, 'uav': dict.fromkeys(range(1, 9), 0) | {
+        1: 3}, 'wakeboard': dict.fromkeys(range(1, 11), 0)}
+UAV123 = [f'{kind}{n}_{part}' if parts else f'{kind}{n}'
+          for kind, videos in _UAV123.items() for n, parts in videos.items()
+          for part in range(1, max(parts, 1) + 1)] + [
+              'car1_s', 'car2_s', 'car3_s', 'car4_s', 'person1_s', 'person2_s',
+              'person3_s']  # rendered
+
 
 def _write(path, content=BOXES):
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +65,44 @@ def test_spellings_of_a_name(tmp_path, name, file):
 def test_names_of_otb_stay_apart():
   from siamkpn_jax.benchmarks.layouts.otb import OTB_100
   assert len({name_key(n) for n in OTB_100}) == len(OTB_100) == 100
+
+
+def test_names_of_uav123_and_lasot_stay_apart():
+  from siamkpn_jax.data.layouts.lasot_split import TEST_VIDEOS
+  assert len({name_key(n) for n in TEST_VIDEOS}) == 280
+  assert len({name_key(n) for n in UAV123}) == len(UAV123) == 123
+  assert name_key('car1_1') == name_key('Car1.1') != name_key('car11')
+
+
+def test_all_of_uav123_is_found(tmp_path):
+  for name in UAV123:
+    _write(tmp_path / 'a' / f'{name}.txt')
+    _write(tmp_path / 'b' / f'{name.replace("_", "-").upper()}.txt')
+  for folder, spelled in (('a', str), ('b', lambda n: n.replace(
+      '_', '-').upper())):
+    found = find_results(tmp_path / folder, UAV123)
+    assert {n: paths[0].stem for n, paths in found.items()} == {
+        n: spelled(n) for n in UAV123}
+
+
+def test_exact_names_come_first(tmp_path):
+  """Where two sequences have the same key, no file serves for the other."""
+  for file in ('a-1', 'a1'):
+    _write(tmp_path / f'{file}.txt')
+  found = find_results(tmp_path, ['a1', 'a-1'])
+  assert {n: p[0].stem for n, p in found.items()} == {'a1': 'a1',
+                                                      'a-1': 'a-1'}
+  (tmp_path / 'a1.txt').unlink()
+  for names, among in ((['a1', 'a-1'], []), (['a1'], ['a1', 'a-1'])):
+    with pytest.raises(UserError, match='no result file for a1 of'):
+      find_results(tmp_path, names, among)
+  (tmp_path / 'a-1.txt').rename(tmp_path / 'A_1.txt')  # of either
+  with pytest.raises(UserError, match='no result file for a1, a-1 of'):
+    find_results(tmp_path, ['a1', 'a-1'])
+  assert find_results(tmp_path, ['a1'])['a1'][0].stem == 'A_1'
+  _write(tmp_path / 'A.1.txt')
+  with pytest.raises(UserError, match=r'A\.1.* and .*A_1.*of one sequence'):
+    find_results(tmp_path, ['a1'])
 
 
 def test_missing_and_double(tmp_path):

@@ -5,13 +5,14 @@ import pytest
 
 from siamkpn_jax.benchmarks import got10k, ope, result_files, sequences
 from siamkpn_jax.benchmarks.protocols import OTB_GOT10K, UAV123_GOT10K
+from tests.optional import import_or_skip
 
 
 @pytest.fixture(scope='module')
 def toolkit():
   """The experiments of the real package."""
-  return pytest.importorskip('got10k.experiments',
-                             reason='needs the packages got10k and six')
+  return import_or_skip('got10k.experiments',
+                        reason='needs the packages got10k and six')
 
 
 class _Dataset:
@@ -151,3 +152,21 @@ def test_average_overlap(toolkit, tmp_path):
   np.testing.assert_allclose(
       every.success_curve(), theirs['overall']['succ_curve'], atol=1e-12)
   assert every.sr75 == pytest.approx(theirs['overall']['succ_curve'][75])
+
+
+@pytest.mark.parametrize(('rate', 'lines', 'images'), [
+    (30, 24, 3), (30, 17, 17), (30, 17, 16), (30, 16, 17), (30, 17, 2),
+    (30, 31, 4), (30, 39, 5), (240, 17, 17), (240, 17, 16), (240, 16, 17)])
+def test_lengths_of_nfs(toolkit, tmp_path, rate, lines, images):
+  """Lines and images of other numbers: which of them belong together."""
+  from got10k.datasets import NfS  # there, as the toolkit is
+  home = tmp_path / 'ball' / str(rate)
+  (home / 'ball').mkdir(parents=True)
+  (home / 'ball.txt').write_text(''.join(
+      f'0 {i} 4 {i + 5} 10 {i} 0 0 0 ball\n' for i in range(lines)))
+  for i in range(images):
+    (home / 'ball' / f'{i:05d}.jpg').touch()
+  files, boxes = NfS(str(tmp_path), fps=rate)[0]
+  (ours,) = sequences.load('nfs' if rate == 30 else 'nfs240', tmp_path)
+  assert [str(f) for f in ours.frames] == files
+  np.testing.assert_array_equal(ours.boxes_xywh, boxes)

@@ -100,13 +100,32 @@ def test_missing_parts_are_named(tmp_path):
     '{"a": {"gt_rect": [["x", 1, 2, 3]]}}',
     '{"a": {"gt_rect": [[NaN, 1, 2, 3]]}}',
     '{"a": {"gt_rect": [[1, 1, 2, 3]], "img_names": 3}}',
-    '{"a": {"gt_rect": [[1, 1, 2, 3]], "width": "w", "height": 3}}'])
+    '{"a": {"gt_rect": [[1, 1, 2, 3]], "width": "w", "height": 3}}',
+    '{"a": {"gt_rect": [[1, 1, 2, 3]], "width": 1e999, "height": 3}}',
+    '{"a": {"gt_rect": [[1, 1, 2, 3]], "width": -3, "height": 3}}',
+    '{"a": {"gt_rect": [[1, 1, 2, 3]], "width": 3, "height": 0}}',
+    '{"a": {"gt_rect": [[1, 1, 2, 3]], "width": 3, "height": NaN}}',
+    '{"a": {"gt_rect": [[1, 1, 2, 1%s]]}}' % ('0' * 400),
+    '{"a": {"gt_rect": [[1, 1, 2, 1e300]]}}',
+    '[' * 100_000, '{"a": ' * 100_000],
+    ids=lambda text: text[:60])
 def test_damaged_json(tmp_path, text):
   path = tmp_path / 'v.json'
   path.write_text(text)
   with pytest.raises(UserError, match=r'v\.json') as error:
     load_vot(path)
   assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(('width', 'height'), [
+    ('-3', '40'), ('60', '0'), ('x', '40'), ('9' * 5000, '40')],
+    ids=['negative', 'zero', 'text', 'long'])
+def test_damaged_sizes_of_a_folder(tmp_path, width, height):
+  root = vot_files.write_folder(tmp_path, ROWS, images=False)
+  (root / 'b' / 'sequence').write_text(f'width={width}\nheight={height}\n')
+  with pytest.raises(UserError, match='b/sequence: .*expected width') as error:
+    load_vot(root)
+  assert '\n' not in str(error.value) and len(str(error.value)) < 400
 
 
 def test_starting_boxes():

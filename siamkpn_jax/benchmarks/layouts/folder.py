@@ -3,7 +3,9 @@
   <root>/<name>/groundtruth_rect.txt or groundtruth.txt, one "x,y,w,h" per frame
   <root>/<name>/img/*.jpg, <root>/<name>/color/*.jpg or <root>/<name>/*.jpg
 
-  <root>/<name>.txt ...      annotations alone, one file per sequence
+  <root>/<name>.txt ...      annotations alone, one file per sequence; lists
+                             that lie beside them, as attr_list.txt, are not
+                             read
 
 Pixels are counted from 0.
 """
@@ -19,6 +21,10 @@ from siamkpn_jax.benchmarks.annotations import (
 
 _LAYOUT = '<name>/groundtruth.txt and <name>/*.jpg, or <name>.txt'
 _ANNOTATIONS = ('groundtruth_rect.txt', 'groundtruth.txt')
+# What lies beside annotation files: names, attributes, words.
+_LISTS = frozenset({
+    'attr_list', 'attr_desc', 'list', 'testing_set', 'training_set', 'tb_50',
+    'tb_100', 'cvpr13', 'readme', 'license'})
 
 
 def load(folder: Path, origin: int = 0) -> list[Annotation]:
@@ -50,4 +56,5 @@ def load_files(folder: Path, origin: int) -> list[Annotation]:
     UserError: a damaged file.
   """
   return [Annotation(path.stem, read_truth(path), origin)
-          for path in sorted(folder.glob('*.txt'))]
+          for path in sorted(folder.glob('*.txt'))
+          if path.stem.casefold() not in _LISTS]

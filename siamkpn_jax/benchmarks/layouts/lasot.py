@@ -1,6 +1,6 @@
 """LaSOT's test sequences, as the data set or as its toolkit keeps them.
 
-  <root>/testing_set.txt                          280 names; may be missing
+  <root>/testing_set.txt                          names; may be missing
   <root>/<class>/<class>-<n>/img/00000001.jpg ... or without the <class> folder
   <root>/<class>/<class>-<n>/groundtruth.txt      one "x,y,w,h" per frame
   <root>/<class>/<class>-<n>/full_occlusion.txt   1: the target is hidden
@@ -10,7 +10,9 @@
   <root>/absent/<class>-<n>.txt                   1: hidden or outside; also
                                                   <root>/annos/absent/
 
-LaSOT counts pixels from 1.
+LaSOT counts pixels from 1. Its owners ship the 280 sequences of the test set
+with the 1120 to train on: without testing_set.txt the former are read, or, in a
+folder that has none of them, all.
 """
 
 from pathlib import Path
@@ -25,6 +27,7 @@ from siamkpn_jax.benchmarks.annotations import (
   read_truth,
   some,
 )
+from siamkpn_jax.data.layouts.lasot_split import TEST_VIDEOS
 from siamkpn_jax.errors import UserError
 
 _LAYOUT = ('<class>/<class>-<n>/groundtruth.txt, or annos/<class>-<n>.txt and '
@@ -32,7 +35,7 @@ _LAYOUT = ('<class>/<class>-<n>/groundtruth.txt, or annos/<class>-<n>.txt and '
 
 
 def load(folder: Path) -> list[Annotation]:
-  """The sequences of testing_set.txt, or all where that is missing.
+  """The test sequences, sorted by name.
 
   Raises:
     UserError: nothing to read, a listed sequence that is missing, or a damaged
@@ -48,7 +51,9 @@ def load(folder: Path) -> list[Annotation]:
     absent = [name for name in names if name not in found]
     if absent:
       raise missing(folder, absent, _LAYOUT)
-    found = {name: found[name] for name in names}
+  else:
+    names = list(TEST_VIDEOS.intersection(found) or found)
+  found = {name: found[name] for name in names}
   return some([_read(name, found[name]) for name in sorted(found)], folder,
               _LAYOUT)
 

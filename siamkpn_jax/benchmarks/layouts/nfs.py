@@ -4,7 +4,10 @@
   <root>/<sequence>/30/<sequence>.txt            lines of 240 frames per second:
                                                  id x1 y1 x2 y2 frame ...
 
-Pixels are counted from 0 and x2, y2 taken as the right and lower end.
+Every eighth line counts at 30 frames per second, unless there is a line for
+each image. Where lines and images differ by one, the last is left out. Both are
+what the GOT-10k toolkit does. Pixels are counted from 0 and x2, y2 taken as the
+right and lower end.
 """
 
 from pathlib import Path
@@ -19,6 +22,7 @@ from siamkpn_jax.benchmarks.annotations import (
   subfolders,
 )
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.images import list_images
 
 
 def load(folder: Path, rate: int = 30) -> list[Annotation]:
@@ -35,16 +39,25 @@ def load(folder: Path, rate: int = 30) -> list[Annotation]:
   for home in subfolders(folder):
     path = home / str(rate) / f'{home.name}.txt'
     if path.is_file():
-      boxes_xywh = _read(path)[::8 if rate == 30 else 1]
-      check_first(boxes_xywh, f'{path} line 1')
-      found.append(Annotation(home.name, boxes_xywh,
-                              images=path.with_suffix('')))
+      found.append(_read_sequence(home.name, path, rate))
   return some(found, folder, f'<sequence>/{rate}/<sequence>.txt')
 
 
 def load_240(folder: Path) -> list[Annotation]:
   """The same at 240 frames per second."""
   return load(folder, 240)
+
+
+def _read_sequence(name: str, path: Path, rate: int) -> Annotation:
+  boxes_xywh, folder = _read(path), path.with_suffix('')
+  check_first(boxes_xywh, f'{path} line 1')
+  frames = list_images(folder)
+  if rate == 30 and abs(len(boxes_xywh) - len(frames)) > 1:
+    boxes_xywh = boxes_xywh[::8]
+  if not frames or abs(len(boxes_xywh) - len(frames)) != 1:
+    return Annotation(name, boxes_xywh, images=folder)
+  count = min(len(boxes_xywh), len(frames))
+  return Annotation(name, boxes_xywh[:count], images=tuple(frames[:count]))
 
 
 def _read(path: Path) -> np.ndarray:

@@ -85,6 +85,19 @@ def find_annotations(folder: Path) -> dict[str, Path]:
   if not folder.is_dir():
     raise UserError(f'{folder} is not a folder; expected a folder that holds '
                     f'{LAYOUT}; check the path')
+  found = search(folder)
+  if not found:
+    raise UserError(f'no sequences in {folder}; expected {LAYOUT}; '
+                    'check the path')
+  return found
+
+
+def search(folder: Path) -> dict[str, Path]:
+  """As `find_annotations`, for a folder; nothing found is no error.
+
+  Raises:
+    UserError: two sequences of one name.
+  """
   found = annotations_of(folder)
   if not found:
     for sub in subfolders(folder):
@@ -93,9 +106,6 @@ def find_annotations(folder: Path) -> dict[str, Path]:
           raise UserError(f'two sequences are called {name}: {found[name]} and '
                           f'{path}; rename one folder')
         found[name] = path
-  if not found:
-    raise UserError(f'no sequences in {folder}; expected {LAYOUT}; '
-                    'check the path')
   return found
 
 

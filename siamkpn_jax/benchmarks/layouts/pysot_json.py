@@ -111,7 +111,8 @@ def _boxes(where: str, rows: Any) -> np.ndarray:
 def _numbers(rows: Any) -> np.ndarray:
   try:
     return np.array(rows, np.float64)
-  except (TypeError, ValueError):  # text, or rows of unequal length
+  except (TypeError, ValueError, OverflowError):
+    # Text, rows of unequal length, or numbers of hundreds of digits.
     return np.empty(0)
 
 
