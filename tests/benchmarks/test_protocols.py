@@ -299,6 +299,7 @@ def test_struck_differs_from_the_published_scores_by_three_sequences(
   least, most = (_mean(*_as_published(boxes, truth, dict.fromkeys(
       ('Tiger1', 'Board', 'Twinnings'), found))) for found in (False, True))
   assert most.success_auc - least.success_auc < 2e-4
+  assert most.precision_20 - least.precision_20 < 2e-4
   for curve, theirs in zip(('success_curve', 'precision_curve'), curves,
                            strict=True):
     assert (getattr(least, curve) <= theirs + 1e-9).all()
