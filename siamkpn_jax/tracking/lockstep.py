@@ -27,7 +27,6 @@ from jax.sharding import PartitionSpec as P
 
 from siamkpn_jax import geometry
 from siamkpn_jax.boxes import cxcywh_to_xywh
-from siamkpn_jax.changes import with_tracking
 from siamkpn_jax.cores import cores
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import fingerprint, load_model
@@ -37,6 +36,7 @@ from siamkpn_jax.tracking.tracker import (
     first_sight,
     frame_size,
     move,
+    other_tracking,
     search_crop,
     search_scale,
 )
@@ -213,7 +213,7 @@ def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
       not known.
   """
   config, variables = load_model(Path(weights))
-  config = with_tracking(config, settings)
+  config = other_tracking(config, settings)
   places = good_places(lengths, len(jax.local_devices()), batch)
   tracker = Lockstep(build_model(config['model']), variables,
                      decode_config(config), places)

@@ -13,7 +13,6 @@ import numpy as np
 
 from siamkpn_jax import geometry
 from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
-from siamkpn_jax.changes import with_tracking
 from siamkpn_jax.models.head import Maps, Template
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import load_model
@@ -260,6 +259,17 @@ def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
       offset_unit=geometry.offset_unit(config['targets']['offset_target']))
 
 
+def other_tracking(config: dict[str, Any], settings: str) -> dict[str, Any]:
+  """`with_tracking` of changes.py, where settings are given.
+
+  Without them nothing of a checkpoint needs ml_collections.
+  """
+  if not settings:
+    return config
+  from siamkpn_jax.changes import with_tracking
+  return with_tracking(config, settings)
+
+
 def load_tracker(weights: str | Path, settings: str = '') -> Tracker:
   """A tracker with the weights and settings of a checkpoint.
 
@@ -272,6 +282,6 @@ def load_tracker(weights: str | Path, settings: str = '') -> Tracker:
       not known.
   """
   config, variables = load_model(Path(weights))
-  config = with_tracking(config, settings)
+  config = other_tracking(config, settings)
   return Tracker(build_model(config['model']), variables,
                  decode_config(config))
