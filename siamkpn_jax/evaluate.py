@@ -106,8 +106,7 @@ def _write_report(request: evaluation.Request, summary: dict[str, Any]) -> Path:
       ['python', '-m', 'siamkpn_jax.evaluate', *sys.argv[1:]])
   return write_report(
       {name: summary | {'weights': weights}},
-      request.output / 'report', sequences=request.data,
-      zero_based=request.zero_based, commands=[command])
+      request.output / 'report', sequences=request.data, commands=[command])
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -36,6 +36,8 @@ class Entry:
     attributes: name -> the figures of the sequences or frames that have it.
     curves: name -> [n], NaN where there is no value.
     notes: what was unusual.
+    zero_based: names or patterns of sequences whose files count pixels from 0,
+      whatever the layout says.
     texts: rule, annotations, results, weights, hardware; empty: not told.
   """
   name: str
@@ -48,6 +50,7 @@ class Entry:
   curves: Mapping[str, np.ndarray]
   notes: tuple[str, ...]
   texts: Mapping[str, str]
+  zero_based: tuple[str, ...] = ()
 
   @property
   def measures(self) -> tuple[Measure, ...]:
@@ -112,7 +115,8 @@ def _make(name: str, summary: Any) -> Entry:
       {key: _curve(summary[key], points)
        for key, points in _CURVES.items() if summary.get(key)},
       tuple(clean(note) for note in summary.get('notes', ())),
-      {key: clean(summary.get(key) or '') for key in _TEXTS})
+      {key: clean(summary.get(key) or '') for key in _TEXTS},
+      tuple(map(str, summary.get('zero_based') or ())))
 
 
 def clean(text: Any) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import fnmatch
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,16 +55,14 @@ class Film:
 _Readers = Mapping[str, Callable[[str], Film]]
 
 
-def films(entry: Entry, data: Path, count: int,
-          zero_based: Collection[str] = ()) -> tuple[list[Film], list[str]]:
+def films(entry: Entry, data: Path,
+          count: int) -> tuple[list[Film], list[str]]:
   """Films of the sequences on which a tracker was worst.
 
   Args:
     entry: the tracker; its result files must still be there.
     data: the benchmark's folder with its images, or with some of them.
     count: how many at most.
-    zero_based: names or patterns of sequences whose annotation and results
-      count pixels from 0, whatever the layout says.
 
   Returns:
     The films, and notes on what is missing.
@@ -79,7 +77,7 @@ def films(entry: Entry, data: Path, count: int,
   if is_vot(entry.benchmark):
     sequences = _supervised(entry, data, results)
   else:
-    sequences = _one_pass(entry, data, results, zero_based)
+    sequences = _one_pass(entry, data, results)
   names = [n for n in worst_first(entry) if name_key(n) in sequences]
   missing = len(entry.sequences) - len(names)
   notes = [f'{data} has {len(names)} of the {len(entry.sequences)} sequences: '
@@ -124,10 +122,10 @@ def choose_frames(lost: int, length: int) -> np.ndarray:
   return frames[frames < length]
 
 
-def _one_pass(entry: Entry, data: Path, results: Path,
-              zero_based: Collection[str]) -> _Readers:
+def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
   def read(annotation: Annotation, name: str) -> Film:
-    if any(fnmatch.fnmatchcase(annotation.name, p) for p in zero_based):
+    if any(fnmatch.fnmatchcase(annotation.name, p) for p in
+           entry.zero_based):
       annotation = dataclasses.replace(annotation, origin=0)
     sequence = layouts.with_frames(annotation)
     (path, *_) = find_results(results, [name])[name]

@@ -1,7 +1,7 @@
 """Writes the report: the page, and its pictures and tables as files."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,6 @@ _CURVES = (
 
 def write_report(summaries: Mapping[str, Any], output: Path, *,
                  sequences: Path | None = None,
-                 zero_based: Collection[str] = (),
                  commands: Sequence[str] = ()) -> Path:
   """Writes report.html, and beside it every plot and every table.
 
@@ -55,8 +54,6 @@ def write_report(summaries: Mapping[str, Any], output: Path, *,
       benchmark and one protocol. The first is whose failures are shown.
     output: folder; made if it is missing.
     sequences: the benchmark's folder with its images, for the failures.
-    zero_based: names or patterns of the sequences in it that count pixels from
-      0, where its layout counts from 1.
     commands: that make the report again, for the reader.
 
   Returns:
@@ -68,13 +65,11 @@ def write_report(summaries: Mapping[str, Any], output: Path, *,
   """
   return write_entries([make_entry(name, summary, name)
                         for name, summary in summaries.items()],
-                       output, sequences=sequences, zero_based=zero_based,
-                       commands=commands)
+                       output, sequences=sequences, commands=commands)
 
 
 def write_entries(entries: Sequence[Entry], output: Path, *,
                   sequences: Path | None = None,
-                  zero_based: Collection[str] = (),
                   commands: Sequence[str] = ()) -> Path:
   """As `write_report`, of scores that are read already."""
   check_comparable(entries)
@@ -86,7 +81,7 @@ def write_entries(entries: Sequence[Entry], output: Path, *,
   for table in found:
     tables.write(table, output)
   pictures = _pictures(entries, output)
-  strips, notes = _strips(entries[0], sequences, zero_based, output)
+  strips, notes = _strips(entries[0], sequences, output)
   text = html.report(entries, {t.name: t for t in found}, pictures, strips,
                      notes, commands)
   results.write_text(output / NAME, text)
@@ -161,7 +156,7 @@ def _pictures(entries: Sequence[Entry], output: Path) -> list[html.Picture]:
   return found
 
 
-def _strips(entry: Entry, sequences: Path | None, zero_based: Collection[str],
+def _strips(entry: Entry, sequences: Path | None,
             output: Path) -> tuple[list[html.Strip], list[str]]:
   """The films of the worst failures, and what to say of those missing."""
   if sequences is None:
@@ -169,7 +164,7 @@ def _strips(entry: Entry, sequences: Path | None, zero_based: Collection[str],
                 '--sequences=DATA, the folder of the benchmark with its '
                 'images, adds them.']
   try:
-    found, notes = films(entry, sequences, _WORST, zero_based)
+    found, notes = films(entry, sequences, _WORST)
   except UserError as error:
     return [], [f'No film strips: {error}']
   strips = []
