@@ -17,7 +17,7 @@ from siamkpn_jax.benchmarks.report.entries import Entry
 from siamkpn_jax.benchmarks.report.measures import MEASURES, is_vot
 from siamkpn_jax.benchmarks.result_files import (
   find_results,
-  name_key,
+  find_spellings,
   read_result,
 )
 from siamkpn_jax.benchmarks.vot_sequences import VotSequence, frame_size
@@ -51,7 +51,7 @@ class Film:
   result: np.ndarray
 
 
-# Key of a sequence's name -> makes its film, given the name that is shown.
+# Name of a sequence -> makes its film, given the name that is shown.
 _Readers = Mapping[str, Callable[[str], Film]]
 
 
@@ -78,7 +78,8 @@ def films(entry: Entry, data: Path,
     sequences = _supervised(entry, data, results)
   else:
     sequences = _one_pass(entry, data, results)
-  names = [n for n in worst_first(entry) if name_key(n) in sequences]
+  spelled = find_spellings(entry.sequences, sequences)
+  names = [n for n in worst_first(entry) if len(spelled[n]) == 1]
   missing = len(entry.sequences) - len(names)
   notes = [f'{data} has {len(names)} of the {len(entry.sequences)} sequences: '
            'the others are not looked at'] if missing else []
@@ -87,7 +88,7 @@ def films(entry: Entry, data: Path,
     if len(found) == count:
       break
     try:
-      found.append(sequences[name_key(name)](name))
+      found.append(sequences[spelled[name][0]](name))
     except UserError as error:
       notes.append(str(error))
   return found, notes
@@ -128,7 +129,7 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
            entry.zero_based):
       annotation = dataclasses.replace(annotation, origin=0)
     sequence = layouts.with_frames(annotation)
-    (path, *_) = find_results(results, [name])[name]
+    (path, *_) = find_results(results, [name], entry.sequences)[name]
     boxes_xywh = scoring.annotated_part(annotation, read_result(path), [])
     # From the pixels of the file to those of the image.
     by = (entry.figures.get('shift') or 0) - sequence.origin
@@ -145,7 +146,7 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
     score = f'{key.label} {key.show(entry.sequences[name].get(key.key))}'
     return _film(name, score, sequence.frames, overlaps, truth, result)
 
-  return {name_key(a.name): functools.partial(read, a)
+  return {a.name: functools.partial(read, a)
           for a in layouts.load_annotations(entry.benchmark, data)}
 
 
@@ -168,7 +169,7 @@ def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
     return _film(name, text, sequence.frames, overlaps,
                  regions.corners(sequence.truth, inclusive=False), result)
 
-  return {name_key(s.name): functools.partial(read, s)
+  return {s.name: functools.partial(read, s)
           for s in scoring.load_vot_sequences(entry.benchmark, data)
           if s.frames}
 

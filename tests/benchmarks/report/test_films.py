@@ -1,5 +1,6 @@
 """Film strips: the sequences, the moments and the boxes that they show."""
 
+import dataclasses
 import json
 import struct
 
@@ -94,7 +95,8 @@ def test_pixels_from_0(tmp_path):
   """Whatever the layout says, for the sequences that are named so."""
   for name in ('uav_a', 'uav_b', 'Ball'):
     _write_otb(tmp_path, name, 20, 10)
-  found, _ = films(_score(tmp_path), tmp_path / 'otb', 5, ('uav_*',))
+  entry = dataclasses.replace(_score(tmp_path), zero_based=('uav_*',))
+  found, _ = films(entry, tmp_path / 'otb', 5)
   assert {f.name: f.truth[0, 0].tolist() for f in found} == {
       'uav_a': [8, 6], 'uav_b': [8, 6], 'Ball': [7, 5]}
   for film in found:
