@@ -257,7 +257,8 @@ def _import_with_stand_in():
   class StandIn:
     score = 0.5
 
-    def __init__(self, weights: str) -> None:
+    def __init__(self, weights: str, settings: str) -> None:
+      assert not settings
       print('weights read')
       if weights == 'broken':
         raise UserError(f'weights {weights}: no checkpoint')
