@@ -1,22 +1,10 @@
 """Sequences on disk for the tests of this folder."""
 
-import os
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
 from tests.benchmarks import vot_toolkit
-
-
-@pytest.fixture
-def data_folder() -> Path:
-  """The real data beside the repository, or skips."""
-  folder = os.environ.get('SIAMKPN_TEST_DATA')
-  if not folder:
-    pytest.skip('needs real data: set SIAMKPN_TEST_DATA to its folder')
-  return Path(folder)
 
 
 @pytest.fixture

@@ -296,9 +296,9 @@ def test_nothing_there(tmp_path):
 
 
 @pytest.mark.realdata
-def test_real_annotations(data_folder):
+def test_real_annotations(real_data):
   from siamkpn_jax.benchmarks.layouts.otb import OTB_100
-  folder = data_folder / 'annotations'
+  folder = real_data / 'annotations'
   otb = sequences.load_annotations('otb', folder / 'otb100')
   assert {a.name for a in otb} == set(OTB_100)
   assert all(a.origin == 1 for a in otb)

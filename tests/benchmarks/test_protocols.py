@@ -171,20 +171,20 @@ def test_rules_equal_plain_references(result, random):
       np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
-def _real(data_folder, tracker):
+def _real(real_data, tracker):
   """Annotations and results of a tracker on OTB-100, without Tiger1."""
   truth = {a.name: a.boxes_xywh for a in sequences.load_annotations(
-      'otb', data_folder / 'annotations' / 'otb100' / 'OTB2015.json')}
+      'otb', real_data / 'annotations' / 'otb100' / 'OTB2015.json')}
   del truth['Tiger1']
   paths = result_files.find_results(
-      data_folder / 'raw_results' / 'otb100' / tracker, truth)
+      real_data / 'raw_results' / 'otb100' / tracker, truth)
   return truth, {n: result_files.read_result(p) for n, (p,) in paths.items()}
 
 
 @pytest.mark.realdata
-def test_kcf_equals_the_published_scores_of_got10k(data_folder):
-  truth, boxes = _real(data_folder, 'kcf')
-  report = data_folder / 'raw_results' / 'otb100' / 'kcf' / 'performance.json'
+def test_kcf_equals_the_published_scores_of_got10k(real_data):
+  truth, boxes = _real(real_data, 'kcf')
+  report = real_data / 'raw_results' / 'otb100' / 'kcf' / 'performance.json'
   (published,) = json.loads(report.read_text()).values()
   per_sequence = {result_files.name_key(n): s
                   for n, s in published['seq_wise'].items()}
@@ -200,8 +200,8 @@ def test_kcf_equals_the_published_scores_of_got10k(data_folder):
 
 @pytest.mark.realdata
 @pytest.mark.parametrize('tracker', ['kcf', 'struck'])
-def test_real_results_equal_plain_references(data_folder, tracker):
-  truth, boxes = _real(data_folder, tracker)
+def test_real_results_equal_plain_references(real_data, tracker):
+  truth, boxes = _real(real_data, tracker)
   for name in truth:
     rules = [(OTB, one_pass.otb(boxes[name].tolist(), truth[name].tolist()))]
     if len(boxes[name]) == len(truth[name]):
@@ -216,7 +216,7 @@ def test_real_results_equal_plain_references(data_folder, tracker):
 
 
 @pytest.mark.realdata
-def test_struck_equals_the_published_curves_of_otb(data_folder):
+def test_struck_equals_the_published_curves_of_otb(real_data):
   """The authors' mean over 100 sequences, less our 97, is what 3 can give.
 
   Those three differ in what was scored, not in how: Tiger1 was scored against
@@ -224,8 +224,8 @@ def test_struck_equals_the_published_curves_of_otb(data_folder):
   there and not here. So the rest must be whole frames of Tiger1 (349 frames),
   and 0 or 1 frame more of Board and of Twinnings.
   """
-  truth, boxes = _real(data_folder, 'struck')
-  path = (data_folder / 'raw_results' / 'otb100' / 'struck' / 'scores_tb100' /
+  truth, boxes = _real(real_data, 'struck')
+  path = (real_data / 'raw_results' / 'otb100' / 'struck' / 'scores_tb100' /
           'ALL.json')
   published = json.loads(path.read_text())
   scores = {n: _score(boxes[n], truth[n], OTB) for n in truth}
@@ -274,11 +274,11 @@ def _as_published(boxes, truth, found):
 
 @pytest.mark.realdata
 def test_struck_differs_from_the_published_scores_by_three_sequences(
-    data_folder):
+    real_data):
   """0.4625 and 0.6404 here, 0.4617 and 0.6391 published: why, in figures."""
   truth = {a.name: a.boxes_xywh for a in sequences.load_annotations(
-      'otb', data_folder / 'annotations' / 'otb100' / 'OTB2015.json')}
-  folder = data_folder / 'raw_results' / 'otb100' / 'struck'
+      'otb', real_data / 'annotations' / 'otb100' / 'OTB2015.json')}
+  folder = real_data / 'raw_results' / 'otb100' / 'struck'
   boxes = {n: result_files.read_result(p) for n, (p,) in
            result_files.find_results(folder, truth).items()}
   published = json.loads((folder / 'scores_tb100' / 'ALL.json').read_text())

@@ -161,8 +161,8 @@ def test_no_sequences_and_equal_names(otb, tmp_path):
 
 
 @pytest.mark.realdata
-def test_first_box_on_real_sequences(data_folder, tmp_path):
-  sequences = load_otb(data_folder / 'sequences', names=['Skiing', 'Jogging-2'])
+def test_first_box_on_real_sequences(real_data, tmp_path):
+  sequences = load_otb(real_data / 'sequences', names=['Skiing', 'Jogging-2'])
   summary = _run(FirstBoxTracker(), sequences, tmp_path)
   for s in sequences:
     score = ope.score_sequence(np.tile(s.boxes_xywh[0], (len(s), 1)),

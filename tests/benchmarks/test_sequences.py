@@ -145,8 +145,8 @@ def test_nothing_to_read(make_sequence, tmp_path):
 
 
 @pytest.mark.realdata
-def test_real_sequences(data_folder):
-  folder = data_folder / 'sequences'
+def test_real_sequences(real_data):
+  folder = real_data / 'sequences'
   found = {s.name: s for s in sequences.load_otb(
       folder, zero_based=['davis_*', 'uav_*', 'vot_*'])}
   assert len(found) == 12

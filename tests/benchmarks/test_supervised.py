@@ -186,8 +186,8 @@ def test_wrong_sequences(sequences, tmp_path):
 
 
 @pytest.mark.realdata
-def test_a_real_sequence_fails_where_the_loops_say(data_folder, tmp_path):
-  bag = data_folder / 'sequences' / 'vot_bag'
+def test_a_real_sequence_fails_where_the_loops_say(real_data, tmp_path):
+  bag = real_data / 'sequences' / 'vot_bag'
   folder = tmp_path / 'vot' / 'bag'
   folder.mkdir(parents=True)
   count = 70  # frames: the loops are slow

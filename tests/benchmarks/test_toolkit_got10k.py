@@ -75,10 +75,10 @@ def _check_one_pass(toolkit, tmp_path, truth, boxes, kind='ExperimentOTB',
 @pytest.mark.realdata
 @pytest.mark.parametrize(('tracker', 'auc', 'precision'), [
     ('kcf', 0.4780, 0.6878), ('struck', None, None)])
-def test_otb100(toolkit, data_folder, tmp_path, tracker, auc, precision):
+def test_otb100(toolkit, real_data, tmp_path, tracker, auc, precision):
   truth = {a.name: a.boxes_xywh for a in sequences.load_annotations(
-      'otb', data_folder / 'annotations' / 'otb100' / 'OTB2015.json')}
-  folder = data_folder / 'raw_results' / 'otb100' / tracker
+      'otb', real_data / 'annotations' / 'otb100' / 'OTB2015.json')}
+  folder = real_data / 'raw_results' / 'otb100' / tracker
   boxes = {n: result_files.read_result(p)
            for n, (p,) in result_files.find_results(folder, truth).items()}
   if tracker == 'kcf':

@@ -41,9 +41,9 @@ def weights(tmp_path):
   return tmp_path / 'my weights'
 
 
-def _write_sequences(data_folder, root):
+def _write_sequences(real_data, root):
   """Parts of real sequences in the toolkit's layout: polygons and boxes."""
-  for sequence in load_otb(data_folder / 'sequences', names=list(PARTS),
+  for sequence in load_otb(real_data / 'sequences', names=list(PARTS),
                            zero_based=['vot_*']):
     first, last = PARTS[sequence.name]
     frames = sequence.frames[first:last]
@@ -86,9 +86,9 @@ def _check_boxes(tracker, sequence, run):
 
 
 @pytest.mark.filterwarnings('default')  # of Orbax
-def test_evaluation(toolkit, tmp_path, data_folder, weights):
+def test_evaluation(toolkit, tmp_path, real_data, weights):
   workspace = tmp_path / 'workspace'
-  _write_sequences(data_folder, workspace / 'sequences')
+  _write_sequences(real_data, workspace / 'sequences')
   vot_toolkit.write_workspace(workspace, PROTOCOL.window)
   subprocess.run(
       [sys.executable, '-m', 'siamkpn_jax.benchmarks.trax', '--weights',

@@ -287,16 +287,16 @@ def test_any_result_is_scored_or_refused_in_one_line(
     assert score['failures'] == rows.count('2')
 
 
-def _real(data_folder, tracker):
-  return (data_folder / 'annotations' / 'vot2018' / 'VOT2018.json',
-          data_folder / 'raw_results' / 'vot2018' / tracker)
+def _real(real_data, tracker):
+  return (real_data / 'annotations' / 'vot2018' / 'VOT2018.json',
+          real_data / 'raw_results' / 'vot2018' / tracker)
 
 
 @pytest.mark.realdata
 @pytest.mark.parametrize('tracker, expected, failures', [
     ('LightTrack', 0.4182, 38), ('SiamAPN', 0.2480, 105)])
-def test_published_eao(data_folder, tracker, expected, failures):
-  score = vot.score_results(*_real(data_folder, tracker), 'pysot')
+def test_published_eao(real_data, tracker, expected, failures):
+  score = vot.score_results(*_real(real_data, tracker), 'pysot')
   assert round(score['eao'], 4) == expected
   # As counted by `grep -rx 2 baseline | wc -l`.
   assert score['failures'] == failures
@@ -305,8 +305,8 @@ def test_published_eao(data_folder, tracker, expected, failures):
 
 @pytest.mark.realdata
 @pytest.mark.parametrize('rule', RULES)
-def test_real_results_equal_loops(data_folder, rule):
-  annotations, results = _real(data_folder, 'SiamAPN')
+def test_real_results_equal_loops(real_data, rule):
+  annotations, results = _real(real_data, 'SiamAPN')
   names = ('ball1', 'fish1', 'conduction1')  # turned, small, upright boxes
   sequences = [s for s in load_vot(annotations) if s.name in names]
   runs = vot.read_runs(sequences, results)

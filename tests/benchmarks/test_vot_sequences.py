@@ -142,9 +142,9 @@ def test_starting_boxes():
 
 
 @pytest.mark.realdata
-def test_vot2018(data_folder):
+def test_vot2018(real_data):
   sequences = load_vot(
-      data_folder / 'annotations' / 'vot2018' / 'VOT2018.json')
+      real_data / 'annotations' / 'vot2018' / 'VOT2018.json')
   assert len(sequences) == 60
   assert sum(map(len, sequences)) == 21356
   assert all(s.size for s in sequences)

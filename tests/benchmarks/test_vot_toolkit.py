@@ -91,8 +91,8 @@ def test_random_runs(toolkit, tmp_path):
 
 
 @pytest.mark.realdata
-def test_real_results(toolkit, tmp_path, data_folder):
-  annotations = data_folder / 'annotations' / 'vot2018' / 'VOT2018.json'
+def test_real_results(toolkit, tmp_path, real_data):
+  annotations = real_data / 'annotations' / 'vot2018' / 'VOT2018.json'
   by_size = {}
   for sequence in load_vot(annotations):
     by_size.setdefault(sequence.size, {})[sequence.name] = (
@@ -104,7 +104,7 @@ def test_real_results(toolkit, tmp_path, data_folder):
   (tmp_path / 'sequences' / 'list.txt').write_text('\n'.join(names) + '\n')
   trackers = ('LightTrack', 'SiamAPN')
   for name in trackers:
-    source = data_folder / 'raw_results' / 'vot2018' / name
+    source = real_data / 'raw_results' / 'vot2018' / name
     for path in source.glob('baseline/*/*.txt'):
       copy = tmp_path / 'results' / name / path.relative_to(source)
       copy.parent.mkdir(parents=True)

@@ -317,13 +317,13 @@ def test_wrong_flags(tmp_path, flags, message):
 
 
 @pytest.mark.realdata
-def test_real_results(tmp_path, data_folder):
+def test_real_results(tmp_path, real_data):
   """KCF on OTB-100, with the films of the sequences that are there."""
   summary = scoring.score(scoring.Request(
-      'otb', data_folder / 'annotations' / 'otb100',
-      data_folder / 'raw_results' / 'otb100' / 'kcf'))
+      'otb', real_data / 'annotations' / 'otb100',
+      real_data / 'raw_results' / 'otb100' / 'kcf'))
   path = write_report({'KCF': json.loads(json.dumps(summary))}, tmp_path,
-                      sequences=data_folder / 'sequences')
+                      sequences=real_data / 'sequences')
   with (tmp_path / 'comparison.csv').open(encoding='utf-8') as file:
     rows = {row['tracker']: row for row in csv.DictReader(file)}
   assert rows['KCF']['success AUC ↑'] == '0.478'
