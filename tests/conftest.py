@@ -11,9 +11,17 @@ jax.config.update('jax_num_cpu_devices', 4)
 
 def pytest_configure(config: pytest.Config) -> None:
   """Programs that several tests compile are compiled once, and kept."""
-  jax.config.update('jax_compilation_cache_dir', str(
-      config.cache.mkdir('jax')))
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+  if config.pluginmanager.hasplugin('cacheprovider'):
+    jax.config.update('jax_compilation_cache_dir', str(
+        config.cache.mkdir('jax')))
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+
+
+@pytest.fixture(scope='session')
+def compilation_cache(tmp_path_factory) -> Path:
+  """The folder of compiled programs, for processes that tests start."""
+  return Path(jax.config.jax_compilation_cache_dir or
+              tmp_path_factory.mktemp('jax'))
 
 
 @pytest.fixture

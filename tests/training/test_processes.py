@@ -31,9 +31,9 @@ pytestmark = pytest.mark.multiprocess
 
 
 @pytest.fixture(scope='module')
-def env(pytestconfig):
+def env(compilation_cache):
   """Every program is compiled by one test and read by the others."""
-  return environment(pytestconfig.cache.mkdir('jax'))
+  return environment(compilation_cache)
 
 
 @pytest.fixture(scope='module')
