@@ -14,8 +14,10 @@ EXTRAS := test
 
 .PHONY: demo test lint clean
 
+# Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
-	$(BIN)/python -m siamkpn_jax.demo --output runs/demo
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+	  $(BIN)/python -m siamkpn_jax.demo --output runs/demo
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
