@@ -1,4 +1,8 @@
-"""Set-up of all tests: four virtual CPU devices, and the real data."""
+"""Set-up of all tests: four virtual CPU devices, and the real data.
+
+Compiling takes most of the time, so the compiler is told to hurry; boxes and
+maps that are compared with PyTorch's (parity/) are compiled as users have them.
+"""
 
 import os
 from pathlib import Path
@@ -7,6 +11,7 @@ import jax
 import pytest
 
 jax.config.update('jax_num_cpu_devices', 4)
+jax.config.update('jax_disable_most_optimizations', True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

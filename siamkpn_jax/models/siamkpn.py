@@ -1,5 +1,6 @@
 """SiamKPN: backbone, neck and cascade as one network (paper section 3)."""
 
+import functools
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -94,8 +95,9 @@ def build_model(config: Mapping[str, Any]) -> SiamKPN:
   return SiamKPN(**kwargs)
 
 
+@functools.cache  # tracing takes a second
 def abstract_variables(model: SiamKPN) -> dict[str, Any]:
-  """Shapes and dtypes of `init_variables`, without computing."""
+  """Shapes and dtypes of `init_variables`, without computing; not to change."""
   return jax.eval_shape(
       lambda key: init_variables(model, key), jax.random.key(0))
 

@@ -75,6 +75,9 @@ class Checkpoints:
     def write_checksums():  # a method Orbax would copy, with its object
       self._write_checksums()
     context.asynchronous.post_finalization_callback = write_checksums
+    # What all devices have, one writes. Divided over them it would be sliced
+    # first, in programs to compile, while the training waits.
+    context.array.saving.use_replica_parallel = False
     # Process 0 removes what a killed run has left half written. Before the
     # first save it waits for that, and the others for it.
     self._checkpointer = ocp.training.Checkpointer(

@@ -29,6 +29,14 @@ def scales(name):
   return json.loads((GOLDENS / 'scales.json').read_text())[name]
 
 
+def golden(name):
+  """Of 'file/prefix': the arrays under the prefix, by the rest of the key."""
+  file, _, prefix = name.partition('/')
+  with np.load(GOLDENS / f'{file}.npz') as arrays:
+    return {key.removeprefix(f'{prefix}/'): arrays[key] for key in arrays
+            if key.startswith(f'{prefix}/')}
+
+
 def jax_network(name, num_stages):
   """Model and variables, converted from the random released state dict."""
   model = SiamKPN(num_stages=num_stages, **SETTINGS[name])

@@ -10,6 +10,8 @@ from tests.models.capture import TOLERANCE, assert_close, run_captured
 from tests.parity import crops, networks
 from tests.parity.summaries import largest_error, summarise
 
+pytestmark = pytest.mark.usefixtures('optimized')
+
 
 @functools.cache
 def ours(name, num_stages):
@@ -29,20 +31,15 @@ def ours(name, num_stages):
 def test_equals_golden(name, num_stages):
   """Without PyTorch: eight numbers of every block, and the whole maps."""
   maps, blocks = ours(name, num_stages)
-  golden = np.load(networks.GOLDENS / 'network.npz')
-  prefix = f'{name}{num_stages}/'
-  keys = [key for key in golden.files if key.startswith(prefix)]
-  assert {key.removeprefix(prefix) for key in keys if '/maps/' not in key} == (
-      set(blocks))
-  for key in keys:
-    expected = golden[key]
-    if '/maps/' in key:
-      actual = networks.nchw(getattr(maps[-1], key.rsplit('/', 1)[1]))
+  golden = networks.golden(f'network/{name}{num_stages}')
+  assert {key for key in golden if not key.startswith('maps/')} == set(blocks)
+  for key, expected in golden.items():
+    if key.startswith('maps/'):
+      actual = networks.nchw(getattr(maps[-1], key.removeprefix('maps/')))
       assert_close(actual, expected, key)
       continue
-    values = blocks[key.removeprefix(prefix)]
-    assert len(values) == len(expected), key
-    for value, summary in zip(values, expected, strict=True):
+    assert len(blocks[key]) == len(expected), key
+    for value, summary in zip(blocks[key], expected, strict=True):
       error = largest_error(summarise(value), summary)
       assert error < TOLERANCE, f'{key}: {error:.1e}'
 

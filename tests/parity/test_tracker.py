@@ -21,7 +21,7 @@ from siamkpn_jax.tracking.tracker import Tracker
 from tests.parity import networks
 from tests.reference import tracking as reference
 
-pytestmark = pytest.mark.realdata
+pytestmark = [pytest.mark.realdata, pytest.mark.usefixtures('optimized')]
 LIMIT = 0.5  # pixels
 SPLIT = 0.02  # of the frames whose crops may differ by rounding
 NEAR = 0.05  # pixels that the boxes before such a frame may differ
@@ -92,7 +92,9 @@ def test_equals_golden_boxes(real_data):
 
 @pytest.mark.parametrize('name', [
     'small', 'basic', pytest.param('full', marks=pytest.mark.slow)])
-@pytest.mark.parametrize('num_stages', [1, 2, 3])
+@pytest.mark.parametrize('num_stages', [
+    pytest.param(1, marks=pytest.mark.slow),
+    pytest.param(2, marks=pytest.mark.slow), 3])
 def test_equals_pytorch(real_data, name, num_stages):
   pytest.importorskip('torch')
   from tests.reference.torch_tracker import TorchTracker

@@ -109,13 +109,7 @@ def assert_small(values, tolerance):
 @pytest.mark.parametrize('phase', LAYERS)
 def test_equals_golden(phase):
   """Without PyTorch: float64, eight numbers of every array."""
-  golden = np.load(networks.GOLDENS / 'training.npz')
-
-  def part(kind):
-    prefix = f'{phase}/{kind}/'
-    return {key.removeprefix(prefix): golden[key] for key in golden.files
-            if key.startswith(prefix)}
-
+  part = lambda kind: networks.golden(f'training/{phase}/{kind}')
   losses, named = ours(phase, 'float64')
   assert_losses(losses, part('losses'), 1e-9)
   assert_small(errors(named, part('gradients'), summarise), 1e-6)
