@@ -50,25 +50,25 @@ def test_study(trained, tmp_path):
   names = write_otb(tmp_path / 'videos', seed=split_seed('test', 0), count=1,
                     length=4)
   videos = load_otb(tmp_path / 'videos', names=names)
-  variants = ablation.make_variants(config, ['model.num_stages=1'])
+  variants = ablation.make_variants(config, ['model.num_stages=2'])
   output = tmp_path / 'out'
   ablation.run(variants, [0], output, videos)
   table = ablation.run(variants, [0, 1], output, videos)
   assert trained == [
-      'baseline_seed0', 'model.num_stages=1_seed0', 'baseline_seed1',
-      'model.num_stages=1_seed1']
-  folder = output / 'model.num_stages=1' / 'seed1'
+      'baseline_seed0', 'model.num_stages=2_seed0', 'baseline_seed1',
+      'model.num_stages=2_seed1']
+  folder = output / 'model.num_stages=2' / 'seed1'
   stored = weights.read_config(weights.find_checkpoint(folder))
-  assert (stored['model']['num_stages'], stored['seed']) == (1, 1)
+  assert (stored['model']['num_stages'], stored['seed']) == (2, 1)
   assert (output / 'ablation.md').read_text() == table
-  assert table.splitlines()[3].startswith('| `model.num_stages=1` | ')
+  assert table.splitlines()[3].startswith('| `model.num_stages=2` | ')
   auc = json.loads((folder / 'result.json').read_text())['result'][
       'success_auc']
   assert f', {auc:.3f} | 0, 0 |' in table.splitlines()[3]
   assert cv2.imread(str(output / 'ablation.png')) is not None
   config.data.workers = 7  # of no influence
   config.validation.sequences = 0
-  variants = ablation.make_variants(config, ['model.num_stages=1'])
+  variants = ablation.make_variants(config, ['model.num_stages=2'])
   assert ablation.run(variants, [0, 1], output, videos) == table
   assert len(trained) == 4
   config.train.clip_norm = 1.0

@@ -67,9 +67,13 @@ def decode(maps: Maps, size: jax.Array, scale: jax.Array,
            _window() * config.window_influence)
   best = jnp.argmax(jnp.where(_candidates(score, config), final, -jnp.inf))
   rate = penalty[best] * score[best] * config.size_lr
+  smoothed = (1 - rate) * size + rate * predicted[best] / scale
+  # Before it has learned anything, a network predicts sizes whose penalty
+  # comes near the largest float. NaN predictions stay visible.
+  overflow = jnp.isfinite(predicted[best]) & ~jnp.isfinite(smoothed)
   return Decoded(
       shift=shift[best] / scale,
-      size=(1 - rate) * size + rate * predicted[best] / scale,
+      size=jnp.where(overflow, size, smoothed),
       score=score[best])
 
 

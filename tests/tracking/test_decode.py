@@ -189,6 +189,25 @@ def test_impossible_sizes_give_numbers(value):
       assert_equal(found, expected)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**16), st.floats(5, 7))
+def test_absurd_sizes_give_numbers(seed, exponent):
+  """Those of a network that has learned nothing; penalties grow to 1e38."""
+  heatmap, offsets, size = random_maps(seed)
+  size[:] = 10**exponent * np.random.default_rng(seed).normal(size=size.shape)
+  found, _ = run(heatmap, offsets, size, [120, 64], 0.7)
+  assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
+
+
+def test_size_that_overflows_is_the_last_one():
+  """The penalty, which should be 1 at most, is some 1e37."""
+  width, height, last = 560_000, -140_000, np.array([120, 64])
+  assert 1e37 < reference.penalty(width, height, *last * 0.7, 0.1) < 3e38
+  found, _ = run(np.full((31, 31), 5.0), np.zeros((31, 31, 2)),
+                 np.full((31, 31, 2), (width, height)), last, 0.7)
+  np.testing.assert_array_equal(found.size, last)
+
+
 @pytest.mark.parametrize('heatmap', [-1e4, 1e4])
 def test_saturated_heatmap_gives_numbers(heatmap):
   _, offsets, size = random_maps(2)

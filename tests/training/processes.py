@@ -25,7 +25,6 @@ def get_config(arg=''):
   With the argument 'validated', two short videos are tracked at the end.
   """
   config = tiny_config()
-  config.model.update(num_stages=1)
   config.data.update(sets=('synthetic',), workers=1)
   config.train.update(pairs_per_epoch=40)
   if arg == 'validated':

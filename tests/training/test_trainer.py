@@ -92,9 +92,9 @@ def test_other_architecture_is_named(uninterrupted):
   """A checkpoint of another network: one line with the difference."""
   workdir, _ = uninterrupted
   config = tiny_config()
-  config.model.num_stages = 3
+  config.model.num_stages = 2
   with pytest.raises(
-      UserError, match='architecture: config.model.num_stages is 2 there, 3'):
+      UserError, match='architecture: config.model.num_stages is 1 there, 2'):
     trainer.train(config, workdir, [BlobSource()])
 
 
@@ -140,7 +140,7 @@ def test_workdir_is_complete(uninterrupted):
   """Configuration, log, event files, checkpoint."""
   workdir, _ = uninterrupted
   stored = json.loads((workdir / 'config.json').read_text())
-  assert stored['model']['num_stages'] == 2
+  assert stored['model']['num_stages'] == 1
   assert list((workdir / 'tensorboard').glob('events*'))
   path = weights.find_checkpoint(workdir)
   assert weights.read_config(path) == {
@@ -195,6 +195,7 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
 def test_one_device_equals_four():
   """The same losses, gradient norm and parameters up to rounding."""
   config = tiny_config()
+  config.model.num_stages = 2
   config.data.negative_fraction = 0.5
   batch = tiny_batch(config)
   _, one, one_metrics = _one_step(config, 1, batch)
@@ -248,8 +249,9 @@ def test_moving_average_skips_bad_steps():
 
 
 def test_loss_falls(tmp_path):
-  """Forty steps on blobs halve the loss."""
+  """Forty steps on blobs halve the loss of two stages."""
   config = tiny_config()
+  config.model.num_stages = 2
   config.train.update(epochs=1, pairs_per_epoch=160, freeze_epochs=0,
                       peak_lr=1e-2, log_every=10)
   trainer.train(config, tmp_path, [BlobSource()])

@@ -12,7 +12,7 @@ def tiny_config():
   config = default_config()
   config.name = 'tiny'
   config.model.update(arch='resnet10', width=2, levels=('layer2', 'layer3'),
-                      channels=4, num_stages=2, head_sharing='shared')
+                      channels=4, num_stages=1, head_sharing='shared')
   config.data.update(sets=('blobs',), ratios=(1.0,), ranges=(5,),
                      workers=2, prefetch=1)
   config.augment.search_blur = 0.0
