@@ -16,7 +16,7 @@ EXTRAS := test
 
 # Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
-	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+	GLIBC_TUNABLES=$${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1} \
 	  $(BIN)/python -m siamkpn_jax.demo --output runs/demo
 
 test: lint

@@ -1,7 +1,7 @@
 """Set-up of all tests: four virtual CPU devices, and the real data.
 
-Compiling takes most of the time, so the compiler is told to hurry; boxes and
-maps that are compared with PyTorch's (parity/) are compiled as users have them.
+Compiling takes most of the time, so the compiler is told to hurry. Only the
+programs of parity/test_network.py and test_tracker.py are as users have them.
 """
 
 import os

@@ -95,9 +95,14 @@ def build_model(config: Mapping[str, Any]) -> SiamKPN:
   return SiamKPN(**kwargs)
 
 
-@functools.cache  # tracing takes a second
 def abstract_variables(model: SiamKPN) -> dict[str, Any]:
   """Shapes and dtypes of `init_variables`, without computing; not to change."""
+  return _abstract_variables(model, jnp.result_type(float))
+
+
+@functools.cache  # tracing takes a second
+def _abstract_variables(model: SiamKPN, default: np.dtype) -> dict[str, Any]:
+  del default  # of floats: another one gives other dtypes
   return jax.eval_shape(
       lambda key: init_variables(model, key), jax.random.key(0))
 

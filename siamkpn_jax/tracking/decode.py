@@ -69,8 +69,9 @@ def decode(maps: Maps, size: jax.Array, scale: jax.Array,
   rate = penalty[best] * score[best] * config.size_lr
   smoothed = (1 - rate) * size + rate * predicted[best] / scale
   # Before it has learned anything, a network predicts sizes whose penalty
-  # comes near the largest float. NaN predictions stay visible.
-  overflow = jnp.isfinite(predicted[best]) & ~jnp.isfinite(smoothed)
+  # comes near the largest float. NaN of the network stays visible.
+  overflow = (jnp.isfinite(rate) & jnp.isfinite(predicted[best]).all() &
+              ~jnp.isfinite(smoothed).all())
   return Decoded(
       shift=shift[best] / scale,
       size=jnp.where(overflow, size, smoothed),

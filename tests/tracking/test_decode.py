@@ -199,13 +199,29 @@ def test_absurd_sizes_give_numbers(seed, exponent):
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
 
 
-def test_size_that_overflows_is_the_last_one():
-  """The penalty, which should be 1 at most, is some 1e37."""
-  width, height, last = 560_000, -140_000, np.array([120, 64])
-  assert 1e37 < reference.penalty(width, height, *last * 0.7, 0.1) < 3e38
+@pytest.mark.parametrize('width', [526_000, 560_000])
+def test_size_that_overflows_is_the_last_one(width):
+  """The penalty, which should be 1 at most, is some 1e33 or 1e37.
+
+  At the smaller one, only the width overflows.
+  """
+  height, last = -140_000, np.array([120, 64])
+  assert 1e32 < reference.penalty(width, height, *last * 0.7, 0.1) < 3e38
   found, _ = run(np.full((31, 31), 5.0), np.zeros((31, 31, 2)),
                  np.full((31, 31, 2), (width, height)), last, 0.7)
   np.testing.assert_array_equal(found.size, last)
+
+
+@pytest.mark.parametrize('part', ['heatmap', 'size'])
+def test_nan_of_the_network_is_not_hidden(part):
+  heatmap, offsets, size = random_maps(1)
+  {'heatmap': heatmap, 'size': size}[part][:] = np.nan
+  found = jitted(
+      Maps(*(jnp.asarray(m, jnp.float32)
+             for m in (heatmap[..., None], offsets, size))),
+      jnp.asarray([120.0, 64.0]), jnp.float32(0.7),
+      DecodeConfig(**reference.SETTINGS))
+  assert np.isnan(found.size).all()
 
 
 @pytest.mark.parametrize('heatmap', [-1e4, 1e4])

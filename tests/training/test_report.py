@@ -34,6 +34,7 @@ def test_names_are_those_of_the_step():
   """Every number that a step gives is drawn, or is the mean over stages."""
   from siamkpn_jax.training.report import _panels
   config = tiny_config()
+  config.model.num_stages = 2
   step = trainer.build_step(config)
   state = jax.eval_shape(
       lambda: init_state(step.model, step.optimizer, jax.random.key(0)))

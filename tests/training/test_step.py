@@ -36,6 +36,7 @@ def batch_of_eight():
 
 def make_step(*, frozen_bn=False, **changes):
   config = tiny_config()
+  config.model.update(levels=('layer3',), num_stages=2)
   config.train.batch_size = 8
   for key, value in changes.items():
     config[key.split('__')[0]][key.split('__')[1]] = value

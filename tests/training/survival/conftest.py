@@ -1,4 +1,4 @@
-"""A run that nothing has stopped, once for all tests of this folder."""
+"""A run that nothing has stopped, once in a process for all that need it."""
 
 import pytest
 

@@ -1,4 +1,8 @@
-"""Runs that keep all their checkpoints, and what they are compared by."""
+"""Runs that keep all their checkpoints, and what they are compared by.
+
+Kills and full disks are those of the operating system, on processes that are
+started as a user starts them.
+"""
 
 import shutil
 
@@ -88,7 +92,7 @@ def restored(workdir, *, devices, shard_optimizer):
 
 
 def tiny_run():
-  """The configuration of this module's runs."""
+  """The configuration of these runs."""
   scope = {}
   exec(CONFIG, scope)
   return scope['get_config']()
