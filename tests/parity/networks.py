@@ -33,8 +33,10 @@ def golden(name):
   """Of 'file/prefix': the arrays under the prefix, by the rest of the key."""
   file, _, prefix = name.partition('/')
   with np.load(GOLDENS / f'{file}.npz') as arrays:
-    return {key.removeprefix(f'{prefix}/'): arrays[key] for key in arrays
-            if key.startswith(f'{prefix}/')}
+    found = {key.removeprefix(f'{prefix}/'): arrays[key] for key in arrays
+             if key.startswith(f'{prefix}/')}
+  assert found, f'no goldens under {name}'
+  return found
 
 
 def jax_network(name, num_stages):
