@@ -14,8 +14,7 @@ def get_config(arg: str = ''):
   config.seed = int(arg or 0)
   config.name = f'demo_seed{config.seed}'
   config.model.update(
-      arch='resnet10', width=16, levels=('layer3',), channels=24,
-      head_relu=True)
+      arch='resnet10', width=16, levels=('layer3',), channels=24)
   config.data.update(
       sets=('synthetic',), ratios=(1.0,), ranges=(30,), negative_fraction=0.1)
   config.augment.update(search_shift=48.0, search_blur=0.0)  # the videos blur

@@ -43,7 +43,7 @@ def build(config: Any, model: SiamKPN,
   network = torch_network.SiamKPN(
       config.model.num_stages, arch=config.model.arch,
       width=config.model.width, channels=config.model.channels,
-      levels=tuple(config.model.levels), head_relu=config.model.head_relu)
+      levels=tuple(config.model.levels))
   state = to_torch(model, variables)
   network.to(torch.from_numpy(state['backbone.conv1.weight']).dtype)
   load(network, state)

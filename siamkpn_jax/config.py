@@ -42,7 +42,7 @@ def default_config() -> ConfigDict:
 def _model() -> ConfigDict:
   return ConfigDict(dict(
       arch='resnet50', width=64, levels=('layer2', 'layer3', 'layer4'),
-      channels=256, num_stages=3, head_sharing='per_task', head_relu=False,
+      channels=256, num_stages=3, head_sharing='per_task',
       level_fusion='softmax', dtype='float32',
       # Checkpoints that training starts from; '': fresh weights.
       weights='', backbone_weights=''))

@@ -38,7 +38,7 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
 
   Returns:
     arch, width; for a network also levels, channels, num_stages and the form
-    of the heads (released ones are per task, without ReLU).
+    of the heads (released ones are per task).
 
   Raises:
     UserError: it is none of SiamKPN, or has no backbone.
@@ -61,7 +61,7 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
   return found | {
       'levels': levels, 'channels': _common_side(shapes, _CHANNELS, 256),
       'num_stages': num_stages, 'head_sharing': 'per_task',
-      'head_relu': False, 'level_fusion': 'softmax'}
+      'level_fusion': 'softmax'}
 
 
 def _nearest_arch(names: set[str]) -> str:

@@ -141,7 +141,7 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
 
 def _foreign(config: Mapping[str, Any]) -> list[str]:
   """Settings, not visible in shapes, that the released program lacks."""
-  needed = {'model.head_sharing': 'per_task', 'model.head_relu': False,
+  needed = {'model.head_sharing': 'per_task',
             'targets.offset_target': 'released'}
   get = lambda key: config[key.split('.')[0]][key.split('.')[1]]
   return [f'config.{key} is {get(key)!r}, expected {value!r}'

@@ -66,14 +66,12 @@ class Stage(nn.Module):
     channels: of all features.
     task: 'heatmap', 'offsets', 'size' or 'shared' (all five channels).
     first: the first stage has no convolution of its own on the template.
-    relu: apply the ReLU that the released program computes and drops.
     dtype: of the computation; predictions are at least float32.
   """
 
   channels: int
   task: str
   first: bool
-  relu: bool = False
   dtype: Any = None
 
   def setup(self):
@@ -94,10 +92,6 @@ class Stage(nn.Module):
     values = [value for task in tasks for value in _BIASES[task]]
     return jnp.asarray(values, dtype).reshape(shape)
 
-  def _activate(self, x: jax.Array) -> jax.Array:
-    # Reference: the released program discards this ReLU's result.
-    return nn.relu(x) if self.relu else x
-
   def template(self, t: jax.Array, *,
                train: bool) -> tuple[jax.Array, jax.Array]:
     """Template features of the stage before -> of this stage, and its kernel.
@@ -105,9 +99,9 @@ class Stage(nn.Module):
     [b, 15, 15, c] -> [b, 15, 15, c], [b, 5, 5, c].
     """
     if not self.first:
-      t = self._activate(self.template_conv(t, train=train))
+      t = nn.relu(self.template_conv(t, train=train))
     central = t[:, _CENTRAL, _CENTRAL]
-    return t, self._activate(self.kernel_conv(central, train=train))
+    return t, nn.relu(self.kernel_conv(central, train=train))
 
   def search(self, r: jax.Array, kernel: jax.Array, *,
              train: bool) -> tuple[jax.Array, jax.Array]:
@@ -115,11 +109,11 @@ class Stage(nn.Module):
 
     [b, 31, 31, c], [b, 5, 5, c] -> [b, 31, 31, c], [b, 31, 31, outputs].
     """
-    x = self._activate(self.search_conv(r, train=train))
+    x = nn.relu(self.search_conv(r, train=train))
     pad = KERNEL_SIZE // 2
     x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     response = correlate(x, kernel)
-    out = self._activate(self.predict_conv(response, train=train))
+    out = nn.relu(self.predict_conv(response, train=train))
     wide = jnp.promote_types(out.dtype, jnp.float32)
     return response, self.predict_out(out.astype(wide))
 
@@ -133,7 +127,6 @@ class Head(nn.Module):
     num_stages: length of the cascade.
     sharing: 'per_task' (an independent stack for each task, as released) or
       'shared' (one stack of five channels, as the paper's figure).
-    relu: see `Stage`.
     fusion: 'softmax' (learned weights per task) or 'mean'.
     dtype: of the computation.
     remat: keep only the results of stages for the gradient, see `layers.call`.
@@ -143,7 +136,6 @@ class Head(nn.Module):
   channels: int = 256
   num_stages: int = 3
   sharing: str = 'per_task'
-  relu: bool = False
   fusion: str = 'softmax'
   dtype: Any = None
   remat: bool = False
@@ -160,7 +152,7 @@ class Head(nn.Module):
                            (len(self.levels),)) for task in TASKS}
 
   def _stage(self, level: str, task: str, s: int) -> Stage:
-    return Stage(self.channels, task, first=s == 0, relu=self.relu,
+    return Stage(self.channels, task, first=s == 0,
                  dtype=self.dtype, name=f'{level}_{task}_stage{s + 1}')
 
   def template(self, features: dict[str, jax.Array], *,

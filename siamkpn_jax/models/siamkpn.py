@@ -24,7 +24,7 @@ class SiamKPN(nn.Module):
     levels: backbone layers that are used.
     channels: of neck and head.
     num_stages: length of the cascade.
-    head_sharing, head_relu, level_fusion: see `Head`.
+    head_sharing, level_fusion: see `Head`.
     dtype: of the computation ('float32' or 'bfloat16'); parameters, batch
       statistics and predictions are float32.
     remat: training keeps the results of blocks and stages only, and computes
@@ -37,7 +37,6 @@ class SiamKPN(nn.Module):
   channels: int = 256
   num_stages: int = 3
   head_sharing: str = 'per_task'
-  head_relu: bool = False
   level_fusion: str = 'softmax'
   dtype: str = 'float32'
   remat: bool = False
@@ -49,7 +48,7 @@ class SiamKPN(nn.Module):
     self.neck = Neck(self.channels, dtype)
     self.head = Head(
         self.levels, self.channels, self.num_stages, self.head_sharing,
-        self.head_relu, self.level_fusion, dtype, self.remat)
+        self.level_fusion, dtype, self.remat)
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:

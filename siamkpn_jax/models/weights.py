@@ -216,7 +216,7 @@ def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
   """Settings that shapes do not show, or show in many lines."""
   names = ['arch', 'width']
   if part == 'network':
-    names += ['levels', 'channels', 'num_stages', 'head_sharing', 'head_relu',
+    names += ['levels', 'channels', 'num_stages', 'head_sharing',
               'level_fusion']
   plain = lambda value: list(value) if isinstance(value, tuple) else value
   differing = [

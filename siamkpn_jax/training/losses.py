@@ -118,10 +118,12 @@ def siamkpn_losses(maps: Sequence[Maps], targets: Targets, config: LossConfig,
   losses: dict[str, jax.Array] = {}
   for s, stage in enumerate(maps):
     label = targets.heatmaps[s]  # b x 31 x 31
-    offsets = smooth_l1(stage.offsets, targets.offsets)
-    # Reference: the released program weighs offsets by the label too, but
-    # misaligns the weights for batches larger than 1; here they are aligned.
-    offsets = offsets * label[..., None]
+    # Reference: as the released program does, the label weighs prediction and
+    # target inside the smooth-l1, so that small errors count by its square.
+    # That program misaligns the weights for batches larger than 1; here they
+    # are aligned. The paper has no weights.
+    weight = label[..., None]
+    offsets = smooth_l1(weight * stage.offsets, weight * targets.offsets)
     size = smooth_l1(stage.size, targets.size)
     losses |= {
         f'stage{s + 1}/heatmap': heatmap_loss(

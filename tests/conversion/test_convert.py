@@ -149,8 +149,7 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
 
 
 @pytest.mark.parametrize('changes', [
-    {'head_relu': True}, {'head_sharing': 'shared'},
-    {'offset_target': 'paper'}])
+    {'head_sharing': 'shared'}, {'offset_target': 'paper'}])
 def test_what_the_released_program_is_not(tmp_path, changes):
   """Refused as a whole; the backbone can be written."""
   folder, variables = save(tmp_path / 'w', **changes)
@@ -266,7 +265,7 @@ def test_training_starts_from_the_backbone(tmp_path):
 
 
 def test_weights_that_do_not_fit(converted, tmp_path):
-  for key, value in (('channels', 4), ('head_relu', True)):
+  for key, value in (('channels', 4), ('head_sharing', 'shared')):
     with pytest.raises(UserError, match=rf'another arch.*model.{key} is'):
       train_from(tmp_path, weights=str(converted[0]), **{key: value})
   for key, value in (('width', 8), ('arch', 'resnet10')):

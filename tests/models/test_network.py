@@ -48,15 +48,15 @@ def random_crops(batch=1, seed=0):
 CASES = {
     'resnet10, per task, softmax, 3 stages': (
         {'arch': 'resnet10', 'num_stages': 3}, 'per_task'),
-    'resnet18, shared, mean, relu, 2 stages': (
-        {'arch': 'resnet18', 'num_stages': 2, 'level_fusion': 'mean',
-         'head_relu': True}, 'shared'),
+    'resnet18, shared, mean, 2 stages': (
+        {'arch': 'resnet18', 'num_stages': 2, 'level_fusion': 'mean'},
+        'shared'),
     'resnet10, two levels, shared, softmax, 1 stage': (
         {'arch': 'resnet10', 'num_stages': 1, 'levels': ('layer2', 'layer3')},
         'shared'),
-    'resnet50, per task, mean, relu, 1 stage': (
-        {'arch': 'resnet50', 'num_stages': 1, 'head_relu': True,
-         'level_fusion': 'mean'}, 'per_task'),
+    'resnet50, per task, mean, 1 stage': (
+        {'arch': 'resnet50', 'num_stages': 1, 'level_fusion': 'mean'},
+        'per_task'),
     'resnet50, shared, softmax, 2 stages': (
         {'arch': 'resnet50', 'num_stages': 2}, 'shared'),
 }
@@ -76,7 +76,7 @@ def test_network_equals_reference(case):
   expected = reference.Network(
       jax.tree.map(np.float64, variables), arch=model.arch,
       levels=model.levels, num_stages=model.num_stages, sharing=sharing,
-      relu=model.head_relu, fusion=model.level_fusion)
+      fusion=model.level_fusion)
   expected_maps = expected(np.float64(z), np.float64(x))
 
   convolutions = {

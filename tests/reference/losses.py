@@ -28,13 +28,16 @@ def smooth_l1(error):
 
 
 def regression(prediction, target, labels, *, weighted):
-  """[b, h, w, 2] twice, labels [b, h, w]: mean over cells and channels."""
+  """[b, h, w, 2] twice, labels [b, h, w]: mean over cells and channels.
+
+  Weights enter the smooth-l1 (the released program's numbers say so).
+  """
   total, count = 0.0, 0
   for b, i, j in zip(*labels.nonzero(), strict=True):
     for c in range(2):
-      value = smooth_l1(float(prediction[b, i, j, c]) -
-                        float(target[b, i, j, c]))
-      total += value * (float(labels[b, i, j]) if weighted else 1)
+      weight = float(labels[b, i, j]) if weighted else 1
+      total += smooth_l1(weight * (float(prediction[b, i, j, c]) -
+                                   float(target[b, i, j, c])))
       count += 1
   return total / max(count, 1)
 

@@ -64,13 +64,13 @@ class Network:
   """
 
   def __init__(self, variables, *, arch, levels, num_stages, sharing='per_task',
-               relu=False, fusion='softmax'):
+               fusion='softmax'):
     self.params = variables['params']
     self.stats = variables['batch_stats']
     self.arch, self.levels, self.num_stages = arch, levels, num_stages
     self.stacks = (['heatmap', 'offsets', 'size'] if sharing == 'per_task'
                    else ['shared'])
-    self.relu, self.fusion = relu, fusion
+    self.fusion = fusion
     self.activations = {}
 
   def __call__(self, z, x):
@@ -136,8 +136,7 @@ class Network:
     return predictions
 
   def head_conv(self, path, x, **kwargs):
-    y = self.conv_bn(path, x, **kwargs)
-    return np.maximum(y, 0) if self.relu else y
+    return np.maximum(self.conv_bn(path, x, **kwargs), 0)
 
   def fuse(self, task, outputs, s):
     """Mean or weighted sum over the levels of one task of stage s."""

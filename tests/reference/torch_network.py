@@ -91,17 +91,14 @@ class Backbone(nn.Module):
 
 
 class ConvBN(nn.Module):
-  """By default no activation: the released program drops its ReLU."""
 
-  def __init__(self, channels, size, relu, padding=0):
+  def __init__(self, channels, size, padding=0):
     super().__init__()
-    self.relu = relu
     self.conv = conv(channels, channels, size, padding=padding)
     self.bn = nn.BatchNorm2d(channels)
 
   def forward(self, x):
-    x = self.bn(self.conv(x))
-    return F.relu(x) if self.relu else x
+    return F.relu(self.bn(self.conv(x)))
 
 
 class Correlation(nn.Module):
@@ -120,19 +117,19 @@ class Correlation(nn.Module):
 class Cascade(nn.Module):
   """All stages of one level and one task."""
 
-  def __init__(self, num_stages, channels, outputs, relu):
+  def __init__(self, num_stages, channels, outputs):
     super().__init__()
     self.num_stages = num_stages
     for s in range(1, num_stages + 1):
       if s == 1:
-        self.add_module('z_conv1', ConvBN(channels, 3, relu))
+        self.add_module('z_conv1', ConvBN(channels, 3))
       else:
-        self.add_module(f'z_conv{s}', ConvBN(channels, 3, relu, padding=1))
-        self.add_module(f'z_conv{s}2', ConvBN(channels, 3, relu))
-      self.add_module(f'x_conv{s}', ConvBN(channels, 3, relu, padding=1))
+        self.add_module(f'z_conv{s}', ConvBN(channels, 3, padding=1))
+        self.add_module(f'z_conv{s}2', ConvBN(channels, 3))
+      self.add_module(f'x_conv{s}', ConvBN(channels, 3, padding=1))
       self.add_module(f'xcorr{s}', Correlation())
       self.add_module(f'head{s}', nn.Sequential(
-          ConvBN(channels, 1, relu), nn.Conv2d(channels, outputs, 1)))
+          ConvBN(channels, 1), nn.Conv2d(channels, outputs, 1)))
 
   def forward(self, template, search):
     """[b, c, 15, 15], [b, c, 31, 31] -> [b, outputs, 31, 31] per stage."""
@@ -150,13 +147,13 @@ class Cascade(nn.Module):
 
 class Head(nn.Module):
 
-  def __init__(self, num_stages, channels, levels, relu):
+  def __init__(self, num_stages, channels, levels):
     super().__init__()
     self.num_stages = num_stages
     self.levels = levels
     for n in range(len(levels)):
       self.add_module(f'kpn{n}', nn.ModuleDict({
-          task: Cascade(num_stages, channels, outputs, relu)
+          task: Cascade(num_stages, channels, outputs)
           for task, outputs in TASKS.items()}))
     for task in TASKS:
       self.register_parameter(
@@ -178,7 +175,7 @@ class Head(nn.Module):
 class SiamKPN(nn.Module):
 
   def __init__(self, num_stages, *, arch='resnet50', width=64, channels=256,
-               levels=LEVELS, head_relu=False):
+               levels=LEVELS):
     super().__init__()
     self.backbone = Backbone(arch, width, levels)
     self.neck = nn.ModuleDict({
@@ -186,7 +183,7 @@ class SiamKPN(nn.Module):
             conv(self.backbone.channels[level], channels, 1),
             nn.BatchNorm2d(channels))})
         for level in levels})
-    self.kpn_head = Head(num_stages, channels, levels, head_relu)
+    self.kpn_head = Head(num_stages, channels, levels)
 
   def features(self, crop):
     """The crop -> {level: [b, channels, 15 or 31, same]}."""

@@ -22,10 +22,11 @@ def focal(logits, labels):
 
 def regression(prediction, target, mask, weights):
   """[b, 2, 31, 31] twice, [b, 31, 31] twice -> mean over the mask's cells."""
-  error = F.smooth_l1_loss(prediction, target, reduction='none')
   # The weights do not enter the divisor.
-  error = error * (weights * mask)[:, None]
-  return error.sum() / (2 * mask.sum().clamp(min=1))
+  weights = (weights * mask)[:, None]
+  error = F.smooth_l1_loss(
+      weights * prediction, weights * target, reduction='sum')
+  return error / (2 * mask.sum().clamp(min=1))
 
 
 def losses(maps, labels, offsets_weight=OFFSETS_WEIGHT,

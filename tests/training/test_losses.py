@@ -156,7 +156,8 @@ def test_reference_offset_weights_are_aligned():
   for s in range(NUM_STAGES):
     np.testing.assert_allclose(
         losses[f'stage{s + 1}/offsets'],
-        1.5 * targets.heatmaps[s][b, i, j] / (2 * cells), rtol=1e-5)
+        smooth_l1(2 * targets.heatmaps[s][b, i, j], 0) / (2 * cells),
+        rtol=1e-5)
 
 
 def test_positives_of_the_whole_batch():

@@ -37,8 +37,8 @@ def one_thread():
 def make_config():
   """Clips in every step; conv1 and layer1 stay frozen."""
   config = tiny_config()
-  config.model.update(head_sharing='per_task', head_relu=True,
-                      levels=('layer2',), num_stages=1)
+  config.model.update(head_sharing='per_task', levels=('layer2',),
+                      num_stages=1)
   config.loss.update(offsets_weight=5.0, size_weight=0.25)
   config.train.update(clip_norm=1.0, backbone_lr_scale=0.5)
   return config
