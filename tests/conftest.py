@@ -29,7 +29,7 @@ def compilation_cache(tmp_path_factory) -> Path:
               tmp_path_factory.mktemp('jax'))
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def real_data() -> Path:
   """The folder of real data beside the repository; skips where it is unset."""
   folder = os.environ.get('SIAMKPN_TEST_DATA')

@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 
 from siamkpn_jax.conversion.names import name_table
+from siamkpn_jax.conversion.variables import to_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 
 FRAMES = 'davis_car-shadow'
@@ -30,6 +31,13 @@ def state_dict(folder, num_stages):
             for entry in name_table(SiamKPN(num_stages=num_stages))}
   return {name: golden[f'bn/{name}'] if 'running' in name else
           _draw(name, shape) for name, shape in shapes.items()}
+
+
+def network(folder, num_stages):
+  """The model, its released names, and its variables."""
+  model = SiamKPN(num_stages=num_stages)
+  table = name_table(model)
+  return model, table, to_variables(state_dict(folder, num_stages), table)[0]
 
 
 def _draw(name, shape):
