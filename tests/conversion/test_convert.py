@@ -148,6 +148,20 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
   np.testing.assert_array_equal(state['kpn_head.objsize_weight'], [1, 1, 1])
 
 
+def test_setting_of_another_version(tmp_path):
+  """Refused: what it meant there is not known here (once, a head's ReLU)."""
+  from siamkpn_jax.config import to_plain
+  from siamkpn_jax.models.weights import load_model, save_model
+  _, variables = save(tmp_path / 'w')
+  config = to_plain(default_config())
+  config['model'] |= small.SETTINGS | {'head_relu': False}
+  save_model(tmp_path / 'old', config, variables)
+  with pytest.raises(UserError, match='head_relu=False.*convert again'):
+    load_model(tmp_path / 'old')
+  with pytest.raises(UserError, match='head_relu=False.*convert again'):
+    train_from(tmp_path, weights=str(tmp_path / 'old'))
+
+
 @pytest.mark.parametrize('changes', [
     {'head_sharing': 'shared'}, {'offset_target': 'paper'}])
 def test_what_the_released_program_is_not(tmp_path, changes):

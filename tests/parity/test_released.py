@@ -16,6 +16,7 @@ import pytest
 
 from siamkpn_jax.benchmarks.sequences import load_otb
 from siamkpn_jax.conversion.run import to_jax
+from siamkpn_jax.models.head import Maps
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.tracker import load_tracker
@@ -77,7 +78,7 @@ def test_maps(real_data, num_stages, converted):
 
 @pytest.mark.realdata
 def test_boxes_and_scores(real_data, num_stages, converted):
-  """Crop, network, candidates, penalty, window and smoothing of each frame."""
+  """Crop, fill color, network, penalty, window, smoothing, clamped centers."""
   golden = released.load(real_data, f'kpn{num_stages}s')
   (sequence,) = load_otb(real_data / 'sequences', names=[released.FRAMES])
   frames = [cv2.imread(str(path))
@@ -138,6 +139,20 @@ def misaligned_offset_loss(maps, targets, mask):
   return sum(losses) / len(losses)
 
 
+def test_one_example_is_aligned():
+  """There the imitated loss, which the golden numbers fix, is the package's."""
+  golden = networks.golden('released_labels/kpn3s')
+  rng = np.random.default_rng(3)
+  for n in (0, 1):
+    one = {name: golden[name][n:n + 1] for name in ('corners', 'negative')}
+    targets = jax.tree.map(np.asarray, labels(one, 3))
+    maps = [Maps(*(rng.normal(0, 0.6, (1, 31, 31, c)).astype(np.float32)
+                   for c in (1, 2, 2))) for _ in range(3)]
+    assert siamkpn_losses(maps, targets, LossConfig())['offsets'] == (
+        pytest.approx(misaligned_offset_loss(
+            maps, targets, targets.offsets_mask), rel=1e-5))
+
+
 @functools.cache
 def trained(folder, stages):
   """Losses, and {released name: norm of the gradient} of the golden batch."""
@@ -145,16 +160,18 @@ def trained(folder, stages):
   model, table, variables = released.network(folder, stages)
   targets = labels(golden, stages)
   targets = jax.tree.map(np.asarray, targets)
+  config = LossConfig()
 
   def loss_fn(params):
     maps, _ = model.apply(
         variables | {'params': params},
         *(golden[name].astype(np.float32) for name in ('template', 'search')),
         train=True, mutable=['batch_stats'])
-    losses = siamkpn_losses(maps, targets, LossConfig())
+    losses = siamkpn_losses(maps, targets, config)
     losses['offsets'] = misaligned_offset_loss(
         maps, targets, targets.offsets_mask)
-    total = losses['heatmap'] + losses['offsets'] + 0.05 * losses['size']
+    total = (losses['heatmap'] + config.offsets_weight * losses['offsets'] +
+             config.size_weight * losses['size'])
     return total, losses | {'loss': total}
 
   gradients, losses = jax.device_get(jax.jit(

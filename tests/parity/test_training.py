@@ -3,7 +3,7 @@
 In float64 both programs give the same numbers. In float32 the loss, the
 statistics and the gradients of a frozen step are close too; the gradients of an
 unfrozen step are not, of either program: with random weights and two pairs they
-feel every rounding, PyTorch's as much as ours.
+feel every rounding, PyTorch's as much as ours. ReLUs add to that.
 
 Differences are relative to the largest value of an array.
 """
@@ -122,22 +122,22 @@ def test_equals_pytorch_in_float64(phase):
 
 @pytest.mark.parametrize('phase', LAYERS)
 def test_equals_pytorch_in_float32(phase):
-  """Loss to 1e-5, the rest to 1e-3 or as far as PyTorch's float32 goes."""
+  """Loss to 1e-5, the rest to 1e-3 but for what rounding switches."""
   losses, named = ours(phase, 'float32')
   expected, gradients, statistics, _ = pytorch(phase, 'float64')
   assert_losses(losses, expected, 1e-5)
   assert_small(errors(named, statistics), 1e-3)
   found = errors(named, gradients)
   theirs = errors(pytorch(phase, 'float32')[1], gradients)
-  for part in ('backbone', 'neck', 'kpn_head'):
-    mine, other = ({name: error for name, error in values.items()
-                    if name.startswith(part)} for values in (found, theirs))
-    if not mine:
-      continue
-    # An input of a ReLU that rounding carries across zero changes gradients
-    # by per cents, in a few arrays of neck and head and most of the backbone.
-    worst = np.max(list(other.values()))
+  backbone = lambda values: {
+      name: error for name, error in values.items() if 'backbone' in name}
+  if phase == 'unfrozen':
+    worst = np.max(list(backbone(theirs).values()))
     assert worst < 0.2
-    assert_small(mine, max(1e-3, 3 * worst if part != 'neck' else 0.01))
-    if part == 'kpn_head':
-      assert np.mean(np.array(list(mine.values())) < 1e-3) > 0.95
+    assert_small(backbone(found), max(1e-3, 2 * worst))
+  # An input of a ReLU that rounding carries across zero changes the gradients
+  # of a few arrays by per cents, PyTorch's as well.
+  rest = {name: error for name, error in found.items()
+          if 'backbone' not in name}
+  assert np.mean(np.array(list(rest.values())) < 1e-3) > 0.95
+  assert_small(rest, {'frozen': 0.01, 'unfrozen': 0.05}[phase])

@@ -1,8 +1,8 @@
 """SiamKPN in PyTorch, written from SPEC 2-4 and 7 alone.
 
 The names of the modules are those of a released checkpoint (SPEC 4). Of the
-variants that the released program does not have there is a shorter backbone,
-fewer levels, and the head's ReLU.
+variants that the released program does not have there are a shorter backbone
+and fewer levels.
 """
 
 import torch
@@ -91,6 +91,7 @@ class Backbone(nn.Module):
 
 
 class ConvBN(nn.Module):
+  """Convolution, normalisation, ReLU."""
 
   def __init__(self, channels, size, padding=0):
     super().__init__()
