@@ -11,6 +11,7 @@ from ml_collections import ConfigDict, config_dict
 
 from siamkpn_jax import geometry
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models import architectures
 
 
 def default_config() -> ConfigDict:
@@ -43,6 +44,7 @@ def _model() -> ConfigDict:
   return ConfigDict(dict(
       arch='resnet50', width=64, levels=('layer2', 'layer3', 'layer4'),
       channels=256, num_stages=3, head_sharing='per_task',
+      head_conv='full',  # or 'separable': a tenth of the work
       level_fusion='softmax', dtype='float32',
       # Checkpoints that training starts from; '': fresh weights.
       weights='', backbone_weights=''))
@@ -99,8 +101,9 @@ def _train() -> ConfigDict:
 
 
 _CHOICES = {
-    'model.arch': ('resnet10', 'resnet18', 'resnet34', 'resnet50'),
+    'model.arch': tuple(architectures.LAYERS),
     'model.head_sharing': ('per_task', 'shared'),
+    'model.head_conv': ('full', 'separable'),
     'model.level_fusion': ('softmax', 'mean'),
     'model.dtype': ('float32', 'bfloat16'),
     'targets.heatmap_shrink': ('cascade', 'released'),
@@ -117,9 +120,6 @@ _LEAST = {  # smallest value allowed
     'train.save_every': 1, 'train.keep_checkpoints': 1,
     'validation.sequences': 0, 'validation.frames': 0,
 }
-_LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
-
-
 _TRACKING_RANGES = {
     'penalty_k': (0, math.inf), 'window_influence': (0, 1), 'size_lr': (0, 1),
     'threshold': (0, 1), 'topk_max': (1, geometry.MAP_SIZE**2)}
@@ -139,7 +139,7 @@ def check_config(config: ConfigDict) -> None:
     if get(key) < least:
       raise _wrong(key, get(key), f'{least} or more')
   _check_model(config.model)
-  _check_train(config.train)
+  _check_train(config.train, config.model.arch)
   _check_data(config.data)
   _check_tracking(config.tracking)
 
@@ -161,16 +161,19 @@ def _check_model(model: ConfigDict) -> None:
         'config.model.weights and config.model.backbone_weights are both '
         'given; expected one: the whole network has its own backbone')
   levels = tuple(model.levels)
+  allowed = architectures.levels_of(model.arch)
   if not levels or levels != tuple(
-      layer for layer in _LAYERS[2:] if layer in levels):
-    raise _wrong('model.levels', levels, f'some of {_LAYERS[2:]}, in order')
+      layer for layer in allowed if layer in levels):
+    raise _wrong('model.levels', levels,
+                 f'some of {allowed}, in order, of {model.arch}')
 
 
-def _check_train(train: ConfigDict) -> None:
+def _check_train(train: ConfigDict, arch: str) -> None:
   layers = tuple(train.backbone_layers)
-  if layers != _LAYERS[len(_LAYERS) - len(layers):]:
+  allowed = architectures.LAYERS[arch]
+  if layers != allowed[len(allowed) - len(layers):]:
     raise _wrong('train.backbone_layers', layers,
-                 f'the last of {_LAYERS}: gradients reach a layer through '
+                 f'the last of {allowed}: gradients reach a layer through '
                  'those above it')
   if not 0 <= train.ema_decay < 1:
     raise _wrong('train.ema_decay', train.ema_decay, '0 or more, below 1')

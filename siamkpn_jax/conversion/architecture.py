@@ -10,20 +10,20 @@ from siamkpn_jax.conversion.names import (
     name_table,
 )
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.resnet import ARCHITECTURES
+from siamkpn_jax.models.architectures import LAYERS, levels_of
 from siamkpn_jax.models.siamkpn import SiamKPN
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 # Arrays whose first side tells a width; one of them may be missing or wrong.
-_WIDTH = ('backbone.conv1.', 'backbone.bn1.')
+_WIDTH = ('backbone.conv1.', 'backbone.bn1.', 'backbone.stem.')
 _CHANNELS = ('neck.',)
 _SEVERAL = 8  # names shown of a file that is something else
 _EXPECTED = {
     'network': "a checkpoint of SiamKPN; a backbone alone, as torchvision's, "
                'converts with --part backbone',
-    'backbone': 'a tracker with a ResNet, or a torchvision ResNet-18, 34 or '
-                '50'}
+    'backbone': 'a tracker with a ResNet, a torchvision ResNet-18, 34 or 50, '
+                'or an EfficientNet-Lite0'}
 
 
 def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
@@ -47,9 +47,9 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
   if not backbone:
     raise UserError(f'no names that start with backbone.; found '
                     f'{_some(shapes)}; expected {_EXPECTED[part]}')
+  arch = _nearest_arch(backbone)
   found: dict[str, Any] = {
-      'arch': _nearest_arch(backbone),
-      'width': _common_side(shapes, _WIDTH, 64)}
+      'arch': arch, 'width': _common_side(shapes, _WIDTH, 64)}
   if part == 'backbone':
     return found
   num_stages = count_stages(shapes)
@@ -67,10 +67,11 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
 def _nearest_arch(names: set[str]) -> str:
   """The backbone whose names differ least from the given ones."""
   def difference(arch: str) -> int:
-    table = name_table(SiamKPN(arch=arch, width=1, channels=1, num_stages=1),
-                       'backbone')
+    table = name_table(
+        SiamKPN(arch=arch, width=1, levels=levels_of(arch), channels=1,
+                num_stages=1), 'backbone')
     return len(names ^ {entry.key for entry in table})
-  return min(ARCHITECTURES, key=difference)
+  return min(LAYERS, key=difference)
 
 
 def _common_side(shapes: Shapes, prefixes: tuple[str, ...],

@@ -2,8 +2,11 @@
 
 Trackers of the SiamRPN++ family share SiamKPN's backbone: their arrays pass as
 they are. Torchvision's ResNets expect normalised RGB and have 1x1 shortcuts;
-both are folded into the arrays, exactly (SPEC 2).
+both are folded into the arrays, exactly (SPEC 2). So is what EfficientNet-Lite
+expects of its input, and the larger epsilon of its batch normalisation.
 """
+
+import re
 
 import numpy as np
 
@@ -12,6 +15,15 @@ from siamkpn_jax.conversion.files import State
 # Torchvision's, of RGB in 0..1.
 MEAN = np.array([0.485, 0.456, 0.406])
 STD = np.array([0.229, 0.224, 0.225])
+
+# EfficientNet-Lite's, of RGB in 0..255, and its epsilon over ours.
+_LITE_MEAN, _LITE_STD = 127.0, 128.0
+_LITE_EPSILON = 1e-3 - 1e-5
+_LITE_STAGES = (1, 2, 2, 3, 3)  # blocks of the stages that a tracker uses
+_LITE_PARTS = {
+    '_expand_conv': 'expand.conv', '_bn0': 'expand.bn',
+    '_depthwise_conv': 'depthwise.conv', '_bn1': 'depthwise.bn',
+    '_project_conv': 'project.conv', '_bn2': 'project.bn'}
 
 _PREFIX = 'backbone.'
 _SHORTCUT = 'downsample.0.weight'
@@ -22,7 +34,8 @@ def find_backbone(state: State) -> tuple[State, str]:
   """The backbone of a state dict.
 
   Args:
-    state: of a tracker with `backbone.*`, or of a bare ResNet.
+    state: of a tracker with `backbone.*`, or of a bare ResNet or
+      EfficientNet-Lite.
 
   Returns:
     The arrays with the released names (`backbone.*`), and where they are from.
@@ -32,6 +45,8 @@ def find_backbone(state: State) -> tuple[State, str]:
              if name.startswith(_PREFIX)}
   if tracker:
     return tracker, 'backbone of a tracker'
+  if '_conv_stem.weight' in state:
+    return fold_efficientnet(state), 'EfficientNet-Lite, input folded'
   bare = {name: value for name, value in state.items()
           if not name.startswith('fc.')}  # ImageNet's classes
   if 'conv1.weight' not in bare:
@@ -70,4 +85,40 @@ def fold_torchvision(state: State) -> State:
     if (name.endswith(_SHORTCUT) and not name.startswith('layer1.') and
         value.ndim == 4 and value.shape[2:] == (1, 1)):
       out[name] = np.pad(value, ((0, 0), (0, 0), (1, 1), (1, 1)))
+  return out
+
+
+def fold_efficientnet(state: State) -> State:
+  """Makes an EfficientNet-Lite take BGR 0..255, and names it as ours.
+
+  Args:
+    state: {name: array} of the PyTorch port, `_blocks.0._bn1.weight` and so on.
+
+  Returns:
+    The stem and stages 1 to 5 as `backbone.*`. The flip and 1 / 128 are in the
+    stem's kernel, the mean in the running mean after it (exact, because the
+    stem has no padding), the difference of the epsilons in all variances.
+  """
+  first = np.cumsum((0, *_LITE_STAGES))
+  out = {}
+  for name, value in state.items():
+    match = re.fullmatch(r'_blocks\.(\d+)\.(_\w+)\.(\w+)', name)
+    if match and int(match[1]) < first[-1]:
+      stage = int(np.searchsorted(first, int(match[1]), 'right'))
+      key = (f'stage{stage}.{int(match[1]) - first[stage - 1]}.'
+             f'{_LITE_PARTS.get(match[2], match[2])}.{match[3]}')
+    elif name.startswith(('_conv_stem.', '_bn0.')):
+      key = name.replace('_conv_stem', 'stem.conv').replace('_bn0', 'stem.bn')
+    else:
+      continue  # stages of stride 32, and ImageNet's classes
+    shift = _LITE_EPSILON if name.endswith('running_var') else 0
+    out[_PREFIX + key] = (value + shift).astype(value.dtype)
+  kernel = out[f'{_PREFIX}stem.conv.weight'].astype(np.float64) / _LITE_STD
+  mean = out.get(f'{_PREFIX}stem.bn.running_mean', np.zeros(0))
+  # Arrays of a wrong shape stay, and are reported as such later.
+  if kernel.shape[1:2] == (3,) and kernel.ndim == 4 and (
+      mean.shape == kernel.shape[:1]):
+    shift = _LITE_MEAN * kernel.sum(axis=(1, 2, 3))
+    out[f'{_PREFIX}stem.bn.running_mean'] = (mean + shift).astype(np.float32)
+    out[f'{_PREFIX}stem.conv.weight'] = kernel[:, ::-1].astype(np.float32)
   return out

@@ -75,6 +75,9 @@ def torch_key(path: tuple[str, ...], levels: list[str]) -> str:
     number = path[1].removeprefix('layer')
     child = {'conv': 0, 'bn': 1}[path[2]]
     return f'neck.downsample{number}.downsample.{child}.{leaf}'
+  if path[0] == 'backbone' and path[1].startswith(('stem', 'stage')):
+    # An EfficientNet; the released program has none, so these are our names.
+    return f'{".".join(path[:-1]).replace("_", ".")}.{leaf}'
   if path[0] == 'backbone':
     return f'backbone.{_backbone(path[1:-1])}.{leaf}'
   level, task, stage = path[1].split('_')

@@ -29,6 +29,7 @@ from siamkpn_jax.conversion.files import (
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import Mapped, to_state, to_variables
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.architectures import levels_of
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.models.weights import load_model, save_model
 from siamkpn_jax.outputs import blame, check_output
@@ -141,7 +142,7 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
 
 def _foreign(config: Mapping[str, Any]) -> list[str]:
   """Settings, not visible in shapes, that the released program lacks."""
-  needed = {'model.head_sharing': 'per_task',
+  needed = {'model.head_sharing': 'per_task', 'model.head_conv': 'full',
             'targets.offset_target': 'released'}
   get = lambda key: config[key.split('.')[0]][key.split('.')[1]]
   return [f'config.{key} is {get(key)!r}, expected {value!r}'
@@ -164,7 +165,10 @@ def _fitting_config(found: Mapping[str, Any], part: str,
         default_config())
     config.name = '_'.join([
         'backbone' if part == 'backbone' else f'kpn{stages}s', 'converted'])
-    config.model.update(found)
+    config.model.update(
+        {'levels': levels_of(found['arch'])} | dict(found))
+    config.train.backbone_layers = levels_of(found['arch'])
+    check_config(config)
     return config
   config = ConfigDict(config).lock()  # a copy
   config.model.update(weights='', backbone_weights='')

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax.models.correlation import correlate
-from siamkpn_jax.models.layers import ConvBN, call
+from siamkpn_jax.models.layers import ConvBN, SeparableConvBN, call
 
 TASKS = {'heatmap': 1, 'offsets': 2, 'size': 2}  # channels
 KERNEL_SIZE = 5  # cells
@@ -66,21 +66,23 @@ class Stage(nn.Module):
     channels: of all features.
     task: 'heatmap', 'offsets', 'size' or 'shared' (all five channels).
     first: the first stage has no convolution of its own on the template.
+    conv: 'full' or 'separable' 3x3 convolutions.
     dtype: of the computation; predictions are at least float32.
   """
 
   channels: int
   task: str
   first: bool
+  conv: str = 'full'
   dtype: Any = None
 
   def setup(self):
-    conv = {'dtype': self.dtype}
+    conv = ConvBN if self.conv == 'full' else SeparableConvBN
     if not self.first:
-      self.template_conv = ConvBN(self.channels, padding=1, **conv)
-    self.kernel_conv = ConvBN(self.channels, **conv)
-    self.search_conv = ConvBN(self.channels, padding=1, **conv)
-    self.predict_conv = ConvBN(self.channels, 1, **conv)
+      self.template_conv = conv(self.channels, padding=1, dtype=self.dtype)
+    self.kernel_conv = conv(self.channels, dtype=self.dtype)
+    self.search_conv = conv(self.channels, padding=1, dtype=self.dtype)
+    self.predict_conv = ConvBN(self.channels, 1, dtype=self.dtype)
     self.predict_out = nn.Conv(
         output_channels(self.task), (1, 1),
         # Sizes are hundreds of pixels: too much for an accelerator's default.
@@ -127,6 +129,7 @@ class Head(nn.Module):
     num_stages: length of the cascade.
     sharing: 'per_task' (an independent stack for each task, as released) or
       'shared' (one stack of five channels, as the paper's figure).
+    conv: see `Stage`.
     fusion: 'softmax' (learned weights per task) or 'mean'.
     dtype: of the computation.
     remat: keep only the results of stages for the gradient, see `layers.call`.
@@ -136,6 +139,7 @@ class Head(nn.Module):
   channels: int = 256
   num_stages: int = 3
   sharing: str = 'per_task'
+  conv: str = 'full'
   fusion: str = 'softmax'
   dtype: Any = None
   remat: bool = False
@@ -152,7 +156,7 @@ class Head(nn.Module):
                            (len(self.levels),)) for task in TASKS}
 
   def _stage(self, level: str, task: str, s: int) -> Stage:
-    return Stage(self.channels, task, first=s == 0,
+    return Stage(self.channels, task, first=s == 0, conv=self.conv,
                  dtype=self.dtype, name=f'{level}_{task}_stage{s + 1}')
 
   def template(self, features: dict[str, jax.Array], *,

@@ -1,4 +1,4 @@
-"""ConvBN, the building block of backbone, neck and head."""
+"""Convolutions with batch normalisation, of which all else is built."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from siamkpn_jax.models.depthwise import depthwise
 
 _EPSILON = 1e-5
 _MOMENTUM = 0.1  # of the running statistics; PyTorch's convention
@@ -50,6 +52,98 @@ class BatchNorm(nn.Module):
     return y.astype(self.dtype or y.dtype)
 
 
+class Pointwise(nn.Module):
+  """A 1x1 convolution without bias, as one product of matrices.
+
+  On a CPU that is faster than the convolution, its gradient several times.
+
+  Attributes:
+    features: output channels.
+    dtype: of the computation; the kernel stays float32.
+  """
+
+  features: int
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """[b, h, w, c] -> [b, h, w, features]."""
+    kernel = self.param('kernel', nn.initializers.zeros,
+                        (1, 1, x.shape[-1], self.features))
+    x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+    y = x.reshape(-1, x.shape[-1]) @ kernel[0, 0]
+    return y.reshape(*x.shape[:-1], self.features)
+
+
+class Depthwise(nn.Module):
+  """A depth-wise convolution without bias, see `depthwise.depthwise`.
+
+  Attributes:
+    kernel_size: side of the square kernel.
+    stride: step in both directions.
+    padding: rows and columns of zeros on each side.
+    dtype: of the computation; the kernel stays float32.
+  """
+
+  kernel_size: int
+  stride: int = 1
+  padding: int = 0
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """[b, h, w, c] -> [b, h', w', c]."""
+    size, pad = self.kernel_size, (self.padding, self.padding)
+    kernel = self.param('kernel', nn.initializers.zeros,
+                        (size, size, 1, x.shape[-1]))
+    x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+    x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
+    return depthwise(x, kernel, self.stride)
+
+
+class DepthwiseBN(nn.Module):
+  """`Depthwise`, then batch normalisation; no activation.
+
+  Attributes: see `Depthwise`.
+  """
+
+  kernel_size: int
+  stride: int = 1
+  padding: int = 0
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """[b, h, w, c] -> [b, h', w', c]."""
+    x = Depthwise(self.kernel_size, self.stride, self.padding, self.dtype,
+                  name='conv')(x)
+    return BatchNorm(self.dtype, name='bn')(x, train=train)
+
+
+class SeparableConvBN(nn.Module):
+  """`ConvBN` with its kernel factored: depth-wise, then 1x1.
+
+  Attributes:
+    features: output channels.
+    kernel_size: side of the square depth-wise kernel.
+    padding: rows and columns of zeros on each side.
+    dtype: of the computation; parameters stay float32.
+  """
+
+  features: int
+  kernel_size: int = 3
+  padding: int = 0
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """[b, h, w, c] -> [b, h', w', features]."""
+    x = Depthwise(self.kernel_size, padding=self.padding, dtype=self.dtype,
+                  name='depthwise')(x)
+    x = Pointwise(self.features, self.dtype, name='conv')(x)
+    return BatchNorm(self.dtype, name='bn')(x, train=train)
+
+
 class ConvBN(nn.Module):
   """Convolution without bias, then batch normalisation; no activation.
 
@@ -75,11 +169,14 @@ class ConvBN(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', features]."""
     pad = (self.padding, self.padding)
-    x = nn.Conv(
-        self.features, (self.kernel_size, self.kernel_size),
-        strides=self.stride, padding=(pad, pad),
-        kernel_dilation=self.dilation, use_bias=False, dtype=self.dtype,
-        kernel_init=nn.initializers.zeros, name='conv')(x)
+    if (self.kernel_size, self.stride, self.padding) == (1, 1, 0):
+      x = Pointwise(self.features, self.dtype, name='conv')(x)
+    else:
+      x = nn.Conv(
+          self.features, (self.kernel_size, self.kernel_size),
+          strides=self.stride, padding=(pad, pad),
+          kernel_dilation=self.dilation, use_bias=False, dtype=self.dtype,
+          kernel_init=nn.initializers.zeros, name='conv')(x)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
 
 

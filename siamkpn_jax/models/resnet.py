@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from siamkpn_jax.models.architectures import LAYERS
 from siamkpn_jax.models.layers import ConvBN, call
 
 # Name -> (bottleneck blocks?, blocks per layer).
@@ -17,7 +18,6 @@ ARCHITECTURES = {
     'resnet34': (False, (3, 4, 6, 3)),
     'resnet50': (True, (3, 4, 6, 3)),
 }
-LAYERS = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
 
 # Layer -> (stride, padding, dilation) of the first block's 3x3 convolution (the
 # first one of a basic block) and of its 3x3 shortcut, then the dilation of all
@@ -118,7 +118,7 @@ class ResNet(nn.Module):
       x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
       train_layers: the layers whose batch normalisation uses and updates batch
         statistics; no gradient flows below the lowest of them. A suffix of
-        `LAYERS` or nothing.
+        the backbone's layers (models/architectures.py) or nothing.
 
     Returns:
       For each level [b, 31, 31, c] (or 15 x 15 for the template crop).
@@ -129,7 +129,7 @@ class ResNet(nn.Module):
         x, train=train)
     x = max_pool(nn.relu(x))
     features = {}
-    for k, layer in enumerate(LAYERS[1:]):
+    for k, layer in enumerate(LAYERS[self.arch][1:]):
       if not train and layer in train_layers:
         x = jax.lax.stop_gradient(x)
       train = layer in train_layers

@@ -1,5 +1,6 @@
 """SiamKPN: backbone, neck and cascade as one network (paper section 3)."""
 
+import dataclasses
 import functools
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,21 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax import geometry
+from siamkpn_jax.errors import UserError
+from siamkpn_jax.models import resnet
+from siamkpn_jax.models.efficientnet import EfficientNet
 from siamkpn_jax.models.head import Head, Maps, Template, output_kernel_std
 from siamkpn_jax.models.neck import Neck
-from siamkpn_jax.models.resnet import ResNet
 
 
 class SiamKPN(nn.Module):
   """The whole network; training's forward is `template` and `search` composed.
 
   Attributes:
-    arch: backbone, a key of `resnet.ARCHITECTURES`.
+    arch: backbone, a key of `architectures.LAYERS`.
     width: channels of the backbone's first layer.
     levels: backbone layers that are used.
     channels: of neck and head.
     num_stages: length of the cascade.
-    head_sharing, level_fusion: see `Head`.
+    head_sharing, head_conv, level_fusion: see `Head`.
     dtype: of the computation ('float32' or 'bfloat16'); parameters, batch
       statistics and predictions are float32.
     remat: training keeps the results of blocks and stages only, and computes
@@ -37,18 +40,21 @@ class SiamKPN(nn.Module):
   channels: int = 256
   num_stages: int = 3
   head_sharing: str = 'per_task'
+  head_conv: str = 'full'
   level_fusion: str = 'softmax'
   dtype: str = 'float32'
   remat: bool = False
 
   def setup(self):
     dtype = jnp.dtype(self.dtype)
-    self.backbone = ResNet(self.arch, self.width, self.levels, dtype,
-                           self.remat)
+    backbone = (resnet.ResNet if self.arch in resnet.ARCHITECTURES else
+                EfficientNet)
+    self.backbone = backbone(self.arch, self.width, self.levels, dtype,
+                             self.remat)
     self.neck = Neck(self.channels, dtype)
     self.head = Head(
         self.levels, self.channels, self.num_stages, self.head_sharing,
-        self.level_fusion, dtype, self.remat)
+        self.head_conv, self.level_fusion, dtype, self.remat)
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:
@@ -57,7 +63,7 @@ class SiamKPN(nn.Module):
     Args:
       z: [b, 127, 127, 3] template crop, BGR 0..255.
       train: batch normalisation of neck and head uses batch statistics.
-      train_layers: backbone layers that train, see `ResNet`.
+      train_layers: backbone layers that train, see `resnet.ResNet`.
     """
     features = self.backbone(z, train_layers=train_layers)
     return self.head.template(self.neck(features, train=train), train=train)
@@ -87,9 +93,21 @@ class SiamKPN(nn.Module):
 
 
 def build_model(config: Mapping[str, Any]) -> SiamKPN:
-  """The network of a `config.model` (a ConfigDict or a plain dict)."""
+  """The network of a `config.model` (a ConfigDict or a plain dict).
+
+  Raises:
+    UserError: a setting that this version does not have, as a checkpoint of
+      another one may.
+  """
   start = ('weights', 'backbone_weights')  # where training starts from
   kwargs = {key: value for key, value in config.items() if key not in start}
+  known = {field.name for field in dataclasses.fields(SiamKPN)}
+  unknown = [f'{key}={kwargs[key]!r}' for key in kwargs if key not in known]
+  if unknown:
+    raise UserError(
+        f'config.model has {", ".join(unknown)}, which this version does not '
+        'know; expected a configuration or checkpoint of this version: '
+        'train or convert again')
   kwargs['levels'] = tuple(kwargs['levels'])
   return SiamKPN(**kwargs)
 
@@ -133,6 +151,11 @@ def _first_kernel(path: tuple[Any, ...], normal: jax.Array) -> jax.Array:
   """
   names = [part.key for part in path]
   height, width, inputs, outputs = normal.shape
+  if _is_depthwise(names):
+    he = (2 / (height * width))**0.5 * normal
+    if names[0] != 'head':
+      return he
+    return (0.3 * he).at[height // 2, width // 2].add(1.0)
   he = (2 / (height * width * outputs))**0.5 * normal
   if names[0] != 'head' or names[-3] == 'predict_conv':
     return he
@@ -141,3 +164,8 @@ def _first_kernel(path: tuple[Any, ...], normal: jax.Array) -> jax.Array:
     return normal * output_kernel_std(task, inputs)
   centre = (height // 2, width // 2)
   return (0.3 * he).at[centre].add(jnp.eye(inputs, outputs))
+
+
+def _is_depthwise(names: list[str]) -> bool:
+  """Whether a kernel has a single input channel, see `layers.Depthwise`."""
+  return 'depthwise' in names[-3:-1]

@@ -216,13 +216,13 @@ def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
   """Settings that shapes do not show, or show in many lines."""
   names = ['arch', 'width']
   if part == 'network':
-    names += ['levels', 'channels', 'num_stages', 'head_sharing',
+    names += ['levels', 'channels', 'num_stages', 'head_sharing', 'head_conv',
               'level_fusion']
-  plain = lambda value: list(value) if isinstance(value, tuple) else value
+  theirs = build_model(stored)
   differing = [
-      f'config.model.{name} is {stored[name]!r} there, '
-      f'{plain(getattr(model, name))!r} here' for name in names
-      if plain(stored[name]) != plain(getattr(model, name))]
+      f'config.model.{name} is {getattr(theirs, name)!r} there, '
+      f'{getattr(model, name)!r} here' for name in names
+      if getattr(theirs, name) != getattr(model, name)]
   if differing:
     raise UserError(f'{path}: checkpoint of another architecture: '
                     f'{"; ".join(differing)}; use one that fits, or change '

@@ -12,8 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from siamkpn_jax.models.resnet import LAYERS
-
 # First and last rate of the steps over the first quarter of the epochs, then
 # of the exponential decay over the others.
 _RATES = {
@@ -76,18 +74,11 @@ def make_optimizer(
   `update` takes the keyword `unfrozen`: whether the backbone trains.
 
   Args:
-    backbone_layers: the layers that ever train, a suffix of `resnet.LAYERS`.
+    backbone_layers: the layers that ever train, the last ones of a backbone.
     backbone_lr_scale: their rate as a part of the head's.
     clip_norm: largest norm of the gradient over all that trains.
-
-  Raises:
-    ValueError: the layers are not a suffix.
   """
   layers = tuple(backbone_layers)
-  if layers != LAYERS[len(LAYERS) - len(layers):]:
-    raise ValueError(
-        f'backbone_layers {layers}; expected the last layers of {LAYERS}: '
-        'gradients reach a layer only through those above it')
   resting = optax.transforms.conditionally_mask(
       optax.chain(optax.scale_by_adam(), optax.scale(backbone_lr_scale)),
       lambda step, unfrozen, **unused: unfrozen, forward_extra_args=True)
