@@ -107,8 +107,8 @@ class Actor:
     across = math.cos(self.shade_angle), math.sin(self.shade_angle)
     far = np.array([[sum(across), across[0] - across[1]],
                     [across[1] - across[0], -sum(across)]])
-    ramp = 1 - self.shade * (0.5 - 0.35 * far)
-    ramp = cv2.resize(np.clip(255 * ramp, 0, 255).astype(np.uint8), (w, h),
+    gain = 255 * (1 - self.shade * (0.5 - 0.35 * far))
+    ramp = cv2.resize(np.clip(gain, 0, 255).astype(np.uint8), (w, h),
                       interpolation=cv2.INTER_LINEAR)
     color = cv2.multiply(layer.colour, cv2.merge([ramp] * 3), scale=1 / 255)
     return dataclasses.replace(

@@ -209,8 +209,8 @@ def hidden_share(layer: Layer, target: Layer) -> float:
 def _shadow(layer: Layer, shift: tuple[int, int]) -> Layer:
   """A soft dark copy of a layer, moved by some pixels."""
   margin = 9
-  alpha = cv2.copyMakeBorder(layer.alpha, *[margin] * 4, cv2.BORDER_CONSTANT)
-  alpha = cv2.convertScaleAbs(cv2.blur(alpha, (9, 9)), alpha=0.4)
+  alpha = cv2.convertScaleAbs(
+      cv2.blur(np.pad(layer.alpha, margin), (9, 9)), alpha=0.4)
   return Layer(layer.x - margin + shift[0], layer.y - margin + shift[1],
                np.zeros((*alpha.shape, 3), np.uint8), alpha, layer.box)
 

@@ -33,7 +33,7 @@ def from_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
   was behind the object.
   """
   soft = cv2.GaussianBlur(mask, (3, 3), 0)
-  soft = cv2.convertScaleAbs(cv2.subtract(soft, 50.), alpha=255 / 205)
+  soft = cv2.convertScaleAbs(np.maximum(soft, 50) - 50, alpha=255 / 205)
   return from_alpha(cv2.merge([*cv2.split(image), soft]))
 
 
@@ -83,5 +83,4 @@ def _trimmed(sprite: np.ndarray) -> np.ndarray | None:
     sprite = cv2.resize(sprite, (max(1, round(w * shrink)),
                                  max(1, round(h * shrink))),
                         interpolation=cv2.INTER_AREA)
-  return cv2.copyMakeBorder(sprite, *[_BORDER] * 4, cv2.BORDER_CONSTANT,
-                            value=(0, 0, 0, 0))
+  return np.pad(sprite, ((_BORDER, _BORDER), (_BORDER, _BORDER), (0, 0)))
