@@ -67,6 +67,7 @@ def _data() -> ConfigDict:
       ratios=(4.0, 2.0, 2.0, 1.0),
       ranges=(3, 300, 100, 0),
       root='',  # folder that holds the sets; '': $SIAMKPN_DATA
+      cutouts=(),  # folders below it that the set 'cutouts' is made of
       negative_fraction=0.2,
       grey_fraction=0.0,
       loader='threads',  # or 'tf': the same batches by tf.data
@@ -191,6 +192,9 @@ def _check_data(data: ConfigDict) -> None:
     raise _wrong('data.ratios', data.ratios, 'none negative, one positive')
   if min(data.ranges) < 0:
     raise _wrong('data.ranges', data.ranges, 'numbers of frames')
+  if ('cutouts' in data.sets) != bool(data.cutouts):
+    raise _wrong('data.cutouts', data.cutouts, 'folders below data.root if '
+                 "'cutouts' is in data.sets, else ()")
 
 
 def _wrong(key: str, value: object, expected: str) -> UserError:

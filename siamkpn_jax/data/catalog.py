@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from siamkpn_jax.data.index import load_index
 from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
 from siamkpn_jax.data.source import Source
+from siamkpn_jax.data.sources.cutouts import CutoutSource, open_library
 from siamkpn_jax.data.sources.images import ImageSource
 from siamkpn_jax.data.sources.packed import (
     PackedSource,
@@ -30,12 +31,13 @@ def open_sources(config: Any, seed: int) -> list[Source]:
   """The sources that `config.data` names.
 
   Args:
-    config: a `config.data`. 'synthetic' is rendered on the fly; any other set
-      is a folder of that name below `config.root`, or, if that is empty, below
-      $SIAMKPN_DATA or ./data: images as their owners ship them, crop511 crops
-      (see data/layouts), or packed. `config.root` may also be the address of
-      packed sets in object storage, as gs://bucket/sets.
-    seed: of the synthetic videos.
+    config: a `config.data`. 'synthetic' is rendered on the fly, and 'cutouts'
+      from the folders `config.cutouts`; any other set is a folder of that name.
+      Folders are below `config.root`, or, if that is empty, below $SIAMKPN_DATA
+      or ./data: images as their owners ship them, crop511 crops (see
+      data/layouts), or packed. `config.root` may also be the address of packed
+      sets in object storage, as gs://bucket/sets.
+    seed: of the synthetic videos and of the scenes of cut-outs.
 
   Raises:
     UserError: names every set that is missing and where it was looked for; or
@@ -43,15 +45,19 @@ def open_sources(config: Any, seed: int) -> list[Source]:
   """
   root = config.root or os.environ.get(ROOT_VARIABLE, 'data')
   if '://' in root:  # storage holds packed sets only
+    if 'cutouts' in config.sets:
+      raise UserError(f"config.data.root is {root}: the set 'cutouts' is made "
+                      'from folders; expected a folder on a disk')
     return [_synthetic(seed) if name == 'synthetic' else
             PackedSource(name, f'{root.rstrip("/")}/{name}')
             for name in config.sets]
-  return _open_local(config.sets, Path(root), seed)
+  return _open_local(config.sets, Path(root), config.cutouts, seed)
 
 
-def _open_local(names: Sequence[str], root: Path, seed: int) -> list[Source]:
+def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
+                seed: int) -> list[Source]:
   kinds = {name: find_kind(name, root / name) for name in names
-           if name != 'synthetic'}
+           if name not in ('synthetic', 'cutouts')}
   for name in kinds:
     if is_unfinished(root / name):
       raise UserError(f'{root / name}: the packing is not finished; run python '
@@ -64,8 +70,11 @@ def _open_local(names: Sequence[str], root: Path, seed: int) -> list[Source]:
         'ship them, or crop511 (docs/datasets.md). Point at the folder that '
         f'holds the sets with --config.data.root=DIR or {ROOT_VARIABLE}=DIR, '
         f'or train without any download: {WITHOUT_DOWNLOAD}')
+  made: dict[str, Callable[[], Source]] = {
+      'synthetic': lambda: _synthetic(seed),
+      'cutouts': lambda: _cutouts([root / name for name in cutouts], seed)}
   return [_open(name, kinds[name], root / name) if name in kinds
-          else _synthetic(seed) for name in names]
+          else made[name]() for name in names]
 
 
 def find_kind(name: str, folder: Path) -> str:
@@ -109,6 +118,10 @@ def _open(name: str, kind: str, folder: Path) -> Source:
 
 def _synthetic(seed: int) -> Source:
   return SyntheticSource(split_seed('train', seed))
+
+
+def _cutouts(folders: list[Path], seed: int) -> Source:
+  return CutoutSource(split_seed('train', seed), open_library(folders))
 
 
 def describe(sources: Sequence[Source]) -> str:

@@ -52,8 +52,26 @@ def smear(image: np.ndarray, taps: list[tuple[int, int]]) -> np.ndarray:
   return image
 
 
+def grain(frame: np.ndarray, noise: float, t: int,
+          field: np.ndarray) -> np.ndarray:
+  """Adds noise to a frame [h, w, 3] uint8.
+
+  Args:
+    frame: the frame.
+    noise: sigma, grey levels.
+    t: number of the frame.
+    field: from `noise_field`, for this size or a larger one.
+  """
+  h, w = frame.shape[:2]
+  # Two steps prime to the range: neighbouring frames get far offsets.
+  x, y = 37 * t % _JITTER, (11 * t + t // _JITTER) % _JITTER
+  strength = noise / _NOISE_SIGMA
+  return cv2.addWeighted(frame, 1, field[y:y + h, x:x + w], strength,
+                         -128 * strength)
+
+
 @functools.lru_cache(maxsize=4)
-def _noise_field(seed: int, width: int, height: int) -> np.ndarray:
+def noise_field(seed: int, width: int, height: int) -> np.ndarray:
   """Gaussian noise around 128, larger than a frame by the jitter, uint8."""
   rng = signals.stream(signals.NOISE, seed, 0)
   field = rng.standard_normal((height + _JITTER, width + _JITTER, 3),
@@ -124,19 +142,12 @@ class Camera:
     frame = cv2.transform(
         frame, np.column_stack([np.diag(gain), np.full(3, self.bias(t))]))
     if self.noise:
-      frame = self._grain(frame, t, seed)
+      field = noise_field(seed, frame.shape[1], frame.shape[0])
+      frame = grain(frame, self.noise, t, field)
     if self.grey:
       frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY),
                            cv2.COLOR_GRAY2BGR)
     return frame
-
-  def _grain(self, frame: np.ndarray, t: int, seed: int) -> np.ndarray:
-    h, w = frame.shape[:2]
-    # Two steps prime to the range: neighbouring frames get far offsets.
-    x, y = 37 * t % _JITTER, (11 * t + t // _JITTER) % _JITTER
-    field = _noise_field(seed, w, h)[y:y + h, x:x + w]
-    strength = self.noise / _NOISE_SIGMA
-    return cv2.addWeighted(frame, 1, field, strength, -128 * strength)
 
 
 def random_camera(rng: np.random.Generator) -> Camera:
