@@ -261,7 +261,7 @@ def test_weights_file(tmp_path, videos, weights_folder):
   variables['params']['head'] = jax.tree.map(
       lambda leaf: leaf + 1, variables['params']['head'])
   save_weights_file(path, config, variables, {})
-  with pytest.raises(UserError, match='another search|checkpoints'):
+  with pytest.raises(UserError, match='is of another search: checkpoints was'):
     _run(tmp_path, videos, path)
 
 
