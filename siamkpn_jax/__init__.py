@@ -3,12 +3,13 @@
 from typing import Any
 
 __version__ = '0.1.0'
-__all__ = ['SiamKPN', 'Tracker', 'load_tracker']
+__all__ = ['SiamKPN', 'Tracker', 'load_tracker', 'packaged_weights']
 
 _PLACES = {
     'SiamKPN': 'siamkpn_jax.models.siamkpn',
     'Tracker': 'siamkpn_jax.tracking.tracker',
     'load_tracker': 'siamkpn_jax.tracking.tracker',
+    'packaged_weights': 'siamkpn_jax.models.packaged',
 }
 
 

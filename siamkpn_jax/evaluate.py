@@ -3,9 +3,9 @@
   python -m siamkpn_jax.evaluate --benchmark otb --data OTB100 \
     --weights CHECKPOINT --output DIR
 
-Writes to DIR: a result file and a file of times for each sequence, settings,
-summary.json, report/report.html. An evaluation that was interrupted goes on
-where it was.
+Without --weights it is the packaged model. Writes to DIR: a result file and a
+file of times for each sequence, settings, summary.json, report/report.html. An
+evaluation that was interrupted goes on where it was.
 """
 
 import re
@@ -22,13 +22,16 @@ from siamkpn_jax.benchmarks import evaluation
 from siamkpn_jax.benchmarks.layouts.otb import skipped_folders
 from siamkpn_jax.benchmarks.tables import score_table
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.packaged import DEFAULT, SUFFIX, find_weights
 
 _BENCHMARK = flags.DEFINE_enum(
     'benchmark', 'otb', evaluation.BENCHMARKS, 'Whose layout and protocol.')
 _DATA = flags.DEFINE_string(
     'data', None, "The benchmark's folder, annotations and images "
     '(docs/evaluation.md).')
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of the tracker.')
+_WEIGHTS = flags.DEFINE_string(
+    'weights', None, 'Checkpoint or .safetensors file of the tracker, or the '
+    f'name of a packaged model; default: {DEFAULT}.')
 _OUTPUT = flags.DEFINE_string('output', None, 'Folder for the results.')
 _PROTOCOL = flags.DEFINE_string(
     'protocol', None, "The rule of the scores; default: the benchmark's own.")
@@ -53,8 +56,9 @@ def main(argv: Sequence[str]) -> None:
   """Evaluates; see the flags."""
   del argv
   data, weights = _DATA.value, _WEIGHTS.value
-  if not (data and weights and _OUTPUT.value):
+  if not (data and weights != '' and _OUTPUT.value):
     raise UserError('--data, --weights and --output must not be empty')
+  find_weights(weights)  # says at once that they are missing
   plan = evaluation.make_plan(evaluation.Request(
       _BENCHMARK.value, Path(data), Path(_OUTPUT.value), _PROTOCOL.value,
       tuple(_SEQUENCES.value), tuple(_ZERO_BASED.value), _shard(_SHARD.value)))
@@ -74,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
     print(f'report: {_write_report(plan.request, summary)}')
 
 
-def _run(plan: evaluation.Plan, weights: str) -> dict[str, Any] | None:
+def _run(plan: evaluation.Plan, weights: str | None) -> dict[str, Any] | None:
   # Late: mistakes in the data show before the slow imports of the model.
   from siamkpn_jax.cores import one_device_per_core
   from siamkpn_jax.provenance import git_revision, hardware
@@ -88,7 +92,7 @@ def _run(plan: evaluation.Plan, weights: str) -> dict[str, Any] | None:
   try:
     return evaluation.run(
         plan, tracker, details,
-        remarks={'checkpoint': weights, 'hardware': hardware(),
+        remarks={'checkpoint': weights or DEFAULT, 'hardware': hardware(),
                  'batch': tracker.places, 'git_revision': git_revision()})
   except KeyboardInterrupt:
     print(f'\ninterrupted: {len(plan.mine()) - len(plan.left())} of '
@@ -101,7 +105,8 @@ def _write_report(request: evaluation.Request, summary: dict[str, Any]) -> Path:
   from siamkpn_jax.benchmarks.report.write import write_report
 
   weights = f'{summary["checkpoint"]} (checksum {summary["weights"]})'
-  name = Path(summary['checkpoint']).resolve().name or 'tracker'
+  name = (Path(summary['checkpoint']).resolve().name.removesuffix(SUFFIX)
+          or 'tracker')
   command = shlex.join(
       ['python', '-m', 'siamkpn_jax.evaluate', *sys.argv[1:]])
   return write_report(
@@ -135,5 +140,5 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['data', 'weights', 'output'])
+  flags.mark_flags_as_required(['data', 'output'])
   cli.run(main)

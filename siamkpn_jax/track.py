@@ -1,7 +1,7 @@
 """Follows an object through a video, a folder of images or a camera.
 
 python -m siamkpn_jax.track --input in.mp4 --box 100,50,40,80
---weights CHECKPOINT --output out.mp4 --boxes out.txt
+--output out.mp4 --boxes out.txt
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from absl import flags
 from siamkpn_jax import cli
 from siamkpn_jax.boxes import check_box
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.packaged import DEFAULT, find_weights
 from siamkpn_jax.outputs import check_distinct, check_output
 from siamkpn_jax.tracking.runner import track_video
 from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps, open_frames
@@ -23,7 +24,9 @@ _INPUT = flags.DEFINE_string(
 _BOX = flags.DEFINE_string(
     'box', None, 'The object in the first frame, in pixels: left,top,width,'
     'height.')
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of the tracker.')
+_WEIGHTS = flags.DEFINE_string(
+    'weights', None, 'Checkpoint or .safetensors file of the tracker, or the '
+    f'name of a packaged model; default: {DEFAULT}.')
 _TRACKING = flags.DEFINE_string(
     'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
     '(docs/tracking.md).')
@@ -41,11 +44,12 @@ def main(argv: Sequence[str]) -> None:
   del argv
   video_path, boxes_path = _output_paths()
   given_box = parse_box(_BOX.value or '')
+  weights = find_weights(_WEIGHTS.value)
   with open_frames(_INPUT.value or '') as source:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
     from siamkpn_jax.tracking.tracker import load_tracker
-    tracker = load_tracker(_WEIGHTS.value or '', _TRACKING.value)
+    tracker = load_tracker(weights, _TRACKING.value)
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=_FPS.value)
   for path in filter(None, (video_path, boxes_path)):
@@ -79,5 +83,5 @@ def _output_paths() -> tuple[Path | None, Path | None]:
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['input', 'box', 'weights'])
+  flags.mark_flags_as_required(['input', 'box'])
   cli.run(main)

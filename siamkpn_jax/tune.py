@@ -19,7 +19,8 @@ _BENCHMARK = flags.DEFINE_string(
     'benchmark', None, 'Layout and protocol, as for siamkpn_jax.score.')
 _DATA = flags.DEFINE_string('data', None, 'Folder with the sequences.')
 _WEIGHTS = flags.DEFINE_multi_string(
-    'weights', None, "Checkpoint, or a run's workdir; may be repeated.")
+    'weights', None, "Checkpoint, a run's workdir, a .safetensors file or the "
+    'name of a packaged model; may be repeated.')
 _LAST = flags.DEFINE_integer(
     'last', 1, 'Newest checkpoints of each workdir.', lower_bound=1)
 _OUTPUT = flags.DEFINE_string('output', None, 'Folder for the results.')

@@ -14,6 +14,8 @@ import pytest
 _PROGRAM = """
 import runpy, sys, types
 from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
+from siamkpn_jax.models import packaged
+packaged.FOLDER = packaged.Path('weights').absolute()
 class Watched(FirstBoxTracker):
   def update(self, frame):
     print('update', file=sys.stderr)
@@ -27,12 +29,12 @@ runpy.run_module('siamkpn_jax.evaluate', run_name='__main__', alter_sys=True)
 """
 
 
-def _evaluate(*flags):
+def _evaluate(*flags, cwd=None):
   root = Path(__file__).parents[1]
   path = os.pathsep.join([str(root), os.environ.get('PYTHONPATH', '')])
   return subprocess.run(
       [sys.executable, '-c', _PROGRAM, *(str(f) for f in flags)],
-      capture_output=True, text=True, timeout=120, check=False,
+      capture_output=True, text=True, timeout=120, check=False, cwd=cwd,
       env={**os.environ, 'PYTHONPATH': path})
 
 
@@ -100,6 +102,22 @@ def test_shards(otb, tmp_path):
   for wrong in ('2/2', '1', 'a/b', '-1/2'):
     done = _evaluate(*flags, f'--shard={wrong}')
     assert done.returncode == 2 and 'expected k/n' in done.stderr
+
+
+def test_packaged_weights(otb, tmp_path):
+  """Without --weights; missing, they are named before anything is written."""
+  out = tmp_path / 'out'
+  flags = ['--data', otb, '--output', out]
+  done = _evaluate(*flags, cwd=tmp_path)
+  assert done.returncode == 2 and done.stderr.count('\n') == 1
+  assert 'without the default weights' in done.stderr and not out.exists()
+  (tmp_path / 'weights').mkdir()
+  (tmp_path / 'weights' / 'kpn3s_nano.safetensors').touch()
+  done = _evaluate(*flags, cwd=tmp_path)
+  assert done.returncode == 0, done.stderr
+  summary = json.loads((out / 'summary.json').read_text())
+  assert summary['checkpoint'] == 'kpn3s_nano'
+  assert 'kpn3s_nano (checksum' in (out / 'report/report.html').read_text()
 
 
 def test_mistakes(otb, tmp_path):

@@ -20,7 +20,7 @@ BOX = '5,6,20,10'
 
 # name: (what the message must say, the flags). {0} is the folder of the inputs,
 # {1} a new, empty folder for each command. Flags that are not given are those
-# of GOOD.
+# of GOOD; None leaves a flag out.
 GOOD = {'input': '{0}/video.avi', 'box': BOX, 'weights': 'any',
         'output': '{1}/out.mp4', 'boxes': '{1}/out.txt'}
 BAD = {
@@ -68,9 +68,12 @@ BAD = {
     'fps': ('frames per second between', {'fps': 'nan'}),
     'weights': ('weights broken: no checkpoint', {'weights': 'broken'}),
     'tracker': ('the tracker refuses', {'weights': 'refuses'}),
+    'empty weights': ('empty name', {'weights': ''}),
+    'no packaged weights': ('without the default weights', {'weights': None}),
 }
-GOOD_RUNS: dict[str, dict[str, str]] = {
+GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'video': {},
+    'packaged': {'weights': 'large'},
     'folder': {'input': '{0}/good', 'fps': '7'},
     'boxes only': {'output': ''},
     'video only': {'boxes': ''},
@@ -100,7 +103,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
   folders = {name: tmp_path_factory.mktemp('out') for name in flags}
   commands = [
       [f'--{flag}={value.format(inputs, folders[name])}'
-       for flag, value in (GOOD | given).items()]
+       for flag, value in (GOOD | given).items() if value is not None]
       for name, given in flags.items()]
   done = subprocess.run(
       [sys.executable, __file__], input=json.dumps(commands), text=True,
@@ -135,6 +138,9 @@ def _make_inputs(folder: Path) -> None:
   (folder / 'junk.avi').write_bytes(rng.bytes(5000))
   (folder / 'none').mkdir()
   (folder / 'none' / 'readme.txt').touch()
+
+  (folder / 'weights').mkdir()  # of the package
+  (folder / 'weights' / 'large.safetensors').touch()
 
   _make_folder(folder / 'good', frames, '.png')
   _make_folder(folder / 'first', frames, '.jpg')
@@ -183,6 +189,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(
 
 @pytest.mark.parametrize(('name', 'files', 'frames'), [
     ('video', ['out.mp4', 'out.txt'], 8),
+    ('packaged', ['out.mp4', 'out.txt'], 8),
     ('folder', ['out.mp4', 'out.txt'], 8),
     ('boxes only', ['out.txt'], 8),
     ('video only', ['out.mp4'], 8),
@@ -198,6 +205,11 @@ def test_good_input(outcomes: dict[str, Outcome], name: str, files: list[str],
   assert wrote == [f'wrote {outcome.folder / file}' for file in files]
   assert f'\n{frames} frames, ' in outcome.out
   assert 'frames/s' in outcome.out and 'note:' not in outcome.out
+
+
+def test_name_of_a_packaged_model(outcomes: dict[str, Outcome]) -> None:
+  assert '/weights/large.safetensors\n' in outcomes['packaged'].out
+  assert 'weights read: any\n' in outcomes['video'].out
 
 
 def test_boxes_file_starts_with_the_given_box(
@@ -253,16 +265,18 @@ def _import_with_stand_in():
   import types
 
   from siamkpn_jax.errors import UserError
+  from siamkpn_jax.models import packaged
+  packaged.FOLDER = Path('weights').absolute()
 
   class StandIn:
     score = 0.5
 
-    def __init__(self, weights: str, settings: str) -> None:
+    def __init__(self, weights: Path, settings: str) -> None:
       assert not settings
-      print('weights read')
-      if weights == 'broken':
+      print('weights read:', weights)
+      if weights.name == 'broken':
         raise UserError(f'weights {weights}: no checkpoint')
-      self._weights = weights
+      self._weights = weights.name
 
     def init(self, frame, box_xywh):
       if self._weights == 'refuses':

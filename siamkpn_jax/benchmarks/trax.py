@@ -8,16 +8,18 @@ makes it known to the toolkit and ends; docs/vot.md goes on from there. Without
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from siamkpn_jax import cli
 from siamkpn_jax.benchmarks import trackers_ini, trax_server
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.packaged import find_weights
 from siamkpn_jax.outputs import check_output
 
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of the tracker.')
+_WEIGHTS = flags.DEFINE_string(
+    'weights', None, 'Checkpoint or .safetensors file of the tracker, or the '
+    'name of a packaged model.')
 _TRACKING = flags.DEFINE_string(
     'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
     '(docs/tracking.md).')
@@ -31,9 +33,9 @@ _LABEL = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> None:
   """Tracks or writes the entry, as the flags say."""
   del argv
-  weights = Path(_WEIGHTS.value or '')
   if not _WEIGHTS.value:
     raise UserError('--weights must not be empty')
+  weights = find_weights(_WEIGHTS.value)
   registry = check_output(_TRACKERS_INI.value, '--trackers_ini',
                           suffixes=('.ini',))
   if registry:

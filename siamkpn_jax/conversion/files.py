@@ -141,9 +141,14 @@ def _import_torch(path: Path) -> Any:
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
   from safetensors.numpy import load_file
   try:
-    return load_file(path)
+    state = load_file(path)
   except Exception as error:  # as in _read_torch
     raise _damaged(path, 'safetensors file', error) from error
+  if any(name.startswith('params/') for name in state):
+    raise UserError(f'{path}: a file of python -m siamkpn_jax.export, which '
+                    'what takes --weights takes as it is; expected weights of '
+                    'PyTorch; it becomes such by --to torch')
+  return state
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

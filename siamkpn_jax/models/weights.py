@@ -3,7 +3,8 @@
 A checkpoint is an Orbax folder whose item 'model' holds params and batch_stats,
 and whose metadata holds the whole configuration, so it can be used without any
 other file. Training adds its own items (training/checkpoints.py); a converted
-one has none, and may hold the backbone alone.
+one has none, and may hold the backbone alone. A file of weights
+(weights_file.py) loads in the same way, and without the import of Orbax.
 """
 
 import contextlib
@@ -11,24 +12,25 @@ import logging
 import os
 import re
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
-from orbax.checkpoint import v1 as ocp
 
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models import weights_file
+from siamkpn_jax.models.packaged import find_weights, packaged_weights
 from siamkpn_jax.models.siamkpn import (
     SiamKPN,
     abstract_variables,
     build_model,
 )
+from siamkpn_jax.models.weights_file import is_weights_file
 
 FOLDER = 'checkpoints'  # below a run's workdir
-_EXPECTED = 'expected a folder that training or conversion has written'
+_EXPECTED = ('expected a folder that training or conversion has written, or a '
+             'file of python -m siamkpn_jax.export')
 
 
 class DamagedError(UserError):
@@ -40,7 +42,8 @@ def find_checkpoint(path: Path) -> Path:
 
   Args:
     path: a checkpoint (a step's folder), or a workdir or its checkpoints
-      folder, of which the newest is taken.
+      folder, of which the newest is taken; a file of weights; or the name of a
+      packaged model.
 
   Raises:
     UserError: there is none.
@@ -52,15 +55,19 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
   """The newest checkpoints of a run, the oldest of them first.
 
   Args:
-    path: as for `find_checkpoint`; a checkpoint stands for itself.
+    path: as for `find_checkpoint`; a checkpoint or file stands for itself.
     last: how many at most.
 
   Raises:
     UserError: there is none.
   """
+  path = find_weights(path)
   if not path.exists():
     raise UserError(f'{path}: no such checkpoint; {_EXPECTED} (its --workdir '
-                    'or --output)')
+                    f'or --output){_names()}')
+  if is_weights_file(path):
+    return [path.absolute()]
+  from orbax.checkpoint import v1 as ocp
   for folder in (path / FOLDER, path):
     steps = [p for p in folder.glob('*')
              if p.name.isdigit() and ocp.is_orbax_checkpoint(p)]
@@ -75,6 +82,11 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
   raise UserError(f'{path}: not a checkpoint; {_EXPECTED} (its --workdir or '
                   '--output); PyTorch files become one by python -m '
                   'siamkpn_jax.convert')
+
+
+def _names() -> str:
+  names = ', '.join(packaged_weights())
+  return f', or one of the packaged models: {names}' if names else ''
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -101,19 +113,31 @@ def load_model(path: Path, part: str = 'network'
     UserError: no checkpoint, damaged, of a backbone alone, or not of the
       architecture that its configuration describes.
   """
-  config = read_config(find_checkpoint(path))
+  path = find_checkpoint(path)
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  if is_weights_file(path):
+    config, variables = weights_file.load_weights_file(path)
+    return config, jax.device_put(_part(variables, part), device)
+  config = read_config(path)
   return config, load_variables(
       path, build_model(config['model']), device, part=part)
 
 
-def fingerprint(variables: Any) -> str:
-  """Eight hexadecimal digits that tell weights from others."""
-  crc = 0
-  for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-    crc = zlib.crc32(jax.tree_util.keystr(path).encode(), crc)
-    crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
-  return f'{crc:08x}'
+def read_origin(path: Path) -> dict[str, str]:
+  """What a checkpoint tells of its origin: 'git_revision', 'step', ...
+
+  Args:
+    path: as for `find_checkpoint`.
+
+  Raises:
+    UserError: no checkpoint, or damaged.
+  """
+  path = find_checkpoint(path)
+  metadata = _metadata(path)
+  origin = weights_file.origin(metadata)
+  if not is_weights_file(path) and origin.pop('part', None) is None:
+    origin['step'] = path.name  # of training
+  return origin
 
 
 def load_variables(path: Path, model: SiamKPN,
@@ -144,6 +168,12 @@ def load_variables(path: Path, model: SiamKPN,
         f'--config.model.backbone_weights={path}')
   _check_architecture(path, metadata['config']['model'], model, part)
   wanted = _part(abstract_variables(model), part)
+  if is_weights_file(path):
+    _, variables = weights_file.load_weights_file(path)
+    found = _only(_part(variables, part), wanted)
+    _check_shapes(path, found, wanted)
+    return jax.device_put(found, placement)
+  from orbax.checkpoint import v1 as ocp
   try:
     with quiet():
       stored = ocp.checkpointables_metadata(path).metadata['model']
@@ -172,6 +202,7 @@ def save_model(folder: Path, config: dict[str, Any],
     variables: {'params', 'batch_stats'}, of the part.
     part: 'network' or 'backbone'.
   """
+  from orbax.checkpoint import v1 as ocp
   path = (folder / FOLDER / '0').absolute()
   path.parent.mkdir(parents=True, exist_ok=True)
   with quiet():
@@ -186,6 +217,9 @@ def has_training_state(path: Path) -> bool:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
+  if is_weights_file(path):
+    return weights_file.read_metadata(path)
+  from orbax.checkpoint import v1 as ocp
   try:
     with quiet():
       metadata = ocp.checkpointables_metadata(path).custom_metadata
@@ -235,12 +269,7 @@ def _check_shapes(path: Path, stored: Any, wanted: Any) -> None:
   found, expected = shapes(stored), shapes(wanted)
   if not found:
     raise DamagedError('no arrays')
-  for key in sorted({*found, *expected}):
-    if found.get(key) != expected.get(key):
-      raise UserError(
-          f'{path}: checkpoint of another architecture than its configuration '
-          f'says: {key} has shape {found.get(key)}, expected '
-          f'{expected.get(key)}')
+  weights_file.check_shapes(path, found, expected)
 
 
 def is_damage(error: Exception) -> bool:

@@ -28,8 +28,10 @@ from jax.sharding import PartitionSpec as P
 from siamkpn_jax import geometry
 from siamkpn_jax.boxes import cxcywh_to_xywh
 from siamkpn_jax.cores import cores
+from siamkpn_jax.models.packaged import find_weights
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import fingerprint, load_model
+from siamkpn_jax.models.weights import load_model
+from siamkpn_jax.models.weights_file import fingerprint
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import (
     decode_config,
@@ -194,13 +196,13 @@ def _update(variables: Any, templates: Any, crops: jax.Array, centre: jax.Array,
       maps[-1], centre, size, scale, frame_sizes)
 
 
-def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
+def load_lockstep(weights: str | Path | None, lengths: Sequence[int], *,
                   batch: int | None = None, settings: str = ''
                   ) -> tuple[Lockstep, dict[str, Any]]:
   """A tracker with the weights and settings of a checkpoint.
 
   Args:
-    weights: a run's workdir, or one of its checkpoints.
+    weights: as for `load_tracker`.
     lengths: of the sequences that it will be given, in frames.
     batch: targets at once, at most; None: what suits the devices.
     settings: 'penalty_k=0.1,...', other tracking settings than its own.
@@ -212,7 +214,7 @@ def load_lockstep(weights: str | Path, lengths: Sequence[int], *,
     UserError: it is not a checkpoint, or a damaged one, or settings that are
       not known.
   """
-  config, variables = load_model(Path(weights))
+  config, variables = load_model(find_weights(weights))
   config = other_tracking(config, settings)
   places = good_places(lengths, len(jax.local_devices()), batch)
   tracker = Lockstep(build_model(config['model']), variables,

@@ -14,6 +14,7 @@ import numpy as np
 from siamkpn_jax import geometry
 from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
 from siamkpn_jax.models.head import Maps, Template
+from siamkpn_jax.models.packaged import find_weights
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import crop_square, mean_colour
@@ -270,18 +271,20 @@ def other_tracking(config: dict[str, Any], settings: str) -> dict[str, Any]:
   return with_tracking(config, settings)
 
 
-def load_tracker(weights: str | Path, settings: str = '') -> Tracker:
+def load_tracker(weights: str | Path | None = None,
+                 settings: str = '') -> Tracker:
   """A tracker with the weights and settings of a checkpoint.
 
   Args:
-    weights: a run's workdir, or one of its checkpoints.
+    weights: a run's workdir, one of its checkpoints, a file of weights, or the
+      name of a packaged model; None: the default one.
     settings: 'penalty_k=0.1,...', other tracking settings than its own.
 
   Raises:
-    UserError: it is not a checkpoint, or a damaged one, or settings that are
-      not known.
+    UserError: it is not a checkpoint, or a damaged one, the package came
+      without the default one, or settings that are not known.
   """
-  config, variables = load_model(Path(weights))
+  config, variables = load_model(find_weights(weights))
   config = other_tracking(config, settings)
   return Tracker(build_model(config['model']), variables,
                  decode_config(config))

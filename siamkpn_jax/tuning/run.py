@@ -14,6 +14,7 @@ from typing import Any
 from siamkpn_jax.benchmarks import results
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
+from siamkpn_jax.models.weights_file import is_weights_file, read_metadata
 from siamkpn_jax.tuning import plots, report, search
 from siamkpn_jax.tuning.data import Data, load
 from siamkpn_jax.tuning.engine import Engine, Setting, rounded
@@ -137,10 +138,15 @@ def _own_setting(checkpoint: Path) -> Setting:
 
 
 def _fingerprint(checkpoint: Path) -> str:
-  """Names the folder, and a checksum of its configuration and file sizes."""
+  """Names it, and a checksum of what its configuration and weights are.
+
+  Of a folder's weights these are the sizes of its files.
+  """
   files = sorted(p for p in checkpoint.rglob('*') if p.is_file())
   text = '\n'.join(f'{p.relative_to(checkpoint)} {p.stat().st_size}'
                    for p in files)
+  if is_weights_file(checkpoint):
+    text = read_metadata(checkpoint)['checksum']
   text += json.dumps(weights.read_config(checkpoint), sort_keys=True)
   return f'{checkpoint.name} {zlib.crc32(text.encode()):08x}'
 

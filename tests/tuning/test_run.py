@@ -17,6 +17,7 @@ from siamkpn_jax.config import to_plain
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models import weights
 from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.models.weights_file import save_weights_file
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
 from siamkpn_jax.tuning.engine import Setting
@@ -248,6 +249,20 @@ def test_own_sequences_need_no_warning(videos):
   assert found.warning == ''
   assert tuning_data.load('folder', videos, None).warning == ''
   assert 'lasot is a test set' in tuning_data._warning('lasot', ['airplane-1'])
+
+
+def test_weights_file(tmp_path, videos, weights_folder):
+  """Searched for like a checkpoint; other weights are another search."""
+  path = tmp_path / 'model.safetensors'
+  config, variables = weights.load_model(weights_folder)
+  save_weights_file(path, config, variables, {})
+  result = _run(tmp_path, videos, path)
+  assert result['checkpoint'] == str(path)
+  variables['params']['head'] = jax.tree.map(
+      lambda leaf: leaf + 1, variables['params']['head'])
+  save_weights_file(path, config, variables, {})
+  with pytest.raises(UserError, match='is of another search: checkpoints was'):
+    _run(tmp_path, videos, path)
 
 
 def test_newest_checkpoints(weights_folder):

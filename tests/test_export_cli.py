@@ -1,0 +1,104 @@
+"""`python -m siamkpn_jax.export` with good and with bad flags."""
+
+import functools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from siamkpn_jax import export
+from siamkpn_jax.config import to_plain
+from siamkpn_jax.models import weights
+from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.training.state import TrainState
+from tests.training.tiny import tiny_config
+
+
+def _export(*flags):
+  return subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax.export', *map(str, flags)],
+      capture_output=True, text=True, check=False, timeout=120,
+      cwd=Path(__file__).parents[1])
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """A run of 12 steps whose moving averages differ from its weights."""
+  folder = tmp_path_factory.mktemp('run')
+  config = tiny_config()
+  config.data.root = '/secret/data'
+  initialize = jax.jit(functools.partial(
+      init_variables, build_model(config.model)))
+  first, average = (
+      initialize(jax.random.key(seed)) for seed in (0, 1))
+  zero = jax.numpy.zeros((), 'int32')
+  with Checkpoints(folder, to_plain(config), keep=1) as checkpoints:
+    checkpoints.save(12, TrainState(
+        zero, zero, first['params'], first['batch_stats'],
+        opt_state={'count': zero}, ema=average))
+  return folder, average
+
+
+@pytest.mark.filterwarnings('default')  # of Orbax
+def test_export(trained, tmp_path):
+  """The averages, in a file that tells where it comes from, kept if there."""
+  folder, average = trained
+  output = tmp_path / 'model.safetensors'
+  flags = ['--weights', folder, '--output', output]
+  done = _export(*flags, '--command', 'train it')
+  assert done.returncode == 0, done.stderr
+  assert f'{output.stat().st_size:,} bytes' in done.stdout
+  count = sum(leaf.size for leaf in jax.tree.leaves(average['params']))
+  assert f'parameters      {count:,}, and' in done.stdout
+  error = float(re.search(r'rounding error  (\S+) at most', done.stdout)[1])
+  assert 1e-4 < error <= 2**-11
+  config, variables = weights.load_model(output)
+  jax.tree.map(functools.partial(
+      np.testing.assert_allclose, rtol=1e-3, atol=1e-3), variables, average)
+  assert config == export.portable(weights.read_config(
+      weights.find_checkpoint(folder)))
+  origin = weights.read_origin(output)
+  assert origin['step'] == '12' and origin['command'] == 'train it'
+  assert re.match('[0-9a-f]{40}|version', origin['git_revision'])
+  assert b'secret' not in output.read_bytes()
+
+  before = output.read_bytes()
+  again = _export(*flags)
+  assert again.returncode == 2 and again.stderr.count('\n') == 1
+  assert 'exists already' in again.stderr and output.read_bytes() == before
+  done = _export('--weights', output, '--output', output, '--overwrite',
+                 '--command', 'another')
+  assert done.returncode == 0, done.stderr
+  assert 'rounding error  0.00e+00' in done.stdout
+  assert weights.read_origin(output) == origin | {'command': 'another'}
+
+
+def test_places_of_the_machine_are_left_out():
+  config = to_plain(tiny_config())
+  config['git_revision'] = 'abc'
+  changed = {'model': {'weights': '/a', 'backbone_weights': '/b'},
+             'data': {'root': '/c'}, 'validation': {'data': '/d'}}
+  given = {section: settings | changed.get(section, {})
+           if isinstance(settings, dict) else settings
+           for section, settings in config.items()}
+  assert export.portable(given) == config != given
+
+
+@pytest.mark.parametrize(('flags', 'message'), [
+    (['--output', '{0}/a.safetensors'], '--weights'),
+    (['--weights', '{0}'], '--output'),
+    (['--weights', '', '--output', '{0}/a.safetensors'], 'must not be empty'),
+    (['--weights', '{0}', '--output', ''], 'must not be empty'),
+    (['--weights', '{0}', '--output', '{0}/a.npz'], 'ends in .safetensors'),
+    (['--weights', '{0}', '--output', '{0}/a.safetensors'],
+     'expected a folder that training')])
+def test_mistakes(tmp_path, flags, message):
+  done = _export(*(flag.format(tmp_path) for flag in flags))
+  assert done.returncode == 2 and 'Traceback' not in done.stderr
+  assert message in done.stderr
+  assert not list(tmp_path.iterdir())
