@@ -212,7 +212,7 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
   apart = result.get('largest_difference_of_boxes')
   if apart:
     lines.append('boxes in ONNX Runtime against ours: '
-                 + ', '.join(f'{k} {v:.3g}' for k, v in apart.items()))
+                 + ', '.join(f'{k} {v:.4g}' for k, v in apart.items()))
   return lines
 
 
