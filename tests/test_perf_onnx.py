@@ -1,0 +1,157 @@
+"""Our network and tracker in ONNX Runtime, as perf/ measures them."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.tracking.tracker import Tracker
+from tests.reference import tracking as reference
+from tests.tracking.test_tracker import CONFIG, small_network, video
+
+for name in ('onnx', 'onnxruntime'):
+  pytest.importorskip(name, reason='perf/onnx_export.py needs it')
+
+from perf import onnx_export, onnx_tracker  # noqa: E402
+
+MODELS = {
+    'compact': SiamKPN(arch='resnet10', width=8, levels=('layer3',),
+                       channels=8, num_stages=2),
+    'bottlenecks, three levels, shared, bfloat16': SiamKPN(
+        arch='resnet50', width=4, channels=8, num_stages=1,
+        head_sharing='shared', dtype='bfloat16'),
+    'mean of two levels': SiamKPN(
+        arch='resnet18', width=4, levels=('layer2', 'layer3'), channels=8,
+        num_stages=2, level_fusion='mean')}
+
+
+def variables_of(model):
+  """Random ones; statistics, scales and biases too, so that none is 0 or 1."""
+  rng = np.random.default_rng(0)
+  fresh = jax.jit(lambda key: init_variables(model, key))(jax.random.key(0))
+  return jax.tree.map(
+      lambda v: np.asarray(v) * rng.uniform(0.9, 1.1, v.shape).astype('f')
+      + (rng.uniform(0, 0.02, v.shape).astype('f') if v.ndim == 1 else 0),
+      fresh)
+
+
+def run(model, *arrays):
+  session = onnx_tracker.open_session(model, threads=1)
+  names = [i.name for i in session.get_inputs()]
+  outputs = [o.name for o in session.get_outputs()]
+  return dict(zip(outputs, session.run(
+      outputs, dict(zip(names, arrays, strict=True))), strict=True))
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_network_equals_jax(name):
+  model, rng = MODELS[name], np.random.default_rng(1)
+  variables = variables_of(model)
+  exact = model.clone(dtype='float32')
+  z, x = (rng.integers(0, 256, (1, s, s, 3)).astype('f') for s in (127, 255))
+  template = jax.jit(lambda: exact.apply(
+      variables, z, train=False, method=SiamKPN.template))()
+  wanted = jax.jit(lambda: exact.apply(
+      variables, template, x, train=False, method=SiamKPN.search)[-1])()
+  onnx_model = onnx_export.with_template(
+      onnx_export.export_search(model, variables), template)
+  got = run(onnx_model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+  assert set(got) == {'heatmap', 'offsets', 'size'}
+  for task, value in got.items():
+    want = np.asarray(getattr(wanted, task)).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(
+        value, want, rtol=0, atol=1e-4 * np.abs(want).max(), err_msg=task)
+
+
+@dataclasses.dataclass
+class Result:
+  out: jax.Array
+
+
+jax.tree_util.register_dataclass(Result, ['out'], [])
+
+
+def conv(x, kernel, **more):
+  return jax.lax.conv_general_dilated(
+      x, kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+      **more)
+
+
+# Constants: one per channel, one per column, a 3x3 kernel, a resizing matrix.
+C = np.linspace(-2, 3, 4, dtype='f')
+W = np.linspace(1, 2, 8, dtype='f')[:, None]
+K = np.random.default_rng(2).normal(size=(3, 3, 4, 4)).astype('f')
+M = np.random.default_rng(3).normal(size=(5, 8)).astype('f')
+
+FUNCTIONS = {
+    'affine after a convolution': lambda x: (C - conv(x, K)) / 3 * C - C + 2,
+    'divided by': lambda x: C / (conv(x, K) ** 2 + 1),
+    'not per channel, so not folded': lambda x: conv(
+        jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), K) * W,
+    'used twice': lambda x: sum(f(conv(x, K)) for f in (
+        jnp.tanh, lambda y: y * C + jnp.maximum(y, 0) * y)),
+    'padding with ones is no padding with zeros': lambda x: conv(
+        jnp.pad(x, ((0, 0), (1, 0), (0, 2), (0, 0)), constant_values=1), K),
+    'gate': lambda x: x * jax.nn.sigmoid(x.mean(axis=(1, 2), keepdims=True)),
+    'rsqrt, select, steps': lambda x: jnp.where(
+        True, jax.lax.rsqrt(jnp.abs(x) + 1), x)[:, ::2, 1:5:3],
+    'other order of axes': lambda x: jnp.swapaxes(conv(x, K), 1, 2) + C,
+    'resized by a product': lambda x: jnp.tensordot(
+        M, x, ((1,), (1,))).transpose(1, 0, 2, 3),
+    'joined': lambda x: jnp.concatenate([conv(x, K), x[:, 2:, 2:] + W[2:]], -1),
+    'reshaped': lambda x: conv(x, K).reshape(1, 4, 9, 4),
+}
+
+
+@pytest.mark.parametrize('name', FUNCTIONS)
+def test_operations_equal_jax(name):
+  x = np.random.default_rng(4).normal(size=(1, 8, 8, 4)).astype('f')
+  function = FUNCTIONS[name]
+  model = onnx_export.convert(
+      lambda x: Result(function(x)), {'x': (x.shape, (0, 3, 1, 2))})
+  got = run(model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))['out']
+  want = np.asarray(function(x)).transpose(0, 3, 1, 2)
+  np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def test_unknown_operation():
+  with pytest.raises(NotImplementedError, match='cumsum'):
+    onnx_export.convert(lambda x: Result(jnp.cumsum(x, 1)),
+                        {'x': ((1, 8, 8, 4), (0, 1, 2, 3))})
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_decode_equals_the_reference(seed):
+  rng = np.random.default_rng(seed)
+  heatmap = rng.normal(-2, 2, (31, 31)).astype('f')
+  offsets = rng.normal(0, 0.2, (31, 31, 2)).astype('f')
+  sizes = rng.normal(60, 30, (31, 31, 2)).astype('f')
+  last, scale = rng.uniform(20, 90, 2).astype('f'), np.float32(1.3)
+  want = reference.decode(heatmap, offsets, sizes, last, scale, {
+      **reference.SETTINGS, **dataclasses.asdict(CONFIG)})
+  shift, size, score = onnx_tracker.decode(
+      heatmap.reshape(1, -1), offsets.reshape(-1, 2).T, sizes.reshape(-1, 2).T,
+      last, scale, CONFIG)
+  np.testing.assert_allclose(shift, want['shift'], atol=1e-3)
+  np.testing.assert_allclose(size, want['size'], rtol=1e-4)
+  assert score == pytest.approx(want['score'], rel=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_tracker_gives_the_same_boxes(seed):
+  """On rendered videos, by a network whose maps look like a trained one's."""
+  model, variables = small_network()
+  frames, box = video(seed, (160 - 8 * seed, 120))
+  ours = Tracker(model, variables, CONFIG)
+  other = onnx_tracker.OnnxTracker(model, variables, CONFIG, threads=1)
+  ours.init(frames[0], box)
+  other.init(frames[0], box)
+  for frame in frames[1:]:
+    found, want = ours.update(frame)
+    also, got = other.update(frame)
+    assert also == found
+    np.testing.assert_allclose(got, want, rtol=0, atol=0.05)
+  assert np.abs(want - box).max() > 1  # something that could go wrong
