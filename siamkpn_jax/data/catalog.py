@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.data.file_cache import FileCache
 from siamkpn_jax.data.index import load_index
 from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
@@ -46,10 +47,12 @@ def open_sources(config: Any, seed: int) -> list[Source]:
     return [_synthetic(seed) if name == 'synthetic' else
             PackedSource(name, f'{root.rstrip("/")}/{name}')
             for name in config.sets]
-  return _open_local(config.sets, Path(root), seed)
+  return _open_local(config.sets, Path(root), seed,
+                     FileCache(config.cache_mb * 2**20))
 
 
-def _open_local(names: Sequence[str], root: Path, seed: int) -> list[Source]:
+def _open_local(names: Sequence[str], root: Path, seed: int,
+                cache: FileCache) -> list[Source]:
   kinds = {name: find_kind(name, root / name) for name in names
            if name != 'synthetic'}
   for name in kinds:
@@ -64,7 +67,7 @@ def _open_local(names: Sequence[str], root: Path, seed: int) -> list[Source]:
         'ship them, or crop511 (docs/datasets.md). Point at the folder that '
         f'holds the sets with --config.data.root=DIR or {ROOT_VARIABLE}=DIR, '
         f'or train without any download: {WITHOUT_DOWNLOAD}')
-  return [_open(name, kinds[name], root / name) if name in kinds
+  return [_open(name, kinds[name], root / name, cache) if name in kinds
           else _synthetic(seed) for name in names]
 
 
@@ -86,8 +89,14 @@ def find_kind(name: str, folder: Path) -> str:
   return ''
 
 
-def open_images(name: str, folder: Path) -> ImageSource:
+def open_images(name: str, folder: Path,
+                cache: FileCache | None = None) -> ImageSource:
   """The set in a folder, in any layout of image files.
+
+  Args:
+    name: of the set.
+    folder: of the set.
+    cache: what reads the files; None for one that keeps nothing.
 
   Raises:
     UserError: there is none.
@@ -98,13 +107,13 @@ def open_images(name: str, folder: Path) -> ImageSource:
                     'expected images as their owners ship them, or crop511 '
                     '(docs/datasets.md)')
   index, dropped = load_index(name, folder, LAYOUTS[kind])
-  return ImageSource(name, kind, folder, index, dropped)
+  return ImageSource(name, kind, folder, index, dropped, cache)
 
 
-def _open(name: str, kind: str, folder: Path) -> Source:
+def _open(name: str, kind: str, folder: Path, cache: FileCache) -> Source:
   if kind == 'packed':
     return PackedSource(name, str(folder))
-  return open_images(name, folder)
+  return open_images(name, folder, cache)
 
 
 def _synthetic(seed: int) -> Source:
