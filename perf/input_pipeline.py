@@ -8,7 +8,8 @@ pairwise ratios. 'classic' is what trackers in the style of pysot do: decode two
 511-pixel crops, augment them and make the labels of three stages, all in
 Python. Here the host only reads patches; the rest runs on the device inside the
 training step, and is not counted. 'decode' is OpenCV's decoding of the same
-files, each once, and nothing else. --packed DIR adds the crops of --crops as
+files, each once, and nothing else; 'all degraded' reads patches with every step
+of data/degrade.py. --packed DIR adds the crops of --crops as
 python -m siamkpn_jax.prepare has packed them.
 
 Where TensorFlow is installed, the two loaders of config.data.loader take turns
@@ -29,6 +30,7 @@ import numpy as np
 from absl import app, flags
 
 from siamkpn_jax.data import catalog, sampler
+from siamkpn_jax.data.degrade import Degrade
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.patches import EncodedFrame
 from siamkpn_jax.data.source import Source
@@ -59,6 +61,8 @@ def main(argv: list[str]) -> None:
       'classic, crop511': lambda k: _classic(crops, k),
       'decode, crop511': lambda k: _decode(crops, k),
       'ours, crop511': lambda k: _loader(crops).read_pair(k),
+      'all degraded, crop511': lambda k: _loader(
+          crops, worse=Degrade(*[1.0] * 6)).read_pair(k),
       'decode, whole images': lambda k: _decode(images, k),
       'ours, whole images': lambda k: _loader(images).read_pair(k),
   }
@@ -142,15 +146,16 @@ def _ratio(seconds: dict[str, list[float]], a: str, b: str) -> float:
 def _open(folder: str) -> Source:
   """The source in a folder."""
   path = Path(folder).absolute()
-  config = type('Data', (), {'sets': (path.name,), 'root': str(path.parent)})
+  config = type('Data', (), {'sets': (path.name,), 'root': str(path.parent),
+                         'cache_mb': 0})
   return catalog.open_sources(config, 0)[0]
 
 
 def _loader(source: Source, kind: type[Loader] = Loader,
-            batch_size: int = 1) -> Loader:
+            batch_size: int = 1, worse: Degrade | None = None) -> Loader:
   return kind([source], _CONFIG, seed=0, batch_size=batch_size,
               template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH,
-              workers=1, prefetch=1)
+              workers=1, prefetch=1, worse=worse)
 
 
 def _frames(source: Any, index: int) -> list[EncodedFrame]:

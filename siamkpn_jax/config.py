@@ -27,7 +27,14 @@ def default_config() -> ConfigDict:
   config.data = _data()
   config.augment = ConfigDict(dict(
       template_shift=4.0, template_scale=0.05,
-      search_shift=64.0, search_scale=0.18, search_blur=0.2))
+      search_shift=64.0, search_scale=0.18, search_blur=0.2,
+      # For real videos (docs/training.md). On the device: a probability, then
+      # strengths.
+      flip=0.0,
+      brightness=0.0, contrast=0.0, gamma=0.0, white_balance=0.0, noise=0.0,
+      # On the host: probabilities.
+      padding=0.0, warp=0.0, motion_blur=0.0, occlusion=0.0,
+      low_resolution=0.0, jpeg=0.0))
   config.train = _train()
   config.validation = ConfigDict(dict(  # at every checkpoint, by tracking
       data='',  # folder in OTB layout; '': rendered videos of their own
@@ -72,7 +79,8 @@ def _data() -> ConfigDict:
       grey_fraction=0.0,
       loader='threads',  # or 'tf': the same batches by tf.data
       workers=0,  # reading threads; 0: one per core
-      prefetch=4))  # batches
+      prefetch=4,  # batches
+      cache_mb=0))  # image files that are kept in memory once read, MiB
 
 
 def _train() -> ConfigDict:
@@ -115,12 +123,19 @@ _CHOICES = {
 }
 _LEAST = {  # smallest value allowed
     'model.width': 1, 'model.channels': 1, 'model.num_stages': 1,
-    'data.workers': 0, 'data.prefetch': 0, 'train.batch_size': 1,
+    'data.workers': 0, 'data.prefetch': 0, 'data.cache_mb': 0,
+    'augment.brightness': 0, 'augment.contrast': 0, 'augment.gamma': 0,
+    'augment.white_balance': 0, 'augment.noise': 0, 'train.batch_size': 1,
     'train.accumulate': 1, 'train.epochs': 1, 'train.pairs_per_epoch': 1,
     'train.freeze_epochs': 0, 'train.max_skipped': 0, 'train.log_every': 1,
     'train.save_every': 1, 'train.keep_checkpoints': 1,
     'validation.sequences': 0, 'validation.frames': 0,
 }
+_PROBABILITIES = tuple(f'augment.{name}' for name in (
+    'search_blur', 'flip', 'padding', 'warp', 'motion_blur', 'occlusion',
+    'low_resolution', 'jpeg'))
+
+
 _TRACKING_RANGES = {
     'penalty_k': (0, math.inf), 'window_influence': (0, 1), 'size_lr': (0, 1),
     'threshold': (0, 1), 'topk_max': (1, geometry.MAP_SIZE**2)}
@@ -139,6 +154,9 @@ def check_config(config: ConfigDict) -> None:
   for key, least in _LEAST.items():
     if get(key) < least:
       raise _wrong(key, get(key), f'{least} or more')
+  for key in _PROBABILITIES:
+    if not 0 <= get(key) <= 1:
+      raise _wrong(key, get(key), 'a probability, 0 to 1')
   _check_model(config.model)
   _check_train(config.train, config.model.arch)
   _check_data(config.data)

@@ -71,6 +71,8 @@ WRONG = {
     'tracking.penalty_k': float('inf'), 'tracking.window_influence': 1.1,
     'tracking.size_lr': float('nan'), 'tracking.threshold': -0.1,
     'tracking.topk_max': 962, 'tracking.topk_min': 17,
+    'augment.flip': 1.5, 'augment.jpeg': -0.1, 'augment.warp': float('nan'),
+    'augment.noise': -1.0, 'augment.gamma': -0.5, 'data.cache_mb': -1,
 }
 
 

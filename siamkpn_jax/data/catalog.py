@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.data.file_cache import FileCache
 from siamkpn_jax.data.index import load_index
 from siamkpn_jax.data.layouts import LAYOUTS
 from siamkpn_jax.data.sampler import SamplerConfig
@@ -51,11 +52,12 @@ def open_sources(config: Any, seed: int) -> list[Source]:
     return [_synthetic(seed) if name == 'synthetic' else
             PackedSource(name, f'{root.rstrip("/")}/{name}')
             for name in config.sets]
-  return _open_local(config.sets, Path(root), config.cutouts, seed)
+  return _open_local(config.sets, Path(root), config.cutouts, seed,
+                     FileCache(config.cache_mb * 2**20))
 
 
 def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
-                seed: int) -> list[Source]:
+                seed: int, cache: FileCache) -> list[Source]:
   kinds = {name: find_kind(name, root / name) for name in names
            if name not in ('synthetic', 'cutouts')}
   for name in kinds:
@@ -73,7 +75,7 @@ def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
   made: dict[str, Callable[[], Source]] = {
       'synthetic': lambda: _synthetic(seed),
       'cutouts': lambda: _cutouts([root / name for name in cutouts], seed)}
-  return [_open(name, kinds[name], root / name) if name in kinds
+  return [_open(name, kinds[name], root / name, cache) if name in kinds
           else made[name]() for name in names]
 
 
@@ -95,8 +97,14 @@ def find_kind(name: str, folder: Path) -> str:
   return ''
 
 
-def open_images(name: str, folder: Path) -> ImageSource:
+def open_images(name: str, folder: Path,
+                cache: FileCache | None = None) -> ImageSource:
   """The set in a folder, in any layout of image files.
+
+  Args:
+    name: of the set.
+    folder: of the set.
+    cache: what reads the files; None for one that keeps nothing.
 
   Raises:
     UserError: there is none.
@@ -107,13 +115,13 @@ def open_images(name: str, folder: Path) -> ImageSource:
                     'expected images as their owners ship them, or crop511 '
                     '(docs/datasets.md)')
   index, dropped = load_index(name, folder, LAYOUTS[kind])
-  return ImageSource(name, kind, folder, index, dropped)
+  return ImageSource(name, kind, folder, index, dropped, cache)
 
 
-def _open(name: str, kind: str, folder: Path) -> Source:
+def _open(name: str, kind: str, folder: Path, cache: FileCache) -> Source:
   if kind == 'packed':
     return PackedSource(name, str(folder))
-  return open_images(name, folder)
+  return open_images(name, folder, cache)
 
 
 def _synthetic(seed: int) -> Source:

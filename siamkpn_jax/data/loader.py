@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.data import sampler
+from siamkpn_jax.data.degrade import Degrade, degrade, stream
+from siamkpn_jax.data.patches import central
 from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
 
@@ -34,7 +36,8 @@ class Loader:
   def __init__(self, sources: Sequence[Source], config: sampler.SamplerConfig,
                *, seed: int, batch_size: int, template_patch: int,
                search_patch: int, workers: int = 0, prefetch: int = 4,
-               process_index: int = 0, process_count: int = 1):
+               process_index: int = 0, process_count: int = 1,
+               worse: Degrade | None = None):
     """Args as the attributes of `config.data`; patches in pixels.
 
     Args:
@@ -48,6 +51,7 @@ class Loader:
       prefetch: batches that are read ahead.
       process_index: which part of every batch is read here.
       process_count: number of parts.
+      worse: what may happen to each frame; None for nothing.
     """
     self._sources = sources
     self._config = config
@@ -56,6 +60,7 @@ class Loader:
     self._patches = (template_patch, search_patch)
     self._workers = workers or len(os.sched_getaffinity(0))
     self._prefetch = prefetch
+    self._worse = worse or Degrade()
     self._unreadable = _Unreadable()
     self._process_count = process_count
     local = batch_size // process_count
@@ -108,13 +113,19 @@ class Loader:
         'negative': np.asarray(pair.negative),
         'grey': np.asarray(pair.grey),
         'index': np.asarray(index, np.uint32)}
+    patches = [self._worse.read_patch(patch) for patch in self._patches]
     if pair.template == pair.search:  # always so for stills: read once
-      image, wh = self._read_frame(pair.search, max(self._patches))
-      images = [(_central(image, patch), wh) for patch in self._patches]
+      image, wh = self._read_frame(pair.search, max(patches))
+      images = [(central(image, patch), wh) for patch in patches]
     else:
       images = [self._read_frame(frame, patch) for frame, patch in zip(
-          (pair.template, pair.search), self._patches, strict=True)]
-    for name, (image, wh) in zip(('template', 'search'), images, strict=True):
+          (pair.template, pair.search), patches, strict=True)]
+    for crop, name in enumerate(('template', 'search')):
+      image, wh = images[crop]
+      if not self._worse.off:
+        image, wh = degrade(
+            stream(self._seed, index, crop), image, wh, self._patches[crop],
+            self._worse, occlude=name == 'search')
       example |= {name: image, f'{name}_wh': wh}
     return example
 
@@ -155,12 +166,6 @@ class _Unreadable:
                         f'about {read} pairs: the data set is damaged)')
       if self._count <= self._NAMED or self._count & (self._count - 1) == 0:
         print(f'left out, another pair stands in: {error}', file=sys.stderr)
-
-
-def _central(image: np.ndarray, patch: int) -> np.ndarray:
-  """The middle of a patch; both sides are odd."""
-  low = (len(image) - patch) // 2
-  return image[low:low + patch, low:low + patch]
 
 
 def _stack(examples: list[Batch]) -> Batch:

@@ -154,6 +154,12 @@ def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
   return image, wh
 
 
+def central(image: np.ndarray, patch: int) -> np.ndarray:
+  """The middle of a patch, a view; both sides are odd."""
+  low = (len(image) - patch) // 2
+  return image[low:low + patch, low:low + patch]
+
+
 def _scale(xywh: np.ndarray) -> float:
   """Pixels of the patch per pixel of the image."""
   return geometry.TEMPLATE_SIZE / geometry.context_side(xywh[2], xywh[3])

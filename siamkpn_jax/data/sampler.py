@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siamkpn_jax.data.source import Source
+from siamkpn_jax.data.source import Grouped, Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +70,12 @@ def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
   rng = np.random.Generator(np.random.Philox(
       key=[seed, index], counter=[0, 0, 0, attempt]))
   negative = bool(rng.random() < config.negative_fraction and
-                  _several_tracks(sources, config))
+                  _several_targets(sources, config))
   grey = bool(rng.random() < config.grey_fraction)
   template = _random_frame(rng, sources, config)
   if negative:
     search = _random_frame(rng, sources, config)
-    while _same_track(search, template):
+    while _maybe_same_target(sources, search, template):
       search = _random_frame(rng, sources, config)
   else:
     reach = config.ranges[template.source]
@@ -87,15 +87,31 @@ def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
   return Pair(template, search, negative, grey)
 
 
-def _same_track(a: Frame, b: Frame) -> bool:
-  return (a.source, a.track) == (b.source, b.track)
+def _maybe_same_target(sources: Sequence[Source], a: Frame, b: Frame) -> bool:
+  """Whether they are of one track, or of one video with several tracks."""
+  if a.source != b.source:
+    return False
+  groups = _groups(sources[a.source])
+  if groups is None:
+    return a.track == b.track
+  return bool(groups[a.track] == groups[b.track])
 
 
-def _several_tracks(sources: Sequence[Source],
-                    config: SamplerConfig) -> bool:
-  """Whether there is another target to draw at all."""
-  return sum(source.num_tracks for source, ratio in
-             zip(sources, config.ratios, strict=True) if ratio > 0) > 1
+def _several_targets(sources: Sequence[Source],
+                     config: SamplerConfig) -> bool:
+  """Whether there is certainly another target to draw."""
+  drawn = [source for source, ratio in
+           zip(sources, config.ratios, strict=True) if ratio > 0]
+  if len(drawn) > 1:
+    return True
+  groups = _groups(drawn[0])
+  if groups is None:
+    return drawn[0].num_tracks > 1
+  return bool((groups != groups[0]).any())
+
+
+def _groups(source: Source) -> np.ndarray | None:
+  return source.groups if isinstance(source, Grouped) else None
 
 
 def _random_frame(rng: np.random.Generator, sources: Sequence[Source],

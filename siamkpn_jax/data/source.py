@@ -1,6 +1,6 @@
 """What every source of training data looks like."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -41,3 +41,15 @@ class Source(Protocol):
       scale at which the context square (geometry.context_side) is 127 pixels;
       and [2] float32 width and height of the target in it.
     """
+
+
+@runtime_checkable
+class Grouped(Protocol):
+  """A `Source` that knows which of its tracks may show the same target.
+
+  Attributes:
+    groups: [num_tracks] int, equal for tracks of one video, which are no
+      certain negatives of each other; None if it does not know after all.
+  """
+
+  groups: np.ndarray | None

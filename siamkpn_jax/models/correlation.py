@@ -96,7 +96,7 @@ def _shifted_backward(residuals, g):  # g: b x h' x w' x c
   padded = jnp.pad(g, ((0, 0), (kh - 1, kh - 1), (kw - 1, kw - 1), (0, 0)))
   d_search = correlate_shifted(padded, kernel[:, ::-1, ::-1])
   d_kernel = jax.lax.map(
-      lambda one: tap_products(*one, kernel.shape[1:3]), (search, g))
+      lambda one: tap_products(one[0], one[1], kernel.shape[1:3]), (search, g))
   return d_search.astype(search.dtype), d_kernel.astype(kernel.dtype)
 
 

@@ -71,6 +71,13 @@ def random_crop(key: jax.Array, image: jax.Array, wh: jax.Array,
   return crop, jnp.concatenate([target, wh * zoom])
 
 
+def mirrored(crop: jax.Array,
+             cxcywh: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """[h, w, c] crop and the [4] box in it, left and right exchanged."""
+  sign, edge = jnp.array([-1, 1, 1, 1]), jnp.array([crop.shape[1] - 1, 0, 0, 0])
+  return crop[:, ::-1], edge + sign * cxcywh
+
+
 def _random_window(key: jax.Array, patch: int,
                    config: CropAugment) -> tuple[jax.Array, jax.Array]:
   """Side and centre of the window, each [2] (x, y), pixels of the patch."""

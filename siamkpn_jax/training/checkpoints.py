@@ -24,9 +24,10 @@ from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
-         'data.loader', 'data.workers', 'data.prefetch', 'train.remat',
-         'train.shard_optimizer', 'train.max_skipped', 'train.log_every',
-         'train.save_every', 'train.keep_checkpoints', 'validation.data'}
+         'data.loader', 'data.workers', 'data.prefetch', 'data.cache_mb',
+         'train.remat', 'train.shard_optimizer', 'train.max_skipped',
+         'train.log_every', 'train.save_every', 'train.keep_checkpoints',
+         'validation.data'}
 
 # What Orbax and TensorStore raise where files cannot be written.
 _UNWRITABLE = (OSError, ValueError)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.training import augment
+from siamkpn_jax.training import augment, photometric
 from siamkpn_jax.training.losses import (
     Counts,
     LossConfig,
@@ -41,6 +41,8 @@ class TrainStep:
     accumulate: parts that the batch is worked through in, see
       `accumulated_gradients`.
     ema_decay: see `state.moving_average`; 0 for none.
+    flip: probability of exchanging left and right, in both crops.
+    light: how pixels vary, independently in the two crops.
   """
 
   model: SiamKPN
@@ -55,6 +57,9 @@ class TrainStep:
   seed: int
   accumulate: int = 1
   ema_decay: float = 0.0
+  flip: float = 0.0
+  light: photometric.Photometric = dataclasses.field(
+      default_factory=photometric.Photometric)
 
   def __call__(self, state: TrainState, batch: Mapping[str, jax.Array], *,
                unfrozen: bool) -> tuple[TrainState, Metrics]:
@@ -171,10 +176,20 @@ class TrainStep:
     def one(example):
       key = jax.random.fold_in(jax.random.key(self.seed), example['index'])
       z_key, x_key = jax.random.split(key)
-      z, _ = augment.random_crop(
+      z, z_cxcywh = augment.random_crop(
           z_key, example['template'], example['template_wh'], self.template)
       x, cxcywh = augment.random_crop(
           x_key, example['search'], example['search_wh'], self.search)
+      # fold_in by 0 or 1 gives a key of the split above, by 0 to 2 one that
+      # random_crop has: 2 and 3 are free.
+      if self.flip:
+        turn = jax.random.bernoulli(jax.random.fold_in(key, 2), self.flip)
+        choose = lambda a, b: jnp.where(turn, a, b)
+        (z, _), (x, cxcywh) = (
+            jax.tree.map(choose, augment.mirrored(*given), given)
+            for given in ((z, z_cxcywh), (x, cxcywh)))
+      z, x = (photometric.vary(jax.random.fold_in(k, 3), crop, self.light)
+              for k, crop in ((z_key, z), (x_key, x)))
       grey = example['grey']
       return (jnp.where(grey, augment.to_grey(z), z),
               jnp.where(grey, augment.to_grey(x), x), cxcywh)

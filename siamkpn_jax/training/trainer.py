@@ -1,6 +1,7 @@
 """The training loop: from a configuration to checkpoints."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from siamkpn_jax.config import (
     unfreeze_step,
 )
 from siamkpn_jax.data import catalog
+from siamkpn_jax.data.degrade import Degrade
 from siamkpn_jax.data.loader import Loader
 from siamkpn_jax.data.source import Source
 from siamkpn_jax.errors import UserError
@@ -31,6 +33,7 @@ from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
+from siamkpn_jax.training.photometric import Photometric
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import open_progress
 from siamkpn_jax.training.report import (
@@ -175,7 +178,15 @@ def build_step(config: Any) -> TrainStep:
       max_loss=train_config.max_loss,
       seed=config.seed,
       accumulate=train_config.accumulate,
-      ema_decay=train_config.ema_decay)
+      ema_decay=train_config.ema_decay,
+      flip=augment.flip,
+      light=Photometric(**_settings(Photometric, augment)))
+
+
+def _settings(kind: type, section: Any) -> dict[str, Any]:
+  """Those of a configuration's section that a dataclass has."""
+  return {field.name: section[field.name]
+          for field in dataclasses.fields(kind)}
 
 
 def jit_step(step_fn: TrainStep, mesh: jax.sharding.Mesh, state: TrainState, *,
@@ -260,4 +271,5 @@ def build_loader(config: Any, step_fn: TrainStep,
       batch_size=config.train.batch_size,
       template_patch=step_fn.template.patch, search_patch=step_fn.search.patch,
       workers=config.data.workers, prefetch=config.data.prefetch,
-      process_index=jax.process_index(), process_count=jax.process_count())
+      process_index=jax.process_index(), process_count=jax.process_count(),
+      worse=Degrade(**_settings(Degrade, config.augment)))

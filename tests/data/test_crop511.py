@@ -96,6 +96,32 @@ def test_name_of_coco_and_the_cache(make_folder):
     np.testing.assert_array_equal(a, b)
 
 
+def test_tracks_of_a_video_are_one_group(make_folder):
+  """Each is of its video's, also in a cache that is read again."""
+  box = [0, 0, 30, 30]
+  folder = make_folder({
+      'a/b': {'00': {'1': box}, '01': {'2': box, '3': box}},
+      'a/c': {'00': {'1': box}}, 'd': {'07': {'1': box}, '08': {'1': box}}})
+  for _ in range(2):
+    groups = open_set(folder).groups.tolist()
+    assert groups[0] == groups[1] and groups[3] == groups[4]
+    assert len(set(groups)) == 3
+
+
+def test_crops_are_read_once_into_a_cache(make_folder):
+  folder = make_folder({'a': {'00': {'1': [0, 0, 30, 30]}}})
+  config = default_config().data
+  config.update(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
+                root=str(folder.parent), cache_mb=1)
+  kept, plain = catalog.open_sources(config, 0)[0], open_set(folder)
+  expected = plain.read(0, 0, 143)[0]
+  np.testing.assert_array_equal(kept.read(0, 0, 143)[0], expected)
+  next(folder.rglob('*.jpg')).unlink()
+  np.testing.assert_array_equal(kept.read(0, 0, 143)[0], expected)
+  with pytest.raises(UserError):
+    plain.read(0, 0, 143)
+
+
 def test_crops_are_not_resampled(make_folder):
   """Whatever the size of the target, pixels are those of the file."""
   rng = np.random.default_rng(0)

@@ -89,3 +89,45 @@ def test_extremes():
     assert not pair.negative and not pair.grey and pair.template.source == 0
     pair = sample(SOURCES, always, 0, i)
     assert pair.negative and pair.grey and pair.template.source == 2
+
+
+class Videos(FakeSource):
+  """Tracks of videos, two and more in each."""
+
+  def __init__(self, number, groups):
+    super().__init__(number, [4] * len(groups))
+    self.groups = np.array(groups)
+
+
+def test_negatives_are_of_another_video():
+  """Every other video's tracks, none of the same one's."""
+  videos = Videos(0, [0, 0, 1, 2, 1, 0])
+  config = SamplerConfig((1.0,), (3,), 1.0, 0.0)
+  drawn = {(p.template.track, p.search.track)
+           for p in (sample([videos], config, 0, i) for i in range(1500))}
+  expected = {(a, b) for a in range(6) for b in range(6)
+              if videos.groups[a] != videos.groups[b]}
+  assert drawn == expected
+
+
+def test_one_video_alone_has_no_negatives():
+  """Nor does it hang; beside another source it has."""
+  one = Videos(0, [5, 5, 5])
+  always = SamplerConfig((1.0,), (3,), 1.0, 0.0)
+  assert not any(sample([one], always, 0, i).negative for i in range(20))
+  two = SamplerConfig((1.0, 1.0), (3, 3), 1.0, 0.0)
+  for i in range(100):
+    pair = sample([one, FakeSource(1, [3])], two, 0, i)
+    assert pair.negative and pair.template.source != pair.search.source
+
+
+def test_a_video_per_track_is_as_no_groups():
+  """The same random numbers, hence the same pairs."""
+  config = SamplerConfig((1.0,), (3,), 0.5, 0.3)
+  plain = FakeSource(0, [4] * 5)
+  for source in (Videos(0, range(5)), Videos(0, range(5))):
+    assert all(sample([source], config, 1, i) == sample([plain], config, 1, i)
+               for i in range(300))
+  plain.groups = None  # does not know
+  assert sample([plain], config, 1, 7) == sample(
+      [FakeSource(0, [4] * 5)], config, 1, 7)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax import geometry
+from siamkpn_jax.data.file_cache import FileCache
 from siamkpn_jax.data.index import Index
 from siamkpn_jax.data.patches import EncodedFrame, decode_patch
 from siamkpn_jax.data.tracks import Dropped
-from siamkpn_jax.images import read_bytes
 
 
 class ImageSource:
@@ -16,10 +16,11 @@ class ImageSource:
 
   Attributes:
     index: of the usable frames.
+    groups: see `Source`; None where folders do not tell videos apart.
   """
 
   def __init__(self, name: str, kind: str, folder: Path, index: Index,
-               dropped: Dropped):
+               dropped: Dropped, cache: FileCache | None = None):
     """Reads nothing yet.
 
     Args:
@@ -28,6 +29,7 @@ class ImageSource:
       folder: of the set.
       index: of its usable frames.
       dropped: the frames that are not in the index.
+      cache: what reads the files; None for one that keeps nothing.
     """
     self.name = name
     self.kind = kind
@@ -36,7 +38,11 @@ class ImageSource:
     self.dropped = dropped
     self._folder = folder
     self.index = index
-    self._side = geometry.CONTEXT_SIZE if kind == 'crop511' else None
+    self._cache = cache or FileCache(0)
+    is_crops = kind == 'crop511'
+    self._side = geometry.CONTEXT_SIZE if is_crops else None
+    # Crops of a video lie in its folder, whichever of its targets they show.
+    self.groups = index.folder_ids[index.starts[:-1]] if is_crops else None
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""
@@ -62,5 +68,5 @@ class ImageSource:
     frame = int(index.starts[track]) + position
     path = self._folder / index.image(frame)
     return EncodedFrame(
-        read_bytes(path), str(path), index.boxes_xywh[frame],
+        self._cache.read(path), str(path), index.boxes_xywh[frame],
         relative=bool(index.relative[track]), side=self._side)
