@@ -29,6 +29,7 @@ class CutoutSource:
     num_tracks: number of videos; each has one target.
     total_frames: of all of them.
     dropped: objects that are left out.
+    groups: [num_tracks] the object of each track: no negatives of each other.
   """
   name = 'cutouts'
   kind = 'composed'
@@ -43,6 +44,7 @@ class CutoutSource:
     self.num_tracks = library.num_cutouts * _SCENES
     self.total_frames = self.num_tracks * _LENGTH
     self.dropped = library.dropped
+    self.groups = np.arange(self.num_tracks) % library.num_cutouts
     self._seed, self._library = seed, library
     self._shot = functools.lru_cache(maxsize=_KEPT_SHOTS)(self._draw)
 
