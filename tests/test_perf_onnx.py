@@ -9,11 +9,12 @@ import pytest
 
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from siamkpn_jax.tracking.tracker import Tracker
+from tests.optional import import_or_skip
 from tests.reference import tracking as reference
 from tests.tracking.test_tracker import CONFIG, small_network, video
 
 for name in ('onnx', 'onnxruntime'):
-  pytest.importorskip(name, reason='perf/onnx_export.py needs it')
+  import_or_skip(name, 'perf/onnx_export.py needs it')
 
 from perf import onnx_export, onnx_tracker  # noqa: E402
 
@@ -25,7 +26,11 @@ MODELS = {
         head_sharing='shared', dtype='bfloat16'),
     'mean of two levels': SiamKPN(
         arch='resnet18', width=4, levels=('layer2', 'layer3'), channels=8,
-        num_stages=2, level_fusion='mean')}
+        num_stages=2, level_fusion='mean'),
+    'depth-wise, separable': SiamKPN(
+        arch='efficientnet_lite0', width=4, levels=('stage3', 'stage5'),
+        channels=8, num_stages=2, head_sharing='shared',
+        head_conv='separable')}
 
 
 def variables_of(model):

@@ -1,0 +1,62 @@
+"""The shifted form against grouped convolution, and what is built of it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from siamkpn_jax.models.convolutions import (
+    depthwise_grouped,
+    depthwise_shifted,
+    pointwise_convolution,
+    pointwise_product,
+)
+from siamkpn_jax.models.layers import Pointwise, SeparableConvBN
+
+
+def normal(*shape, seed=0):
+  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(('size', 'kernel', 'stride'), [
+    ((12, 13), 3, 1), ((13, 12), 3, 2), ((15, 16), 5, 2), ((9, 11), 5, 1)])
+def test_forms_are_equal(size, kernel, stride):
+  """Values, and gradients of both arguments; odd and even sides."""
+  x, w = normal(2, *size, 6), normal(kernel, kernel, 1, 6, seed=1)
+
+  def run(form):
+    def scalar(x, w):
+      y = form(x, w, stride)
+      return jnp.sin(y).sum(), y
+    return jax.grad(scalar, (0, 1), has_aux=True)(x, w)
+
+  for ours, expected in zip(
+      jax.tree.leaves(run(depthwise_shifted)),
+      jax.tree.leaves(run(depthwise_grouped)), strict=True):
+    assert ours.shape == expected.shape
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_separable_is_a_full_convolution():
+  """Whose kernel is the product of the two."""
+  x = normal(2, 9, 9, 4)
+  model = SeparableConvBN(5, padding=1)
+  variables = model.init(jax.random.key(0), x, train=False)
+  depth, point = normal(3, 3, 1, 4, seed=1), normal(1, 1, 4, 5, seed=2)
+  variables['params']['depthwise']['kernel'] = depth
+  variables['params']['conv']['kernel'] = point
+  expected = jax.lax.conv_general_dilated(
+      x, depth.transpose(0, 1, 3, 2) * point, (1, 1), 'SAME',
+      dimension_numbers=('NHWC', 'HWIO', 'NHWC')) / np.sqrt(1 + 1e-5)
+  np.testing.assert_allclose(
+      model.apply(variables, x, train=False), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_pointwise_is_a_1x1_convolution():
+  x, kernel = normal(2, 5, 6, 4), normal(1, 1, 4, 3, seed=1)
+  expected = pointwise_convolution(x, kernel)
+  for value in (pointwise_product(x, kernel),
+                Pointwise(3).apply({'params': {'kernel': kernel}}, x)):
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-5)
+  half = Pointwise(3, 'bfloat16').apply({'params': {'kernel': kernel}}, x)
+  assert half.dtype == jnp.bfloat16
