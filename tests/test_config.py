@@ -66,7 +66,7 @@ WRONG = {
     'data.loader': 'tensorflow', 'train.accumulate': 3, 'train.remat': 'all',
     'train.ema_decay': 1.0, 'train.max_skipped': -1,
     'model.levels': ('layer3', 'layer2'),
-    'train.backbone_layers': ('layer2',), 'data.ratios': (0.0,) * 4,
+    'train.backbone_layers': ('layer4', 'layer3'), 'data.ratios': (0.0,) * 4,
     'data.ranges': (1, 2), 'data.sets': (),
     'tracking.penalty_k': float('inf'), 'tracking.window_influence': 1.1,
     'tracking.size_lr': float('nan'), 'tracking.threshold': -0.1,

