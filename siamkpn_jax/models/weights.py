@@ -120,7 +120,15 @@ def load_model(path: Path, part: str = 'network'
     return config, jax.device_put(_part(variables, part), device)
   config = read_config(path)
   return config, load_variables(
-      path, build_model(config['model']), device, part=part)
+      path, _stored_model(path, config['model']), device, part=part)
+
+
+def _stored_model(path: Path, settings: dict[str, Any]) -> SiamKPN:
+  """The network that a checkpoint's configuration describes."""
+  try:
+    return build_model(settings)
+  except UserError as error:
+    raise UserError(f'{path}: {error}') from error
 
 
 def read_origin(path: Path) -> dict[str, str]:
@@ -252,7 +260,7 @@ def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
   if part == 'network':
     names += ['levels', 'channels', 'num_stages', 'head_sharing', 'head_conv',
               'level_fusion']
-  theirs = build_model(stored)
+  theirs = _stored_model(path, stored)
   differing = [
       f'config.model.{name} is {getattr(theirs, name)!r} there, '
       f'{getattr(model, name)!r} here' for name in names

@@ -218,6 +218,8 @@ def _wanted(path: Path, config: Mapping[str, Any]
   """The shapes of the network that a configuration describes."""
   try:
     variables = abstract_variables(build_model(config['model']))
+  except UserError as error:
+    raise UserError(f'{path}: {error}') from error
   except (KeyError, TypeError, ValueError) as error:
     raise UserError(f'{path}: describes a network that this version does not '
                     f'have ({_first_line(error)}); expected settings as in '
