@@ -9,6 +9,7 @@ import torch
 from siamkpn_jax.config import default_config
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
+from siamkpn_jax.models.resnet import ARCHITECTURES
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.training.targets import Targets
 from tests.reference import torch_network, torch_training
@@ -16,7 +17,7 @@ from tests.reference.torch_weights import load
 
 # What the PyTorch code knows in one variant only: the default one.
 _FIXED = {
-    'model': ('head_sharing', 'level_fusion', 'dtype'),
+    'model': ('head_sharing', 'head_conv', 'level_fusion', 'dtype'),
     'targets': ('offset_target',),
     'loss': ('alpha', 'beta', 'gamma', 'positive_weight'),
     'train': ('accumulate', 'remat', 'ema_decay'),
@@ -26,6 +27,8 @@ _FIXED = {
 def find_unknown(config: Any) -> str:
   """The first setting that the PyTorch step cannot follow; '' if it can."""
   default = default_config()
+  if config.model.arch not in ARCHITECTURES:
+    return 'model.arch'
   return next((f'{section}.{name}' for section, names in _FIXED.items()
                for name in names
                if config[section][name] != default[section][name]), '')

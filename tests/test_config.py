@@ -15,6 +15,7 @@ from siamkpn_jax.config import (
   to_plain,
 )
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models import architectures
 from siamkpn_jax.models.resnet import ARCHITECTURES
 from siamkpn_jax.training import trainer
 
@@ -90,10 +91,12 @@ def test_wrong_values_are_named(key):
 
 
 def test_every_architecture_is_a_choice():
-  """config.py, which imports no flax, repeats the names."""
-  for arch in ARCHITECTURES:
+  """With its own names of layers; every ResNet's blocks are known."""
+  assert set(ARCHITECTURES) < set(architectures.LAYERS)
+  for arch in architectures.LAYERS:
     config = default_config()
-    config.model.arch = arch
+    config.model.update(arch=arch, levels=architectures.levels_of(arch))
+    config.train.backbone_layers = architectures.levels_of(arch)
     check_config(config)
 
 
