@@ -107,6 +107,11 @@ class Graph:
       return folded
     if op == 'Max' and not isinstance(laid[1], Tensor) and not np.any(laid[1]):
       op, laid = 'Relu', laid[:1]
+    if op == 'Min' and not isinstance(laid[1], Tensor) and (
+        np.size(laid[1]) == 1):
+      kind, inputs, _ = self.nodes.get(_name(laid[0]), ('', [], {}))
+      if kind == 'Relu':  # ReLU6: as one it goes into the convolution before
+        return self.add('Clip', [*inputs, np.float32(0), np.float32(laid[1])])
     return self.add(op, [_name(v) for v in laid])
 
   def _folded(self, op: str, laid: Sequence[Value]) -> str | None:
