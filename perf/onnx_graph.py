@@ -260,11 +260,36 @@ class Graph:
       wide = [-1 if k == b_axes[0] else 1 for k in range(len(b.shape))]
       weighted = self.elementwise('Mul', [a.reshape(wide), b], b.shape)
       return self.reduce('ReduceSum', weighted, shape, b_axes)
+    near = self._dot_where_it_lies(a, a_axes[0], b, b_axes[0], shape)
+    if near is not None:
+      return near
     left = self._matrix(a, a_axes[0], last=True)
     right = self._matrix(b, b_axes[0], last=False)
     name = self.add('MatMul', [_name(left), _name(right)])
     flat = left.shape[0], right.shape[1]
     return self.reshape(stored_as(name, flat, (0, 1)), shape)
+
+  def _dot_where_it_lies(self, a: Value, a_axis: int, b: Value, b_axis: int,
+                         shape: Sequence[int]) -> Tensor | None:
+    """Tensor times constant matrix, where the axis is stored as a last one.
+
+    It moves nothing. None for other products.
+    """
+    first = isinstance(a, Tensor)
+    (x, axis), (matrix, k) = ((a, a_axis), (b, b_axis))[::1 if first else -1]
+    if isinstance(matrix, Tensor) or matrix.ndim != 2:
+      return None
+    x = self.lay(x, x.axes)
+    from_end = x.axes[::-1].index(axis)
+    if from_end > 1:
+      return None
+    matrix = np.moveaxis(matrix, k, 1)  # o x n
+    name = self.add('MatMul', [x.name, matrix.T] if from_end == 0 else
+                    [matrix, x.name])
+    rest = [n for n in range(len(x.shape)) if n != axis]
+    new = len(rest) if first else 0  # where the result has o
+    return stored_as(name, shape, [
+        new if n == axis else rest.index(n) + (not first) for n in x.axes])
 
   def _matrix(self, value: Value, axis: int, *, last: bool) -> Value:
     """A value as a matrix whose last or first axis is the given one."""

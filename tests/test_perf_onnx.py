@@ -106,6 +106,10 @@ FUNCTIONS = {
     'other order of axes': lambda x: jnp.swapaxes(conv(x, K), 1, 2) + C,
     'resized by a product': lambda x: jnp.tensordot(
         M, x, ((1,), (1,))).transpose(1, 0, 2, 3),
+    'resized along columns, by a matrix whose rows meet': lambda x: (
+        jnp.einsum('no,bhnc->bhoc', M.T, conv(jnp.pad(
+            x, ((0, 0), (1, 1), (1, 1), (0, 0))), K)) + C),
+    'ReLU6': lambda x: jnp.minimum(jnp.maximum(conv(x, K), 0), 6),
     'joined': lambda x: jnp.concatenate([conv(x, K), x[:, 2:, 2:] + W[2:]], -1),
     'reshaped': lambda x: conv(x, K).reshape(1, 4, 9, 4),
 }
@@ -120,6 +124,22 @@ def test_operations_equal_jax(name):
   got = run(model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))['out']
   want = np.asarray(function(x)).transpose(0, 3, 1, 2)
   np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def test_relu6_is_one_operation():
+  model = onnx_export.convert(
+      lambda x: Result(FUNCTIONS['ReLU6'](x)), {'x': ((1, 8, 8, 4),
+                                                      (0, 3, 1, 2))})
+  assert [n.op_type for n in model.graph.node] == ['Conv', 'Clip', 'Identity']
+
+
+def test_resizing_moves_no_axis():
+  def resize(x):
+    rows = jnp.einsum('oh,bhwc->bowc', M, x)
+    return Result(jnp.einsum('ow,bhwc->bhoc', M, rows))
+  model = onnx_export.convert(resize, {'x': ((1, 8, 8, 4), (0, 3, 1, 2))})
+  assert [n.op_type for n in model.graph.node] == [
+      'MatMul', 'MatMul', 'Identity']
 
 
 def test_unknown_operation():

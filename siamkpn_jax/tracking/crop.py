@@ -53,11 +53,11 @@ def _padded(frame: np.ndarray, left: int, top: int, side: int,
   y0, y1 = max(top, 0), min(top + side, height)
   if (x0, y0, x1, y1) == (left, top, left + side, top + side):
     return frame[y0:y1, x0:x1]
-  patch = np.empty((side, side, 3), np.uint8)
-  patch[:] = fill
-  if x0 < x1 and y0 < y1:
-    patch[y0 - top:y1 - top, x0 - left:x1 - left] = frame[y0:y1, x0:x1]
-  return patch
+  if x0 >= x1 or y0 >= y1:  # nothing of the frame
+    return np.full((side, side, 3), fill, np.uint8)
+  return cv2.copyMakeBorder(
+      frame[y0:y1, x0:x1], y0 - top, top + side - y1, x0 - left,
+      left + side - x1, cv2.BORDER_CONSTANT, value=fill.tolist())
 
 
 def mean_colour(frame: np.ndarray) -> np.ndarray:
