@@ -40,6 +40,7 @@ def default_config() -> ConfigDict:
       data='',  # folder in OTB layout; '': rendered videos of their own
       zero_based=(),  # its sequences whose boxes count pixels from 0
       sequences=8,  # the first ones; 0: no validation
+      rendered=0,  # rendered videos beside those of data, scored apart
       frames=60))  # of each, the first ones; 0: all
   config.tracking = ConfigDict(dict(  # VOT2018's, see SPEC 8
       penalty_k=0.10, window_influence=0.54, size_lr=0.59,
@@ -129,7 +130,8 @@ _LEAST = {  # smallest value allowed
     'train.accumulate': 1, 'train.epochs': 1, 'train.pairs_per_epoch': 1,
     'train.freeze_epochs': 0, 'train.max_skipped': 0, 'train.log_every': 1,
     'train.save_every': 1, 'train.keep_checkpoints': 1,
-    'validation.sequences': 0, 'validation.frames': 0,
+    'validation.sequences': 0, 'validation.rendered': 0,
+    'validation.frames': 0,
 }
 _PROBABILITIES = tuple(f'augment.{name}' for name in (
     'search_blur', 'flip', 'padding', 'warp', 'motion_blur', 'occlusion',
@@ -160,6 +162,9 @@ def check_config(config: ConfigDict) -> None:
   _check_model(config.model)
   _check_train(config.train, config.model.arch)
   _check_data(config.data)
+  if config.validation.rendered and not config.validation.data:
+    raise _wrong('validation.rendered', config.validation.rendered,
+                 '0 without config.validation.data: then all are rendered')
   _check_tracking(config.tracking)
 
 

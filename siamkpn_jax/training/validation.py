@@ -39,6 +39,11 @@ _UNFINISHED = '.unfinished_'
 _LENGTH = 60  # frames of a rendered video, where all are asked for
 
 
+# Group of the sequence, success AUC, precision at 20 pixels.
+_Row = tuple[str, float, float]
+_RENDERED = 'rendered'  # the group of rendered videos beside others
+
+
 class Validation:
   """Tracks through held-out sequences, in one pass, as `evaluate` does.
 
@@ -60,10 +65,12 @@ class Validation:
     """
     self._model = model
     self._decode = decode_config(to_plain(config))
-    videos = _videos(config.validation, workdir)
-    check_same([f'validation: {len(videos)} sequences, '
-                f'{fingerprint(videos):08x}'])
-    self._mine = videos[jax.process_index()::jax.process_count()]
+    groups = _videos(config.validation, workdir)
+    for group, videos in groups.items():
+      check_same([f'validation: {len(videos)} {group or "sequences"}, '
+                  f'{fingerprint(videos):08x}'])
+    every = [(group, v) for group, videos in groups.items() for v in videos]
+    self._mine = every[jax.process_index()::jax.process_count()]
 
   def __call__(self, variables: Any,
                stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
@@ -74,12 +81,13 @@ class Validation:
       stop: whether to give up, asked at every frame.
 
     Returns:
-      Means over all sequences: `val_success_auc` and `val_precision_20`, by
-      the rule of `benchmarks.ope`. {} without sequences, or where one cannot
+      Means over the sequences: `val_success_auc` and `val_precision_20`, by
+      the rule of `benchmarks.ope`; `val_rendered_...` over rendered videos
+      that are watched beside them. {} without sequences, or where one cannot
       be read, which is said; it is no reason to end a run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
-    rows: list[tuple[float, float]] = []
+    rows: list[_Row] = []
     trouble = ''
     try:
       rows = self._rows(local, stop)
@@ -91,25 +99,22 @@ class Validation:
     for text in filter(None, (trouble for trouble, _ in found)):
       say(f'\nnot validated: {text}')
       return {}
-    scores = [row for _, part in found for row in part]
-    if not scores:
-      return {}
-    auc, precision = np.mean(scores, axis=0).tolist()
-    return {AUC: auc, PRECISION: precision}
+    return _means([row for _, part in found for row in part])
 
-  def _rows(self, variables: Any,
-            stop: Callable[[], bool]) -> list[tuple[float, float]]:
+  def _rows(self, variables: Any, stop: Callable[[], bool]) -> list[_Row]:
     """Scores of this process's sequences."""
     if not self._mine:
       return []
-    places = good_places([len(v) for v in self._mine], jax.local_device_count())
-    tasks = {_task(video): video for video in self._mine}
+    places = good_places([len(v) for _, v in self._mine],
+                         jax.local_device_count())
+    tasks = {_task(video): (group, video) for group, video in self._mine}
     ended = {done.task: done for done in drive(
         Lockstep(self._model, variables, self._decode, places), list(tasks),
         stop=stop)}
     if len(ended) < len(tasks):
       raise _GivenUpError
-    return [_score(ended[task], video) for task, video in tasks.items()]
+    return [(group, *_score(ended[task], video))
+            for task, (group, video) in tasks.items()]
 
 
 def fingerprint(videos: Sequence[Video]) -> int:
@@ -119,6 +124,18 @@ def fingerprint(videos: Sequence[Video]) -> int:
     crc = zlib.crc32(video.name.encode(), crc)
     crc = zlib.crc32(np.ascontiguousarray(video.boxes_xywh).tobytes(), crc)
   return crc
+
+
+def _means(rows: Sequence[_Row]) -> dict[str, float]:
+  """The metrics of every group; `val_x` of group g is called `val_g_x`."""
+  means = {}
+  for group in dict.fromkeys(group for group, *_ in rows):
+    prefix = f'val_{group}_' if group else 'val_'
+    scores = [score for g, *score in rows if g == group]
+    for name, mean in zip((AUC, PRECISION), np.mean(scores, axis=0).tolist(),
+                          strict=True):
+      means[name.replace('val_', prefix)] = mean
+  return means
 
 
 class _GivenUpError(Exception):
@@ -139,19 +156,23 @@ def _score(ended: Finished, video: Video) -> tuple[float, float]:
   return score.success_auc, score.precision_20
 
 
-def _videos(config: Any, workdir: Path) -> Sequence[Video]:
-  """The first frames of the first sequences of a `config.validation`."""
+def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
+  """Group -> the first frames of its first sequences."""
+  groups: dict[str, list[Video]] = {}
+  rendered = {_RENDERED: config.rendered} if config.data else {
+      '': config.sequences}
   if not config.sequences:
-    return []
+    return groups
   if config.data:
-    videos = together(lambda: given_videos(config))
-  else:
-    folder = _rendered(workdir, config.sequences, config.frames or _LENGTH)
-    videos = together(lambda: load_otb(folder))
+    groups[''] = together(lambda: given_videos(config))[:config.sequences]
+  for group, count in rendered.items():
+    if count:
+      folder = _rendered(workdir, count, config.frames or _LENGTH)
+      groups[group] = together(lambda folder=folder: load_otb(folder))
   frames = config.frames or None
-  return [dataclasses.replace(v, frames=v.frames[:frames],
-                              boxes_xywh=v.boxes_xywh[:frames])
-          for v in videos[:config.sequences]]
+  return {group: [dataclasses.replace(v, frames=v.frames[:frames],
+                                      boxes_xywh=v.boxes_xywh[:frames])
+                  for v in videos] for group, videos in groups.items()}
 
 
 def given_videos(config: Any) -> list[Video]:

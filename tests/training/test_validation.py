@@ -97,6 +97,24 @@ def test_given_sequences(tmp_path):
   assert not (tmp_path / 'validation').exists()
 
 
+def test_rendered_videos_beside_given_ones(tmp_path, monkeypatch):
+  """Each group has the means of its own sequences."""
+  write_otb(tmp_path / 'otb', seed=split_seed('test', 3), count=2, length=6)
+  given = {'data': str(tmp_path / 'otb'), 'frames': 6}
+  both = validated_config(rendered=3, **given)
+  model, variables = _model_and_variables(both)
+  # What an untrained network scores is the same for many videos.
+  monkeypatch.setattr(validation, '_score', lambda ended, video: tuple(
+      video.boxes_xywh[0, :2] / 1000))
+  found = Validation(both, model, tmp_path)(variables)
+  alone = Validation(validated_config(**given), model, tmp_path)(variables)
+  rendered = Validation(validated_config(sequences=3, frames=6), model,
+                        tmp_path)(variables)
+  assert found == {**alone, 'val_rendered_success_auc': rendered[AUC],
+                   'val_rendered_precision_20': rendered[PRECISION]}
+  assert alone[AUC] != rendered[AUC]
+
+
 def test_weights_that_went_astray_score_nothing(tmp_path):
   """They do not end the run."""
   config = validated_config()
