@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import shutil
 import tempfile
@@ -168,7 +169,7 @@ def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
   for group, count in rendered.items():
     if count:
       folder = _rendered(workdir, count, config.frames or _LENGTH)
-      groups[group] = together(lambda folder=folder: load_otb(folder))
+      groups[group] = together(functools.partial(load_otb, folder))
   frames = config.frames or None
   return {group: [dataclasses.replace(v, frames=v.frames[:frames],
                                       boxes_xywh=v.boxes_xywh[:frames])
