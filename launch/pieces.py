@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
       _export(workdir, flags.output, packages)
       print(summary(workdir, before), flush=True)
   if status == _SAVED:
-    print(f'go on: {_again(argv, flags)}')
+    print(f'go on: {next_command(argv, flags.output)}')
   elif status:
     print(f'error: training ended with exit status {status}; expected it to '
           'save: see above, or give it more --minutes', file=sys.stderr)
@@ -224,10 +224,13 @@ def summary(workdir: Path, before: int) -> str:
       f'best in validation: success AUC {score:.3f} at step {best:,}'])
 
 
-def _again(argv: Sequence[str], flags: argparse.Namespace) -> str:
-  """The command of the next piece."""
-  state = [] if flags.state else [f'--state={flags.output / _STATE}']
-  return shlex.join(['python', 'launch/pieces.py', *argv, *state])
+def next_command(argv: Sequence[str], output: Path) -> str:
+  """The command of the next piece: from the state that this one has left."""
+  parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+  parser.add_argument('--state')
+  _, others = parser.parse_known_args(argv)
+  return shlex.join(['python', 'launch/pieces.py', *others,
+                     f'--state={output / _STATE}'])
 
 
 if __name__ == '__main__':

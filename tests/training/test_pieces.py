@@ -1,10 +1,12 @@
 """Training in pieces, each on what the one before has left."""
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +116,15 @@ def test_half_a_state_is_no_run(tmp_path, capsys):
       f'--state={tmp_path / "run.tar"}']) == 2
   assert capsys.readouterr().err.startswith(f'error: --state {tmp_path}')
   assert not list((tmp_path / 'new').iterdir())
+
+
+@pytest.mark.parametrize('state', [[], ['--state=old'], ['--state', 'old']])
+def test_next_piece_goes_on_from_this_one(state):
+  found = pieces.next_command(
+      ['--minutes', '8', *state, "--config.data.sets=('a',)"], Path('out'))
+  assert shlex.split(found) == [
+      'python', 'launch/pieces.py', '--minutes', '8',
+      "--config.data.sets=('a',)", '--state=out/run.tar']
 
 
 def test_summary(tmp_path):
