@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from siamkpn_jax.errors import UserError
 
+UNFINISHED = '.unfinished_'  # how the name of a folder begins till it is whole
 _MARK = 12  # characters that make a temporary name unique
 
 
@@ -106,6 +109,50 @@ def atomic_paths(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
     for partial in temporary.values():
       with contextlib.suppress(OSError):
         partial.unlink()
+
+
+@contextlib.contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+  """Lets the caller fill a folder that gets its name when all is well.
+
+  Missing folders above it are made. On any exception what was written is
+  removed; a killed process leaves `UNFINISHED`... beside the folder.
+
+  Args:
+    folder: the folder, which must not be there, or be empty.
+
+  Yields:
+    The folder to fill.
+
+  Raises:
+    UserError: it cannot be made.
+  """
+  with blame(folder):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
+  try:
+    yield partial
+    with blame(folder):
+      partial.chmod(0o755)
+      partial.rename(folder)
+  finally:
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_new_folder(folder: Path, flag: str) -> None:
+  """Checks, before hours of work, that a folder can be made.
+
+  Args:
+    folder: to be made, or empty.
+    flag: the flag that gave it, for the message.
+
+  Raises:
+    UserError: there is something already, or it cannot be made.
+  """
+  if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    raise UserError(f'{flag} {folder}: exists already; expected the name of a '
+                    'new folder: give another, or remove this one')
+  check_output(folder / 'any', flag)
 
 
 def remove_leftovers(path: Path) -> None:

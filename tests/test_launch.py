@@ -11,13 +11,17 @@ import yaml
 LAUNCH = Path(__file__).parents[1] / 'launch'
 
 
-@pytest.fixture
-def local():
-  """launch/local.py as a module."""
-  spec = importlib.util.spec_from_file_location('local', LAUNCH / 'local.py')
+def load(name):
+  """launch/<name>.py as a module."""
+  spec = importlib.util.spec_from_file_location(name, LAUNCH / f'{name}.py')
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module
+
+
+@pytest.fixture
+def local():
+  return load('local')
 
 
 def _visible(local, *arguments):

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +30,12 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.architectures import levels_of
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.models.weights import load_model, save_model
-from siamkpn_jax.outputs import blame, check_output
+from siamkpn_jax.outputs import (
+    atomic_folder,
+    blame,
+    check_new_folder,
+    check_output,
+)
 
 REPORT_NAME = 'conversion.json'
 CONFIG_NAME = 'config.py'
@@ -86,7 +89,7 @@ def to_jax(source: Path, output: Path, part: str,
     UserError: the file cannot be read or does not fit, or `output` exists.
   """
   output = output.absolute()
-  _check_folder(output)
+  check_new_folder(output, '--output')
   state = read_state(source)
   origin = 'SiamKPN'
   if part == 'backbone':
@@ -147,13 +150,6 @@ def _foreign(config: Mapping[str, Any]) -> list[str]:
   get = lambda key: config[key.split('.')[0]][key.split('.')[1]]
   return [f'config.{key} is {get(key)!r}, expected {value!r}'
           for key, value in needed.items() if get(key) != value]
-
-
-def _check_folder(output: Path) -> None:
-  if output.exists() and (not output.is_dir() or any(output.iterdir())):
-    raise UserError(f'--output {output}: exists already; expected the name of '
-                    'a new folder: give another, or remove this one')
-  check_output(output / REPORT_NAME, '--output')
 
 
 def _fitting_config(found: Mapping[str, Any], part: str,
@@ -218,19 +214,11 @@ def _with_equal_level_weights(variables: dict[str, Any],
 def _write_folder(output: Path, config: ConfigDict, variables: dict[str, Any],
                   part: str, report: Report) -> None:
   """Everything under a temporary name, renamed when it is whole."""
-  partial = output.with_name(f'.{output.name}.{os.getpid()}')
-  try:
-    with blame(output):
-      partial.mkdir(parents=True)
-      save_model(partial, to_plain(config), variables, part=part)
-      (partial / CONFIG_NAME).write_text(_config_source(config, part, report))
-      (partial / REPORT_NAME).write_text(
-          json.dumps(dataclasses.asdict(report), indent=2) + '\n')
-      if output.is_dir():  # empty, see _check_folder
-        output.rmdir()
-      partial.rename(output)
-  finally:
-    shutil.rmtree(partial, ignore_errors=True)
+  with blame(output), atomic_folder(output) as partial:
+    save_model(partial, to_plain(config), variables, part=part)
+    (partial / CONFIG_NAME).write_text(_config_source(config, part, report))
+    (partial / REPORT_NAME).write_text(
+        json.dumps(dataclasses.asdict(report), indent=2) + '\n')
 
 
 def _config_source(config: ConfigDict, part: str, report: Report) -> str:

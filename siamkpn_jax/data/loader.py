@@ -66,6 +66,11 @@ class Loader:
     local = batch_size // process_count
     self._local = range(process_index * local, (process_index + 1) * local)
 
+  @property
+  def reach(self) -> int:
+    """Side of the largest patch that is ever read, odd."""
+    return max(map(self._worse.read_patch, self._patches))
+
   def batches(self, start: int = 0) -> Generator[Batch, None, None]:
     """Batches from number `start` on; close the iterator to stop reading."""
     cv2.setNumThreads(1)  # the pool's threads are as many as the cores

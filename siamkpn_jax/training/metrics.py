@@ -16,6 +16,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from siamkpn_jax.outputs import atomic_paths, blame
 
 LOG_NAME = 'metrics.jsonl'
+CONFIG_NAME = 'config.json'  # the settings of the run
+REPORT_NAME = 'report.html'  # both drawn, by report.py
 AUC = 'val_success_auc'  # of a validation
 PRECISION = 'val_precision_20'
 

@@ -22,10 +22,14 @@ from siamkpn_jax.errors import UserError
 from siamkpn_jax.outputs import atomic_paths, blame
 from siamkpn_jax.page import figure, page, table
 from siamkpn_jax.training.curves import Curve, draw
-from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
+from siamkpn_jax.training.metrics import (
+    CONFIG_NAME,
+    LOG_NAME,
+    REPORT_NAME,
+    best_validation,
+    read_log,
+)
 
-REPORT_NAME = 'report.html'
-CONFIG_NAME = 'config.json'
 _REVISION = 'git_revision'  # key of config.json
 _NO_SETTINGS = ('name', _REVISION)
 _RATES = {'head': 'learning_rate', 'backbone': 'backbone_learning_rate'}

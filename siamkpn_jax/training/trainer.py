@@ -32,15 +32,16 @@ from siamkpn_jax.training.agreement import check_shared, is_first, say, together
 from siamkpn_jax.training.augment import CropAugment
 from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
-from siamkpn_jax.training.metrics import LOG_NAME, best_validation, read_log
+from siamkpn_jax.training.metrics import (
+    CONFIG_NAME,
+    LOG_NAME,
+    REPORT_NAME,
+    best_validation,
+    read_log,
+)
 from siamkpn_jax.training.photometric import Photometric
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import open_progress
-from siamkpn_jax.training.report import (
-    CONFIG_NAME,
-    REPORT_NAME,
-    write_report,
-)
 from siamkpn_jax.training.state import TrainState, init_state, start_from
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import target_config
@@ -150,7 +151,9 @@ def _best_step(workdir: Path) -> int | None:
 
 def _write_page(workdir: Path) -> None:
   if is_first():
-    with contextlib.suppress(UserError):  # a page is not worth a run
+    # A page is not worth a run; nor is Matplotlib, on machines without it.
+    with contextlib.suppress(UserError, ImportError):
+      from siamkpn_jax.training.report import write_report
       write_report(workdir)
 
 

@@ -1,13 +1,11 @@
 """Validation by tracking: what a run is worth, measured as it will be used."""
 
-import contextlib
 import dataclasses
 import functools
 import json
 import shutil
-import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from siamkpn_jax.config import to_plain
 from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
 from siamkpn_jax.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.outputs import blame
+from siamkpn_jax.outputs import UNFINISHED, atomic_folder, blame
 from siamkpn_jax.tracking.lockstep import Lockstep, good_places
 from siamkpn_jax.tracking.tracker import decode_config
 from siamkpn_jax.training.agreement import (
@@ -36,7 +34,6 @@ from siamkpn_jax.training.agreement import (
 from siamkpn_jax.training.metrics import AUC, PRECISION
 
 FOLDER = 'validation'  # below the workdir: the rendered videos
-_UNFINISHED = '.unfinished_'
 _LENGTH = 60  # frames of a rendered video, where all are asked for
 
 
@@ -191,23 +188,10 @@ def _rendered(workdir: Path, count: int, length: int) -> Path:
 
   def write():
     if is_first() and not folder.exists():
-      for left in folder.parent.glob(f'{_UNFINISHED}*'):  # by a killed run
+      for left in folder.parent.glob(f'{UNFINISHED}*'):  # by a killed run
         shutil.rmtree(left, ignore_errors=True)
-      with blame(folder), _unfinished(folder) as partial:
+      with blame(folder), atomic_folder(folder) as partial:
         write_otb(partial, seed=split_seed('val', 0), count=count,
                   length=length)
   together(write)
   return folder
-
-
-@contextlib.contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-  """A folder to fill, which gets its name when it is whole."""
-  folder.parent.mkdir(exist_ok=True)
-  partial = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
-  try:
-    yield partial
-    partial.chmod(0o755)
-    partial.rename(folder)
-  finally:
-    shutil.rmtree(partial, ignore_errors=True)

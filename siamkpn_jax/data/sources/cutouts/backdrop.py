@@ -13,7 +13,7 @@ from siamkpn_jax.data.sources.synthetic.signals import Wave
 
 _TRIES = 6  # pictures that may be too small before colors stand in
 _PLAIN = 0.08  # share of the scenes before mere colors
-_ROOM = 380  # pixels of a scene that a picture should fill at least
+ROOM = 380  # pixels of a scene that a picture should fill at least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +72,10 @@ def random_backdrop(rng: np.random.Generator, library: Library) -> Backdrop:
   if picture is None:
     picture = _colors(rng)
   h, w = picture.shape[:2]
-  least = max(0.6, _ROOM / min(h, w))
+  least = max(0.6, ROOM / min(h, w))
   zoom = signals.log_uniform(rng, least, 2.2 * least)
   # The middle keeps this far from the picture's edges, if there is room.
-  margin = [min(side / 2, _ROOM / 2 / zoom) for side in (w, h)]
+  margin = [min(side / 2, ROOM / 2 / zoom) for side in (w, h)]
   x, y = (rng.uniform(m, side - m) for m, side in zip(
       margin, (w, h), strict=True))
   drift = signals.log_uniform(rng, 2, 90) / zoom

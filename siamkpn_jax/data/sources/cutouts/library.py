@@ -119,7 +119,8 @@ def open_library(folders: Iterable[Path]) -> Library:
     UserError: a folder is missing or has nothing to use, or there is no
       cut-out in any; names all such folders.
   """
-  found = {folder: _list(folder) for folder in folders}
+  found = {folder: _list_crops(folder) if crop511.annotations(folder) else
+           (*list_pictures(folder), (0, '')) for folder in folders}
   useless = [str(folder) for folder, (cutouts, backdrops, _) in found.items()
              if not cutouts and not backdrops]
   cutouts = [found[folder][0] for folder in folders]
@@ -160,10 +161,8 @@ def _busy(lines: np.ndarray) -> tuple[int, int]:
 _Found = tuple[list[Cutout], list[str], tuple[int, str]]
 
 
-def _list(folder: Path) -> _Found:
-  """Cut-outs, backdrops, and how many objects (and which) have no mask."""
-  if crop511.annotations(folder):
-    return _list_crops(folder)
+def list_pictures(folder: Path) -> tuple[list[Cutout], list[str]]:
+  """Cut-outs and backdrops of a folder of images, at any depth."""
   cutouts, backdrops = [], []
   for home, below, names in os.walk(folder):
     below.sort(key=natural_key)
@@ -176,23 +175,28 @@ def _list(folder: Path) -> _Found:
         cutouts.append(Cutout((path,)))
       else:
         backdrops.append(path)
-  return cutouts, backdrops, (0, '')
+  return cutouts, backdrops
 
 
 def _list_crops(folder: Path) -> _Found:
+  """Of a folder of crops; and how many objects (and which) have no mask."""
   there = {str(path) for path in folder.rglob('*.[mx].*')}
   cutouts, backdrops, maskless = [], [], []
   for track in crop511.tracks(folder, Dropped()):
     images = [image for image in (str(folder / name) for name in track.images)
               if image in there]
-    mask = lambda image: image.removesuffix('.x.jpg') + '.m.png'
-    masked = [image for image in images if mask(image) in there]
+    masked = [image for image in images if mask_of(image) in there]
     if masked:
-      cutouts.append(Cutout(tuple(masked), tuple(map(mask, masked))))
+      cutouts.append(Cutout(tuple(masked), tuple(map(mask_of, masked))))
     elif images:
       maskless.append(f'{folder}: {track.name}')
     backdrops += images
   return cutouts, backdrops, (len(maskless), (maskless or [''])[0])
+
+
+def mask_of(crop: str) -> str:
+  """Where the mask of a crop is, if it has one."""
+  return crop.removesuffix('.x.jpg') + '.m.png'
 
 
 def has_alpha(path: str) -> bool:

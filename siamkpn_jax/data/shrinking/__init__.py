@@ -1,0 +1,1 @@
+"""A small copy of training data, to be carried to another machine."""
