@@ -9,7 +9,6 @@ import torch
 from siamkpn_jax.config import default_config
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
-from siamkpn_jax.models.resnet import ARCHITECTURES
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.training.targets import Targets
 from tests.reference import torch_network, torch_training
@@ -17,18 +16,16 @@ from tests.reference.torch_weights import load
 
 # What the PyTorch code knows in one variant only: the default one.
 _FIXED = {
-    'model': ('head_sharing', 'head_conv', 'level_fusion', 'dtype'),
+    'model': ('level_fusion', 'dtype'),
     'targets': ('offset_target',),
     'loss': ('alpha', 'beta', 'gamma', 'positive_weight'),
-    'train': ('accumulate', 'remat', 'ema_decay'),
+    'train': ('accumulate', 'remat'),
 }
 
 
 def find_unknown(config: Any) -> str:
   """The first setting that the PyTorch step cannot follow; '' if it can."""
   default = default_config()
-  if config.model.arch not in ARCHITECTURES:
-    return 'model.arch'
   return next((f'{section}.{name}' for section, names in _FIXED.items()
                for name in names
                if config[section][name] != default[section][name]), '')
@@ -46,20 +43,23 @@ def build(config: Any, model: SiamKPN,
   network = torch_network.SiamKPN(
       config.model.num_stages, arch=config.model.arch,
       width=config.model.width, channels=config.model.channels,
-      levels=tuple(config.model.levels))
+      levels=tuple(config.model.levels),
+      head_sharing=config.model.head_sharing,
+      head_conv=config.model.head_conv)
   state = to_torch(model, variables)
-  network.to(torch.from_numpy(state['backbone.conv1.weight']).dtype)
+  network.to(torch.from_numpy(state['kpn_head.heatmap_weight']).dtype)
   load(network, state)
   return torch_training.Trainer(
       network, tuple(config.train.backbone_layers),
       backbone_lr_scale=config.train.backbone_lr_scale,
       clip_norm=config.train.clip_norm,
       offsets_weight=config.loss.offsets_weight,
-      size_weight=config.loss.size_weight)
+      size_weight=config.loss.size_weight,
+      ema_decay=config.train.ema_decay)
 
 
 def to_torch(model: SiamKPN, variables: Any) -> dict[str, np.ndarray]:
-  """{released name: array} of variables, copied."""
+  """{name in PyTorch: array} of variables, copied."""
   state, _ = to_state(jax.tree.map(np.array, jax.device_get(variables)),
                       name_table(model))
   return {name: value for name, value in state.items()
