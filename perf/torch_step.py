@@ -1,4 +1,8 @@
-"""The same training step in PyTorch, with the same weights and crops."""
+"""The same training step in PyTorch, with the same weights and crops.
+
+In the forms that are fast there: channels last in memory, grouped convolutions,
+a fused Adam.
+"""
 
 from typing import Any
 
@@ -47,7 +51,8 @@ def build(config: Any, model: SiamKPN,
       head_sharing=config.model.head_sharing,
       head_conv=config.model.head_conv)
   state = to_torch(model, variables)
-  network.to(torch.from_numpy(state['kpn_head.heatmap_weight']).dtype)
+  network.to(torch.from_numpy(state['kpn_head.heatmap_weight']).dtype,
+             memory_format=torch.channels_last)
   load(network, state)
   return torch_training.Trainer(
       network, tuple(config.train.backbone_layers),
@@ -67,9 +72,11 @@ def to_torch(model: SiamKPN, variables: Any) -> dict[str, np.ndarray]:
 
 
 def tensors(z: Any, x: Any, labels: Targets) -> tuple[Any, ...]:
-  """Crops [b, h, w, 3] and their labels as `torch_training` takes them."""
-  first = lambda array: torch.from_numpy(
-      np.ascontiguousarray(np.array(array).transpose(0, 3, 1, 2)))
+  """Crops [b, h, w, 3] and their labels as `torch_training` takes them.
+
+  Channels come first in the shape and last in memory.
+  """
+  first = lambda array: torch.from_numpy(np.array(array)).permute(0, 3, 1, 2)
   plain = lambda array: torch.from_numpy(np.array(array))
   return first(z), first(x), {
       'heatmaps': plain(labels.heatmaps), 'offsets': first(labels.offsets),
