@@ -5,10 +5,12 @@
 
 Three ways take turns in one run, --steps steps at a time: our step with
 everything, from the patches that the host reads (augmentation and labels are
-part of it); our step from ready crops and labels; PyTorch's (eager mode) from
-the same. A step is forward, losses, backward, clipping, Adam. All start from
-the same weights; the losses of the first step are printed and must agree, or
-nothing is timed. JAX and PyTorch get the same number of threads.
+part of it); our step from ready crops and labels; PyTorch's (eager mode, see
+perf/torch_step.py) from the same. A step is forward, losses, backward,
+clipping, Adam and, with train.ema_decay, the moving average of all weights and
+statistics, in PyTorch too. All start from the same weights; the losses of the
+first step are printed and must agree, or nothing is timed. JAX and PyTorch get
+the same number of threads.
 
 Without PyTorch, on an accelerator, or where the PyTorch step does not have a
 setting, only ours are timed, on one device. With --profile DIR nothing is

@@ -15,7 +15,9 @@ from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
 COUNTER = 'num_batches_tracked'
 _LEAVES = {'kernel': 'weight', 'scale': 'weight', 'bias': 'bias',
            'mean': 'running_mean', 'var': 'running_var'}
-_TASKS = {'heatmap': 'heatmap', 'offsets': 'offsets', 'size': 'objsize'}
+# Stacks; one that is shared is ours, the released program has none.
+_TASKS = {'heatmap': 'heatmap', 'offsets': 'offsets', 'size': 'objsize',
+          'shared': 'shared'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,8 @@ def name_table(model: SiamKPN, part: str = 'network') -> list[Entry]:
   """All arrays of a network.
 
   Args:
-    model: with heads per task, the only ones that have released names.
+    model: any; an EfficientNet, shared heads and separable convolutions have
+      names of ours in the manner of the released ones.
     part: 'network' or 'backbone'.
   """
   levels = list(model.levels)
@@ -72,7 +75,7 @@ def torch_key(path: tuple[str, ...], levels: list[str]) -> str:
     return f'kpn_head.{_TASKS[path[-1].removesuffix("_weight")]}_weight'
   leaf = _LEAVES[path[-1]]
   if path[0] == 'neck':
-    number = path[1].removeprefix('layer')
+    number = path[1][-1]  # of 'layer3' or 'stage3'
     child = {'conv': 0, 'bn': 1}[path[2]]
     return f'neck.downsample{number}.downsample.{child}.{leaf}'
   if path[0] == 'backbone' and path[1].startswith(('stem', 'stage')):

@@ -1,13 +1,16 @@
 """SiamKPN in PyTorch, written from SPEC 2-4 and 7 alone.
 
 The names of the modules are those of a released checkpoint (SPEC 4). Of the
-variants that the released program does not have there are a shorter backbone
-and fewer levels.
+variants that the released program does not have there are a shorter backbone,
+fewer levels, and what the compact network is made of: an EfficientNet, shared
+heads, separable convolutions.
 """
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from tests.reference.torch_efficientnet import EfficientNet
 
 BLOCKS = {'resnet10': (1, 1, 1, 1), 'resnet18': (2, 2, 2, 2),
           'resnet34': (3, 4, 6, 3), 'resnet50': (3, 4, 6, 3)}
@@ -102,6 +105,20 @@ class ConvBN(nn.Module):
     return F.relu(self.bn(self.conv(x)))
 
 
+class SeparableConvBN(nn.Module):
+  """The same with the convolution in two: depth-wise, then 1x1."""
+
+  def __init__(self, channels, size, padding=0):
+    super().__init__()
+    self.depthwise = nn.Conv2d(
+        channels, channels, size, padding=padding, groups=channels, bias=False)
+    self.conv = conv(channels, channels, 1)
+    self.bn = nn.BatchNorm2d(channels)
+
+  def forward(self, x):
+    return F.relu(self.bn(self.conv(self.depthwise(x))))
+
+
 class Correlation(nn.Module):
   """Depth-wise; a module, so that hooks see the responses."""
 
@@ -116,18 +133,18 @@ class Correlation(nn.Module):
 
 
 class Cascade(nn.Module):
-  """All stages of one level and one task."""
+  """All stages of one level and one task, or all tasks."""
 
-  def __init__(self, num_stages, channels, outputs):
+  def __init__(self, num_stages, channels, outputs, layer=ConvBN):
     super().__init__()
     self.num_stages = num_stages
     for s in range(1, num_stages + 1):
       if s == 1:
-        self.add_module('z_conv1', ConvBN(channels, 3))
+        self.add_module('z_conv1', layer(channels, 3))
       else:
-        self.add_module(f'z_conv{s}', ConvBN(channels, 3, padding=1))
-        self.add_module(f'z_conv{s}2', ConvBN(channels, 3))
-      self.add_module(f'x_conv{s}', ConvBN(channels, 3, padding=1))
+        self.add_module(f'z_conv{s}', layer(channels, 3, padding=1))
+        self.add_module(f'z_conv{s}2', layer(channels, 3))
+      self.add_module(f'x_conv{s}', layer(channels, 3, padding=1))
       self.add_module(f'xcorr{s}', Correlation())
       self.add_module(f'head{s}', nn.Sequential(
           ConvBN(channels, 1), nn.Conv2d(channels, outputs, 1)))
@@ -148,48 +165,72 @@ class Cascade(nn.Module):
 
 class Head(nn.Module):
 
-  def __init__(self, num_stages, channels, levels):
+  def __init__(self, num_stages, channels, levels, sharing, layer):
     super().__init__()
     self.num_stages = num_stages
     self.levels = levels
+    self.shared = sharing == 'shared'
+    stacks = {'shared': sum(TASKS.values())} if self.shared else TASKS
     for n in range(len(levels)):
       self.add_module(f'kpn{n}', nn.ModuleDict({
-          task: Cascade(num_stages, channels, outputs)
-          for task, outputs in TASKS.items()}))
+          name: Cascade(num_stages, channels, outputs, layer)
+          for name, outputs in stacks.items()}))
     for task in TASKS:
       self.register_parameter(
           f'{task}_weight', nn.Parameter(torch.ones(len(levels))))
 
   def forward(self, z, x):
     """{level: features} twice -> {task: map} per stage."""
+    levels = [self._level(getattr(self, f'kpn{n}'), z[level], x[level])
+              for n, level in enumerate(self.levels)]
     stages = [{} for _ in range(self.num_stages)]
     for task in TASKS:
       weights = getattr(self, f'{task}_weight').softmax(dim=0)
-      levels = [getattr(self, f'kpn{n}')[task](z[level], x[level])
-                for n, level in enumerate(self.levels)]
-      for stage, maps in zip(stages, zip(*levels, strict=True), strict=True):
+      for s, stage in enumerate(stages):
         stage['size' if task == 'objsize' else task] = sum(
-            weight * m for weight, m in zip(weights, maps, strict=True))
+            weight * level[task][s]
+            for weight, level in zip(weights, levels, strict=True))
     return stages
+
+  def _level(self, stacks, z, x):
+    """{task: map per stage} of one level."""
+    if not self.shared:
+      return {task: stacks[task](z, x) for task in TASKS}
+    parts = [m.split(tuple(TASKS.values()), dim=1)
+             for m in stacks['shared'](z, x)]
+    return dict(zip(TASKS, zip(*parts, strict=True), strict=True))
+
+
+def to_cells(x):
+  """16x16 -> 31x31, 8x8 -> 15x15, linear between; maps of all cells stay."""
+  side = x.shape[-1]
+  if side in (15, 31):
+    return x
+  return F.interpolate(x, size=(2 * side - 1,) * 2, mode='bilinear',
+                       align_corners=True)
 
 
 class SiamKPN(nn.Module):
 
   def __init__(self, num_stages, *, arch='resnet50', width=64, channels=256,
-               levels=LEVELS):
+               levels=LEVELS, head_sharing='per_task', head_conv='full'):
     super().__init__()
-    self.backbone = Backbone(arch, width, levels)
+    self.backbone = (Backbone(arch, width, levels) if arch in BLOCKS else
+                     EfficientNet(width, levels))
     self.neck = nn.ModuleDict({
         f'downsample{level[-1]}': nn.ModuleDict({'downsample': nn.Sequential(
             conv(self.backbone.channels[level], channels, 1),
             nn.BatchNorm2d(channels))})
         for level in levels})
-    self.kpn_head = Head(num_stages, channels, levels)
+    self.kpn_head = Head(
+        num_stages, channels, levels, head_sharing,
+        {'full': ConvBN, 'separable': SeparableConvBN}[head_conv])
 
   def features(self, crop):
     """The crop -> {level: [b, channels, 15 or 31, same]}."""
     return {
-        level: self.neck[f'downsample{level[-1]}']['downsample'](feature)
+        level: to_cells(
+            self.neck[f'downsample{level[-1]}']['downsample'](feature))
         for level, feature in self.backbone(crop).items()}
 
   def forward(self, z, x):

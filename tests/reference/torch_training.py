@@ -1,4 +1,7 @@
-"""The losses and training steps in PyTorch (SPEC 6 and 7)."""
+"""The losses and training steps in PyTorch (SPEC 6 and 7).
+
+The moving average is ours, see docs/training.md.
+"""
 
 import torch
 from torch.nn import functional as F
@@ -81,11 +84,17 @@ def train_step(model, z, x, labels, backbone_layers):
 
 
 class Trainer:
-  """Whole steps: clipping by the global norm, then Adam in two groups."""
+  """Whole steps: clipping by the global norm, then Adam in two groups.
+
+  Attributes:
+    model: the network.
+    average: {name: tensor} moving average of its weights and statistics; None
+      without one.
+  """
 
   def __init__(self, model, backbone_layers, *, backbone_lr_scale=0.1,
                clip_norm=10, offsets_weight=OFFSETS_WEIGHT,
-               size_weight=SIZE_WEIGHT):
+               size_weight=SIZE_WEIGHT, ema_decay=0):
     """Starts with the backbone frozen.
 
     Args:
@@ -95,8 +104,16 @@ class Trainer:
       clip_norm: of the gradient of all that trains.
       offsets_weight: as for losses.
       size_weight: as for losses.
+      ema_decay: share of the old average in the long run; 0 for no average.
     """
     self.model = model
+    self._decay, self._steps = ema_decay, 0
+    # Weights and running statistics, without the counters. All that follows
+    # changes them in place.
+    self._state = {name: value for name, value in model.state_dict().items()
+                   if value.is_floating_point()}
+    self.average = {name: value.clone() for name, value in
+                    self._state.items()} if ema_decay else None
     self._layers = backbone_layers
     self._clip_norm = clip_norm
     self._weights = (offsets_weight, size_weight)
@@ -107,7 +124,7 @@ class Trainer:
     # Adam leaves out what has no gradient, and counts its steps one by one.
     self._adam = torch.optim.Adam([
         {'params': rest, 'scale': 1},
-        {'params': layers, 'scale': backbone_lr_scale}])
+        {'params': layers, 'scale': backbone_lr_scale}], fused=True)
     torch_network.freeze(model, ())
 
   def unfreeze(self):
@@ -133,4 +150,14 @@ class Trainer:
     for group in self._adam.param_groups:
       group['lr'] = rate * group['scale']
     self._adam.step()
+    if self._decay:
+      self._move_average()
+    self._steps += 1
     return {name: value.detach() for name, value in values.items()}
+
+  @torch.no_grad()
+  def _move_average(self):
+    """The first steps count more."""
+    share = 1 - min(self._decay, (1 + self._steps) / (10 + self._steps))
+    for name, value in self._state.items():
+      self.average[name].lerp_(value, share)
