@@ -1,6 +1,6 @@
 """Our tracker beside those that a user without a GPU would pick.
 
-  python -m perf.peers --data DIR --weights CHECKPOINT --output runs/peers
+  python -m perf.peers --data DIR --output runs/peers
 
 All start from the same boxes, rounded to whole pixels as OpenCV's trackers need
 them. First each tracks every sequence once, for the scores (protocol otb). Then
@@ -20,23 +20,28 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import cv2
 import jax
+import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
 from perf import contest, turns
 from perf.opencv_trackers import FILES, find_trackers
 from siamkpn_jax import cli, provenance
-from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.benchmarks.report.drawing import draw_frames, save_strips
+from siamkpn_jax.benchmarks.report.films import whole_film
+from siamkpn_jax.benchmarks.sequences import Sequence as Video
+from siamkpn_jax.benchmarks.sequences import check_known, load_otb, select
 from siamkpn_jax.benchmarks.trackers import Tracker
 from siamkpn_jax.config import check_config, to_plain
 from siamkpn_jax.errors import UserError
+from siamkpn_jax.models.packaged import find_weights
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.outputs import atomic_paths, blame, check_output
@@ -46,7 +51,8 @@ _DATA = flags.DEFINE_string(
     'data', None, 'Folder of sequences in OTB layout.', required=True)
 _OUTPUT = flags.DEFINE_string(
     'output', None, 'Folder for peers.json and peers.md.', required=True)
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint of our tracker.')
+_WEIGHTS = flags.DEFINE_string(
+    'weights', None, 'Of our tracker; default: those in the package.')
 _CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration, for random weights: speed alone.',
     lock_config=True)
@@ -59,6 +65,8 @@ _ZERO_BASED = flags.DEFINE_list(
 _ONNX = flags.DEFINE_bool('onnx', False, 'Our network in ONNX Runtime as well.')
 _ROUNDS = flags.DEFINE_integer('rounds', 24, 'Turns of each.', lower_bound=1)
 _FRAMES = flags.DEFINE_integer('frames', 30, 'In a turn.', lower_bound=1)
+_FILM = flags.DEFINE_list(
+    'film', [], 'Sequences for peers.jpg, six frames of each with our box.')
 _THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
 
 OURS, IN_ONNX, PEER = 'ours', 'ours in ONNX Runtime', 'TrackerNano'
@@ -68,20 +76,21 @@ def main(unused_argv: Sequence[str]) -> None:
   """Measures, prints and writes."""
   threads = turns.use_threads(_THREADS.value)
   cv2.setNumThreads(threads)
-  if bool(_WEIGHTS.value) == bool(_CONFIG.value):
-    raise UserError('expected --weights CHECKPOINT, or --config FILE for the '
-                    'speed of random weights; give one of them')
+  if _CONFIG.value and (_WEIGHTS.value or _FILM.value):
+    raise UserError('--config FILE measures the speed of random weights; '
+                    'leave --weights and --film out, or --config')
   folder = Path(_OUTPUT.value)
-  for name in ('peers.json', 'peers.md'):
+  for name in ('peers.json', 'peers.md', 'peers.jpg'):
     check_output(folder / name, '--output')
   sequences = load_otb(_DATA.value, names=_SEQUENCES.value,
                        zero_based=_ZERO_BASED.value)
+  check_known(_FILM.value, [s.name for s in sequences], '--film')
   found = find_trackers(Path(_MODELS.value) if _MODELS.value else None,
                         _PEERS.value)
   trackers: dict[str, Tracker] = {**found.trackers, **_our_trackers(threads)}
   busy = [_load()]
   scores = None
-  if _WEIGHTS.value:
+  if not _CONFIG.value:
     scores = contest.run_all(trackers, sequences, _say)
   speeds = contest.take_rounds(trackers, sequences, _ROUNDS.value,
                                _FRAMES.value, _say)
@@ -92,11 +101,13 @@ def main(unused_argv: Sequence[str]) -> None:
   text = contest.report(result, PEER)
   print(f'\n{text}')
   _write(folder, result, text)
+  if scores and _FILM.value:
+    _draw(folder / 'peers.jpg', sequences, scores.boxes_xywh[OURS])
 
 
 def _our_trackers(threads: int) -> dict[str, Tracker]:
-  if _WEIGHTS.value:
-    config, variables = load_model(Path(_WEIGHTS.value))
+  if not _CONFIG.value:
+    config, variables = load_model(find_weights(_WEIGHTS.value))
     model = build_model(config['model'])
   else:
     check_config(_CONFIG.value)
@@ -142,6 +153,14 @@ def _say(text: str) -> None:
   """A line of progress, which the next one replaces on a terminal."""
   end = '\r' if sys.stderr.isatty() else '\n'
   print(f'{text:79}', end=end, file=sys.stderr, flush=True)
+
+
+def _draw(path: Path, sequences: Sequence[Video],
+          boxes_xywh: Mapping[str, np.ndarray]) -> None:
+  """The annotated box and ours in each sequence of --film."""
+  films = [whole_film(s.name, s.frames, s.boxes_xywh, boxes_xywh[s.name], 6)
+           for s in select(sequences, _FILM.value)]
+  save_strips(path, [draw_frames(film) for film in films])
 
 
 def _write(folder: Path, result: dict[str, Any], text: str) -> None:

@@ -1,5 +1,6 @@
 """Films as pictures: small frames with the annotated box and the tracker's."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -43,17 +44,27 @@ def draw_frames(film: Film) -> list[np.ndarray]:
   return pictures
 
 
-def save_strip(path: Path, pictures: list[np.ndarray]) -> None:
-  """Writes pictures of one height side by side.
+def save_strips(path: Path, strips: Sequence[list[np.ndarray]]) -> None:
+  """Writes strips one below the other, each of pictures of one height.
+
+  Strips are of equally many pictures.
 
   Raises:
     UserError: the file cannot be written.
   """
-  gap = np.full((pictures[0].shape[0], _GAP, 3), 255, np.uint8)
-  row = [part for picture in pictures for part in (gap, picture)][1:]
-  data = cv2.imencode(path.suffix, np.concatenate(row, axis=1))[1]
+  rows = [_joined(pictures, axis=1) for pictures in strips]
+  data = cv2.imencode(path.suffix, _joined(rows, axis=0))[1]
   with atomic_paths([path]) as partial, blame(path):
     partial[path].write_bytes(data.tobytes())
+
+
+def _joined(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
+  """Pictures with white between them."""
+  shape = list(pictures[0].shape)
+  shape[axis] = _GAP
+  gap = np.full(shape, 255, np.uint8)
+  parts = [part for picture in pictures for part in (gap, picture)][1:]
+  return np.concatenate(parts, axis=axis)
 
 
 def jpeg(picture: np.ndarray) -> bytes:

@@ -38,7 +38,7 @@ class Film:
     text: how the tracker fared.
     images: n files.
     frames: [n] their places in the sequence, from 0.
-    lost: the place at which the target was lost.
+    lost: the place at which the target was lost; -1 for nowhere.
     truth: [n, 4, 2] corners (x, y) in 0-based pixels, NaN where there are none.
     result: the same of the tracker.
   """
@@ -92,6 +92,22 @@ def films(entry: Entry, data: Path,
     except UserError as error:
       notes.append(str(error))
   return found, notes
+
+
+def whole_film(name: str, images: Sequence[Path], truth_xywh: np.ndarray,
+               result_xywh: np.ndarray, count: int) -> Film:
+  """A sequence from its first frame to its last, in equal steps.
+
+  Args:
+    name: of the sequence.
+    images: [t] files.
+    truth_xywh: [t, 4] annotated boxes, 0-based pixels.
+    result_xywh: [t, 4] the tracker's.
+    count: frames in the film.
+  """
+  frames = np.linspace(0, len(images) - 1, count).round().astype(int)
+  return Film(name, '', tuple(images[i] for i in frames), frames, -1,
+              _corners(truth_xywh[frames]), _corners(result_xywh[frames]))
 
 
 def moment_of_loss(overlaps: np.ndarray) -> tuple[int, bool]:

@@ -17,7 +17,7 @@ from siamkpn_jax.benchmarks.report import (
 from siamkpn_jax.benchmarks.report.drawing import (
   draw_frames,
   jpeg,
-  save_strip,
+  save_strips,
 )
 from siamkpn_jax.benchmarks.report.entries import Entry, make_entry
 from siamkpn_jax.benchmarks.report.films import films
@@ -175,7 +175,7 @@ def _strips(entry: Entry, sequences: Path | None,
       notes.append(str(error))
       continue
     name = re.sub(r'[^\w-]+', '_', film.name)[:60]
-    save_strip(output / f'failure_{place}_{name}.png', pictures)
+    save_strips(output / f'failure_{place}_{name}.png', [pictures])
     strips.append(html.Strip(film.name, film.text,
                              [(f'frame {frame + 1}', jpeg(picture))
                               for frame, picture in

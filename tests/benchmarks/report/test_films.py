@@ -3,19 +3,21 @@
 import dataclasses
 import json
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from siamkpn_jax.benchmarks import regions, scoring
-from siamkpn_jax.benchmarks.report.drawing import draw_frames, save_strip
+from siamkpn_jax.benchmarks.report.drawing import draw_frames, save_strips
 from siamkpn_jax.benchmarks.report.entries import make_entry
 from siamkpn_jax.benchmarks.report.films import (
   FRAMES,
   choose_frames,
   films,
   moment_of_loss,
+  whole_film,
 )
 from siamkpn_jax.errors import UserError
 
@@ -217,8 +219,20 @@ def test_drawing(tmp_path):
     assert is_colour(picture, 80, 64, 1 if frame >= 10 else 2)
     assert is_colour(picture, 238, 200, 2) == (frame == 10)  # the border
     assert abs(int(picture[200, 200, 0]) - 100 - frame) <= 1
-  save_strip(tmp_path / 'new' / 'strip.png', pictures)
+  save_strips(tmp_path / 'new' / 'strip.png', [pictures, pictures])
   strip = cv2.imread(str(tmp_path / 'new' / 'strip.png'))
-  assert strip.shape == (240, 8 * 320 + 7 * 4, 3)
-  np.testing.assert_array_equal(strip[:, at * 324:at * 324 + 320],
-                                pictures[at])
+  assert strip.shape == (2 * 240 + 4, 8 * 320 + 7 * 4, 3)
+  for top in (0, 244):
+    np.testing.assert_array_equal(
+        strip[top:top + 240, at * 324:at * 324 + 320], pictures[at])
+
+
+def test_a_whole_film_has_the_first_frame_and_the_last():
+  truth = np.arange(28.0).reshape(7, 4) + 1
+  film = whole_film('n', [Path(f'{k}.png') for k in range(7)], truth,
+                    truth * np.nan, 4)
+  assert film.frames.tolist() == [0, 2, 4, 6] and film.lost == -1
+  assert [p.stem for p in film.images] == ['0', '2', '4', '6']
+  # Frame 2's box is at (9, 10) and 11 wide, 12 high.
+  assert film.truth[1].tolist() == [[9, 10], [20, 10], [20, 22], [9, 22]]
+  assert np.isnan(film.result).all()
