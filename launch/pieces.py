@@ -43,9 +43,16 @@ def main(argv: Sequence[str]) -> int:
     unpack_wheels(flags.wheels, Path(packages))
     sys.path[:0] = [str(ROOT)]
     sys.path.append(packages)
-    if flags.state and flags.state.exists() and not newest(workdir):
+    if flags.state and flags.state.exists():
       try:
-        unpack_state(flags.state, workdir)
+        there, here = state_step(flags.state), newest(workdir)
+        if not here:
+          unpack_state(flags.state, workdir)
+        elif there > here:
+          print(f'error: --state {flags.state} is of step {there}, newer than '
+                f'step {here} in {workdir}; expected a workdir that is as far, '
+                'or none: remove it, or give another', file=sys.stderr)
+          return 2
       except (tarfile.TarError, OSError) as error:
         print(f'error: --state {flags.state}: {error}; expected the whole '
               f'{_STATE} of the piece before: carry it again', file=sys.stderr)
@@ -79,7 +86,8 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
                       help=f'folder that gets {_STATE} and the weights')
   parser.add_argument('--state', type=Path,
                       help=f'{_STATE} of the piece before, where the workdir '
-                      'has no checkpoint; may be missing for the first')
+                      'has no checkpoint (a newer one in it is used, an older '
+                      'one is an error); may be missing for the first')
   parser.add_argument('--wheels', type=Path, default=ROOT / 'wheels',
                       help='folder of *.whl, used where a package is missing '
                       '(default: %(default)s)')
@@ -127,14 +135,32 @@ def pack_state(workdir: Path, path: Path) -> None:
   partial.replace(path)
 
 
+def state_step(path: Path) -> int:
+  """The step of the checkpoint that `pack_state` wrote."""
+  with tarfile.open(path) as archive:
+    first = archive.next()
+  name = Path(first.name).name if first else ''
+  if not name.isdigit():
+    raise tarfile.TarError('does not begin with a checkpoint')
+  return int(name)
+
+
 def unpack_state(path: Path, workdir: Path) -> None:
-  """What `pack_state` wrote becomes a workdir without half a checkpoint."""
+  """What `pack_state` wrote becomes a workdir without half a checkpoint.
+
+  Args:
+    path: of the tar file.
+    workdir: without a checkpoint, but for half and damaged ones, which stay.
+  """
   workdir.mkdir(parents=True, exist_ok=True)
   with tempfile.TemporaryDirectory(dir=workdir) as partial:
     with tarfile.open(path) as archive:
       archive.extractall(partial, filter='data')
-    for name in (*_LOGS, 'checkpoints'):
+    for name in _LOGS:
       (Path(partial) / name).replace(workdir / name)
+    (workdir / 'checkpoints').mkdir(exist_ok=True)
+    (step,) = (Path(partial) / 'checkpoints').iterdir()
+    step.replace(workdir / 'checkpoints' / step.name)
 
 
 def _train(arguments: Sequence[str], packages: str, end: float) -> int:

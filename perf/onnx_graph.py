@@ -92,7 +92,8 @@ class Graph:
     """`op` of arrays that broadcast, in the order of the largest."""
     leader = max((v for v in values if isinstance(v, Tensor)),
                  key=lambda v: np.prod(v.shape))
-    if all(v is leader or np.size(v) == 1 for v in values):
+    if all(v is leader or (not isinstance(v, Tensor) and np.size(v) == 1)
+           for v in values):
       laid = [v if isinstance(v, Tensor) else np.reshape(v, ())
               for v in values]
       return dataclasses.replace(leader, name=self._apply(op, laid))

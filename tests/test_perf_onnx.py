@@ -104,6 +104,10 @@ FUNCTIONS = {
     'rsqrt, select, steps': lambda x: jnp.where(
         True, jax.lax.rsqrt(jnp.abs(x) + 1), x)[:, ::2, 1:5:3],
     'other order of axes': lambda x: jnp.swapaxes(conv(x, K), 1, 2) + C,
+    'two orders of axes': lambda x: (
+        conv(x, K) + jnp.swapaxes(x[:, 2:, 2:], 1, 2)),
+    'two that grow': lambda x: (
+        x.max(axis=1, keepdims=True) - x.max(axis=2, keepdims=True)),
     'resized by a product': lambda x: jnp.tensordot(
         M, x, ((1,), (1,))).transpose(1, 0, 2, 3),
     'resized along columns, by a matrix whose rows meet': lambda x: (

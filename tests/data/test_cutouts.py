@@ -211,6 +211,20 @@ def test_box_of_a_sprite_by_hand():
   np.testing.assert_allclose(placed.box_xywh, [-20, -40, 40, 80], atol=0.1)
 
 
+@pytest.mark.parametrize('side', [100, 190, 250, 400, 1200])
+def test_thin_lines_are_no_end_of_training(side):
+  """They vanish when made small: left out, or an error that is replaced."""
+  image = np.zeros((side, side, 4), np.uint8)
+  cv2.circle(image, (side // 2, side // 2), side // 2 - 4, (9, 9, 9, 255), 1)
+  sprite = sprites.from_alpha(image)
+  for context in (70., 127., 210.) if sprite is not None else ():
+    try:
+      placed = poses.place(sprite, poses.pose_matrix(turn=0.3), context)
+      assert placed.box_xywh[2:].min() > 1
+    except UserError as error:
+      assert 'vanishes when it is made small' in str(error)
+
+
 def test_tints_keep_within_alpha():
   sprite = sprites.from_alpha(star(80))
   bright = poses.tinted(sprite, poses.tint_matrix(

@@ -193,6 +193,29 @@ def test_interrupted_copy_has_no_name(root, tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('way', ['absolute', 'above', 'set'])
+def test_originals_elsewhere_are_safe(root, tmp_path, way):
+  """A copy of them would be written on them."""
+  photos = tmp_path / 'photos'
+  photos.mkdir()
+  write_photograph(photos / 'a.jpg', 800, 600)
+  write_set(tmp_path / 'elsewhere')
+  before = digest(tmp_path)
+  config = config_of(root)
+  (tmp_path / 'base').mkdir()
+  config.root = str(tmp_path / 'base')
+  name = str(photos) if way == 'absolute' else '../photos'
+  if way == 'set':
+    config.update(sets=('../elsewhere',), ratios=(1.0,), ranges=(3,),
+                  cutouts=())
+  else:
+    config.update(sets=('cutouts',), ratios=(1.0,), ranges=(3,),
+                  cutouts=(name,))
+  with pytest.raises(UserError, match='outside of config.data.root'):
+    copy.open_material(config, reach=SIDE, quality=60)
+  assert digest(tmp_path) == before
+
+
 def test_unreadable_image_is_left_out(root, tmp_path):
   write_set(tmp_path / 'whole' / 'crops')
   bad = tmp_path / 'whole/crops/crop511/v0/000007.00.x.jpg'

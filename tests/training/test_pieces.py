@@ -81,7 +81,7 @@ def fake_run(folder, steps):
   for step in steps:
     (folder / 'checkpoints' / str(step)).mkdir(parents=True)
     (folder / 'checkpoints' / str(step) / 'data').write_text(f'of {step}')
-  (folder / 'checkpoints' / '99.damaged').mkdir()
+  (folder / 'checkpoints' / '99.damaged').mkdir(parents=True)
   (folder / 'config.json').write_text(json.dumps(
       {'train': {'epochs': 3, 'pairs_per_epoch': 1000, 'batch_size': 10}}))
   rows = [{'step': 10, 'pairs_per_second': 1.0},
@@ -103,6 +103,29 @@ def test_state_is_the_newest_checkpoint(tmp_path):
               'checkpoints/100/data', 'config.json', 'metrics.jsonl'}
   assert pieces.newest(tmp_path / 'new') == 100
   assert pieces.newest(tmp_path / 'nothing') == 0
+
+
+def test_leftovers_are_no_run(tmp_path):
+  """Half and damaged checkpoints are not in the way of a state."""
+  pieces.pack_state(fake_run(tmp_path / 'run', (20,)), tmp_path / 'run.tar')
+  new = fake_run(tmp_path / 'new', ())
+  (new / 'checkpoints' / '8.orbax-checkpoint-tmp').mkdir()
+  (new / 'checkpoints' / '99.damaged' / 'data').write_text('x')
+  pieces.unpack_state(tmp_path / 'run.tar', new)
+  assert pieces.newest(new) == 20 == pieces.state_step(tmp_path / 'run.tar')
+
+
+def test_older_workdir_does_not_replace_the_state(tmp_path, capsys):
+  """What another machine has trained since would be lost."""
+  state = tmp_path / 'run.tar'
+  pieces.pack_state(fake_run(tmp_path / 'run', (20,)), state)
+  before = state.read_bytes()
+  old = fake_run(tmp_path / 'old', (10,))
+  assert pieces.main(['--minutes=1', f'--output={tmp_path}',
+                      f'--workdir={old}', f'--state={state}']) == 2
+  error = capsys.readouterr().err
+  assert 'is of step 20, newer than step 10' in error
+  assert state.read_bytes() == before
 
 
 def test_half_a_state_is_no_run(tmp_path, capsys):

@@ -54,13 +54,19 @@ def open_material(config: Any, *, reach: int, quality: int,
     share: of the pictures that serve the cut-outs alone, at most.
 
   Raises:
-    UserError: a folder is missing or holds nothing that can be copied.
+    UserError: a folder is missing, holds nothing that can be copied, or is not
+      below `config.root`.
   """
   root = Path(config.root or os.environ.get(catalog.ROOT_VARIABLE, 'data'))
   made = []
   for name in dict.fromkeys((*config.sets, *config.cutouts)):
     if name in ('synthetic', 'cutouts') and name in config.sets:
       continue
+    if Path(name).is_absolute() or '..' in Path(name).parts:
+      # Its copy would lie outside of the new folder, on the original.
+      raise UserError(f'{name}: a folder outside of config.data.root, {root}, '
+                      'cannot be copied; expected names of folders below it: '
+                      'link it there, and name the link')
     folder = root / name
     if name in config.sets or crop511.annotations(folder):
       made.append(crops(name, folder, reach=reach, quality=quality))

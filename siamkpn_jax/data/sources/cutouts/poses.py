@@ -12,6 +12,7 @@ import numpy as np
 from siamkpn_jax import geometry
 from siamkpn_jax.data.sources.cutouts.sprites import SOLID
 from siamkpn_jax.data.sources.synthetic.sprites import Layer
+from siamkpn_jax.errors import UserError
 
 # A turn of the hues is one about the grey axis: the projection to it, and the
 # cross product with it.
@@ -99,6 +100,9 @@ def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
     sprite: [h, w, 4] uint8, colors multiplied by alpha.
     pose: [3, 3] from `pose_matrix`.
     context: side of the context square of its box in the scene, pixels.
+
+  Raises:
+    UserError: nothing solid is left of it at this size.
   """
   h, w = sprite.shape[:2]
   half = max(w, h) / 2
@@ -126,11 +130,17 @@ def alpha_box(alpha: np.ndarray) -> np.ndarray:
 
   Pixel i has its centre at i, and the outermost pixels are transparent: a
   pixel is solid if and only if its centre is inside.
+
+  Raises:
+    UserError: no pixel is solid.
   """
   spans = []
   for axis in (0, 1):
     level = alpha.max(axis=axis) - (SOLID + 0.5)
     solid = np.flatnonzero(level > 0)
+    if not len(solid):
+      raise UserError('a cut-out vanishes when it is made small; expected '
+                      'objects that are thicker than a line: remove thin ones')
     a, b = solid[0], solid[-1]
     spans.append((a - level[a] / (level[a] - level[a - 1]),
                   b + level[b] / (level[b] - level[b + 1])))

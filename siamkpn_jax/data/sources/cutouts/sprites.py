@@ -83,4 +83,6 @@ def _trimmed(sprite: np.ndarray) -> np.ndarray | None:
     sprite = cv2.resize(sprite, (max(1, round(w * shrink)),
                                  max(1, round(h * shrink))),
                         interpolation=cv2.INTER_AREA)
+    if not solid_box(cv2.extractChannel(sprite, 3))[2]:
+      return None  # lines so thin that they are half transparent now
   return np.pad(sprite, ((_BORDER, _BORDER), (_BORDER, _BORDER), (0, 0)))
