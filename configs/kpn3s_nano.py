@@ -45,12 +45,13 @@ def get_config():
       search_scale=0.4,
       flip=0.5, brightness=20.0, contrast=0.2, gamma=0.2, white_balance=0.1,
       noise=4.0, padding=0.3, warp=0.3, motion_blur=0.15, occlusion=0.15,
-      low_resolution=0.2, jpeg=0.3, search_blur=0.1)
+      low_resolution=0.2, jpeg=0.3, search_blur=0.0)
   # A short run learns boxes late with the paper's weights.
   config.loss.update(offsets_weight=10.0, size_weight=0.1)
   config.train.update(
-      batch_size=16, epochs=24, pairs_per_epoch=4_000, schedule='cosine',
+      batch_size=16, epochs=18, pairs_per_epoch=4_000, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=6, ema_decay=0.998,
+      # Stage 4: what is above the highest level is not built.
       backbone_layers=('stage4', 'stage5'), log_every=50, save_every=500)
   # As of configs/demo.py, but a faster size; not searched yet.
   config.tracking.update(penalty_k=0.1, window_influence=0.4, size_lr=0.3)

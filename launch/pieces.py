@@ -59,16 +59,20 @@ def main(argv: Sequence[str]) -> int:
         return 2
     before = newest(workdir)
     status = _train([*training, f'--workdir={workdir}'], packages, end)
-    if newest(workdir):  # also where training failed later
+    if newest(workdir) > before:  # also where training failed later
       flags.output.mkdir(parents=True, exist_ok=True)
       pack_state(workdir, flags.output / _STATE)
       _export(workdir, flags.output, packages)
       print(summary(workdir, before), flush=True)
   if status == _SAVED:
     print(f'go on: {next_command(argv, flags.output)}')
+  elif status in (128 + signal.SIGKILL, 128 + signal.SIGTERM):
+    print(f'error: training was ended before it could save (exit status '
+          f'{status}); expected time to compile and save: give it more '
+          '--minutes', file=sys.stderr)
   elif status:
-    print(f'error: training ended with exit status {status}; expected it to '
-          'save: see above, or give it more --minutes', file=sys.stderr)
+    print(f'error: training ended with exit status {status}: see above',
+          file=sys.stderr)
   return 0 if status == _SAVED else status
 
 

@@ -35,7 +35,7 @@ _SAME = {
     'erf': 'Erf', 'floor': 'Floor'}
 _REDUCTIONS = {'reduce_sum': 'ReduceSum', 'reduce_max': 'ReduceMax',
                'reduce_min': 'ReduceMin'}
-_NOTHING = ('stop_gradient', 'copy', 'convert_element_type')
+_NOTHING = ('stop_gradient', 'copy')
 
 
 def export_search(model: SiamKPN, variables: Any) -> onnx.ModelProto:
@@ -174,7 +174,8 @@ class _Translator:
       return graph.elementwise(_SAME[name], values, shape)
     if name in _REDUCTIONS:
       return graph.reduce(_REDUCTIONS[name], x, shape, params['axes'])
-    if name in _NOTHING:
+    if name in _NOTHING or (name == 'convert_element_type' and
+                            jnp.issubdtype(params['new_dtype'], jnp.floating)):
       return x
     ways: dict[str, Callable[[], Tensor]] = {
         'conv_general_dilated': lambda: graph.convolution(

@@ -5,6 +5,7 @@ key that is not here cannot be set, in a config file or on the command line.
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
@@ -162,9 +163,11 @@ def check_config(config: ConfigDict) -> None:
   _check_model(config.model)
   _check_train(config.train, config.model.arch)
   _check_data(config.data)
-  if config.validation.rendered and not config.validation.data:
-    raise _wrong('validation.rendered', config.validation.rendered,
-                 '0 without config.validation.data: then all are rendered')
+  validation = config.validation
+  if validation.rendered and not (validation.data and validation.sequences):
+    raise _wrong('validation.rendered', validation.rendered,
+                 '0 without config.validation.data (then all are rendered) '
+                 'and where config.validation.sequences is 0')
   _check_tracking(config.tracking)
 
 
@@ -211,6 +214,10 @@ def _check_data(data: ConfigDict) -> None:
       len(data.sets) == len(data.ratios) == len(data.ranges)):
     raise _wrong('data.sets', data.sets, 'at least one set, with as many '
                  'data.ratios and data.ranges')
+  for name in (*data.sets, *data.cutouts):
+    if Path(name).is_absolute() or '..' in Path(name).parts:
+      raise _wrong('data.sets' if name in data.sets else 'data.cutouts', name,
+                   'the name of a folder below config.data.root: link it there')
   if min(data.ratios) < 0 or max(data.ratios) <= 0:
     raise _wrong('data.ratios', data.ratios, 'none negative, one positive')
   if min(data.ranges) < 0:

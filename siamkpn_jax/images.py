@@ -101,7 +101,7 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
 
 def _unreadable(path: Path | str) -> UserError:
   return UserError(f'{path}: this image cannot be read; expected a whole '
-                   f'jpg, png or bmp file: replace or remove it')
+                   f'jpg, png, bmp or webp file: replace or remove it')
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

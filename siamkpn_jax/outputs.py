@@ -152,7 +152,7 @@ def check_new_folder(folder: Path, flag: str) -> None:
   if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
     raise UserError(f'{flag} {folder}: exists already; expected the name of a '
                     'new folder: give another, or remove this one')
-  check_output(folder / 'any', flag)
+  check_output(folder / 'any' if folder.exists() else folder, flag)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -57,7 +57,8 @@ class Library:
 
   Attributes:
     groups: the cut-outs' numbers folder by folder; look-alikes are of one.
-    num_cutouts: number of objects.
+    num_cutouts: number of objects; a folder that is named twice counts twice.
+    objects: [num_cutouts] the first number of the same object.
     num_backdrops: number of pictures.
     dropped: objects without a mask.
   """
@@ -77,6 +78,8 @@ class Library:
     self.num_cutouts, self.num_backdrops = ends[-1], len(backdrops)
     self.dropped = dropped
     self._cutouts = [cutout for group in cutouts for cutout in group]
+    first = {c: n for n, c in reversed(list(enumerate(self._cutouts)))}
+    self.objects = np.array([first[c] for c in self._cutouts])
     self._backdrops = backdrops
     self._kept = _Kept(_KEPT_BYTES)
 
@@ -200,9 +203,15 @@ def mask_of(crop: str) -> str:
 
 
 def has_alpha(path: str) -> bool:
-  """Whether a PNG or WebP file says that it has alpha, by its first bytes."""
-  with open(path, 'rb') as file:
-    head = file.read(32).ljust(32, b'\0')
+  """Whether a PNG or WebP file says that it has alpha, by its first bytes.
+
+  False for a file that cannot be opened: it is told when it is drawn.
+  """
+  try:
+    with open(path, 'rb') as file:
+      head = file.read(32).ljust(32, b'\0')
+  except OSError:
+    return False
   if head.startswith(b'\x89PNG'):
     return head[25] in (4, 6)  # the color types with alpha
   if head[:4] != b'RIFF' or head[8:12] != b'WEBP':

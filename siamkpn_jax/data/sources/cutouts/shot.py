@@ -114,10 +114,11 @@ def _stranger(rng: np.random.Generator, library: Library, group: range,
   """Another object of a group, if there is one."""
   number = group[int(rng.integers(len(group)))] if wanted is None else (
       group[(wanted - group.start) % len(group)])
-  if number == unwanted:
+  is_it = lambda n: library.objects[n] == library.objects[unwanted]
+  if is_it(number):
     number = group[(number + 1 - group.start) % len(group)]
   found = random_identity(rng, library.frames(number))
-  return other_identity(rng, found) if number == unwanted else found
+  return other_identity(rng, found) if is_it(number) else found
 
 
 def compose(shot: Shot, t: int, length: int,

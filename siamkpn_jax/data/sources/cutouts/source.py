@@ -44,7 +44,7 @@ class CutoutSource:
     self.num_tracks = library.num_cutouts * _SCENES
     self.total_frames = self.num_tracks * _LENGTH
     self.dropped = library.dropped
-    self.groups = np.arange(self.num_tracks) % library.num_cutouts
+    self.groups = np.tile(library.objects, _SCENES)
     self._seed, self._library = seed, library
     self._shot = functools.lru_cache(maxsize=_KEPT_SHOTS)(self._draw)
 
