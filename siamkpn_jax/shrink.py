@@ -34,7 +34,8 @@ _REACH = flags.DEFINE_integer(
     lower_bound=0, upper_bound=geometry.CONTEXT_SIZE)
 _SHARE = flags.DEFINE_float(
     'cutouts', 1.0, 'Share of the pictures that is kept at most, of folders '
-    'of images that serve the cut-outs alone.', lower_bound=0.001, upper_bound=1.0)
+    'of images that serve the cut-outs alone.', lower_bound=0.001,
+    upper_bound=1.0)
 
 _WEIGHTS = ('weights', 'backbone_weights')  # of config.model
 

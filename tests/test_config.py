@@ -68,7 +68,7 @@ WRONG = {
     'train.ema_decay': 1.0, 'train.max_skipped': -1,
     'model.levels': ('layer3', 'layer2'),
     'train.backbone_layers': ('layer4', 'layer3'), 'data.ratios': (0.0,) * 4,
-    'data.ranges': (1, 2), 'data.sets': (),
+    'data.ranges': (1, 2), 'data.sets': (), 'validation.rendered': 4,
     'tracking.penalty_k': float('inf'), 'tracking.window_influence': 1.1,
     'tracking.size_lr': float('nan'), 'tracking.threshold': -0.1,
     'tracking.topk_max': 962, 'tracking.topk_min': 17,
@@ -88,6 +88,17 @@ def test_wrong_values_are_named(key):
     check_config(config)
   assert '; expected ' in str(info.value)
   assert '\n' not in str(info.value)
+
+
+@pytest.mark.parametrize('name', ['/data/coco', '../coco', 'a/../../b'])
+def test_folders_lie_below_the_root(name):
+  config = default_config()
+  config.data.update(sets=(name,), ratios=(1.0,), ranges=(1,))
+  with pytest.raises(UserError, match='data.sets is .*below config.data.root'):
+    check_config(config)
+  config.data.update(sets=('cutouts',), cutouts=(name,))
+  with pytest.raises(UserError, match='data.cutouts is .*below config.data'):
+    check_config(config)
 
 
 def test_every_architecture_is_a_choice():

@@ -146,9 +146,12 @@ def test_resizing_moves_no_axis():
       'MatMul', 'MatMul', 'Identity']
 
 
-def test_unknown_operation():
-  with pytest.raises(NotImplementedError, match='cumsum'):
-    onnx_export.convert(lambda x: Result(jnp.cumsum(x, 1)),
+@pytest.mark.parametrize(('function', 'name'), [
+    (lambda x: jnp.cumsum(x, 1), 'cumsum'),
+    (lambda x: x.astype(int) * 1.5, 'convert_element_type')])
+def test_unknown_operation(function, name):
+  with pytest.raises(NotImplementedError, match=name):
+    onnx_export.convert(lambda x: Result(function(x)),
                         {'x': ((1, 8, 8, 4), (0, 1, 2, 3))})
 
 

@@ -104,8 +104,12 @@ def test_what_folders_give(root):
   assert [len(found.frames(k)) for k in range(5)] == [2, 1, 1, 1, 24]
   assert found.dropped.counts == {'objects: without a mask': 1}
   assert found.dropped.examples['objects: without a mask'].endswith('a/01')
-  twice = open_library([root / 'still', root / 'still'])
-  assert twice.num_cutouts == 6
+  twice = open_library([root / 'still', root / 'moving', root / 'still'])
+  assert twice.num_cutouts == 7
+  assert twice.objects.tolist() == [0, 1, 2, 3, 0, 1, 2]
+  # An object is no negative of itself.
+  groups = CutoutSource(3, twice).groups
+  assert (groups[:7] == groups[7:14]).all() and set(groups) == {0, 1, 2, 3}
 
 
 def test_frames_of_an_animation_are_spread_over_it(root):
