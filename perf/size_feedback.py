@@ -1,0 +1,95 @@
+"""Whether a network sees that the box has become too large or too small.
+
+  python -m perf.size_feedback --data DIR
+
+A tracker scales its search crop by the size it believes in. When that is wrong
+by a factor, the target appears larger or smaller in the crop, and the network
+should say so: a feedback of 1 corrects the size at once, one of 0 means that
+the network says the usual size whatever it sees, so that errors add up from
+frame to frame. Measured on annotated frames, crops centered on the annotated
+box, with sizes that are wrong by 1/1.4 and by 1.4; the prediction is that of
+the cell at the center.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from absl import flags
+
+from siamkpn_jax import cli, geometry
+from siamkpn_jax.benchmarks.ope import valid_boxes
+from siamkpn_jax.benchmarks.sequences import Sequence as Video
+from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.images import read_image
+from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.weights import load_model
+from siamkpn_jax.tracking import tracker
+
+_DATA = flags.DEFINE_string(
+    'data', None, 'Folder of sequences in OTB layout.', required=True)
+_WEIGHTS = flags.DEFINE_string(
+    'weights', None, 'Default: those in the package.')
+_ZERO_BASED = flags.DEFINE_list(
+    'zero_based', [], 'Sequences that count pixels from 0, or patterns.')
+_FRAMES = flags.DEFINE_integer(
+    'frames', 10, 'Of each sequence, evenly spread.', lower_bound=1)
+
+_WRONG = 1.4  # factor of the size
+_MIDDLE = geometry.MAP_SIZE // 2
+
+
+def main(unused_argv: Sequence[str]) -> None:
+  """Measures and prints a line per sequence."""
+  config, variables = load_model(find_weights(_WEIGHTS.value))
+  model = build_model(config['model'])
+
+  @jax.jit
+  def template(z: jax.Array) -> jax.Array:
+    return model.apply(variables, z[None].astype(np.float32), train=False,
+                       method=SiamKPN.template)
+
+  @jax.jit
+  def size(template: jax.Array, x: jax.Array) -> jax.Array:
+    maps = model.apply(variables, template, x[None].astype(np.float32),
+                       train=False, method=SiamKPN.search)
+    return maps[-1].size[0, _MIDDLE, _MIDDLE]
+
+  def ratios(video: Video) -> np.ndarray:
+    """[n, 3, 2] log of predicted / true width and height, in crop pixels."""
+    first = tracker.first_sight(read_image(video.frames[0]),
+                                video.boxes_xywh[0])
+    kernels = template(first.crop)
+    known = np.flatnonzero(valid_boxes(video.boxes_xywh))
+    chosen = known[np.linspace(0, len(known) - 1, _FRAMES.value).astype(int)]
+    found = []
+    for k in chosen:
+      frame, box = read_image(video.frames[k]), video.boxes_xywh[k]
+      for wrong in (1 / _WRONG, 1, _WRONG):
+        scale = tracker.search_scale(wrong * box[2:])
+        crop = tracker.search_crop(
+            frame, box[:2] + (box[2:] - 1) / 2, scale, first.fill)
+        found.append(np.log(np.maximum(size(kernels, crop), 1) /
+                            (scale * box[2:])))
+    return np.array(found).reshape(-1, 3, 2)
+
+  rows = []
+  print('                      feedback of    error at the\n'
+        'sequence           width   height    right size')
+  for video in load_otb(_DATA.value, zero_based=_ZERO_BASED.value):
+    log = ratios(video)
+    slope = (log[:, 2] - log[:, 0]) / (2 * np.log(_WRONG))
+    rows.append([*np.median(1 - slope, axis=0),
+                 np.expm1(np.median(np.abs(log[:, 1])))])
+    print(_line(video.name, rows[-1]))
+  print(_line('mean', np.mean(rows, axis=0)))
+
+
+def _line(name: str, row: Sequence[float]) -> str:
+  width, height, error = row
+  return f'{name:18} {width:5.2f} {height:8.2f} {error:12.0%}'
+
+
+if __name__ == '__main__':
+  cli.run(main)
