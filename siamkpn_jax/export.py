@@ -26,6 +26,9 @@ _OUTPUT = flags.DEFINE_string(
     'output', None, f'File to write, NAME{SUFFIX}.')
 _OVERWRITE = flags.DEFINE_bool(
     'overwrite', False, 'Replace --output if it is there.')
+_TRACKING = flags.DEFINE_string(
+    'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
+    '(docs/tracking.md).')
 _COMMAND = flags.DEFINE_string(
     'command', '', 'The command of the training, to be kept in the file.')
 
@@ -48,8 +51,10 @@ def main(argv: Sequence[str]) -> None:
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.models.weights import load_model, read_origin
   from siamkpn_jax.models.weights_file import save_weights_file
+  from siamkpn_jax.tracking.tracker import other_tracking
   source = Path(_WEIGHTS.value)
   config, variables = load_model(source)
+  config = other_tracking(config, _TRACKING.value)
   info = read_origin(source)
   if _COMMAND.value:
     info['command'] = _COMMAND.value

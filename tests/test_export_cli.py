@@ -72,10 +72,13 @@ def test_export(trained, tmp_path):
   assert again.returncode == 2 and again.stderr.count('\n') == 1
   assert 'exists already' in again.stderr and output.read_bytes() == before
   done = _export('--weights', output, '--output', output, '--overwrite',
-                 '--command', 'another')
+                 '--command', 'another', '--tracking', 'size_lr=0.07')
   assert done.returncode == 0, done.stderr
   assert 'rounding error  0.00e+00' in done.stdout
   assert weights.read_origin(output) == origin | {'command': 'another'}
+  stored = weights.read_config(output)
+  config['tracking']['size_lr'] = 0.07
+  assert stored == config
 
 
 def test_places_of_the_machine_are_left_out():

@@ -53,6 +53,15 @@ def test_evaluate_every_sequence(real_data, weights, tmp_path):
     assert name in out
 
 
+def test_the_weights_in_the_package_track(real_data, tmp_path):
+  """Two of the twelve sequences of MODEL_CARD.md: 0.725 and 0.643 there."""
+  _run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
+       '--sequences=Human7,vot_bag', f'--output={tmp_path}',
+       '--zero_based=vot_*')
+  summary = json.loads((tmp_path / 'summary.json').read_text())
+  assert summary['success_auc'] > 0.6
+
+
 @pytest.mark.parametrize(('name', 'box', 'frames'), [
     ('bag.avi', '254,110,145,138', 196),
     ('davis_tennis', '300,200,100,200', 70)])
