@@ -72,7 +72,8 @@ def test_time_that_is_too_short(piece, tmp_path):
   """Nothing is saved: the status tells, and so does a line."""
   status, output = processes.finish(piece(1, '--minutes=0.001'))
   assert status == 128 + signal.SIGTERM
-  assert output.splitlines()[-1].startswith('error: training ended with exit')
+  assert output.splitlines()[-1].startswith(
+      'error: training was ended before it could save')
   assert not (tmp_path / '1').exists()
 
 
