@@ -50,7 +50,8 @@ from siamkpn_jax.tracking import tracker as ours
 _DATA = flags.DEFINE_string(
     'data', None, 'Folder of sequences in OTB layout.', required=True)
 _OUTPUT = flags.DEFINE_string(
-    'output', None, 'Folder for peers.json and peers.md.', required=True)
+    'output', None, 'Folder for peers.json, peers.md, peers.jpg.',
+    required=True)
 _WEIGHTS = flags.DEFINE_string(
     'weights', None, 'Of our tracker; default: those in the package.')
 _CONFIG = config_flags.DEFINE_config_file(

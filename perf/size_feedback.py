@@ -36,7 +36,7 @@ _ZERO_BASED = flags.DEFINE_list(
 _FRAMES = flags.DEFINE_integer(
     'frames', 10, 'Of each sequence, evenly spread.', lower_bound=1)
 
-_WRONG = 1.4  # factor of the size
+WRONG = 1.4  # factor of the size
 _MIDDLE = geometry.MAP_SIZE // 2
 
 
@@ -66,7 +66,7 @@ def main(unused_argv: Sequence[str]) -> None:
     found = []
     for k in chosen:
       frame, box = read_image(video.frames[k]), video.boxes_xywh[k]
-      for wrong in (1 / _WRONG, 1, _WRONG):
+      for wrong in (1 / WRONG, 1, WRONG):
         scale = tracker.search_scale(wrong * box[2:])
         crop = tracker.search_crop(
             frame, box[:2] + (box[2:] - 1) / 2, scale, first.fill)
@@ -78,12 +78,24 @@ def main(unused_argv: Sequence[str]) -> None:
   print('                      feedback of    error at the\n'
         'sequence           width   height    right size')
   for video in load_otb(_DATA.value, zero_based=_ZERO_BASED.value):
-    log = ratios(video)
-    slope = (log[:, 2] - log[:, 0]) / (2 * np.log(_WRONG))
-    rows.append([*np.median(1 - slope, axis=0),
-                 np.expm1(np.median(np.abs(log[:, 1])))])
+    rows.append(summarize(ratios(video)))
     print(_line(video.name, rows[-1]))
   print(_line('mean', np.mean(rows, axis=0)))
+
+
+def summarize(log: np.ndarray) -> np.ndarray:
+  """Feedback of width and height, and the relative error at the right size.
+
+  Args:
+    log: [n, 3, 2] log of predicted / true width and height, where the tracker
+      believes in a size that is too small by `WRONG`, right, and too large.
+
+  Returns:
+    [3] medians over the n.
+  """
+  slope = (log[:, 2] - log[:, 0]) / (2 * np.log(WRONG))
+  error = np.expm1(np.median(np.abs(log[:, 1])))
+  return np.array([*np.median(1 - slope, axis=0), error])
 
 
 def _line(name: str, row: Sequence[float]) -> str:

@@ -1,7 +1,6 @@
 """Validation by tracking: what a run is worth, measured as it will be used."""
 
 import dataclasses
-import functools
 import json
 import shutil
 import zlib
@@ -156,17 +155,17 @@ def _score(ended: Finished, video: Video) -> tuple[float, float]:
 
 def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
   """Group -> the first frames of its first sequences."""
+  def rendered(count: int) -> list[Video]:
+    folder = _rendered(workdir, count, config.frames or _LENGTH)
+    return together(lambda: load_otb(folder))
+
   groups: dict[str, list[Video]] = {}
-  rendered = {_RENDERED: config.rendered} if config.data else {
-      '': config.sequences}
-  if not config.sequences:
-    return groups
-  if config.data:
+  if config.sequences and not config.data:
+    groups[''] = rendered(config.sequences)
+  elif config.sequences:
     groups[''] = together(lambda: given_videos(config))[:config.sequences]
-  for group, count in rendered.items():
-    if count:
-      folder = _rendered(workdir, count, config.frames or _LENGTH)
-      groups[group] = together(functools.partial(load_otb, folder))
+  if config.rendered:
+    groups[_RENDERED] = rendered(config.rendered)
   frames = config.frames or None
   return {group: [dataclasses.replace(v, frames=v.frames[:frames],
                                       boxes_xywh=v.boxes_xywh[:frames])
