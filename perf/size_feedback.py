@@ -17,6 +17,7 @@ import jax
 import numpy as np
 from absl import flags
 
+from perf.feedback import WRONG, summarize
 from siamkpn_jax import cli, geometry
 from siamkpn_jax.benchmarks.ope import valid_boxes
 from siamkpn_jax.benchmarks.sequences import Sequence as Video
@@ -36,7 +37,6 @@ _ZERO_BASED = flags.DEFINE_list(
 _FRAMES = flags.DEFINE_integer(
     'frames', 10, 'Of each sequence, evenly spread.', lower_bound=1)
 
-WRONG = 1.4  # factor of the size
 _MIDDLE = geometry.MAP_SIZE // 2
 
 
@@ -81,21 +81,6 @@ def main(unused_argv: Sequence[str]) -> None:
     rows.append(summarize(ratios(video)))
     print(_line(video.name, rows[-1]))
   print(_line('mean', np.mean(rows, axis=0)))
-
-
-def summarize(log: np.ndarray) -> np.ndarray:
-  """Feedback of width and height, and the relative error at the right size.
-
-  Args:
-    log: [n, 3, 2] log of predicted / true width and height, where the tracker
-      believes in a size that is too small by `WRONG`, right, and too large.
-
-  Returns:
-    [3] medians over the n.
-  """
-  slope = (log[:, 2] - log[:, 0]) / (2 * np.log(WRONG))
-  error = np.expm1(np.median(np.abs(log[:, 1])))
-  return np.array([*np.median(1 - slope, axis=0), error])
 
 
 def _line(name: str, row: Sequence[float]) -> str:
