@@ -1,4 +1,8 @@
-"""What wrong sizes and the network's answers to them say together."""
+"""The arithmetic of perf/size_feedback.py.
+
+Apart from it, since a module with flags cannot be imported beside another that
+has one of the same name, as tests do.
+"""
 
 import numpy as np
 
