@@ -240,7 +240,7 @@ def summary(workdir: Path, before: int) -> str:
   """
   import json
 
-  from siamkpn_jax.config import steps_per_epoch
+  from siamkpn_jax.config.settings import steps_per_epoch
   config = json.loads((workdir / 'config.json').read_text())
   total = config['train']['epochs'] * steps_per_epoch(config)
   step = newest(workdir)

@@ -18,8 +18,9 @@ import jax
 from absl import app
 from ml_collections import config_flags
 
-from siamkpn_jax.data import catalog
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.optimizer import param_groups
 from siamkpn_jax.training.state import init_state
 

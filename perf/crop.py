@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.geometry import SEARCH_SIZE
+from siamkpn_jax.core.geometry import SEARCH_SIZE
 from siamkpn_jax.tracking.crop import crop_square
 from siamkpn_jax.training.augment import resample
 

@@ -22,9 +22,10 @@ from ml_collections import config_flags
 
 from perf import prepared, turns
 from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 
 _CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration file.', lock_config=True)

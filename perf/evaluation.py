@@ -19,14 +19,14 @@ from absl import flags
 
 from perf import turns
 from siamkpn_jax import cli
-from siamkpn_jax.benchmarks.courses import Task, one_pass
-from siamkpn_jax.benchmarks.driver import drive
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.benchmarks.trackers import ManyTracker, OneAtATime
-from siamkpn_jax.cores import one_device_per_core
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.provenance import hardware
+from siamkpn_jax.core.cpu_devices import one_device_per_core
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.provenance import hardware
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.run.batch_runner import drive
+from siamkpn_jax.evaluation.run.experiments import Task, one_pass
+from siamkpn_jax.evaluation.run.protocol import ManyTracker, OneAtATime
 from siamkpn_jax.tracking.lockstep import load_lockstep
 from siamkpn_jax.tracking.tracker import load_tracker
 

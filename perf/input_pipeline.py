@@ -9,8 +9,8 @@ pairwise ratios. 'classic' is what trackers in the style of pysot do: decode two
 Python. Here the host only reads patches; the rest runs on the device inside the
 training step, and is not counted. 'decode' is OpenCV's decoding of the same
 files, each once, and nothing else; 'all degraded' reads patches with every step
-of data/degrade.py. --packed DIR adds the crops of --crops as
-python -m siamkpn_jax.prepare has packed them.
+of datasets/degrade.py. --packed DIR adds the crops of --crops as
+python -m siamkpn_jax.pack has packed them.
 
 Where TensorFlow is installed, the two loaders of config.data.loader take turns
 as well, each with one reading thread and all its threads on one core.
@@ -29,11 +29,11 @@ import cv2
 import numpy as np
 from absl import app, flags
 
-from siamkpn_jax.data import catalog, sampler
-from siamkpn_jax.data.degrade import Degrade
-from siamkpn_jax.data.loader import Loader
-from siamkpn_jax.data.patches import EncodedFrame
-from siamkpn_jax.data.source import Source
+from siamkpn_jax.datasets import catalog, sampler
+from siamkpn_jax.datasets.degrade import Degrade
+from siamkpn_jax.datasets.loader import Loader
+from siamkpn_jax.datasets.patches import EncodedFrame
+from siamkpn_jax.datasets.source import Source
 
 _CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
 _IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> None:
 
 def _compare_loaders(sources: dict[str, Source]) -> None:
   """Prints how many pairs per second the threads and tf.data read."""
-  from siamkpn_jax.data.tf_loader import TfLoader
+  from siamkpn_jax.datasets.tf_loader import TfLoader
   seconds = _take_turns({
       f'{name}, {place}': lambda turn, kind=kind, source=source: _time_batches(
           _loader(source, kind, _BATCH.value), turn)

@@ -21,7 +21,7 @@ from jax.experimental import topologies
 from ml_collections import ConfigDict, config_flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.changes import with_changes
+from siamkpn_jax.config.overrides import with_changes
 from siamkpn_jax.training import throughput, trainer
 
 _CONFIG = config_flags.DEFINE_config_file(

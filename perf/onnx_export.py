@@ -18,7 +18,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 from onnx import numpy_helper
 
 from perf.onnx_graph import CHANNELS_FIRST, Graph, Tensor, build, stored_as
-from siamkpn_jax import geometry
+from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.head import Maps, Template
 from siamkpn_jax.models.siamkpn import SiamKPN

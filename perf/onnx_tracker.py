@@ -11,8 +11,8 @@ import onnx
 import onnxruntime
 
 from perf.onnx_export import SEARCH, export_search, with_template
-from siamkpn_jax import geometry
-from siamkpn_jax.boxes import cxcywh_to_xywh
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import tracker
 from siamkpn_jax.tracking.decode import DecodeConfig

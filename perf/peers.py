@@ -33,18 +33,23 @@ from ml_collections import config_flags
 
 from perf import contest, turns
 from perf.opencv_trackers import FILES, find_trackers
-from siamkpn_jax import cli, provenance
-from siamkpn_jax.benchmarks.report.drawing import draw_frames, save_strips
-from siamkpn_jax.benchmarks.report.films import whole_film
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import check_known, load_otb, select
-from siamkpn_jax.benchmarks.trackers import Tracker
-from siamkpn_jax.config import check_config, to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax import cli
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.settings import check_config, to_plain
+from siamkpn_jax.core import provenance
+from siamkpn_jax.core.atomic_io import atomic_paths, blame, check_output
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import (
+  check_known,
+  load_otb,
+  select,
+)
+from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
+from siamkpn_jax.evaluation.report.failure_strips import whole_film
+from siamkpn_jax.evaluation.run.protocol import Tracker
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.outputs import atomic_paths, blame, check_output
 from siamkpn_jax.tracking import tracker as ours
 
 _DATA = flags.DEFINE_string(

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
-from siamkpn_jax.data import catalog
-from siamkpn_jax.data.loader import Batch
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.datasets.loader import Batch
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import TrainState, init_state
 from siamkpn_jax.training.step import TrainStep
 

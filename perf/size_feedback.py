@@ -18,14 +18,15 @@ import numpy as np
 from absl import flags
 
 from perf.feedback import WRONG, summarize
-from siamkpn_jax import cli, geometry
-from siamkpn_jax.benchmarks.ope import valid_boxes
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.images import read_image
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax import cli
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.images import read_image
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.metrics.ope import valid_boxes
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking import tracker
 
 _DATA = flags.DEFINE_string(

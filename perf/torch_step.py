@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import torch
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
 from siamkpn_jax.models.siamkpn import SiamKPN

@@ -28,8 +28,8 @@ from ml_collections import ConfigDict, config_flags
 
 from perf import turns
 from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
-from siamkpn_jax.data.tracks import Dropped
+from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.training import trainer
 
 _CONFIG = config_flags.DEFINE_config_file(

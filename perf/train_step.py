@@ -31,9 +31,10 @@ from ml_collections import config_flags
 
 from perf import costs, prepared, turns
 from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import sharding, throughput, trainer
+from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import throughput, trainer
 from siamkpn_jax.training.step import TrainStep
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -9,7 +9,7 @@ _PLACES = {
     'SiamKPN': 'siamkpn_jax.models.siamkpn',
     'Tracker': 'siamkpn_jax.tracking.tracker',
     'load_tracker': 'siamkpn_jax.tracking.tracker',
-    'packaged_weights': 'siamkpn_jax.models.packaged',
+    'packaged_weights': 'siamkpn_jax.checkpoints.packaged',
 }
 
 

@@ -39,11 +39,11 @@ _SEQUENCES = flags.DEFINE_integer(
 def main(unused_argv: Sequence[str]) -> None:
   """Runs the study and prints the table."""
   # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax import ablation
-  from siamkpn_jax.benchmarks.sequences import load_otb
-  from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
-  from siamkpn_jax.errors import UserError
-  from siamkpn_jax.training import stopping
+  from siamkpn_jax.core.errors import UserError
+  from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+  from siamkpn_jax.distributed import preemption
+  from siamkpn_jax.evaluation.formats.sequences import load_otb
+  from siamkpn_jax.experiments import ablation
 
   variants = ablation.make_variants(_CONFIG.value, _CHANGE.value)
   if not all(seed.isdecimal() for seed in _SEEDS.value):
@@ -59,7 +59,7 @@ def main(unused_argv: Sequence[str]) -> None:
     videos = load_otb(output / 'sequences', names=names)
   try:
     print(ablation.run(variants, seeds, output, videos))
-  except stopping.Stopped as stopped:
+  except preemption.Stopped as stopped:
     print(stopped, file=sys.stderr)
     if stopped.interrupted:
       raise

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 _DEBUG = flags.DEFINE_bool(
     'debug', False, 'Show the full traceback of an error.')
@@ -66,7 +66,7 @@ def _reason(error: Exception) -> str:
     meant = re.search(r'Did you mean "(\w+)"', text)
     return (f"unknown configuration key '{unknown[1]}'; "
             + (f"did you mean '{meant[1]}'? " if meant else '') +
-            'siamkpn_jax/config.py lists all keys')
+            'siamkpn_jax/config/settings.py lists all keys')
   return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 

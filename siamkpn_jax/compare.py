@@ -15,7 +15,7 @@ from pathlib import Path
 from absl import flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 _SCORES = flags.DEFINE_multi_string(
     'scores', None, "A tracker: NAME=FILE; once for each. The first one's "
@@ -34,8 +34,8 @@ def main(argv: Sequence[str]) -> None:
   files = [_split(scores) for scores in _SCORES.value]
   if not _OUTPUT.value:
     raise UserError('--output must not be empty')
-  from siamkpn_jax.benchmarks.report.entries import read_entry
-  from siamkpn_jax.benchmarks.report.write import write_entries
+  from siamkpn_jax.evaluation.report.entries import read_entry
+  from siamkpn_jax.evaluation.report.write import write_entries
   entries = [read_entry(name, path) for name, path in files]
   data = Path(_SEQUENCES.value) if _SEQUENCES.value else None
   path = write_entries(entries, Path(_OUTPUT.value), sequences=data,

@@ -13,7 +13,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 _INPUT = flags.DEFINE_string(
     'input', None, 'Weights: .pth, .safetensors or .npz; with --to torch a '

@@ -18,11 +18,11 @@ from typing import Any
 from absl import flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.benchmarks import evaluation
-from siamkpn_jax.benchmarks.layouts.otb import skipped_folders
-from siamkpn_jax.benchmarks.tables import score_table
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.packaged import DEFAULT, SUFFIX, find_weights
+from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX, find_weights
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.otb import skipped_folders
+from siamkpn_jax.evaluation.report.score_table import score_table
+from siamkpn_jax.evaluation.run import evaluation
 
 _BENCHMARK = flags.DEFINE_enum(
     'benchmark', 'otb', evaluation.BENCHMARKS, 'Whose layout and protocol.')
@@ -80,8 +80,8 @@ def main(argv: Sequence[str]) -> None:
 
 def _run(plan: evaluation.Plan, weights: str | None) -> dict[str, Any] | None:
   # Late: mistakes in the data show before the slow imports of the model.
-  from siamkpn_jax.cores import one_device_per_core
-  from siamkpn_jax.provenance import git_revision, hardware
+  from siamkpn_jax.core.cpu_devices import one_device_per_core
+  from siamkpn_jax.core.provenance import git_revision, hardware
   from siamkpn_jax.tracking.lockstep import load_lockstep
 
   if _BATCH.value != 1:
@@ -102,7 +102,7 @@ def _run(plan: evaluation.Plan, weights: str | None) -> dict[str, Any] | None:
 
 
 def _write_report(request: evaluation.Request, summary: dict[str, Any]) -> Path:
-  from siamkpn_jax.benchmarks.report.write import write_report
+  from siamkpn_jax.evaluation.report.write import write_report
 
   weights = f'{summary["checkpoint"]} (checksum {summary["weights"]})'
   name = (Path(summary['checkpoint']).resolve().name.removesuffix(SUFFIX)

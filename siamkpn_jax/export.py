@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.packaged import SUFFIX
-from siamkpn_jax.outputs import check_output
+from siamkpn_jax.checkpoints.packaged import SUFFIX
+from siamkpn_jax.core.atomic_io import check_output
+from siamkpn_jax.core.errors import UserError
 
 if TYPE_CHECKING:
-  from siamkpn_jax.models.weights_file import Summary
+  from siamkpn_jax.checkpoints.weights_file import Summary
 
 _WEIGHTS = flags.DEFINE_string(
     'weights', None, "Checkpoint, or a run's workdir, whose newest is taken.")
@@ -49,8 +49,8 @@ def main(argv: Sequence[str]) -> None:
     raise UserError(f'--output {output}: exists already; expected the name of '
                     'a new file: give another, or --overwrite')
   # Late: a mistake in the flags shows before the slow imports of the model.
-  from siamkpn_jax.models.weights import load_model, read_origin
-  from siamkpn_jax.models.weights_file import save_weights_file
+  from siamkpn_jax.checkpoints.weights import load_model, read_origin
+  from siamkpn_jax.checkpoints.weights_file import save_weights_file
   from siamkpn_jax.tracking.tracker import other_tracking
   source = Path(_WEIGHTS.value)
   config, variables = load_model(source)

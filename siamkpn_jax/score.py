@@ -13,10 +13,11 @@ from pathlib import Path
 from absl import flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.benchmarks import results, scoring
-from siamkpn_jax.benchmarks.tables import score_table
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import check_output
+from siamkpn_jax.core.atomic_io import check_output
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.evaluation.report.score_table import score_table
 
 _BENCHMARK = flags.DEFINE_enum(
     'benchmark', None, sorted(scoring.SCORERS), 'What was tracked.')

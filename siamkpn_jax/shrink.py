@@ -15,9 +15,10 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from siamkpn_jax import cli, geometry
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import check_new_folder
+from siamkpn_jax import cli
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import check_new_folder
+from siamkpn_jax.core.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration file, as for training.', lock_config=True)
@@ -48,9 +49,9 @@ def main(argv: Sequence[str]) -> None:
   output = Path(_OUTPUT.value)
   check_new_folder(output, '--output')
   # Late: a mistake in the flags shows before the slow imports.
-  from siamkpn_jax.config import check_config
-  from siamkpn_jax.data.shrinking import copy
-  from siamkpn_jax.models.weights import find_checkpoint
+  from siamkpn_jax.checkpoints.weights import find_checkpoint
+  from siamkpn_jax.config.settings import check_config
+  from siamkpn_jax.datasets.shrinking import copy
   from siamkpn_jax.training import trainer
   config = _CONFIG.value
   check_config(config)

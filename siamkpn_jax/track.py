@@ -11,11 +11,11 @@ import numpy as np
 from absl import flags
 
 from siamkpn_jax import cli
-from siamkpn_jax.boxes import check_box
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.packaged import DEFAULT, find_weights
-from siamkpn_jax.outputs import check_distinct, check_output
-from siamkpn_jax.tracking.runner import track_video
+from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
+from siamkpn_jax.core.atomic_io import check_distinct, check_output
+from siamkpn_jax.core.boxes import check_box
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.follow import track_video
 from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps, open_frames
 
 _INPUT = flags.DEFINE_string(

@@ -54,18 +54,18 @@ _STOPPED_EXIT_CODE = flags.DEFINE_integer(
 def main(unused_argv: Sequence[str]) -> None:
   """Runs training as the flags say."""
   # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax.config import check_config
-  from siamkpn_jax.training import agreement, distributed, stopping
+  from siamkpn_jax.config.settings import check_config
+  from siamkpn_jax.distributed import initialize, multihost, preemption
 
   check_config(_CONFIG.value)
   try:
-    with distributed.joined(
+    with initialize.joined(
         _DISTRIBUTED.value, _COORDINATOR.value, _NUM_PROCESSES.value,
         _PROCESS_ID.value, start_timeout=_START_TIMEOUT.value,
         silence_timeout=_SILENCE_TIMEOUT.value):
       _train(_CONFIG.value)
-  except stopping.Stopped as stopped:
-    agreement.say(str(stopped))
+  except preemption.Stopped as stopped:
+    multihost.say(str(stopped))
     if stopped.interrupted:
       raise
     sys.exit(_STOPPED_EXIT_CODE.value)
@@ -73,18 +73,19 @@ def main(unused_argv: Sequence[str]) -> None:
 
 def _train(config: Any) -> None:
   """Opens the data, tells what it found, trains."""
-  from siamkpn_jax.data import catalog
-  from siamkpn_jax.training import agreement, metrics, trainer
+  from siamkpn_jax.datasets import catalog
+  from siamkpn_jax.distributed import multihost
+  from siamkpn_jax.training import metrics, trainer
 
-  sources = agreement.together(
+  sources = multihost.together(
       lambda: catalog.open_sources(config.data, config.seed))
-  agreement.check_same_run(config, sources)
-  if agreement.is_first():
+  multihost.check_same_run(config, sources)
+  if multihost.is_first():
     print(catalog.describe(sources))
   workdir = Path(_WORKDIR.value or Path('runs') / config.name)
   trainer.train(config, workdir, sources, resume=_RESUME.value,
                 profile=_PROFILE.value)
-  if agreement.is_first():
+  if multihost.is_first():
     print(f'{workdir}: trained; track with --weights {workdir}')
     best = metrics.best_validation(metrics.read_log(workdir / metrics.LOG_NAME))
     if best is not None:

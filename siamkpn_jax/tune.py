@@ -49,9 +49,9 @@ def main(argv: Sequence[str]) -> None:
   """Searches; see the flags."""
   del argv
   # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax.benchmarks.scoring import SCORERS
-  from siamkpn_jax.cores import one_device_per_core
-  from siamkpn_jax.errors import UserError
+  from siamkpn_jax.core.cpu_devices import one_device_per_core
+  from siamkpn_jax.core.errors import UserError
+  from siamkpn_jax.evaluation.scoring import SCORERS
   from siamkpn_jax.tuning import report, run, search
   from siamkpn_jax.tuning.sweep import Sweep
 

@@ -9,12 +9,12 @@ import cv2
 import jax
 import pytest
 
-from siamkpn_jax import ablation
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.experiments import ablation
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.training.metrics import LOG_NAME
 from tests.training.tiny import tiny_config

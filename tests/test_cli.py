@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = '''
 from absl import flags
 from siamkpn_jax import cli
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 _DO = flags.DEFINE_string('do', 'nothing', 'What happens.')
 _NUMBER = flags.DEFINE_integer('number', 0, 'A number.')
@@ -109,7 +109,7 @@ def test_wrong_flag(tmp_path, flag, words):
 
 
 UNKNOWN_KEY = '''
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 
 def get_config(arg=''):
   config = default_config()

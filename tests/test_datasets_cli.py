@@ -11,7 +11,7 @@ import pytest
 
 def run(*flags):
   return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.datasets',
+      [sys.executable, '-m', 'siamkpn_jax.inspect',
        '--config=configs/demo.py', *map(str, flags)],
       capture_output=True, text=True, check=False)
 

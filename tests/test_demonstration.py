@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
-from siamkpn_jax import demonstration, geometry
-from siamkpn_jax.data.sources.synthetic import Scene, split_seed
+from siamkpn_jax.core import geometry
+from siamkpn_jax.datasets.synthetic import Scene, split_seed
+from siamkpn_jax.experiments import demo
 from tests.training.tiny import tiny_config
 
 
@@ -13,7 +14,7 @@ def test_demonstration(tmp_path):
   config = tiny_config()
   config.data.update(sets=('synthetic',), ranges=(10,))
   config.train.update(epochs=1, pairs_per_epoch=8, freeze_epochs=0)
-  rows, files = demonstration.run(config, tmp_path, num_sequences=2)
+  rows, files = demo.run(config, tmp_path, num_sequences=2)
   names, aucs, precisions, speeds = zip(*rows, strict=True)
   assert names == ('trained', 'untrained', 'first box, never moved')
   assert all(0 <= value <= 1 for value in aucs + precisions)
@@ -58,7 +59,7 @@ def test_look_alike_sights():
   scenes = (Scene(seed, i, distractors=4, length=40) for i in range(20))
   scene, sights = next(
       (scene, found) for scene in scenes
-      if len(found := demonstration.look_alike_sights(
+      if len(found := demo.look_alike_sights(
           Oracle(scene), scene, 3)) == 3)
   frames = [int(sight.title.split()[1]) - 1 for sight in sights]
   assert np.diff(frames).min() >= 5

@@ -13,8 +13,8 @@ import pytest
 # Puts a tracker that never moves in the place of the one with weights.
 _PROGRAM = """
 import runpy, sys, types
-from siamkpn_jax.benchmarks.trackers import FirstBoxTracker, OneAtATime
-from siamkpn_jax.models import packaged
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
+from siamkpn_jax.checkpoints import packaged
 packaged.FOLDER = packaged.Path('weights').absolute()
 class Watched(FirstBoxTracker):
   def update(self, frame):

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from siamkpn_jax import export
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.state import TrainState
 from tests.training.tiny import tiny_config
 

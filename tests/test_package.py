@@ -10,9 +10,9 @@ import jax
 import pytest
 
 import siamkpn_jax
-from siamkpn_jax.config import to_plain
+from siamkpn_jax.checkpoints.weights_file import save_weights_file
+from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.models.weights_file import save_weights_file
 from tests.optional import import_or_skip
 from tests.training.tiny import tiny_config
 
@@ -28,7 +28,7 @@ def test_public_api():
 
 
 @pytest.mark.parametrize('module', ['track', 'evaluate', 'score', 'compare',
-                                    'tracking.lockstep', 'benchmarks.trax'])
+                                    'tracking.lockstep', 'trax'])
 def test_no_configuration_library(module):
   """A checkpoint is tracked with and scored without ml_collections."""
   code = ('import sys; sys.modules["ml_collections"] = None; '

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from perf import contest, opencv_trackers
-from siamkpn_jax.benchmarks import ope
-from siamkpn_jax.benchmarks.protocols import OTB
-from siamkpn_jax.benchmarks.sequences import Sequence
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.sequences import Sequence
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.metrics.protocols import OTB
 
 SILENT = lambda text: None
 

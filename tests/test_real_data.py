@@ -9,10 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.data import catalog
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.datasets import catalog
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_config
 

@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import scoring, vot
-from siamkpn_jax.errors import UserError
-from tests.benchmarks import vot_files
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.metrics import vot
+from tests.evaluation import vot_files
 
 TRUTH = np.array([[10.0, 10, 10, 10]] * 4)
 

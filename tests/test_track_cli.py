@@ -264,8 +264,8 @@ def _run_commands() -> None:
 def _import_with_stand_in():
   import types
 
-  from siamkpn_jax.errors import UserError
-  from siamkpn_jax.models import packaged
+  from siamkpn_jax.checkpoints import packaged
+  from siamkpn_jax.core.errors import UserError
   packaged.FOLDER = Path('weights').absolute()
 
   class StandIn:

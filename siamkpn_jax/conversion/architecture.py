@@ -4,13 +4,9 @@ import collections
 from collections.abc import Mapping
 from typing import Any
 
-from siamkpn_jax.conversion.names import (
-    count_stages,
-    find_levels,
-    name_table,
-)
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.architectures import LAYERS, levels_of
+from siamkpn_jax.config.architectures import LAYERS, levels_of
+from siamkpn_jax.conversion.names import count_stages, find_levels, name_table
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
 
 Shapes = Mapping[str, tuple[int, ...]]

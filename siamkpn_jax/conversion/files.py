@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.conversion.names import COUNTER
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.errors import UserError
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
 SUFFIXES = (*TORCH_SUFFIXES, '.safetensors', '.npz')

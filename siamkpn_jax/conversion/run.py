@@ -9,33 +9,33 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from siamkpn_jax.config import (
-    check_config,
-    config_differences,
-    default_config,
-    kpn_config,
-    to_plain,
+from siamkpn_jax.checkpoints.weights import load_model, save_model
+from siamkpn_jax.config.architectures import levels_of
+from siamkpn_jax.config.settings import (
+  check_config,
+  config_differences,
+  default_config,
+  kpn_config,
+  to_plain,
 )
 from siamkpn_jax.conversion.architecture import find_architecture
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import (
-    SUFFIXES,
-    read_state,
-    sha256,
-    write_state,
+  SUFFIXES,
+  read_state,
+  sha256,
+  write_state,
 )
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import Mapped, to_state, to_variables
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.architectures import levels_of
-from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights import load_model, save_model
-from siamkpn_jax.outputs import (
-    atomic_folder,
-    blame,
-    check_new_folder,
-    check_output,
+from siamkpn_jax.core.atomic_io import (
+  atomic_folder,
+  blame,
+  check_new_folder,
+  check_output,
 )
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.models.siamkpn import build_model
 
 REPORT_NAME = 'conversion.json'
 CONFIG_NAME = 'config.py'
@@ -233,7 +233,7 @@ def _config_source(config: ConfigDict, part: str, report: Report) -> str:
 
 from pathlib import Path
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 
 # {report.kind},
 # from {Path(report.source).name!r}, sha256

@@ -17,7 +17,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from siamkpn_jax.models.architectures import LAYERS
+from siamkpn_jax.config.architectures import LAYERS
 from siamkpn_jax.models.layers import ConvBN, DepthwiseBN, call
 
 _STEM = 32  # channels, of width 32

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models.architectures import LAYERS
+from siamkpn_jax.config.architectures import LAYERS
 from siamkpn_jax.models.layers import ConvBN, call
 
 # Name -> (bottleneck blocks?, blocks per layer).
@@ -118,7 +118,7 @@ class ResNet(nn.Module):
       x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
       train_layers: the layers whose batch normalisation uses and updates batch
         statistics; no gradient flows below the lowest of them. A suffix of
-        the backbone's layers (models/architectures.py) or nothing.
+        the backbone's layers (config/architectures.py) or nothing.
 
     Returns:
       For each level [b, 31, 31, c] (or 15 x 15 for the template crop).

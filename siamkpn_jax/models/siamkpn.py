@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.efficientnet import EfficientNet
 from siamkpn_jax.models.head import Head, Maps, Template, output_kernel_std

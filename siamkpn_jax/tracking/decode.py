@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
+from siamkpn_jax.core import geometry
 from siamkpn_jax.models.head import Maps
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from siamkpn_jax import geometry
-from siamkpn_jax.outputs import save_figure
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import save_figure
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ What `Tracker` does for one target is done here for a number of places, on all
 devices of this process: the crops are cut side by side on the host, the network
 sees them as one batch, divided over the devices, and the boxes come back
 together. A place that has no frame computes nothing useful; give its targets
-out so that few are empty (benchmarks/driver.py).
+out so that few are empty (evaluation/run/batch_runner.py).
 
 The boxes are those of `Tracker` but for the rounding of float32, which depends
 on the size of the batch.
@@ -25,22 +25,22 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from siamkpn_jax import geometry
-from siamkpn_jax.boxes import cxcywh_to_xywh
-from siamkpn_jax.cores import cores
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.checkpoints.weights_file import fingerprint
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import cxcywh_to_xywh
+from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.models.weights_file import fingerprint
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import (
-    decode_config,
-    first_sight,
-    frame_size,
-    move,
-    other_tracking,
-    search_crop,
-    search_scale,
+  decode_config,
+  first_sight,
+  frame_size,
+  move,
+  other_tracking,
+  search_crop,
+  search_scale,
 )
 
 

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import check_box, cxcywh_to_xywh
 from siamkpn_jax.models.head import Maps, Template
-from siamkpn_jax.models.packaged import find_weights
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import crop_square, mean_colour
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
 
@@ -267,7 +267,7 @@ def other_tracking(config: dict[str, Any], settings: str) -> dict[str, Any]:
   """
   if not settings:
     return config
-  from siamkpn_jax.changes import with_tracking
+  from siamkpn_jax.config.overrides import with_tracking
   return with_tracking(config, settings)
 
 

@@ -20,9 +20,9 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
-from siamkpn_jax.images import list_images, read_image
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
+from siamkpn_jax.core.images import list_images, read_image
 
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
 

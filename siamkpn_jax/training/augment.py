@@ -11,7 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax import geometry
+from siamkpn_jax.core import geometry
 
 # RGB offsets are M n with n ~ N(0, I): the principal components of natural
 # images' colours.

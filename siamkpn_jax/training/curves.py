@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
-from siamkpn_jax.page import COLOURS
+from siamkpn_jax.core.html import COLOURS
 from siamkpn_jax.training.plots import SMOOTHING, running_mean
 
 _POINTS = 1000  # drawn of a curve

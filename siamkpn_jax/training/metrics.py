@@ -13,7 +13,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, blame
 
 LOG_NAME = 'metrics.jsonl'
 CONFIG_NAME = 'config.json'  # the settings of the run

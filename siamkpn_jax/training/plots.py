@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import save_figure
+from siamkpn_jax.core.atomic_io import save_figure
+from siamkpn_jax.core.errors import UserError
 
 _PANELS = ('loss', 'heatmap', 'offsets', 'size')
 SMOOTHING = 9  # logged values

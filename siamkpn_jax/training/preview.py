@@ -7,8 +7,8 @@ import cv2
 import jax
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import atomic_paths, blame
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import Targets
 

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import jax
 
-from siamkpn_jax.training.agreement import is_first, say
+from siamkpn_jax.distributed.multihost import is_first, say
 
 FOLDER = 'profile'  # below the workdir
 _SKIPPED = 10  # steps before the trace: the first ones compile

@@ -12,10 +12,10 @@ from typing import Any
 import jax
 from tqdm import tqdm
 
-from siamkpn_jax.config import steps_per_epoch, unfreeze_step
-from siamkpn_jax.training.agreement import is_first
+from siamkpn_jax.config.settings import steps_per_epoch, unfreeze_step
+from siamkpn_jax.distributed.multihost import is_first
+from siamkpn_jax.training.bad_steps import SkippedSteps
 from siamkpn_jax.training.metrics import MetricWriter
-from siamkpn_jax.training.skips import SkippedSteps
 from siamkpn_jax.training.state import TrainState
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.throughput import Utilisation

@@ -11,23 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.config import (
-    config_differences,
-    default_config,
-    flatten,
-    steps_per_epoch,
-    to_plain,
+from siamkpn_jax.config.settings import (
+  config_differences,
+  default_config,
+  flatten,
+  steps_per_epoch,
+  to_plain,
 )
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import atomic_paths, blame
-from siamkpn_jax.page import figure, page, table
+from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.html import figure, page, table
 from siamkpn_jax.training.curves import Curve, draw
 from siamkpn_jax.training.metrics import (
-    CONFIG_NAME,
-    LOG_NAME,
-    REPORT_NAME,
-    best_validation,
-    read_log,
+  CONFIG_NAME,
+  LOG_NAME,
+  REPORT_NAME,
+  best_validation,
+  read_log,
 )
 
 _REVISION = 'git_revision'  # key of config.json

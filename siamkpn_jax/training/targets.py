@@ -7,7 +7,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax import geometry
+from siamkpn_jax.core import geometry
 
 # The offsets and the size are learned in this circle around the centre.
 REGRESSION_RADIUS = geometry.MAP_SIZE / 8  # cells

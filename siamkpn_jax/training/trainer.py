@@ -10,34 +10,43 @@ from typing import Any
 
 import jax
 
-from siamkpn_jax import geometry
-from siamkpn_jax.config import (
-    check_config,
-    steps_per_epoch,
-    to_plain,
-    unfreeze_step,
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.checkpoints.weights import (
+  FOLDER,
+  find_checkpoint,
+  load_variables,
 )
-from siamkpn_jax.data import catalog
-from siamkpn_jax.data.degrade import Degrade
-from siamkpn_jax.data.loader import Loader
-from siamkpn_jax.data.source import Source
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.config.settings import (
+  check_config,
+  steps_per_epoch,
+  to_plain,
+  unfreeze_step,
+)
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import atomic_paths, blame, remove_leftovers
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.provenance import git_revision
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.datasets.degrade import Degrade
+from siamkpn_jax.datasets.loader import Loader
+from siamkpn_jax.datasets.source import Source
+from siamkpn_jax.distributed import preemption, sharding
+from siamkpn_jax.distributed.multihost import (
+  check_shared,
+  is_first,
+  say,
+  together,
+)
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import FOLDER, find_checkpoint, load_variables
-from siamkpn_jax.outputs import atomic_paths, blame, remove_leftovers
-from siamkpn_jax.provenance import git_revision
 from siamkpn_jax.training import optimizer as optim
-from siamkpn_jax.training import sharding, stopping
-from siamkpn_jax.training.agreement import check_shared, is_first, say, together
 from siamkpn_jax.training.augment import CropAugment
-from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.losses import LossConfig
 from siamkpn_jax.training.metrics import (
-    CONFIG_NAME,
-    LOG_NAME,
-    REPORT_NAME,
-    best_validation,
-    read_log,
+  CONFIG_NAME,
+  LOG_NAME,
+  REPORT_NAME,
+  best_validation,
+  read_log,
 )
 from siamkpn_jax.training.photometric import Photometric
 from siamkpn_jax.training.profiling import Profile
@@ -93,7 +102,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     checkpoints.keep_best(_best_step(workdir))
     trace = stack.enter_context(
         Profile(workdir, start, profile, progress.pause))
-    stop = stack.enter_context(stopping.on_signal())
+    stop = stack.enter_context(preemption.on_signal())
     unfreeze = unfreeze_step(config)
     for step in range(start + 1, total + 1):
       with trace.step(step):
@@ -115,7 +124,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         _write_page(workdir)
       if ends or (step == total and stop.signalled):
         checkpoints.wait()
-        raise stopping.Stopped(
+        raise preemption.Stopped(
             f'{workdir}: stopped and saved at step {step} of {total}; the same '
             'command goes on from there', interrupted=stop.interrupted)
     checkpoints.wait()
@@ -267,7 +276,7 @@ def build_loader(config: Any, step_fn: TrainStep,
   """
   kind = Loader
   if config.data.loader == 'tf':
-    from siamkpn_jax.data.tf_loader import TfLoader
+    from siamkpn_jax.datasets.tf_loader import TfLoader
     kind = TfLoader
   return kind(
       sources, catalog.sampler_config(config.data), seed=config.seed,

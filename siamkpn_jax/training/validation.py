@@ -11,25 +11,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from siamkpn_jax.benchmarks import ope
-from siamkpn_jax.benchmarks.courses import BoxError, Task, one_pass
-from siamkpn_jax.benchmarks.driver import Finished, drive
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, blame
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+from siamkpn_jax.distributed.multihost import (
+  check_same,
+  gather,
+  is_first,
+  say,
+  together,
+)
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.run.batch_runner import Finished, drive
+from siamkpn_jax.evaluation.run.experiments import BoxError, Task, one_pass
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.outputs import UNFINISHED, atomic_folder, blame
 from siamkpn_jax.tracking.lockstep import Lockstep, good_places
 from siamkpn_jax.tracking.tracker import decode_config
-from siamkpn_jax.training.agreement import (
-    check_same,
-    gather,
-    is_first,
-    say,
-    together,
-)
 from siamkpn_jax.training.metrics import AUC, PRECISION
 
 FOLDER = 'validation'  # below the workdir: the rendered videos

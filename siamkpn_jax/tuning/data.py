@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import got10k, scoring, vot
-from siamkpn_jax.benchmarks import sequences as layouts
-from siamkpn_jax.benchmarks.annotations import Annotation
-from siamkpn_jax.benchmarks.layouts import otb
-from siamkpn_jax.benchmarks.result_files import name_key
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import otb
+from siamkpn_jax.evaluation.formats import sequences as layouts
+from siamkpn_jax.evaluation.formats.annotations import Annotation
+from siamkpn_jax.evaluation.formats.result_files import name_key
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import got10k, vot
 from siamkpn_jax.tuning.objective import (
   AverageOverlapObjective,
   Objective,
@@ -51,7 +52,7 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
 
   Args:
     benchmark: a key of `scoring.SCORERS`.
-    path: see benchmarks/sequences.py and vot_sequences.py.
+    path: see evaluation/formats/sequences.py and vot_sequences.py.
     protocol: the rule; None: the benchmark's own.
     names: read only these names or patterns; empty for all.
     zero_based: names or patterns of sequences whose files count from 0.

@@ -11,12 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import vot
-from siamkpn_jax.benchmarks.courses import Task, one_pass
-from siamkpn_jax.benchmarks.regions import Regions
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.supervised import supervised
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.metrics.regions import Regions
+from siamkpn_jax.evaluation.run.experiments import Task, one_pass
+from siamkpn_jax.evaluation.run.supervised import supervised
 
 # [t, 4] 0-based boxes of a one-pass benchmark, or a trajectory of VOT.
 SequenceResult = np.ndarray | Regions

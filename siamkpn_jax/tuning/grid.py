@@ -11,7 +11,7 @@ import itertools
 import random
 from collections.abc import Sequence
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning.engine import Setting, rounded
 
 STEP = 0.1

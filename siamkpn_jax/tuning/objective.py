@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import got10k, ope
-from siamkpn_jax.benchmarks.annotations import Annotation
-from siamkpn_jax.benchmarks.protocols import OnePass
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.annotations import Annotation
+from siamkpn_jax.evaluation.metrics import got10k, ope
+from siamkpn_jax.evaluation.metrics.protocols import OnePass
 from siamkpn_jax.tuning.engine import SequenceResult
 
 # 'value': 0..1, what pruning compares; the rest is the objective's own.

@@ -8,13 +8,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from siamkpn_jax.benchmarks import vot
-from siamkpn_jax.benchmarks.driver import drive
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.trackers import OneAtATime as OnePlace
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.run.batch_runner import drive
+from siamkpn_jax.evaluation.run.protocol import OneAtATime as OnePlace
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.tracker import Tracker, decode_config
 from siamkpn_jax.tuning.engine import SequenceResult, Setting, task
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from siamkpn_jax.outputs import save_figure
+from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.tuning.engine import Setting
 
 _NAMES = [field.name for field in dataclasses.fields(Setting)]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from siamkpn_jax.tuning.engine import Setting
-from siamkpn_jax.tuning.laboratory import Candidate
+from siamkpn_jax.tuning.evaluator import Candidate
 from siamkpn_jax.tuning.objective import Objective
-from siamkpn_jax.tuning.race import Race
+from siamkpn_jax.tuning.racing import Race
 
 _TOP = 20
 

@@ -11,17 +11,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from siamkpn_jax.benchmarks import results
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
-from siamkpn_jax.models.weights_file import is_weights_file, read_metadata
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.checkpoints.weights_file import is_weights_file, read_metadata
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.tuning import plots, report, search
 from siamkpn_jax.tuning.data import Data, load
 from siamkpn_jax.tuning.engine import Engine, Setting, rounded
-from siamkpn_jax.tuning.journal import Journal
-from siamkpn_jax.tuning.laboratory import Candidate, Laboratory
+from siamkpn_jax.tuning.evaluator import Candidate, Laboratory
 from siamkpn_jax.tuning.progress import Progress
-from siamkpn_jax.tuning.race import Race
+from siamkpn_jax.tuning.racing import Race
+from siamkpn_jax.tuning.trial_log import Journal
 
 _JOURNAL = 'journal.jsonl'
 TUNED = 'tuned'  # folder of the checkpoint with the best setting

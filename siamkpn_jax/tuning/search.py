@@ -11,11 +11,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import grid
 from siamkpn_jax.tuning.engine import Setting, rounded
-from siamkpn_jax.tuning.laboratory import Candidate
-from siamkpn_jax.tuning.race import Race
+from siamkpn_jax.tuning.evaluator import Candidate
+from siamkpn_jax.tuning.racing import Race
 
 _TRIALS = 200  # of Optuna, without a budget
 _NAMES = [field.name for field in dataclasses.fields(Setting)]

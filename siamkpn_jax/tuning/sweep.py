@@ -17,30 +17,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.benchmarks import vot
-from siamkpn_jax.benchmarks.courses import Ask, Course, Start
-from siamkpn_jax.benchmarks.driver import read_frames
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
-from siamkpn_jax.boxes import cxcywh_to_xywh
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import cxcywh_to_xywh
+from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.run.batch_runner import read_frames
+from siamkpn_jax.evaluation.run.experiments import Ask, Course, Start
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.crop import window
 from siamkpn_jax.tracking.decode import DecodeConfig
-from siamkpn_jax.tracking.lockstep import (
-    crops_each,
-    make_template,
-    shardings,
-)
+from siamkpn_jax.tracking.lockstep import crops_each, make_template, shardings
 from siamkpn_jax.tracking.tracker import (
-    FirstSight,
-    decode_config,
-    first_sight,
-    move,
-    search_crop,
-    search_scale,
+  FirstSight,
+  decode_config,
+  first_sight,
+  move,
+  search_crop,
+  search_scale,
 )
 from siamkpn_jax.tuning.engine import SequenceResult, Setting, task
 

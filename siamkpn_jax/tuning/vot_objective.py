@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import eao, vot
-from siamkpn_jax.benchmarks.regions import Regions
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence, frame_size
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
+from siamkpn_jax.evaluation.metrics import eao, vot
+from siamkpn_jax.evaluation.metrics.regions import Regions
 from siamkpn_jax.tuning.engine import SequenceResult
 from siamkpn_jax.tuning.objective import Measurement
 

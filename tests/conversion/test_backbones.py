@@ -7,7 +7,7 @@ import pytest
 from siamkpn_jax.conversion.backbones import MEAN, STD, find_backbone
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.resnet import ResNet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from tests.models.capture import assert_close

@@ -10,15 +10,15 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import check_config, default_config, kpn_config
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.settings import check_config, default_config, kpn_config
 from siamkpn_jax.conversion import run
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import read_state, sha256, write_state
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.training import trainer
 from tests.conversion import small
@@ -128,9 +128,9 @@ def test_the_reference_program_loads_it(converted, tmp_path):
 
 def save(folder, offset_target='released', **changes):
   """A checkpoint of the small network, with other settings."""
-  from siamkpn_jax.config import to_plain
+  from siamkpn_jax.checkpoints.weights import save_model
+  from siamkpn_jax.config.settings import to_plain
   from siamkpn_jax.models.siamkpn import build_model, init_variables
-  from siamkpn_jax.models.weights import save_model
   config = default_config()
   config.model.update(small.SETTINGS | changes)
   config.targets.offset_target = offset_target
@@ -150,8 +150,8 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
 
 def test_setting_of_another_version(tmp_path):
   """Refused: what it meant there is not known here (once, a head's ReLU)."""
-  from siamkpn_jax.config import to_plain
-  from siamkpn_jax.models.weights import load_model, save_model
+  from siamkpn_jax.checkpoints.weights import load_model, save_model
+  from siamkpn_jax.config.settings import to_plain
   _, variables = save(tmp_path / 'w')
   config = to_plain(default_config())
   config['model'] |= small.SETTINGS | {'head_relu': False}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.conversion.files import read_state, sha256, write_state
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from tests.conversion.small import assert_same
 
 STATE = {

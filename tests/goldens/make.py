@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import torch
 
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.data.sources.synthetic import Scene
+from siamkpn_jax.datasets.synthetic import Scene
+from siamkpn_jax.evaluation.formats.sequences import load_otb
 from tests.parity import crops as shared
 from tests.parity import networks
 from tests.parity.summaries import summarise

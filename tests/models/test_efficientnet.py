@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax import geometry
-from siamkpn_jax.config import check_config, default_config
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.settings import check_config, default_config
 from siamkpn_jax.conversion.run import to_jax
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.efficientnet import EfficientNet
 from siamkpn_jax.models.neck import to_cells
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
-from siamkpn_jax.models.weights import load_model
 from tests.models.capture import assert_close
 
 STAGES = ('stage3', 'stage4', 'stage5')

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.models import architectures
+from siamkpn_jax.config import architectures
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.layers import ConvBN
 from siamkpn_jax.models.resnet import ResNet, max_pool

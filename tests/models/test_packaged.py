@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import siamkpn_jax
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import packaged, weights
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax.checkpoints import packaged, weights
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.core.errors import UserError
 
 
 @pytest.fixture

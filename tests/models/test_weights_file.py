@@ -15,21 +15,21 @@ from jax.sharding import NamedSharding, PartitionSpec
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from siamkpn_jax.config import default_config, to_plain
+from siamkpn_jax.checkpoints import packaged, weights, weights_file
+from siamkpn_jax.checkpoints.weights_file import (
+  LARGEST_ERROR,
+  compact,
+  fingerprint,
+  load_weights_file,
+  read_metadata,
+  rounding_error,
+  save_weights_file,
+)
+from siamkpn_jax.config.settings import default_config, to_plain
 from siamkpn_jax.conversion import run as conversion
 from siamkpn_jax.conversion.files import read_state
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import packaged, weights, weights_file
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights_file import (
-    LARGEST_ERROR,
-    compact,
-    fingerprint,
-    load_weights_file,
-    read_metadata,
-    rounding_error,
-    save_weights_file,
-)
 from siamkpn_jax.tracking.lockstep import load_lockstep
 from siamkpn_jax.tracking.tracker import load_tracker
 from tests.conversion import small

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.targets import Targets

@@ -10,19 +10,19 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.architectures import LAYERS as BACKBONES
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
-from siamkpn_jax.models.architectures import LAYERS as BACKBONES
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from tests.models.capture import assert_close
 from tests.parity import crops, networks
 from tests.parity.steps import (
-    assert_losses,
-    assert_small,
-    assert_trains,
-    errors,
-    our_step,
-    their_step,
+  assert_losses,
+  assert_small,
+  assert_trains,
+  errors,
+  our_step,
+  their_step,
 )
 
 torch = pytest.importorskip('torch')

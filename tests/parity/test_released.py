@@ -14,17 +14,13 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.conversion.run import to_jax
+from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights import load_model
 from siamkpn_jax.tracking.tracker import load_tracker
-from siamkpn_jax.training.losses import (
-    LossConfig,
-    siamkpn_losses,
-    smooth_l1,
-)
+from siamkpn_jax.training.losses import LossConfig, siamkpn_losses, smooth_l1
 from siamkpn_jax.training.targets import TargetConfig, make_targets
 from tests.models.capture import assert_close, run_captured
 from tests.parity import networks, released

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.parity import networks

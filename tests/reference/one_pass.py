@@ -1,7 +1,7 @@
 """One-pass scores of the toolkits, frame by frame in plain Python.
 
 Written from the definitions of the rules and sharing nothing with
-siamkpn_jax.benchmarks: every function takes lists of (x, y, w, h) and gives the
+siamkpn_jax.evaluation: every function takes lists of (x, y, w, h) and gives the
 curves (success, precision, normalised precision).
 """
 

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import courses
-from siamkpn_jax.benchmarks.courses import Task
-from siamkpn_jax.benchmarks.driver import drive
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.benchmarks.trackers import OneAtATime
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.run import experiments
+from siamkpn_jax.evaluation.run.batch_runner import drive
+from siamkpn_jax.evaluation.run.experiments import Task
+from siamkpn_jax.evaluation.run.protocol import OneAtATime
 from siamkpn_jax.tracking import lockstep
 from siamkpn_jax.tracking.lockstep import Lockstep, good_places
 from siamkpn_jax.tracking.tracker import Tracker
@@ -103,14 +103,14 @@ def test_driven_through_sequences(tmp_path, monkeypatch):
   videos = _videos()
   lengths = [6, 3, 5, 6, 4]
   monkeypatch.setattr(
-      'siamkpn_jax.benchmarks.driver.read_image',
+      'siamkpn_jax.evaluation.run.batch_runner.read_image',
       lambda path: videos[int(path.parent.name)][0][int(path.name)])
 
   def course(k):
     boxes = []
-    yield courses.Start(videos[k][1])
+    yield experiments.Start(videos[k][1])
     for _ in range(lengths[k] - 1):
-      boxes.append((yield courses.Ask.UPDATE))
+      boxes.append((yield experiments.Ask.UPDATE))
     return np.array(boxes)
 
   tasks = [Task(str(k), tuple(tmp_path / str(k) / str(i) for i in range(n)),
@@ -159,7 +159,7 @@ def test_real_sequences(real_data):
   """As one at a time, on frames of real videos of different sizes."""
   names = ['Jumping', 'uav_wakeboard7', 'davis_car-shadow', 'Dog1', 'Skiing']
   tasks = [Task(s.name, s.frames[:15], functools.partial(
-      courses.one_pass, dataclasses.replace(
+      experiments.one_pass, dataclasses.replace(
           s, frames=s.frames[:15], boxes_xywh=s.boxes_xywh[:15])))
            for s in load_otb(real_data / 'sequences', names=names)]
   found, expected = (

@@ -6,14 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config, to_plain
-from siamkpn_jax.data.sources.synthetic import Scene
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
 from siamkpn_jax.tracking import tracker as tracking
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
-from siamkpn_jax.training.checkpoints import Checkpoints
 from siamkpn_jax.training.state import TrainState
 from tests.reference import tracking as reference
 

@@ -11,16 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.boxes import check_box
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import natural_key
+from siamkpn_jax.core.boxes import check_box
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import natural_key
 from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.runner import track_video
-from siamkpn_jax.tracking.video import (
-  FrameSource,
-  VideoWriter,
-  open_frames,
-)
+from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
 
 BOX = np.array([5.0, 6.0, 20.0, 10.0])
 

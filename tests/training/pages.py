@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from siamkpn_jax.config import default_config, to_plain
+from siamkpn_jax.config.settings import default_config, to_plain
 from siamkpn_jax.training.report import write_report
 
 TASKS = ('heatmap', 'offsets', 'size')

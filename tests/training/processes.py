@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 from orbax.checkpoint import v1 as ocp
 
-from siamkpn_jax.models.weights import find_checkpoint
+from siamkpn_jax.checkpoints.weights import find_checkpoint
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 from siamkpn_jax.training import augment
 from siamkpn_jax.training.augment import CropAugment
 

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import sharding
-from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training.state import TrainState
 from tests.training.tiny import tiny_config
 

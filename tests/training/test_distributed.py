@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import agreement, distributed, stopping
-from siamkpn_jax.training.distributed import joined, launcher
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import initialize, multihost, preemption
+from siamkpn_jax.distributed.initialize import joined, launcher
 from tests.test_cli import ROOT, assert_one_line, start
 
 SLURM = {'SLURM_JOB_ID': '7', 'SLURM_STEP_NODELIST': 'node[1-2]',
@@ -32,9 +32,9 @@ POD = {'KUBERNETES_SERVICE_HOST': '10.0.0.1'}
     (POD, ''), (POD | {'JOB_COMPLETION_INDEX': '0'}, 'Kubernetes')])
 def test_launcher(environment, expected, monkeypatch):
   """Only where there are several processes; a pod of a plain job is alone."""
-  monkeypatch.setattr(distributed.util, 'find_spec', lambda name: True)
+  monkeypatch.setattr(initialize.util, 'find_spec', lambda name: True)
   assert launcher(environment) == expected
-  monkeypatch.setattr(distributed.util, 'find_spec', lambda name: None)
+  monkeypatch.setattr(initialize.util, 'find_spec', lambda name: None)
   assert launcher(environment) == expected.replace('Kubernetes', '')
 
 
@@ -51,7 +51,7 @@ def test_new_open_mpi_is_told_what_to_do():
     ({'SLURM_GPUS_ON_NODE': ''}, None)])
 def test_gpus_of_a_node(changed, expected):
   """One process on a node has all of them."""
-  found = distributed._gpus_of_the_node(
+  found = initialize._gpus_of_the_node(
       SLURM | {'SLURM_GPUS_ON_NODE': '4'} | changed)
   assert found == expected
 
@@ -78,7 +78,7 @@ def test_wrong_arguments(arguments, message):
 def test_alone(mode, monkeypatch):
   """A plain start, and one that is kept from joining, join nothing."""
   monkeypatch.setattr(
-      distributed.jax.distributed, 'initialize', lambda **unused: 1 / 0)
+      initialize.jax.distributed, 'initialize', lambda **unused: 1 / 0)
   for name, value in (SLURM if mode == 'off' else {}).items():
     monkeypatch.setenv(name, value)
   with joined(mode, None, None, None, start_timeout=1, silence_timeout=1):
@@ -116,7 +116,7 @@ import sys
 from absl import flags
 from siamkpn_jax import cli, train
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.stopping import Stopped
+from siamkpn_jax.distributed.preemption import Stopped
 
 def stop(*args, **kwargs):
   raise Stopped('run: stopped and saved', interrupted='int' in sys.argv[0])
@@ -143,7 +143,7 @@ def test_exit_status_of_a_stopped_run(tmp_path, name, flags, code, last):
 def test_signals_of_one_process():
   """SIGTERM may come twice; the second Ctrl-C does not wait."""
   before = signal.getsignal(signal.SIGTERM)
-  with stopping.on_signal() as stop:
+  with preemption.on_signal() as stop:
     assert not stop.after(1)
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
@@ -159,9 +159,9 @@ def test_signals_of_one_process():
 def three(monkeypatch):
   """As on process 0 of three; `rows` is what the processes tell."""
   rows = []
-  monkeypatch.setattr(agreement.jax, 'process_count', lambda: 3)
-  monkeypatch.setattr(agreement, 'gather', lambda text: [text, *rows])
-  monkeypatch.setattr(agreement.socket, 'gethostname', lambda: 'a')
+  monkeypatch.setattr(multihost.jax, 'process_count', lambda: 3)
+  monkeypatch.setattr(multihost, 'gather', lambda text: [text, *rows])
+  monkeypatch.setattr(multihost.socket, 'gethostname', lambda: 'a')
   return rows
 
 
@@ -169,20 +169,20 @@ def test_what_differs_is_named(three):
   """The host, both values, and how many more differ."""
   three[:] = 'b\none: 5\ntwo: 2', 'c\none: 1\ntwo: 2\nconfig.seed: 1'
   with pytest.raises(UserError) as info:
-    agreement.check_same(['one: 1', 'two: 2'])
+    multihost.check_same(['one: 1', 'two: 2'])
   assert str(info.value).startswith(
       'process 1 (b) has one: 5, process 0 (a) has one: 1; 1 more ')
   three[:] = 'b\none: 1', 'c\none: 1'
-  agreement.check_same(['one: 1'])
+  multihost.check_same(['one: 1'])
 
 
 def test_a_mistake_of_one_is_that_of_all(three, monkeypatch):
   """Told by process 0; the others leave without a word."""
   three[:] = '', 'disk: full'
   with pytest.raises(UserError, match='^process 2: disk: full$'):
-    agreement.together(lambda: 1)
-  monkeypatch.setattr(agreement, 'is_first', lambda: False)
+    multihost.together(lambda: 1)
+  monkeypatch.setattr(multihost, 'is_first', lambda: False)
   with pytest.raises(SystemExit, match='2'):
-    agreement.together(lambda: 1)
+    multihost.together(lambda: 1)
   three[:] = '', ''
-  assert agreement.together(lambda: 1) == 1
+  assert multihost.together(lambda: 1) == 1

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.training.losses import (
     LossConfig,

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.models import architectures
+from siamkpn_jax.config import architectures
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from siamkpn_jax.training.optimizer import (
     make_optimizer,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from siamkpn_jax.models.weights import load_model
+from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from tests.test_launch import load
 from tests.training import processes

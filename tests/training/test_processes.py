@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.training.metrics import AUC, LOG_NAME, PRECISION, read_log
-from tests.data.test_catalog import write_set
+from tests.datasets.test_catalog import write_set
 from tests.training.processes import (
     STEPS,
     children,

@@ -9,10 +9,10 @@ import pytest
 from tqdm import tqdm
 
 from siamkpn_jax.training import progress, trainer
+from siamkpn_jax.training.bad_steps import SkippedSteps
 from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import Progress
-from siamkpn_jax.training.skips import SkippedSteps
 from tests.training.tiny import BlobSource, tiny_config
 
 

@@ -10,22 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config, to_plain
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import AUC
 from siamkpn_jax.training.report import write_report
 from siamkpn_jax.training.state import init_state
 from tests.training.pages import (
-  TASKS,
-  TITLES,
-  Page,
-  make_rows,
-  numbers,
-  page_of,
-  panels,
-  paths,
-  write_run,
+    TASKS,
+    TITLES,
+    Page,
+    make_rows,
+    numbers,
+    page_of,
+    panels,
+    paths,
+    write_run,
 )
 from tests.training.tiny import tiny_config
 

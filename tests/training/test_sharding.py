@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from tests.training.tiny import BlobSource, tiny_batch, tiny_config
 

@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.training import trainer
+from siamkpn_jax.training.bad_steps import SkippedSteps, reason
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
-from siamkpn_jax.training.skips import SkippedSteps, reason
 from tests.training.tiny import BlobSource, tiny_config
 
 GOOD = {'loss': 3.0, 'heatmap': 1.0, 'size': 2.0, 'stage1/heatmap': 1.0,

@@ -4,11 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.training.state import (
-    TrainState,
-    moving_average,
-    start_from,
-)
+from siamkpn_jax.training.state import TrainState, moving_average, start_from
 
 
 def test_moving_average():

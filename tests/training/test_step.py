@@ -8,11 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import check_config
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import architectures
+from siamkpn_jax.config import architectures
+from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from siamkpn_jax import geometry
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.core import geometry
 from siamkpn_jax.training.targets import (
   TargetConfig,
   make_targets,

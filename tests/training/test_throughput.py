@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.distributed import sharding
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
-from siamkpn_jax.training import sharding, throughput, trainer
+from siamkpn_jax.training import throughput, trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.throughput import count_flops, peak_flops, step_flops
 from tests.training.tiny import BlobSource, tiny_config

@@ -9,9 +9,10 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import BlobSource, tiny_batch, tiny_config
@@ -114,7 +115,8 @@ def test_other_settings_are_named(uninterrupted, tmp_path):
 def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
   """One line, and no folder for a run that cannot start."""
   monkeypatch.setitem(sys.modules, 'tensorflow', None)
-  monkeypatch.delitem(sys.modules, 'siamkpn_jax.data.tf_loader', raising=False)
+  monkeypatch.delitem(sys.modules, 'siamkpn_jax.datasets.tf_loader',
+                      raising=False)
   config = tiny_config()
   config.data.loader = 'tf'
   with pytest.raises(UserError, match=r'pip install \.\[train\], or .*=threads'

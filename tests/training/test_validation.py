@@ -7,12 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.runner import run_one_pass
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.benchmarks.trackers import OneAtATime
-from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.run.one_pass import run_one_pass
+from siamkpn_jax.evaluation.run.protocol import OneAtATime
 from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.training import trainer, validation

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import default_config
 from siamkpn_jax.training.trainer import build_loader, build_step
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from siamkpn_jax.tuning.journal import Journal
-from siamkpn_jax.tuning.laboratory import Laboratory
+from siamkpn_jax.tuning.evaluator import Laboratory
 from siamkpn_jax.tuning.progress import Progress
-from siamkpn_jax.tuning.race import Race
+from siamkpn_jax.tuning.racing import Race
+from siamkpn_jax.tuning.trial_log import Journal
 
 OPTIMUM = (0.23, 0.47, 0.38)
 

@@ -6,19 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import regions
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.benchmarks.vot import find_protocol
-from siamkpn_jax.benchmarks.vot_sequences import load_vot
-from siamkpn_jax.config import default_config, to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
+from siamkpn_jax.evaluation.metrics import regions
+from siamkpn_jax.evaluation.metrics.vot import find_protocol
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.tuning import run
 from siamkpn_jax.tuning.engine import Setting
 from siamkpn_jax.tuning.one_at_a_time import OneAtATime
 from siamkpn_jax.tuning.sweep import Sweep
-from tests.benchmarks import vot_files
+from tests.evaluation import vot_files
 from tests.tracking.test_tracker import SMALL, small_network, video
 
 TOLERANCE = 0.01  # pixels; batches of other sizes round otherwise

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import grid
 from siamkpn_jax.tuning.engine import Setting
 

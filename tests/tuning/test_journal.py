@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning.engine import Setting, rounded
-from siamkpn_jax.tuning.journal import Journal
+from siamkpn_jax.tuning.trial_log import Journal
 
 HEADER = {'sequences': ['a', 'b'], 'strategy': {'name': 'grid', 'seed': 0}}
 ONE, TWO = Setting(0.1, 0.2, 0.3), rounded([0.1 + 0.2, 0.5, 0.7])

@@ -5,16 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import got10k, ope, protocols, regions, vot
-from siamkpn_jax.benchmarks.annotations import Annotation
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.annotations import Annotation
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import got10k, ope, protocols, regions, vot
 from siamkpn_jax.tuning.objective import (
   AverageOverlapObjective,
   SuccessObjective,
 )
 from siamkpn_jax.tuning.vot_objective import EaoObjective
-from tests.benchmarks import vot_files
+from tests.evaluation import vot_files
 
 LENGTHS = (50, 33, 71, 12)
 

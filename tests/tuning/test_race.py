@@ -5,7 +5,7 @@ import pytest
 
 from siamkpn_jax.tuning import grid
 from siamkpn_jax.tuning.engine import Setting
-from siamkpn_jax.tuning.laboratory import Candidate
+from siamkpn_jax.tuning.evaluator import Candidate
 from tests.tuning.fakes import FakeEngine, FakeObjective, Killed
 
 COARSE = [Candidate(0, s) for s in grid.level_one(0.25)]

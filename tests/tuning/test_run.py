@@ -12,17 +12,19 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import regions, results, scoring, vot
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.checkpoints.weights_file import save_weights_file
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.models.weights_file import save_weights_file
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
 from siamkpn_jax.tuning.engine import Setting
 from siamkpn_jax.tuning.search import Plan
-from tests.benchmarks import vot_files
+from tests.evaluation import vot_files
 from tests.training.tiny import tiny_config
 from tests.tuning.fakes import OPTIMUM, Killed
 

@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import search
 from siamkpn_jax.tuning.engine import Setting
-from siamkpn_jax.tuning.laboratory import Candidate
+from siamkpn_jax.tuning.evaluator import Candidate
 from siamkpn_jax.tuning.search import Plan
 from tests.tuning.fakes import OPTIMUM, FakeObjective
 

@@ -9,17 +9,18 @@ import shutil
 import jax
 import numpy as np
 
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.training import sharding, trainer
-from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 from tests.training.processes import (
-    CONFIG,
-    by_name,
-    finish,
-    last_state,
-    log,
-    start,
-    write_config,
+  CONFIG,
+  by_name,
+  finish,
+  last_state,
+  log,
+  start,
+  write_config,
 )
 
 EVERY = 2  # steps between two saves

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from siamkpn_jax.models.weights import has_training_state
+from siamkpn_jax.checkpoints.weights import has_training_state
 from siamkpn_jax.training.metrics import LOG_NAME
 from tests.training.processes import (
     STEPS,

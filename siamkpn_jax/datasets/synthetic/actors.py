@@ -1,0 +1,156 @@
+"""Who is in a video: the target, its look-alikes, strangers, occluders."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from siamkpn_jax.datasets.synthetic import signals
+from siamkpn_jax.datasets.synthetic.appearance import (
+  Look,
+  bank_look,
+  random_look,
+)
+from siamkpn_jax.datasets.synthetic.articulated import bar, random_shape
+from siamkpn_jax.datasets.synthetic.shapes import Shape
+from siamkpn_jax.datasets.synthetic.sprites import Extents, Sprite
+
+_SIZES = (0.17, 0.45)  # of the target, sqrt(w h) over the frame's short side
+# Displacement per frame over the side; the clock of a path adds up to half.
+_SPEEDS = ((0.02, 0.05), (0.05, 0.1), (0.1, 0.18))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wander:
+  """Motion over the frame; `over` is the share of the box that may leave."""
+  path: signals.Path
+  size: tuple[int, int]  # width and height of the frame
+  over: float
+
+  def __call__(self, t: float, extents: Extents) -> tuple[float, float]:
+    left, top, right, bottom = extents
+    x, y = self.path(t)
+    return (_along(x, left, right, self.size[0], self.over),
+            _along(y, top, bottom, self.size[1], self.over))
+
+
+def _along(u: float, low: float, high: float, side: int, over: float) -> float:
+  """Place of the origin for u in 0..1 from one border to the other."""
+  slack = over * (high - low)
+  start, end = -low - slack, side - high + slack
+  return start + u * (end - start)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shuttle:
+  """Motion to and fro across another sprite."""
+  around: Sprite
+  along: tuple[float, float]  # farthest place from it (x, y), pixels
+  beside: tuple[float, float]  # nearest place to it
+  swing: signals.Wave
+
+  def __call__(self, t: float, extents: Extents) -> tuple[float, float]:
+    # About the other's place is enough, and its exact extents are costly.
+    half = self.around.side / 2
+    x, y = self.around.motion(t, (-half, -half, half, half))
+    u = self.swing(t)
+    return (x + u * self.along[0] + self.beside[0],
+            y + u * self.along[1] + self.beside[1])
+
+
+class Cast:
+  """Draws the sprites of one video."""
+
+  def __init__(self, rng: np.random.Generator, seed: int,
+               size: tuple[int, int]):
+    """Draws nothing yet.
+
+    Args:
+      rng: source of all draws, in the order of the calls.
+      seed: whose banks of shapes and looks.
+      size: (width, height) of the frame, pixels.
+    """
+    self._rng, self._seed, self._size = rng, seed, size
+    self._short = min(size)
+
+  def target(self, background: np.ndarray) -> Sprite:
+    """The thing to track, before a background of mean colour [3]."""
+    rng, side = self._rng, self._random_side()
+    shape = random_shape(rng, self._seed)
+    look = random_look(rng, self._seed, background)
+    if shape.is_figure:
+      look = look.flat(rng)
+    over = rng.uniform(0, 0.2) if rng.random() < 0.3 else 0.
+    sprite = self._rover(shape, look, side, over)
+    # A long thing has a larger box across the diagonal: even that out.
+    boxes = [sprite.extents(sprite.posture(t)[0]) for t in (0, 20, 40)]
+    mean = sum(math.sqrt((x1 - x0) * (y1 - y0)) for x0, y0, x1, y1 in boxes) / 3
+    return dataclasses.replace(sprite, side=side * side / mean)
+
+  def look_alike(self, target: Sprite) -> Sprite:
+    """The target's twin, at about its size, on a way of its own."""
+    rng, (low, high) = self._rng, _SIZES
+    side = target.side * signals.log_uniform(rng, 0.75, 1.3)
+    side = min(max(side, low * self._short), high * self._short)
+    return self._rover(target.shape.altered(rng), target.look.altered(rng),
+                       side, 0.4)
+
+  def stranger(self) -> Sprite:
+    """Another moving thing."""
+    rng, side = self._rng, self._random_side()
+    shape, look = random_shape(rng, self._seed), bank_look(rng, self._seed)
+    if shape.is_figure:
+      look = look.flat(rng)
+    return self._rover(shape, look, side, 0.5)
+
+  def passer(self, target: Sprite) -> Sprite:
+    """A smaller thing that crosses the target again and again."""
+    rng, side = self._rng, target.side
+    angle, period = rng.uniform(0, math.tau), rng.uniform(40, 120)
+    x, y, aside = math.cos(angle), math.sin(angle), rng.uniform(-0.4, 0.4)
+    motion = _Shuttle(
+        target, (1.6 * side * x, 1.6 * side * y),
+        (-aside * side * y, aside * side * x),
+        signals.Wave(0., ((1., math.tau / period, rng.uniform(0, math.tau)),)))
+    return Sprite(random_shape(rng, self._seed, figures=0.),
+                  bank_look(rng, self._seed), motion,
+                  side * rng.uniform(0.35, 0.7))
+
+  def post(self, target: Sprite) -> Sprite:
+    """A post or a rail across the whole frame, thinner than the target."""
+    rng = self._rng
+    level = rng.random() < 0.35
+    thickness = target.box(0)[2 + level] * rng.uniform(0.2, 0.55)
+    shape = bar(rng, 2.5 * self._size[0 if level else 1] / thickness)
+    speed = rng.uniform(0.5, 4) * (0.02 if rng.random() < 0.5 else 1)
+    path = signals.random_path(rng, speed, self._size)
+    lean = rng.normal() * 0.1 + (math.pi / 2 if level else 0.)
+    return Sprite(shape, bank_look(rng, self._seed),
+                  _Wander(path, self._size, 0.), thickness,
+                  turn=signals.Wave(lean))
+
+  def _random_side(self) -> float:
+    # Most are small, so that a search region mostly shows the frame.
+    low, high = 1.1 * _SIZES[0], 0.9 * _SIZES[1]
+    return low * (high / low)**self._rng.random()**1.5 * self._short
+
+  def _rover(self, shape: Shape, look: Look, side: float,
+             over: float) -> Sprite:
+    """A thing that wanders over the frame, swaying or tumbling."""
+    rng, wave = self._rng, signals.random_wave
+    low, high = _SPEEDS[signals.pick(rng, (0.5, 0.35, 0.15))]
+    speed, least = rng.uniform(low, high) * side, 0.3 * self._short
+    path = signals.random_path(rng, speed, (max(self._size[0] - side, least),
+                                            max(self._size[1] - side, least)))
+    relative = side / self._short
+    swell = min(rng.uniform(0, 0.2), math.log(_SIZES[1] / relative),
+                math.log(relative / _SIZES[0]))
+    loose = not shape.upright
+    lean = rng.uniform(0, math.tau) if loose else rng.normal() * 0.08
+    sway = rng.uniform(0, 0.4 if loose else 0.15)
+    spin = rng.normal() * 0.02 if loose and rng.random() < 0.4 else 0.
+    return Sprite(
+        shape, look, _Wander(path, self._size, over), side,
+        zoom=wave(rng, 0., max(swell, 0.)),
+        aspect=wave(rng, rng.uniform(-0.08, 0.08), rng.uniform(0, 0.1)),
+        turn=wave(rng, lean, sway), spin=spin)

@@ -1,0 +1,96 @@
+"""Data parallelism: one mesh axis over all devices; the state is replicated.
+
+Except the optimizer's moments, if so configured (the first stage of ZeRO).
+"""
+
+import collections
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.training.state import TrainState
+
+
+def data_mesh(batch_size: int, accumulate: int = 1) -> Mesh:
+  """A mesh over every device of every process.
+
+  Args:
+    batch_size: of all devices together.
+    accumulate: parts that every device works through one after the other.
+
+  Raises:
+    UserError: the batch cannot be divided over the devices, or the processes
+      have not equally many.
+  """
+  devices, processes = jax.device_count(), jax.process_count()
+  counts = collections.Counter(d.process_index for d in jax.devices())
+  if len(set(counts.values())) > 1:
+    raise UserError(
+        f'the processes have {[counts[k] for k in range(processes)]} devices; '
+        'expected equally many in each')
+  if batch_size % (devices * accumulate):
+    where = f' of {processes} processes' if processes > 1 else ''
+    parts = (f' times {accumulate} parts (config.train.accumulate)'
+             if accumulate > 1 else '')
+    raise UserError(
+        f'config.train.batch_size {batch_size} cannot be divided over '
+        f'{devices} devices{where}{parts}; expected a multiple of '
+        f'{devices * accumulate}')
+  return jax.make_mesh((devices,), ('data',), axis_types=(AxisType.Auto,))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """Every device holds the whole array."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def by_batch(mesh: Mesh) -> NamedSharding:
+  """The first axis is divided over the devices."""
+  return NamedSharding(mesh, PartitionSpec('data'))
+
+
+def over_largest_axis(mesh: Mesh, shape: tuple[int, ...]) -> NamedSharding:
+  """The largest axis that can be is divided over the devices, if any can be."""
+  divisible = [size if size % mesh.size == 0 else 0 for size in shape]
+  if not any(divisible):
+    return replicated(mesh)
+  axis = divisible.index(max(divisible))
+  return NamedSharding(mesh, PartitionSpec(*[None] * axis, 'data'))
+
+
+def place_state(abstract: TrainState, mesh: Mesh, *,
+                shard_optimizer: bool) -> TrainState:
+  """Where every array of a state lies.
+
+  Args:
+    abstract: shapes and dtypes.
+    mesh: see `data_mesh`.
+    shard_optimizer: each device keeps a part of the optimizer's moments; else
+      it keeps all of everything.
+
+  Returns:
+    Shapes, dtypes and shardings.
+  """
+  placed = jax.tree.map(
+      lambda x: x.update(sharding=replicated(mesh)), abstract)
+  if not shard_optimizer:
+    return placed
+  return dataclasses.replace(placed, opt_state=jax.tree.map(
+      lambda x: x.update(sharding=over_largest_axis(mesh, x.shape)),
+      abstract.opt_state))
+
+
+def placement(tree: Any) -> Any:
+  """The sharding of every array."""
+  return jax.tree.map(lambda x: x.sharding, tree)
+
+
+def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, Any]:
+  """This process's part of a batch -> global arrays."""
+  return jax.tree.map(
+      lambda x: jax.make_array_from_process_local_data(by_batch(mesh), x),
+      batch)

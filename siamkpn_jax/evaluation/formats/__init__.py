@@ -1,0 +1,1 @@
+"""What benchmarks keep on disk: sequences, annotations, results."""

@@ -1,0 +1,248 @@
+"""The sequences of the benchmarks: annotations, and images where needed.
+
+`load_annotations` reads what is needed to score result files, `load` what is
+needed to run a tracker. The layouts are described in layouts/.
+"""
+
+import dataclasses
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
+from siamkpn_jax.core.images import list_images
+from siamkpn_jax.evaluation.formats import (
+  folder,
+  got10k,
+  lasot,
+  nfs,
+  otb,
+  pysot_json,
+  results,
+  trackingnet,
+  uav123,
+)
+from siamkpn_jax.evaluation.formats.annotations import Annotation
+from siamkpn_jax.evaluation.formats.otb import skipped_folders
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+
+__all__ = ['LAYOUTS', 'Sequence', 'load', 'load_annotations', 'load_otb',
+           'select', 'skipped_folders', 'with_frames']
+
+
+def _load_otb_or_files(path: Path) -> list[Annotation]:
+  """OTB's folders, or its toolkit's folder of annotation files."""
+  if path.is_dir() and not otb.search(path):
+    found = folder.load_files(path, origin=1)
+    if found:
+      return [dataclasses.replace(
+          a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
+  return otb.load(path)  # or says what is missing
+
+
+# What `select` chooses from.
+_Named = TypeVar('_Named', Annotation, VotSequence)
+
+# Benchmark -> reads a folder of its layout. pysot's JSON is read for all.
+LAYOUTS: dict[str, Callable[[Path], list[Annotation]]] = {
+    'otb': _load_otb_or_files,
+    'lasot': lasot.load,
+    'got10k': got10k.load,
+    'trackingnet': trackingnet.load,
+    'uav123': uav123.load,
+    'nfs': nfs.load,
+    'nfs240': nfs.load_240,
+    'folder': folder.load,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sequence:
+  """One target in one video.
+
+  Attributes:
+    name: unique in its benchmark.
+    frames: t image files, in order.
+    boxes_xywh: [t, 4] float64, 0-based pixels. A box that is not finite or has
+      a side <= 0 means "no target visible"; the first box is always valid.
+    origin: number that the annotation file gives to the first pixel (OTB: 1);
+      result files of the sequence use the same.
+  """
+  name: str
+  frames: tuple[Path, ...]
+  boxes_xywh: np.ndarray
+  origin: int = 0
+
+  def __len__(self) -> int:
+    return len(self.frames)
+
+
+def load_annotations(benchmark: str, path: str | Path, *,
+                     names: Collection[str] = ()) -> list[Annotation]:
+  """Reads a benchmark's annotations; no images are needed.
+
+  Args:
+    benchmark: a key of `LAYOUTS`.
+    path: the folder that holds them, or a JSON file of pysot's kind.
+    names: read only these names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: nothing to read, an unknown name, a missing sequence or a
+      damaged annotation.
+  """
+  path = Path(path)
+  json_file = pysot_json.find(path)
+  found = pysot_json.load(json_file) if json_file else LAYOUTS[benchmark](path)
+  return select(found, names)
+
+
+def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
+  """The sequences, or annotations, of these names.
+
+  Args:
+    sequences: whatever has a name.
+    names: names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: an unknown name.
+  """
+  check_known(names, [s.name for s in sequences], 'sequences')
+  return [s for s in sequences if not names or _matches(s.name, names)]
+
+
+def load(benchmark: str, path: str | Path, *,
+         names: Collection[str] = ()) -> list[Sequence]:
+  """Reads a benchmark's annotations and finds its images.
+
+  Args and errors are those of `load_annotations` and `with_frames`.
+  """
+  return [with_frames(a)
+          for a in load_annotations(benchmark, path, names=names)]
+
+
+def with_frames(annotation: Annotation) -> Sequence:
+  """Finds the images of a sequence.
+
+  Where the annotation has the first box alone, the others are NaN.
+
+  Raises:
+    UserError: no images, or not one for each box.
+  """
+  frames = _images(annotation)
+  boxes_xywh = annotation.boxes_xywh
+  if len(boxes_xywh) == 1 < len(frames):
+    rest = np.full((len(frames) - 1, 4), np.nan)
+    boxes_xywh = np.concatenate([boxes_xywh, rest])
+  else:
+    frames = _matching_frames(annotation, frames)
+  boxes_xywh = boxes_xywh - np.array([1, 1, 0, 0]) * annotation.origin
+  boxes_xywh.flags.writeable = False
+  return Sequence(annotation.name, tuple(frames), boxes_xywh,
+                  annotation.origin)
+
+
+def load_otb(root: str | Path, *, names: Collection[str] = (),
+             one_based: bool = True,
+             zero_based: Collection[str] = ()) -> list[Sequence]:
+  """Reads the sequences of a folder in OTB layout, sorted by name.
+
+  Args:
+    root: the folder that holds the sequences, or one sequence.
+    names: read only these names or patterns (`Human*`); empty for all.
+    one_based: whether the annotations count pixels from 1, as OTB does.
+    zero_based: names or patterns of sequences that count from 0.
+
+  Returns:
+    At least one sequence. Folders without annotation are left out, see
+    `skipped_folders`.
+
+  Raises:
+    UserError: nothing to read, an unknown name, a damaged annotation, or
+      frames and boxes that do not belong together.
+  """
+  annotations = otb.find_annotations(Path(root))
+  check_known(names, annotations, 'sequences')
+  check_known(zero_based, annotations, 'zero_based')
+  chosen = [n for n in sorted(annotations) if not names or _matches(n, names)]
+  return [
+      with_frames(otb.read(
+          name, annotations[name],
+          origin=int(one_based and not _matches(name, zero_based))))
+      for name in chosen
+  ]
+
+
+def check_known(patterns: Collection[str], known: Collection[str],
+                what: str) -> None:
+  """Checks that each name or pattern is that of a sequence.
+
+  Args:
+    patterns: names or patterns.
+    known: names of the sequences.
+    what: where the patterns were given, for the message.
+
+  Raises:
+    UserError: one is not.
+  """
+  for pattern in patterns:
+    if not any(_matches(name, [pattern]) for name in known):
+      raise UserError(f'{what}: no sequence is called {pattern}; there are '
+                      f'{", ".join(sorted(known))}')
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+  return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _images(annotation: Annotation) -> list[Path]:
+  """The images of a sequence, sorted by the numbers in their names."""
+  images, name = annotation.images, annotation.name
+  if images is None:
+    raise UserError(f'sequence {name}: its annotation does not tell where the '
+                    'images are; expected a layout with images; name the '
+                    "data set's folder")
+  if isinstance(images, tuple):
+    absent = next((f for f in images if not f.is_file()), None)
+    if absent is not None:
+      raise UserError(f'sequence {name}: {absent} is missing; expected the '
+                      f'{len(images)} images of the annotation; check the '
+                      'download')
+    return list(images)
+  if images.is_file():  # a symbolic link, checked out as a text file
+    images = images.parent / results.read_text(images).strip()
+  if not os.path.isdir(images):  # False, not an error, for a senseless path
+    raise UserError(f'{images} is not a folder; expected the images of the '
+                    f'sequence {name} there')
+  files = list_images(images)
+  if not files:
+    raise UserError(f'no images in {images}; expected '
+                    f'{" ".join(IMAGE_SUFFIXES)} files; check the download')
+  return files
+
+
+def _matching_frames(annotation: Annotation, frames: list[Path]) -> list[Path]:
+  """The images that are annotated."""
+  boxes = len(annotation)
+  if len(frames) == boxes:
+    return frames
+  # Both tests are needed: the same name is shipped cut and uncut.
+  if len(frames) > boxes and annotation.frame_range:
+    first, last = annotation.frame_range
+    inside = [f for f in frames if first <= _number(f) <= last]
+    if len(inside) == boxes:
+      return inside
+  raise UserError(
+      f'sequence {annotation.name}: {len(frames)} images in '
+      f'{frames[0].parent} but {boxes} boxes; expected one box per image; '
+      'check the download')
+
+
+def _number(frame: Path) -> int:
+  numbers = re.findall(r'\d+', frame.stem)
+  return int(numbers[-1]) if numbers else -1

@@ -1,0 +1,45 @@
+"""Changes of a configuration in words."""
+
+import pytest
+
+from siamkpn_jax.config.overrides import with_changes
+from siamkpn_jax.config.settings import config_differences, default_config
+from siamkpn_jax.core.errors import UserError
+
+
+@pytest.mark.parametrize(('settings', 'expected'), [
+    ('', {}),
+    ('model.num_stages=1', {'model.num_stages': 1}),
+    ('model.head_sharing=shared,targets.rho=1.0',
+     {'model.head_sharing': 'shared', 'targets.rho': 1.0}),
+    ("model.levels=('layer3','layer4'),train.remat=blocks",
+     {'model.levels': ('layer3', 'layer4'), 'train.remat': 'blocks'}),
+    ('model.num_stages=1, targets.rho=1.0',
+     {'model.num_stages': 1, 'targets.rho': 1.0}),
+    ('targets.heatmap_radius=None', {'targets.heatmap_radius': None}),
+    ('data.root=a,b=c', {'data.root': 'a,b=c'})])
+def test_changes(settings, expected):
+  """Of a copy, types as before."""
+  config = default_config()
+  assert config_differences(with_changes(config, settings)) == expected
+  assert not config_differences(config)
+
+
+@pytest.mark.parametrize(('settings', 'words'), [
+    ('num_stages=1', 'expected section.name=value'),
+    ('model.num_stages', 'expected section.name=value'),
+    ('model.stages=1', 'unknown setting model.stages'),
+    ('head.stages=1', 'unknown setting head.stages'),
+    ('model.num_stages=one', 'expected a value like 3'),
+    ('model.num_stages="1"', 'expected a value like 3'),
+    ('train.epochs=True', 'expected a value like 20'),
+    ('train.shard_optimizer=1', 'expected a value like False'),
+    ('seed.x=1', 'unknown setting seed.x'),
+    ('name.t=1', 'unknown setting name.t'),
+    ('model.num_stages=0', 'config.model.num_stages is 0; expected 1 or more'),
+    ('model.head_sharing=all', 'expected one of per_task, shared')])
+def test_mistakes(settings, words):
+  """One line each."""
+  with pytest.raises(UserError) as info:
+    with_changes(default_config(), settings)
+  assert words in str(info.value) and '\n' not in str(info.value)
