@@ -59,7 +59,7 @@ def main(unused_argv: Sequence[str]) -> None:
 
 
 def _compiled(config: Any, step_fn: Any, state: Any, unfrozen: bool) -> str:
-  """The step for two devices, as optimised HLO."""
+  """The step for two devices, as optimized HLO."""
   loader = trainer.build_loader(
       config, step_fn, catalog.open_sources(config.data, 0))
   batch = loader.pairs(0, 2)
@@ -74,7 +74,7 @@ def _compiled(config: Any, step_fn: Any, state: Any, unfrozen: bool) -> str:
 def _report(hlo: str) -> None:
   """Prints what the all-reduces hold: matrices are gradients of weights.
 
-  Vectors are means and variances of batch normalisation, their gradients, and
+  Vectors are means and variances of batch normalization, their gradients, and
   gradients of scales and biases.
   """
   lines = hlo.splitlines()

@@ -44,7 +44,7 @@ _BATCH = flags.DEFINE_integer('batch', 8, "Pairs in a batch of the loaders'.")
 
 _CONFIG = sampler.SamplerConfig((1.0,), (30,), 0.2, 0.0)
 _TEMPLATE_PATCH, _SEARCH_PATCH = 143, 431  # of the paper's augmentation
-_COLOUR = np.array([[-0.55919361, 0.98062831, -0.41940627],
+_COLOR = np.array([[-0.55919361, 0.98062831, -0.41940627],
                     [1.72091413, 0.19879334, -1.82968581],
                     [4.64467907, 4.73710203, 4.88324118]])
 
@@ -187,12 +187,12 @@ def _classic(source: Any, index: int) -> list:
 def _augment(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
              output: int, shift: float, scale: float,
              blur: float) -> tuple[np.ndarray, np.ndarray]:
-  """Shift, scale, blur and colour of one crop; the box [4] cxcywh in it."""
+  """Shift, scale, blur and color of one crop; the box [4] cxcywh in it."""
   side = output * (1 + scale * rng.uniform(-1, 1, 2))
   room = np.maximum((len(image) - side) / 2, 0)
-  centre = len(image) / 2 + np.clip(shift * rng.uniform(-1, 1, 2), -room, room)
+  center = len(image) / 2 + np.clip(shift * rng.uniform(-1, 1, 2), -room, room)
   zoom = output / side
-  low = centre - side / 2
+  low = center - side / 2
   crop = cv2.warpAffine(
       image, np.array([[zoom[0], 0, -zoom[0] * low[0]],
                        [0, zoom[1], -zoom[1] * low[1]]]), (output, output),
@@ -204,23 +204,23 @@ def _augment(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
     kernel[size // 2] += share
     kernel[:, size // 2] += 1 - share
     crop = cv2.filter2D(crop, -1, kernel / kernel.sum())
-  crop = crop - (_COLOUR @ rng.standard_normal(3))[::-1]
+  crop = crop - (_COLOR @ rng.standard_normal(3))[::-1]
   return crop, np.array([*((len(image) / 2 - low) * zoom), *(wh * zoom)])
 
 
 def _labels(box: np.ndarray) -> list[np.ndarray]:
   """Three heatmaps, offsets and sizes, cell by cell."""
-  centre = 15 + (box[:2] - 127) / 8
+  center = 15 + (box[:2] - 127) / 8
   heatmaps = np.zeros((3, 31, 31), np.float32)
   offsets, size = np.zeros((2, 31, 31), 'f4'), np.zeros((2, 31, 31), 'f4')
   for stage in range(3):
     variance = (0.9**stage * 31 / 16)**2
     for i in range(31):
       for j in range(31):
-        d2 = (j - centre[0])**2 + (i - centre[1])**2
+        d2 = (j - center[0])**2 + (i - center[1])**2
         if d2 < (31 / 8)**2:
           heatmaps[stage, i, j] = np.exp(-d2 / (2 * variance))
-          offsets[:, i, j] = (centre - (j, i)) / 8
+          offsets[:, i, j] = (center - (j, i)) / 8
           size[:, i, j] = box[2:]
   return [heatmaps, offsets, size]
 

@@ -71,14 +71,14 @@ def _targets() -> ConfigDict:
 def _data() -> ConfigDict:
   return ConfigDict(dict(
       # Sets (see datasets/catalog.py), how often each is drawn, and how many
-      # labelled frames may lie between template and search.
+      # labeled frames may lie between template and search.
       sets=('youtube_bb', 'lasot', 'got10k', 'coco'),
       ratios=(4.0, 2.0, 2.0, 1.0),
       ranges=(3, 300, 100, 0),
       root='',  # folder that holds the sets; '': $SIAMKPN_DATA
       cutouts=(),  # folders below it that the set 'cutouts' is made of
       negative_fraction=0.2,
-      grey_fraction=0.0,
+      gray_fraction=0.0,
       loader='threads',  # or 'tf': the same batches by tf.data
       workers=0,  # reading threads; 0: one per core
       prefetch=4,  # batches
@@ -258,7 +258,7 @@ def kpn_config(num_stages: int, arg: str) -> ConfigDict:
   for word in filter(None, arg.split(',')):
     if word == 'otb':
       benchmark = 'otb'
-      config.data.grey_fraction = 0.2
+      config.data.gray_fraction = 0.2
     elif word == 'got10k':
       _only(config.data, 'got10k', 100)
     elif word == 'synthetic':

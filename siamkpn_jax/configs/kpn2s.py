@@ -3,7 +3,7 @@
   python -m siamkpn_jax.train --config configs/kpn2s.py
 
 Arguments, separated by commas:
-  otb        tracking settings of OTB-100; a fifth of the pairs is grey.
+  otb        tracking settings of OTB-100; a fifth of the pairs is gray.
   got10k     trains on GOT-10k's training split only, as its protocol asks.
   paper      learning rates of the paper's text.
   released   learning rates of the released configuration (default).

@@ -38,7 +38,7 @@ def get_config():
       cutouts=('coco_mini', 'ecssd', 'davis16val', 'imagenet_pseudo',
                'person_masks', 'dreambooth') * 2 + (
                    'fluent-emoji-3d', 'fluent-emoji-anim', 'stills'),
-      negative_fraction=0.15, grey_fraction=0.1)
+      negative_fraction=0.15, gray_fraction=0.1)
   config.augment.update(
       # The paper's 0.18 teaches little but the usual size: when a box has grown
       # too large in tracking, the network must see that.

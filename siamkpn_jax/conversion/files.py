@@ -99,7 +99,7 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
   for name, value in tensors.items():
     try:
       arrays[name] = _tensor_to_numpy(torch, value)
-    except Exception as error:  # sparse, quantised and other kinds
+    except Exception as error:  # sparse, quantized and other kinds
       raise UserError(f'{path}: {name} is no plain array ({error}); expected '
                       'dense tensors: convert it with PyTorch') from error
   return arrays

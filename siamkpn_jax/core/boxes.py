@@ -2,7 +2,7 @@
 
 Formats, in the names of arguments and variables:
   xywh: left, top, width, height.
-  cxcywh: centre x, centre y, width, height.
+  cxcywh: center x, center y, width, height.
   xyxy: left, top, right, bottom.
 All are floats in pixels, 0-based, continuous: width = right - left.
 """
@@ -27,14 +27,14 @@ def _xp(*arrays: Array) -> Any:
 
 
 def xywh_to_cxcywh(xywh: Array) -> Array:
-  """[..., 4] left, top, w, h -> [..., 4] centre x, centre y, w, h."""
+  """[..., 4] left, top, w, h -> [..., 4] center x, center y, w, h."""
   xp = _xp(xywh)
   return xp.concatenate(
       [xywh[..., :2] + xywh[..., 2:] / 2, xywh[..., 2:]], axis=-1)
 
 
 def cxcywh_to_xywh(cxcywh: Array) -> Array:
-  """[..., 4] centre x, centre y, w, h -> [..., 4] left, top, w, h."""
+  """[..., 4] center x, center y, w, h -> [..., 4] left, top, w, h."""
   xp = _xp(cxcywh)
   return xp.concatenate(
       [cxcywh[..., :2] - cxcywh[..., 2:] / 2, cxcywh[..., 2:]], axis=-1)

@@ -1,7 +1,7 @@
 """The fixed geometry of SiamKPN's crops and maps (SPEC 1).
 
 Cell (i, j) of an output map sits at crop pixel (y, x) =
-(CROP_CENTRE + STRIDE * (i - MAP_CENTRE), CROP_CENTRE + STRIDE * (j - ...)).
+(CROP_CENTER + STRIDE * (i - MAP_CENTER), CROP_CENTER + STRIDE * (j - ...)).
 """
 
 import numpy as np
@@ -12,13 +12,13 @@ CONTEXT_SIZE = 511  # pixels, stored training crop, at the scale of the template
 STRIDE = 8
 TEMPLATE_MAP = 15  # cells
 MAP_SIZE = 31  # cells
-MAP_CENTRE = MAP_SIZE // 2  # cell
-CROP_CENTRE = SEARCH_SIZE // 2  # pixel
+MAP_CENTER = MAP_SIZE // 2  # cell
+CROP_CENTER = SEARCH_SIZE // 2  # pixel
 
 
 def cell_positions() -> np.ndarray:
   """Crop pixel of each row (or column) of the output map, [31]."""
-  return CROP_CENTRE + STRIDE * (np.arange(MAP_SIZE) - MAP_CENTRE)
+  return CROP_CENTER + STRIDE * (np.arange(MAP_SIZE) - MAP_CENTER)
 
 
 def context_side(w, h):

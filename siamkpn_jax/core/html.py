@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 # Of the classes c0, c1, ...; readable on white and on black.
-COLOURS = ('#2f7fd6', '#d9701f', '#2a9a5d', '#b35ac4', '#a98600', '#d44a58')
+COLORS = ('#2f7fd6', '#d9701f', '#2a9a5d', '#b35ac4', '#a98600', '#d44a58')
 _STYLE = '''
 :root { color-scheme: light dark; --paper: #fff; --ink: #1b1d20; }
 @media (prefers-color-scheme: dark) {
@@ -52,14 +52,14 @@ def page(title: str, body: Sequence[str], style: str = '') -> str:
     body: HTML, below the title.
     style: CSS that this page has besides what all pages have.
   """
-  colours = '\n'.join(f'.c{k} {{ color: {c}; }}'
-                      for k, c in enumerate(COLOURS))
+  colors = '\n'.join(f'.c{k} {{ color: {c}; }}'
+                      for k, c in enumerate(COLORS))
   return '\n'.join([
       '<!DOCTYPE html>', '<html lang="en">', '<head>',
       '<meta charset="utf-8">',
       '<meta name="viewport" content="width=device-width, initial-scale=1">',
       f'<title>{escape(title)}</title>',
-      f'<style>{_STYLE}{colours}{style}</style>',
+      f'<style>{_STYLE}{colors}{style}</style>',
       '</head>', '<body>', f'<h1>{escape(title)}</h1>', *body, '</body>',
       '</html>', ''])
 
@@ -73,7 +73,7 @@ def figure(title: str, labels: Sequence[str], drawing: str, note: str) -> str:
     drawing: an <svg> element.
     note: empty for none.
   """
-  legend = ''.join(f' <span class="c{k % len(COLOURS)}">{escape(label)}</span>'
+  legend = ''.join(f' <span class="c{k % len(COLORS)}">{escape(label)}</span>'
                    for k, label in enumerate(labels))
   below = f'\n<p>{escape(note)}</p>' if note else ''
   return (f'<figure>\n<figcaption>{escape(title)}{legend}</figcaption>\n'

@@ -18,7 +18,7 @@ def read_image(path: Path) -> np.ndarray:
 
   Raises:
     UserError: missing, not an image, or a JPEG whose end is missing, which
-      OpenCV would fill with grey.
+      OpenCV would fill with gray.
   """
   return decode_image(read_bytes(path), path, cv2.IMREAD_COLOR)
 
@@ -74,7 +74,7 @@ class JpegHeader(NamedTuple):
 
   width: int
   height: int
-  colours: int
+  colors: int
 
 
 def jpeg_header(data: bytes) -> JpegHeader | None:

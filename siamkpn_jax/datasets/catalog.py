@@ -36,8 +36,8 @@ def open_sources(config: Any, seed: int) -> list[Source]:
       from the folders `config.cutouts`; any other set is a folder of that name.
       Folders are below `config.root`, or, if that is empty, below $SIAMKPN_DATA
       or ./data: images as their owners ship them, crop511 crops (see
-      datasets/formats), or packed. `config.root` may also be the address of packed
-      sets in object storage, as gs://bucket/sets.
+      datasets/formats), or packed. `config.root` may also be the address of
+      packed sets in object storage, as gs://bucket/sets.
     seed: of the synthetic videos and of the scenes of cut-outs.
 
   Raises:
@@ -176,4 +176,4 @@ def sampler_config(config: Any) -> SamplerConfig:
   """The `SamplerConfig` of a `config.data`."""
   ratios: Sequence[float] = config.ratios
   return SamplerConfig(tuple(ratios), tuple(config.ranges),
-                       config.negative_fraction, config.grey_fraction)
+                       config.negative_fraction, config.gray_fraction)

@@ -29,7 +29,7 @@ class Loader:
   A batch holds, for b = batch_size / process_count pairs,
     template [b, p, p, 3] uint8 BGR and template_wh [b, 2] float32,
     search [b, q, q, 3] uint8 and search_wh [b, 2] (see `Source.read`),
-    negative [b] bool, grey [b] bool,
+    negative [b] bool, gray [b] bool,
     index [b] uint32, the pair's number, from which its augmentation follows.
   """
 
@@ -116,7 +116,7 @@ class Loader:
   def _read(self, pair: sampler.Pair, index: int) -> Batch:
     example: Batch = {
         'negative': np.asarray(pair.negative),
-        'grey': np.asarray(pair.grey),
+        'gray': np.asarray(pair.gray),
         'index': np.asarray(index, np.uint32)}
     patches = [self._worse.read_patch(patch) for patch in self._patches]
     if pair.template == pair.search:  # always so for stills: read once

@@ -73,8 +73,8 @@ def decode_patch(frame: EncodedFrame, patch: int, *, reduce: bool = True,
       partly outside of the image, if all pixels are needed.
 
   Returns:
-    [patch, patch, 3] uint8 BGR with the target's centre in its centre, the
-    image's mean colour outside of the image; [2] float32 width and height of
+    [patch, patch, 3] uint8 BGR with the target's center in its center, the
+    image's mean color outside of the image; [2] float32 width and height of
     the target in it.
 
   Raises:
@@ -140,17 +140,17 @@ def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
     small = np.maximum(np.floor(full * zoom * 1.999).astype(int), 1)
     frame = cv2.resize(frame, small.tolist(), interpolation=cv2.INTER_AREA)
     zoom, xywh = zoom * full / small, xywh * np.tile(small / full, 2)
-  # Pixel i has its centre at i + 0.5 of the box's continuous coordinates.
-  centre = xywh[:2] + xywh[2:] / 2 - 0.5
-  corner = centre - (patch - 1) / 2 / zoom
+  # Pixel i has its center at i + 0.5 of the box's continuous coordinates.
+  center = xywh[:2] + xywh[2:] / 2 - 0.5
+  corner = center - (patch - 1) / 2 / zoom
   low = np.round(corner).astype(int)
   if (np.abs(zoom - 1).max() < 1e-6 and np.abs(corner - low).max() < 1e-3 and
       low.min() >= 0 and (low + patch <= frame.shape[1::-1]).all()):
     return frame[low[1]:low[1] + patch, low[0]:low[0] + patch], wh
-  warp = np.column_stack([np.diag(zoom), (patch - 1) / 2 - zoom * centre])
+  warp = np.column_stack([np.diag(zoom), (patch - 1) / 2 - zoom * center])
   image = cv2.warpAffine(frame, warp, (patch, patch), flags=cv2.INTER_LINEAR,
                          borderMode=cv2.BORDER_CONSTANT,
-                         borderValue=_fill(frame, centre, patch / zoom))
+                         borderValue=_fill(frame, center, patch / zoom))
   return image, wh
 
 
@@ -170,14 +170,14 @@ def _needed(xywh: np.ndarray, patch: int, reduced: int) -> Square | None:
   zoom = _scale(xywh) * reduced
   if zoom < 0.5:
     return None
-  centre = (xywh[:2] + xywh[2:] / 2) / reduced - 0.5
-  return Square(centre - patch / 2 / zoom, centre + patch / 2 / zoom)
+  center = (xywh[:2] + xywh[2:] / 2) / reduced - 0.5
+  return Square(center - patch / 2 / zoom, center + patch / 2 / zoom)
 
 
-def _fill(frame: np.ndarray, centre: np.ndarray, side: np.ndarray
+def _fill(frame: np.ndarray, center: np.ndarray, side: np.ndarray
           ) -> list[int]:
-  """The mean colour, or any if the square of a side [2] is inside."""
-  low, high = centre - side / 2, centre + side / 2
+  """The mean color, or any if the square of a side [2] is inside."""
+  low, high = center - side / 2, center + side / 2
   if low.min() > 0 and (high < np.array(frame.shape[1::-1]) - 1).all():
     return [0, 0, 0]
   return [math.floor(value) for value in cv2.mean(frame)[:3]]

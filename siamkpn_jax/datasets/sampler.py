@@ -14,7 +14,7 @@ from siamkpn_jax.datasets.source import Grouped, Source
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-  """A labelled frame: which source, which track, which of its frames."""
+  """A labeled frame: which source, which track, which of its frames."""
 
   source: int
   track: int
@@ -29,13 +29,13 @@ class Pair:
     template: where the target is shown.
     search: where it is to be found.
     negative: `search` shows another target.
-    grey: both crops lose their colour.
+    gray: both crops lose their color.
   """
 
   template: Frame
   search: Frame
   negative: bool
-  grey: bool
+  gray: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +44,16 @@ class SamplerConfig:
 
   Attributes:
     ratios: relative frequency of each source.
-    ranges: per source, how many labelled frames may lie between template and
+    ranges: per source, how many labeled frames may lie between template and
       search.
     negative_fraction: of pairs with another target in the search crop.
-    grey_fraction: of pairs without colour.
+    gray_fraction: of pairs without color.
   """
 
   ratios: tuple[float, ...]
   ranges: tuple[int, ...]
   negative_fraction: float
-  grey_fraction: float
+  gray_fraction: float
 
 
 def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
@@ -71,7 +71,7 @@ def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
       key=[seed, index], counter=[0, 0, 0, attempt]))
   negative = bool(rng.random() < config.negative_fraction and
                   _several_targets(sources, config))
-  grey = bool(rng.random() < config.grey_fraction)
+  gray = bool(rng.random() < config.gray_fraction)
   template = _random_frame(rng, sources, config)
   if negative:
     search = _random_frame(rng, sources, config)
@@ -84,7 +84,7 @@ def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
     high = min(template.position + reach, last)
     search = dataclasses.replace(
         template, position=int(rng.integers(low, high + 1)))
-  return Pair(template, search, negative, grey)
+  return Pair(template, search, negative, gray)
 
 
 def _maybe_same_target(sources: Sequence[Source], a: Frame, b: Frame) -> bool:

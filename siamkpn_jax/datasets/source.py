@@ -14,7 +14,7 @@ class Source(Protocol):
     name: for messages and logs.
     kind: the layout on disk, in a word.
     num_tracks: how many targets there are.
-    total_frames: how many labelled frames they have together.
+    total_frames: how many labeled frames they have together.
     dropped: what of the annotations is left out.
   """
 
@@ -25,7 +25,7 @@ class Source(Protocol):
   dropped: Dropped
 
   def num_frames(self, track: int) -> int:
-    """Number of frames in which this target is labelled."""
+    """Number of frames in which this target is labeled."""
 
   def read(self, track: int, position: int,
            patch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +37,7 @@ class Source(Protocol):
       patch: side of the result, odd, at most 511.
 
     Returns:
-      [patch, patch, 3] uint8 BGR, the target's centre in its centre, at the
+      [patch, patch, 3] uint8 BGR, the target's center in its center, at the
       scale at which the context square (geometry.context_side) is 127 pixels;
       and [2] float32 width and height of the target in it.
     """

@@ -36,7 +36,7 @@ except ImportError as error:
 
 tf.config.set_visible_devices([], 'GPU')
 
-_MARGIN = 2  # pixels; colours at the edge of a part are less exact
+_MARGIN = 2  # pixels; colors at the edge of a part are less exact
 _SHARE = 0.25  # of the image; OpenCV has decoded it sooner than a larger part
 
 
@@ -104,7 +104,7 @@ class TfLoader(Loader):
     template, search = map(image, self._patches)
     return {'template': template, 'template_wh': size,
             'search': search, 'search_wh': size, 'negative': flag,
-            'grey': flag, 'index': tf.TensorSpec((), tf.uint32)}
+            'gray': flag, 'index': tf.TensorSpec((), tf.uint32)}
 
   def _read_frame(self, frame: sampler.Frame,
                   patch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +127,7 @@ def decode_part(frame: EncodedFrame, factor: int,
   """
   header = jpeg_header(frame.data)
   # How four inks are mixed is not the same in TensorFlow and OpenCV.
-  if square is not None and header is not None and header.colours != 4:
+  if square is not None and header is not None and header.colors != 4:
     size = [math.ceil(side / factor)
             for side in (header.width, header.height)]
     low = [math.floor(value) - _MARGIN for value in square.low]

@@ -14,6 +14,7 @@ from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.report.curves import save_success_plot
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
 from siamkpn_jax.models.siamkpn import build_model, init_variables
@@ -30,7 +31,7 @@ _LENGTH = 60  # frames of an unseen video
 _DISTRACTORS = 4  # in the video of the figure
 _FIGURE_ROWS = 4
 _APART = 5  # frames between two rows of the figure
-_NEAR = 115  # crop pixels from the centre along each axis
+_NEAR = 115  # crop pixels from the center along each axis
 
 Rows = list[tuple[str, float, float, float]]
 Files = list[tuple[Path, str]]
@@ -74,8 +75,8 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
     rows.append((name, summary['success_auc'], summary['precision_20'],
                  summary['frames_per_second']))
     success[name] = summary['success_curve']
-  curves.save_success_plot(output / 'success.png', success,
-                          'Success on unseen rendered videos')
+  save_success_plot(output / 'success.png', success,
+                    'Success on unseen rendered videos')
 
   _say('4/4 drawing')
   tracker = load_tracker(training)
@@ -133,14 +134,14 @@ def look_alike_sights(tracker: Tracker, scene: Scene,
     tracker.update(frame)
     others = scene.distractor_boxes(t)
     apart = others[iou_xywh(others, box) < 0.05]
-    centres = _in_crop(apart, *window)
-    inside = _inside(centres)
+    centers = _in_crop(apart, *window)
+    inside = _inside(centers)
     target = _in_crop(box, *window)
     if inside.any() and _inside(target):
-      distance = np.linalg.norm(centres[inside] - target, axis=-1).min()
+      distance = np.linalg.norm(centers[inside] - target, axis=-1).min()
       found.append((float(distance), t, Sight(
           f'frame {t + 1}', tracker.search_crop, tracker.heatmaps, target,
-          centres[inside])))
+          centers[inside])))
   chosen: dict[int, Sight] = {}
   for _, t, sight in sorted(found, key=lambda item: item[0]):
     if len(chosen) < count and all(abs(t - u) >= _APART for u in chosen):
@@ -150,14 +151,14 @@ def look_alike_sights(tracker: Tracker, scene: Scene,
 
 def _inside(points: np.ndarray) -> np.ndarray:
   """[..., 2] crop pixels -> [...] whether clearly inside a search crop."""
-  return np.all(np.abs(points - geometry.CROP_CENTRE) < _NEAR, axis=-1)
+  return np.all(np.abs(points - geometry.CROP_CENTER) < _NEAR, axis=-1)
 
 
-def _in_crop(xywh: np.ndarray, centre: np.ndarray,
+def _in_crop(xywh: np.ndarray, center: np.ndarray,
              scale: float) -> np.ndarray:
-  """[..., 4] frame boxes -> [..., 2] centres in a search crop, pixels."""
+  """[..., 4] frame boxes -> [..., 2] centers in a search crop, pixels."""
   pixel = xywh_to_cxcywh(xywh)[..., :2] - 0.5
-  return (pixel - centre) * scale + geometry.CROP_CENTRE
+  return (pixel - center) * scale + geometry.CROP_CENTER
 
 
 def _say(what: str) -> None:

@@ -48,8 +48,8 @@ class Maps:
   """Predictions of one stage.
 
   Attributes:
-    heatmap: [b, 31, 31, 1] logits of the target's centre.
-    offsets: [b, 31, 31, 2] x, y from the cell to the centre, in the unit of
+    heatmap: [b, 31, 31, 1] logits of the target's center.
+    offsets: [b, 31, 31, 2] x, y from the cell to the center, in the unit of
       the offset target (SPEC 5).
     size: [b, 31, 31, 2] width, height in search-crop pixels.
   """

@@ -1,4 +1,4 @@
-"""Convolutions with batch normalisation, of which all else is built."""
+"""Convolutions with batch normalization, of which all else is built."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +14,9 @@ _MOMENTUM = 0.1  # of the running statistics; PyTorch's convention
 
 
 class BatchNorm(nn.Module):
-  """Batch normalisation whose statistics are those of PyTorch (SPEC 2).
+  """Batch normalization whose statistics are those of PyTorch (SPEC 2).
 
-  The batch is normalised with its biased variance, the running variance takes
+  The batch is normalized with its biased variance, the running variance takes
   the unbiased one. Flax's own takes the biased one there, which for the 5x5
   kernels of a small batch is several per cent less. Variance is computed around
   the mean, not as a difference of squares, because inputs of 0..255 would lose
@@ -99,7 +99,7 @@ class Depthwise(nn.Module):
 
 
 class DepthwiseBN(nn.Module):
-  """`Depthwise`, then batch normalisation; no activation.
+  """`Depthwise`, then batch normalization; no activation.
 
   Attributes: see `Depthwise`.
   """
@@ -142,7 +142,7 @@ class SeparableConvBN(nn.Module):
 
 
 class ConvBN(nn.Module):
-  """Convolution without bias, then batch normalisation; no activation.
+  """Convolution without bias, then batch normalization; no activation.
 
   The kernel is zero until `siamkpn.init_variables` draws it.
 

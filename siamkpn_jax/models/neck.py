@@ -12,7 +12,7 @@ from siamkpn_jax.models.layers import ConvBN
 
 
 class Neck(nn.Module):
-  """Per level a 1x1 convolution and batch normalisation; no activation.
+  """Per level a 1x1 convolution and batch normalization; no activation.
 
   Attributes:
     channels: output channels of every level.

@@ -116,7 +116,7 @@ class ResNet(nn.Module):
 
     Args:
       x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
-      train_layers: the layers whose batch normalisation uses and updates batch
+      train_layers: the layers whose batch normalization uses and updates batch
         statistics; no gradient flows below the lowest of them. A suffix of
         the backbone's layers (config/architectures.py) or nothing.
 

@@ -62,7 +62,7 @@ class SiamKPN(nn.Module):
 
     Args:
       z: [b, 127, 127, 3] template crop, BGR 0..255.
-      train: batch normalisation of neck and head uses batch statistics.
+      train: batch normalization of neck and head uses batch statistics.
       train_layers: backbone layers that train, see `resnet.ResNet`.
     """
     features = self.backbone(z, train_layers=train_layers)
@@ -162,8 +162,8 @@ def _first_kernel(path: tuple[Any, ...], normal: jax.Array) -> jax.Array:
   if names[-2] == 'predict_out':
     _, task, _ = names[1].split('_')  # level, task, stage
     return normal * output_kernel_std(task, inputs)
-  centre = (height // 2, width // 2)
-  return (0.3 * he).at[centre].add(jnp.eye(inputs, outputs))
+  center = (height // 2, width // 2)
+  return (0.3 * he).at[center].add(jnp.eye(inputs, outputs))
 
 
 def _is_depthwise(names: list[str]) -> bool:

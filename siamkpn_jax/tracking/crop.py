@@ -10,39 +10,39 @@ import cv2
 import numpy as np
 
 
-def crop_square(frame: np.ndarray, centre: np.ndarray, side: float,
+def crop_square(frame: np.ndarray, center: np.ndarray, side: float,
                 output: int, fill: np.ndarray) -> np.ndarray:
   """A square of the frame, resized.
 
   Args:
     frame: [h, w, 3] uint8.
-    centre: [2] x, y, pixels of the frame.
+    center: [2] x, y, pixels of the frame.
     side: of the square in the frame, pixels; rounded to an integer.
     output: side of the result.
-    fill: [3] uint8 colour outside the frame.
+    fill: [3] uint8 color outside the frame.
 
   Returns:
     [output, output, 3] uint8.
   """
-  left, top, pixels = window(centre, side)
+  left, top, pixels = window(center, side)
   patch = _padded(frame, left, top, pixels, fill)
   if pixels == output:
     return patch.copy()  # not a view of a frame that the caller may reuse
   return cv2.resize(patch, (output, output), interpolation=cv2.INTER_LINEAR)
 
 
-def window(centre: np.ndarray, side: float) -> tuple[int, int, int]:
+def window(center: np.ndarray, side: float) -> tuple[int, int, int]:
   """The pixels of a square: its left and top, which may be outside, and side.
 
   Args:
-    centre: [2] x, y, pixels of the frame.
+    center: [2] x, y, pixels of the frame.
     side: in pixels; rounded to an integer.
   """
   # Reference: the released rounding; the left edge is
   # floor(c - (side + 1) / 2 + 0.5).
   side = max(1, round(side))
   left, top = (
-      math.floor(float(c) - (side + 1) / 2 + 0.5) for c in centre[:2])
+      math.floor(float(c) - (side + 1) / 2 + 0.5) for c in center[:2])
   return left, top, side
 
 
@@ -60,7 +60,7 @@ def _padded(frame: np.ndarray, left: int, top: int, side: int,
       left + side - x1, cv2.BORDER_CONSTANT, value=fill.tolist())
 
 
-def mean_colour(frame: np.ndarray) -> np.ndarray:
+def mean_color(frame: np.ndarray) -> np.ndarray:
   """[h, w, 3] -> [3] uint8, the mean truncated to integers."""
   # Exact: cv2.mean multiplies by 1 / n, which may end below an integer.
   pixels = frame.shape[0] * frame.shape[1]

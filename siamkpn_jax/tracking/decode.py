@@ -17,7 +17,7 @@ class DecodeConfig:
 
   Attributes:
     penalty_k: strength of the penalty on changes of scale and aspect ratio.
-    window_influence: weight of the window that favours small displacements.
+    window_influence: weight of the window that favors small displacements.
     size_lr: rate at which the size follows the prediction.
     topk_max: candidates at most.
     topk_min: candidates at least, whatever their scores.
@@ -39,7 +39,7 @@ class Decoded:
   """What was found in a search crop.
 
   Attributes:
-    shift: [2] x, y from the last centre to the new one, frame pixels.
+    shift: [2] x, y from the last center to the new one, frame pixels.
     size: [2] smoothed width and height, frame pixels.
     score: () heatmap value of the chosen cell, 0..1.
   """
@@ -111,8 +111,8 @@ def _larger_ratio(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _cell_shifts() -> np.ndarray:
-  """[n, 2] x, y of every cell relative to the crop's centre, crop pixels."""
-  position = geometry.cell_positions() - geometry.CROP_CENTRE
+  """[n, 2] x, y of every cell relative to the crop's center, crop pixels."""
+  position = geometry.cell_positions() - geometry.CROP_CENTER
   y, x = np.meshgrid(position, position, indexing='ij')
   return np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
 

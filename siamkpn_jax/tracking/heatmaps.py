@@ -20,7 +20,7 @@ class Sight:
     title: shown at the left.
     search_crop: [255, 255, 3] uint8 BGR.
     heatmaps: [s, 31, 31] of every stage, 0..1.
-    target: [2] x, y of the true centre, crop pixels.
+    target: [2] x, y of the true center, crop pixels.
     distractors: [n, 2] x, y of the look-alikes, crop pixels.
   """
 

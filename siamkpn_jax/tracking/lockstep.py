@@ -49,12 +49,12 @@ class Targets:
   """What is known of the target in each of n places, on the host.
 
   Attributes:
-    centre: [n, 2] float32 x, y, frame pixels.
+    center: [n, 2] float32 x, y, frame pixels.
     size: [n, 2] float32 width, height, frame pixels.
-    fill: [n, 3] uint8 colour outside the frame.
+    fill: [n, 3] uint8 color outside the frame.
   """
 
-  centre: np.ndarray
+  center: np.ndarray
   size: np.ndarray
   fill: np.ndarray
 
@@ -96,7 +96,7 @@ class Lockstep:
     """Takes a target; args and errors as of `Tracker.init`."""
     first = first_sight(frame, box_xywh)
     targets = self._targets
-    targets.centre[place] = first.centre
+    targets.center[place] = first.center
     targets.size[place] = first.size
     targets.fill[place] = first.fill
     template = make_template(self._variables, first.crop, model=self._model)
@@ -123,7 +123,7 @@ class Lockstep:
 
     def cut(place: int, frame: np.ndarray) -> None:
       scale = search_scale(targets.size[place])
-      crops[place] = search_crop(frame, targets.centre[place], scale,
+      crops[place] = search_crop(frame, targets.center[place], scale,
                                  targets.fill[place])
       scales[place] = scale
       sizes[place] = frame_size(frame)[::-1]
@@ -131,8 +131,8 @@ class Lockstep:
     list(self._pool.map(cut, places, frames))
     start = time.perf_counter()
     batch = jax.device_put(
-        (crops, targets.centre, targets.size, scales, sizes), self._divided)
-    centre, size, score = jax.device_get(_update(
+        (crops, targets.center, targets.size, scales, sizes), self._divided)
+    center, size, score = jax.device_get(_update(
         self._variables, self._templates, *batch, model=self._model,
         config=self._config))
     if self._compiled:
@@ -140,8 +140,8 @@ class Lockstep:
       self._crops += len(places)
     self._compiled = True
     chosen = np.array(places, np.int64)
-    targets.centre[chosen], targets.size[chosen] = centre[chosen], size[chosen]
-    boxes = np.concatenate([centre[chosen], size[chosen]], axis=1)
+    targets.center[chosen], targets.size[chosen] = center[chosen], size[chosen]
+    boxes = np.concatenate([center[chosen], size[chosen]], axis=1)
     return cxcywh_to_xywh(boxes.astype(np.float64)), score[chosen]
 
   def network_speed(self) -> float | None:
@@ -185,15 +185,15 @@ def _put(templates: Any, template: Any, place: jax.Array) -> Any:
 
 
 @functools.partial(jax.jit, static_argnames=('model', 'config'))
-def _update(variables: Any, templates: Any, crops: jax.Array, centre: jax.Array,
+def _update(variables: Any, templates: Any, crops: jax.Array, center: jax.Array,
             size: jax.Array, scale: jax.Array, frame_sizes: jax.Array, *,
             model: SiamKPN, config: DecodeConfig
             ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """[n, ...] of everything -> centres [n, 2], sizes [n, 2], scores [n]."""
+  """[n, ...] of everything -> centers [n, 2], sizes [n, 2], scores [n]."""
   maps: Any = model.apply(variables, templates, crops.astype(jnp.float32),
                           train=False, method=SiamKPN.search)
   return jax.vmap(functools.partial(move, config=config))(
-      maps[-1], centre, size, scale, frame_sizes)
+      maps[-1], center, size, scale, frame_sizes)
 
 
 def load_lockstep(weights: str | Path | None, lengths: Sequence[int], *,

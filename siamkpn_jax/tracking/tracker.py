@@ -17,7 +17,7 @@ from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import check_box, cxcywh_to_xywh
 from siamkpn_jax.models.head import Maps, Template
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.tracking.crop import crop_square, mean_colour
+from siamkpn_jax.tracking.crop import crop_square, mean_color
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
 
 _MIN_SIDE = 10.0  # pixels
@@ -29,12 +29,12 @@ class TrackerState:
 
   Attributes:
     template: of the first frame.
-    centre: [2] x, y, frame pixels.
+    center: [2] x, y, frame pixels.
     size: [2] width, height, frame pixels.
   """
 
   template: Template
-  centre: jax.Array
+  center: jax.Array
   size: jax.Array
 
 
@@ -52,21 +52,21 @@ class Observation:
 
 
 @functools.partial(jax.jit, static_argnames='model')
-def init(variables: Any, crop: jax.Array, centre: jax.Array, size: jax.Array,
+def init(variables: Any, crop: jax.Array, center: jax.Array, size: jax.Array,
          *, model: SiamKPN) -> TrackerState:
   """The state after the first frame.
 
   Args:
     variables: of the network.
     crop: [127, 127, 3] uint8 template crop.
-    centre: [2] of the given box.
+    center: [2] of the given box.
     size: [2] of the given box.
     model: the network.
   """
   template: Any = model.apply(
       variables, crop[None].astype(jnp.float32), train=False,
       method=SiamKPN.template)
-  return TrackerState(template, centre, size)
+  return TrackerState(template, center, size)
 
 
 @functools.partial(jax.jit, static_argnames=('model', 'config'))
@@ -78,7 +78,7 @@ def update(variables: Any, state: TrackerState, crop: jax.Array,
   Args:
     variables: of the network.
     state: after the last frame.
-    crop: [255, 255, 3] uint8 search crop around `state.centre`.
+    crop: [255, 255, 3] uint8 search crop around `state.center`.
     scale: () crop pixels per frame pixel.
     frame_size: [2] width, height.
     model: the network.
@@ -87,33 +87,33 @@ def update(variables: Any, state: TrackerState, crop: jax.Array,
   maps: Any = model.apply(
       variables, state.template, crop[None].astype(jnp.float32), train=False,
       method=SiamKPN.search)
-  centre, size, score = move(
-      jax.tree.map(lambda m: m[0], maps[-1]), state.centre, state.size, scale,
+  center, size, score = move(
+      jax.tree.map(lambda m: m[0], maps[-1]), state.center, state.size, scale,
       frame_size, config)
   heatmaps = jnp.stack(
       [jax.nn.sigmoid(stage.heatmap[0, ..., 0]) for stage in maps])
-  return (dataclasses.replace(state, centre=centre, size=size),
+  return (dataclasses.replace(state, center=center, size=size),
           Observation(score, heatmaps))
 
 
-def move(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
+def move(maps: Maps, center: jax.Array, size: jax.Array, scale: jax.Array,
          frame_size: jax.Array, config: DecodeConfig
          ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """The target's next place, kept inside the frame.
 
   Args:
     maps: of the last stage and one crop, without the batch axis.
-    centre: [2] of the search crop, frame pixels.
+    center: [2] of the search crop, frame pixels.
     size: [2] the target's last width and height, frame pixels.
     scale: () crop pixels per frame pixel.
     frame_size: [2] width, height.
     config: how the box is chosen.
 
   Returns:
-    The new centre [2] and size [2], and the score () of the chosen cell.
+    The new center [2] and size [2], and the score () of the chosen cell.
   """
   found = decode(maps, size, scale, config)
-  return (jnp.clip(centre + found.shift, 0, frame_size),
+  return (jnp.clip(center + found.shift, 0, frame_size),
           jnp.clip(found.size, _MIN_SIDE, frame_size), found.score)
 
 
@@ -158,7 +158,7 @@ class Tracker:
     first = first_sight(frame, box_xywh)
     self._fill = first.fill
     self._forget()
-    self._state = init(self._variables, first.crop, first.centre, first.size,
+    self._state = init(self._variables, first.crop, first.center, first.size,
                        model=self._model)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -176,23 +176,23 @@ class Tracker:
       ValueError: another kind of frame.
     """
     height, width = frame_size(frame)
-    centre, scale = self.search_window()
-    self.search_crop = search_crop(frame, centre, scale, self._fill)
+    center, scale = self.search_window()
+    self.search_crop = search_crop(frame, center, scale, self._fill)
     self._state, seen = update(
         self._variables, self._state, self.search_crop, np.float32(scale),
         np.asarray([width, height], np.float32), model=self._model,
         config=self._config)
-    centre, size, seen = jax.device_get(
-        (self._state.centre, self._state.size, seen))
+    center, size, seen = jax.device_get(
+        (self._state.center, self._state.size, seen))
     self.score, self.heatmaps = float(seen.score), seen.heatmaps
-    box = cxcywh_to_xywh(np.concatenate([centre, size]).astype(np.float64))
+    box = cxcywh_to_xywh(np.concatenate([center, size]).astype(np.float64))
     return self.score > self._config.threshold, box
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """Where the next `update` looks.
 
     Returns:
-      The centre [2] x, y of the search crop in the frame, pixels, and its
+      The center [2] x, y of the search crop in the frame, pixels, and its
       scale: crop pixels per frame pixel.
 
     Raises:
@@ -200,8 +200,8 @@ class Tracker:
     """
     if self._state is None:
       raise RuntimeError('the tracker has no target; call init first')
-    centre, size = jax.device_get((self._state.centre, self._state.size))
-    return centre, search_scale(size)
+    center, size = jax.device_get((self._state.center, self._state.size))
+    return center, search_scale(size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,13 +210,13 @@ class FirstSight:
 
   Attributes:
     crop: [127, 127, 3] uint8 template crop.
-    centre: [2] float32 of the box, frame pixels.
+    center: [2] float32 of the box, frame pixels.
     size: [2] float32 width and height, frame pixels.
-    fill: [3] uint8 colour outside the frame.
+    fill: [3] uint8 color outside the frame.
   """
 
   crop: np.ndarray
-  centre: np.ndarray
+  center: np.ndarray
   size: np.ndarray
   fill: np.ndarray
 
@@ -225,12 +225,12 @@ def first_sight(frame: np.ndarray, box_xywh: Any) -> FirstSight:
   """Looks at the target of the first frame; args and errors as `init`."""
   height, width = frame_size(frame)
   x, y, w, h = check_box(box_xywh, width, height)
-  # Reference: the released program takes x + (w - 1) / 2 as the centre.
-  centre = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
-  fill = mean_colour(frame)
-  crop = crop_square(frame, centre, geometry.context_side(w, h),
+  # Reference: the released program takes x + (w - 1) / 2 as the center.
+  center = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
+  fill = mean_color(frame)
+  crop = crop_square(frame, center, geometry.context_side(w, h),
                      geometry.TEMPLATE_SIZE, fill)
-  return FirstSight(crop, centre, np.asarray([w, h], np.float32), fill)
+  return FirstSight(crop, center, np.asarray([w, h], np.float32), fill)
 
 
 def search_scale(size: np.ndarray) -> float:
@@ -238,10 +238,10 @@ def search_scale(size: np.ndarray) -> float:
   return geometry.TEMPLATE_SIZE / geometry.context_side(*map(float, size))
 
 
-def search_crop(frame: np.ndarray, centre: np.ndarray, scale: float,
+def search_crop(frame: np.ndarray, center: np.ndarray, scale: float,
                 fill: np.ndarray) -> np.ndarray:
-  """[255, 255, 3] uint8 part of a frame around a centre [2]."""
-  return crop_square(frame, centre, geometry.SEARCH_SIZE / scale,
+  """[255, 255, 3] uint8 part of a frame around a center [2]."""
+  return crop_square(frame, center, geometry.SEARCH_SIZE / scale,
                      geometry.SEARCH_SIZE, fill)
 
 

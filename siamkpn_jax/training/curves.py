@@ -1,4 +1,4 @@
-"""Curves of a log as SVG for a page: small, coloured by the page's style."""
+"""Curves of a log as SVG for a page: small, colored by the page's style."""
 
 import dataclasses
 import html
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
-from siamkpn_jax.core.html import COLOURS
+from siamkpn_jax.core.html import COLORS
 from siamkpn_jax.training.plots import SMOOTHING, running_mean
 
 _POINTS = 1000  # drawn of a curve
@@ -75,11 +75,11 @@ def draw(title: str, curves: Sequence[Curve], last_step: float, *,
       window = max(SMOOTHING, len(curve.values) // 50)
       lines = {'faint': curve.values[kept],
                'line': running_mean(curve.values, window, kept)}
-    colour = f'c{k % len(COLOURS)}'
-    parts += [f'<path class="{kind} {colour}" d="{_path(x, y_axis(y))}"/>'
+    color = f'c{k % len(COLORS)}'
+    parts += [f'<path class="{kind} {color}" d="{_path(x, y_axis(y))}"/>'
               for kind, y in lines.items()]
     if len(kept) <= _DOTS:
-      parts.append(f'<path class="dots {colour}" '
+      parts.append(f'<path class="dots {color}" '
                    f'd="{_dots(x, y_axis(curve.values[kept]))}"/>')
   return '\n'.join([*parts, '</svg>'])
 

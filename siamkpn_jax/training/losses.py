@@ -17,9 +17,9 @@ class LossConfig:
 
   Attributes:
     alpha: focusing exponent of the heatmap loss.
-    beta: exponent that spares the neighbours of the centre.
+    beta: exponent that spares the neighbors of the center.
     gamma: weight of the negative cells.
-    positive_weight: weight of the centre cell: 1 (released), 0.95 = 1 - gamma
+    positive_weight: weight of the center cell: 1 (released), 0.95 = 1 - gamma
       (paper, equation 5).
     offsets_weight: lambda 1.
     size_weight: lambda 2.

@@ -18,7 +18,7 @@ from siamkpn_jax.training.bad_steps import SkippedSteps
 from siamkpn_jax.training.metrics import MetricWriter
 from siamkpn_jax.training.state import TrainState
 from siamkpn_jax.training.step import TrainStep
-from siamkpn_jax.training.throughput import Utilisation
+from siamkpn_jax.training.throughput import Utilization
 
 _AHEAD = 2  # steps that may be under way at once
 
@@ -27,7 +27,7 @@ class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
   def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               skips: SkippedSteps, utilisation: Utilisation, start: int):
+               skips: SkippedSteps, utilization: Utilization, start: int):
     """See `open_progress`.
 
     Args:
@@ -35,14 +35,14 @@ class Progress:
       writer: of the log; None on all processes but one, which say nothing.
       bar: of the steps of the whole run.
       skips: which steps were.
-      utilisation: of the devices.
+      utilization: of the devices.
       start: steps done before.
     """
     self._config = config.train
     self._writer = writer
     self._bar = bar
     self._skips = skips
-    self._utilisation = utilisation
+    self._utilization = utilization
     self._unfreeze = unfreeze_step(config)
     self._total = config.train.epochs * steps_per_epoch(config)
     # Steps that compile, and those whose line begins or ends with them.
@@ -130,7 +130,7 @@ class Progress:
              'data_wait': self._waited / seconds}
     self._step, self._since = step, now
     self._waited = self._paused = 0.0
-    return rates | self._utilisation(step, per_step)
+    return rates | self._utilization(step, per_step)
 
   def _left(self, step: int) -> float | None:
     """Seconds to the end, if steps stay as fast; None before that is known."""
@@ -154,7 +154,7 @@ def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
   skips = SkippedSteps(
       start, int(state.skipped), batch_size=train.batch_size,
       max_loss=train.max_loss, max_skipped=train.max_skipped)
-  utilisation = Utilisation(
+  utilization = Utilization(
       step_fn, state, train.batch_size, unfreeze_step(config))
   with contextlib.ExitStack() as stack:
     writer = None
@@ -164,7 +164,7 @@ def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
         total=train.epochs * steps_per_epoch(config), initial=start,
         desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
         file=sys.stderr, disable=writer is None))
-    yield Progress(config, writer, bar, skips, utilisation, start)
+    yield Progress(config, writer, bar, skips, utilization, start)
 
 
 def describe(step: int, scalars: Mapping[str, float],

@@ -36,7 +36,7 @@ _RATES = {'head': 'learning_rate', 'backbone': 'backbone_learning_rate'}
 _TITLES = {'grad_norm': 'gradient norm', 'skipped': 'skipped steps',
            'pairs_per_second': 'pairs per second',
            'data_wait': 'share of the time spent waiting for data',
-           'mfu': 'model FLOP utilisation'}
+           'mfu': 'model FLOP utilization'}
 # Beginnings of what is drawn as it is logged.
 _EXACT = (*_RATES.values(), 'skipped', 'val_')
 

@@ -106,9 +106,9 @@ class TrainStep:
     """`gradients` of a batch, with the memory of one of `accumulate` parts.
 
     Augmentation and labels of every pair, and what the losses are divided by,
-    are those of the undivided batch: where batch normalisation is frozen,
+    are those of the undivided batch: where batch normalization is frozen,
     losses and gradients differ by rounding only. Where it is not, each part is
-    normalised by its own mean and variance, as a batch of that size would be;
+    normalized by its own mean and variance, as a batch of that size would be;
     the running statistics then move once, by the mean of what the parts would
     move them.
     """
@@ -190,9 +190,9 @@ class TrainStep:
             for given in ((z, z_cxcywh), (x, cxcywh)))
       z, x = (photometric.vary(jax.random.fold_in(k, 3), crop, self.light)
               for k, crop in ((z_key, z), (x_key, x)))
-      grey = example['grey']
-      return (jnp.where(grey, augment.to_grey(z), z),
-              jnp.where(grey, augment.to_grey(x), x), cxcywh)
+      gray = example['gray']
+      return (jnp.where(gray, augment.to_gray(z), z),
+              jnp.where(gray, augment.to_gray(x), x), cxcywh)
     z, x, cxcywh = jax.vmap(one)(dict(batch))
     labels = make_targets(
         cxcywh, batch['negative'], self.model.num_stages, self.targets)

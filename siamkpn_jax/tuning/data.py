@@ -33,7 +33,7 @@ class Data:
   """What is searched on.
 
   Attributes:
-    objective: what is maximised.
+    objective: what is maximized.
     videos: with images; `VotSequence` where the protocol is one of VOT.
     vot_protocol: by which the tracker is restarted; None: one pass.
     fingerprint: a checksum of names and annotation.

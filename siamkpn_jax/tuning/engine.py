@@ -28,7 +28,7 @@ class Setting:
 
   Attributes:
     penalty_k: strength of the penalty on changes of scale and aspect ratio.
-    window_influence: weight of the window that favours small displacements.
+    window_influence: weight of the window that favors small displacements.
     size_lr: rate at which the size follows the prediction.
   """
   penalty_k: float

@@ -2,7 +2,7 @@
 
 The first level takes 0, 0.1 ... 0.9 for each of the three settings; the second
 goes around the best of the first. The paper says "by 0.01" and not how far:
-here to 0.05 on both sides, where the neighbours' own surroundings begin, so 11
+here to 0.05 on both sides, where the neighbors' own surroundings begin, so 11
 values each. In general the first level is 0, step, 2 step ... below 1, and the
 second goes by step / 10 to step / 2 on both sides.
 """
@@ -39,9 +39,9 @@ def level_two(best: Setting, step: float = STEP) -> list[Setting]:
   """
   offsets = range(-(_FINER // 2), _FINER // 2 + 1)
   axes = [
-      [value for value in (round(centre + i * step / _FINER, 6)
+      [value for value in (round(center + i * step / _FINER, 6)
                            for i in offsets) if 0 <= value < 1]
-      for centre in (best.penalty_k, best.window_influence, best.size_lr)]
+      for center in (best.penalty_k, best.window_influence, best.size_lr)]
   return [rounded(numbers) for numbers in itertools.product(*axes)]
 
 

@@ -1,4 +1,4 @@
-"""What is maximised: a benchmark's first figure, by a named protocol.
+"""What is maximized: a benchmark's first figure, by a named protocol.
 
   one-pass benchmarks   success_auc  mean over sequences
   got10k                ao           mean over the frames of all sequences

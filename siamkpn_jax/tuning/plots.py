@@ -63,14 +63,14 @@ def save_plot(path: Path, values: Mapping[Setting, float], best: Setting,
 
 
 def _middle(values: Mapping[Setting, float]) -> float:
-  """The median of all cells: worse ones get one colour, better ones many."""
+  """The median of all cells: worse ones get one color, better ones many."""
   return float(np.median([
       v for pair in _PAIRS for v in _best_of_cells(values, *pair).values()]))
 
 
 def _draw_row(figure: Figure, row: np.ndarray, values: Mapping[Setting, float],
               low: float, label: str) -> None:
-  """Coloured squares in three panels, with a common scale."""
+  """Colored squares in three panels, with a common scale."""
   for axes, pair in zip(row, _PAIRS, strict=True):
     cells = _best_of_cells(values, *pair)
     x, y = np.array(list(cells)).T
@@ -89,8 +89,8 @@ def _best_of_cells(values: Mapping[Setting, float], i: int, j: int
   return cells
 
 
-def _squares(axes: Axes, x: np.ndarray, y: np.ndarray, colours: np.ndarray,
+def _squares(axes: Axes, x: np.ndarray, y: np.ndarray, colors: np.ndarray,
              low: float) -> PathCollection:
-  order = np.argsort(colours)  # the best last, on top
-  return axes.scatter(x[order], y[order], c=colours[order], s=70, marker='s',
+  order = np.argsort(colors)  # the best last, on top
+  return axes.scatter(x[order], y[order], c=colors[order], s=70, marker='s',
                       cmap='viridis', vmin=low)

@@ -13,7 +13,7 @@ from siamkpn_jax.tuning.racing import Race
 _TOP = 20
 
 
-def summarise(race: Race, objective: Objective, checkpoints: Sequence[Path],
+def summarize(race: Race, objective: Objective, checkpoints: Sequence[Path],
               baselines: Sequence[Setting]) -> dict[str, Any]:
   """The result, ready for JSON.
 

@@ -105,7 +105,7 @@ def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
     seconds = journal.seconds
   result = {
       'benchmark': request.benchmark, 'data': str(request.data),
-      **report.summarise(race, data.objective, checkpoints, baselines),
+      **report.summarize(race, data.objective, checkpoints, baselines),
       'strategy': strategy, 'prune_z': request.prune_z,
       'seconds': round(seconds, 1), 'warning': data.warning}
   _save_plot(request.output / 'settings.png', race, data, baselines,

@@ -98,11 +98,11 @@ class Sweep:
               frame: np.ndarray) -> None:
     """Asks the network about the crops of all runs, each once."""
     scales = [search_scale(run.size) for run in runs]
-    keys = [(run.started, *window(run.centre, geometry.SEARCH_SIZE / scale))
+    keys = [(run.started, *window(run.center, geometry.SEARCH_SIZE / scale))
             for run, scale in zip(runs, scales, strict=True)]
     firsts = {key: i for i, key in reversed(list(enumerate(keys)))}
     crops = np.stack([
-        search_crop(frame, runs[i].centre, scales[i],
+        search_crop(frame, runs[i].center, scales[i],
                     views[runs[i].started].first.fill)
         for i in firsts.values()])
     maps = self._network.search(
@@ -119,14 +119,14 @@ class Sweep:
     pad = lambda values: np.resize(np.asarray(values, np.float32), (
         room, *np.shape(values)[1:]))
     chosen = np.resize(rows, room)
-    centre, size = jax.device_get(_move_all(
+    center, size = jax.device_get(_move_all(
         jax.tree.map(lambda m: m[chosen], maps),
-        pad([run.centre for run in runs]), pad([run.size for run in runs]),
+        pad([run.center for run in runs]), pad([run.size for run in runs]),
         pad(scales), np.array(frame.shape[1::-1], np.float32),
         pad([dataclasses.astuple(run.setting) for run in runs]),
         config=self._decoding))
     for k, run in enumerate(runs):
-      run.move(centre[k], size[k])
+      run.move(center[k], size[k])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ class _Run:
     setting: of the tracker.
     ask: what the course wants in the next frame.
     started: the frame of the newest start.
-    centre: [2] of the target, frame pixels.
+    center: [2] of the target, frame pixels.
     size: [2] width and height, frame pixels.
     result: what the course returned.
   """
@@ -152,20 +152,20 @@ class _Run:
     self.setting = setting
     self.ask: Start | Ask = next(course)
     self.started = -1
-    self.centre = self.size = np.zeros(2, np.float32)
+    self.center = self.size = np.zeros(2, np.float32)
     self.result: Any = None
     self._course = course
 
   def begin(self, number: int, first: FirstSight) -> None:
     """The tracker is started in a frame."""
-    self.started, self.centre, self.size = number, first.centre, first.size
+    self.started, self.center, self.size = number, first.center, first.size
     self.tell(None)
 
-  def move(self, centre: np.ndarray, size: np.ndarray) -> None:
+  def move(self, center: np.ndarray, size: np.ndarray) -> None:
     """The target was found."""
-    self.centre, self.size = centre, size
+    self.center, self.size = center, size
     self.tell(cxcywh_to_xywh(
-        np.concatenate([centre, size]).astype(np.float64)))
+        np.concatenate([center, size]).astype(np.float64)))
 
   def tell(self, box_xywh: np.ndarray | None) -> None:
     """Goes on to the next frame."""
@@ -229,18 +229,18 @@ def _search(variables: Any, templates: Any, crops: jax.Array, *,
 
 
 @functools.partial(jax.jit, static_argnames='config')
-def _move_all(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
+def _move_all(maps: Maps, center: jax.Array, size: jax.Array, scale: jax.Array,
               frame_size: jax.Array, settings: jax.Array, *,
               config: DecodeConfig) -> tuple[jax.Array, jax.Array]:
-  """[n, ...] of all but the frame's size -> centres [n, 2], sizes [n, 2].
+  """[n, ...] of all but the frame's size -> centers [n, 2], sizes [n, 2].
 
   A setting is a row of `settings`, [n, 3], in the order of `Setting`.
   """
   names = [field.name for field in dataclasses.fields(Setting)]
 
-  def one(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
+  def one(maps: Maps, center: jax.Array, size: jax.Array, scale: jax.Array,
           setting: jax.Array) -> tuple[jax.Array, jax.Array]:
     own = dataclasses.replace(config, **dict(zip(names, setting, strict=True)))
-    return move(maps, centre, size, scale, frame_size, own)[:2]
+    return move(maps, center, size, scale, frame_size, own)[:2]
 
-  return jax.vmap(one)(maps, centre, size, scale, settings)
+  return jax.vmap(one)(maps, center, size, scale, settings)

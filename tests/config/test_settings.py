@@ -48,8 +48,8 @@ def test_published_tracking_settings(stages, arg, expected):
 
 def test_arguments():
   """What each word changes, alone and together."""
-  assert kpn_config(3, 'otb').data.grey_fraction == 0.2
-  assert kpn_config(3, '').data.grey_fraction == 0.0
+  assert kpn_config(3, 'otb').data.gray_fraction == 0.2
+  assert kpn_config(3, '').data.gray_fraction == 0.0
   assert kpn_config(3, 'got10k').data.sets == ('got10k',)
   assert kpn_config(3, 'synthetic').data.sets == ('synthetic',)
   both = kpn_config(2, 'otb,paper')

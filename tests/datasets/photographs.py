@@ -5,14 +5,14 @@ import numpy as np
 
 
 def photograph(width, height, seed=0):
-  """Smooth colours with edges, so that JPEG behaves as on photographs."""
+  """Smooth colors with edges, so that JPEG behaves as on photographs."""
   rng = np.random.default_rng(seed)
   image = cv2.resize(rng.uniform(0, 255, (9, 12, 3)).astype(np.float32),
                      (width, height), interpolation=cv2.INTER_CUBIC)
   for _ in range(12):
     x, y = int(rng.integers(width)), int(rng.integers(height))
-    colour = rng.uniform(0, 255, 3).tolist()
-    cv2.ellipse(image, (x, y), (width // 9, height // 14), x, 0, 360, colour,
+    color = rng.uniform(0, 255, 3).tolist()
+    cv2.ellipse(image, (x, y), (width // 9, height // 14), x, 0, 360, color,
                 -1, cv2.LINE_AA)
   return image.clip(0, 255).astype(np.uint8)
 

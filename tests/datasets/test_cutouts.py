@@ -165,7 +165,7 @@ def test_padding_of_crops_is_no_backdrop():
 
 @pytest.mark.parametrize('seed', range(8))
 def test_box_of_a_placed_sprite(seed):
-  """Its solid pixels are those whose centres are in the box, which fits."""
+  """Its solid pixels are those whose centers are in the box, which fits."""
   rng = np.random.default_rng(seed)
   sprite = sprites.from_alpha(star(60 + 30 * seed, 3 + seed))
   pose = poses.pose_matrix(
@@ -277,7 +277,7 @@ def test_wrong_patches(source, patch):
     source.read(0, 0, patch)
 
 
-def test_look_alikes_never_cover_the_centre(source):
+def test_look_alikes_never_cover_the_center(source):
   count = 0
   for scene, t in shots(source, 60):
     for other in shot.place_all(scene, t, 32).others:

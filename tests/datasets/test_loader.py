@@ -48,13 +48,13 @@ def test_content():
         'template': (np.uint8, (6, 5, 5, 3)),
         'search': (np.uint8, (6, 7, 7, 3)),
         'template_wh': (np.float32, (6, 2)), 'search_wh': (np.float32, (6, 2)),
-        'negative': (np.bool_, (6,)), 'grey': (np.bool_, (6,)),
+        'negative': (np.bool_, (6,)), 'gray': (np.bool_, (6,)),
         'index': (np.uint32, (6,))}
     for k in range(6):
       pair = sample(found, CONFIG, 3, 6 * number + k)
       assert batch['index'][k] == 6 * number + k
       assert batch['negative'][k] == pair.negative
-      assert batch['grey'][k] == pair.grey
+      assert batch['gray'][k] == pair.gray
       for name, frame in (('template', pair.template),
                           ('search', pair.search)):
         where = (frame.source, frame.track, frame.position)

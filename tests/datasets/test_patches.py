@@ -21,7 +21,7 @@ def read_patch(path, box, patch, *, relative=False, reduce=True):
 
 
 @pytest.mark.parametrize('w, h', [(40, 60), (31, 90), (180, 240), (301, 400)])
-def test_patch_centres_and_scales_the_target(w, h):
+def test_patch_centers_and_scales_the_target(w, h):
   frame = np.zeros((1501, 1603, 3), np.uint8)
   x, y = 697, 533
   frame[y:y + h, x:x + w] = 255
@@ -29,8 +29,8 @@ def test_patch_centres_and_scales_the_target(w, h):
   white = image[..., 0] / 255
   np.testing.assert_allclose(white.sum(), wh.prod(), rtol=0.03)
   at = np.arange(255)
-  centre = (white.sum(0) @ at, white.sum(1) @ at) / white.sum()
-  np.testing.assert_allclose(centre, 127, atol=0.3)
+  center = (white.sum(0) @ at, white.sum(1) @ at) / white.sum()
+  np.testing.assert_allclose(center, 127, atol=0.3)
 
 
 def test_shrinking_averages_pixels():
@@ -88,7 +88,7 @@ def test_a_photograph_that_is_to_be_turned(tmp_path):
   assert image_size(data[:2] + comment + data[2:], path) == (360, 640)
 
 
-def test_outside_is_the_mean_colour(tmp_path):
+def test_outside_is_the_mean_color(tmp_path):
   path = tmp_path / 'a.png'
   image = np.zeros((100, 100, 3), np.uint8)
   image[:, 50:] = (200, 100, 50)

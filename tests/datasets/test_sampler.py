@@ -27,12 +27,12 @@ def assert_fraction(flags, expected):
 
 
 def test_fractions(pairs):
-  """Sources 4 : 2 : 1, a fifth negative, the set share grey, independently."""
+  """Sources 4 : 2 : 1, a fifth negative, the set share gray, independently."""
   for k, ratio in enumerate(CONFIG.ratios):
     assert_fraction((p.template.source == k for p in pairs), ratio / 7)
   assert_fraction((p.negative for p in pairs), 0.2)
-  assert_fraction((p.grey for p in pairs), 0.3)
-  assert_fraction((p.grey and p.negative for p in pairs), 0.06)
+  assert_fraction((p.gray for p in pairs), 0.3)
+  assert_fraction((p.gray and p.negative for p in pairs), 0.06)
 
 
 def test_positives_are_near_and_of_one_track(pairs):
@@ -86,9 +86,9 @@ def test_extremes():
   always = SamplerConfig((0.0, 0.0, 1.0), (3, 3, 3), 1.0, 1.0)
   for i in range(50):
     pair = sample(SOURCES, never, 0, i)
-    assert not pair.negative and not pair.grey and pair.template.source == 0
+    assert not pair.negative and not pair.gray and pair.template.source == 0
     pair = sample(SOURCES, always, 0, i)
-    assert pair.negative and pair.grey and pair.template.source == 2
+    assert pair.negative and pair.gray and pair.template.source == 2
 
 
 class Videos(FakeSource):

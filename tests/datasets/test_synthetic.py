@@ -166,7 +166,7 @@ def test_box_holds_exactly_what_the_target_changes_in_the_picture():
     change = cv2.absdiff(video.render(t)[0], video.render_without_target(t))
     found = bounds(change.max(-1) > 0)
     # The soft edge reaches up to three pixels beyond the half-way line; at a
-    # place where the colours agree, the change ends a little before it.
+    # place where the colors agree, the change ends a little before it.
     assert (found[:2] >= box[:2] - 3).all()
     assert (found[:2] <= box[:2] + 1).all()
     assert (found[:2] + found[2:] <= box[:2] + box[2:] + 3).all()
@@ -191,10 +191,10 @@ def test_target_wanders():
   stay, steps = [], []
   for index in range(40):
     boxes = track(index)
-    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    centers = boxes[:, :2] + boxes[:, 2:] / 2
     side = np.sqrt(np.prod(boxes[:, 2:], -1)).mean()
     stay.append(iou(boxes[:1], boxes).mean())
-    steps.append(np.linalg.norm(np.diff(centres, axis=0), axis=1) / side)
+    steps.append(np.linalg.norm(np.diff(centers, axis=0), axis=1) / side)
   assert np.mean(stay) < 0.25  # a box that never moves is no tracker
   steps = np.concatenate(steps)
   assert np.mean(steps < 0.25) > 0.9

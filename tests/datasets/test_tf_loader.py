@@ -83,7 +83,7 @@ def assert_same_patch(data, box, patch, **kwargs):
 @pytest.mark.parametrize('options', [
     *([cv2.IMWRITE_JPEG_SAMPLING_FACTOR, code] for code in SAMPLING.values()),
     [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], [cv2.IMWRITE_JPEG_RST_INTERVAL, 3],
-    'grey'], ids=[*SAMPLING, 'progressive', 'restarts', 'grey'])
+    'gray'], ids=[*SAMPLING, 'progressive', 'restarts', 'gray'])
 def test_parts_equal_the_whole(options, parts):
   """In the middle, at borders, at every scale."""
   rng = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def test_parts_equal_the_whole(options, parts):
       (2450, 2401, (130, 150), 143), (2450, 2401, (260, 290), 143),
       (2450, 2401, (509, 520), 143)):
     image = photograph(width, height)
-    data = (jpeg(image[..., 0]) if options == 'grey' else jpeg(image, *options))
+    data = (jpeg(image[..., 0]) if options == 'gray' else jpeg(image, *options))
     for k in range(8):
       w, h = rng.uniform(*sides, 2)
       reach = (w + h) / 2 * patch / 127 + 4  # half the context, a little more
@@ -152,9 +152,9 @@ def sources(tmp_path):
     image = photograph(900 + 37 * k, 700 + 3 * k, k)
     (tmp_path / 'images' / name).write_bytes(
         encode(image) if encode else cv2.imencode('.png', image)[1].tobytes())
-  centres = rng.uniform(0.1, 0.9, (8, 2)) * [900, 700]
+  centers = rng.uniform(0.1, 0.9, (8, 2)) * [900, 700]
   sizes = np.exp(rng.uniform(np.log(15), np.log(400), (8, 2)))
-  boxes = np.concatenate([centres - sizes / 2, sizes], 1)
+  boxes = np.concatenate([centers - sizes / 2, sizes], 1)
   boxes[3:7] /= [900, 700, 900, 700]
   index = Index(np.array([0, 3, 7, 8]), np.array(['images']),
                 np.zeros(8, np.int32), np.asarray(list(FILES), bytes),

@@ -17,17 +17,17 @@ def _random_rows(rng, count):
   rows = []
   for i in range(count):
     scale = rng.choice([3, 15, 60])
-    centre = rng.uniform(-10, [W + 10, H + 10])
+    center = rng.uniform(-10, [W + 10, H + 10])
     if i % 3 == 0:
-      row = [*centre, *rng.uniform(0, scale, 2)]
+      row = [*center, *rng.uniform(0, scale, 2)]
     elif i % 3 == 1:
       angle = rng.uniform(0, 7)
       turn = np.array([[np.cos(angle), -np.sin(angle)],
                        [np.sin(angle), np.cos(angle)]])
       square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-      row = (square * rng.uniform(0.5, scale, 2) @ turn + centre).ravel()
+      row = (square * rng.uniform(0.5, scale, 2) @ turn + center).ravel()
     else:
-      row = (rng.uniform(-scale, scale, (4, 2)) + centre).ravel()
+      row = (rng.uniform(-scale, scale, (4, 2)) + center).ravel()
     step = rng.choice([1, 2, 10000])
     rows.append([float(round(v * step) / step) for v in row])
   return rows

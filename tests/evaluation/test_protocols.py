@@ -85,7 +85,7 @@ def test_first_frame():
     (NAN, (1, 2), (1, 1), (1, 2)),
     # At the left edge: valid for all but the authors' toolkits.
     ((0.0, 10.0, 15.0, 10.0), (1, 2), (2, 1), (2, 1)),
-    # Its centre is left of the image: valid for GOT-10k alone in distance.
+    # Its center is left of the image: valid for GOT-10k alone in distance.
     ((-9.0, 10.0, 20.0, 10.0), (1, 2), (2, 1), (2, 1)),
     ((-12.0, 10.0, 24.0, 10.0), (1, 2), (2, 1), (2, 2))])
 def test_annotations_that_do_not_count(truth, otb, got10k, pysot):

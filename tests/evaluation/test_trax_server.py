@@ -23,7 +23,7 @@ HELLO = ('@@TRAX:hello "trax.name=siamkpn_jax" "trax.family=SiamKPN" '
          '"trax.image=path;buffer;" "trax.region=rectangle;polygon;" '
          '"trax.description=" "trax.version=4" "trax.channels=color;"')
 
-# Its boxes tell the frame's colour and size, and the box it was started with.
+# Its boxes tell the frame's color and size, and the box it was started with.
 SERVER = '''
 import os
 import numpy as np
@@ -66,9 +66,9 @@ def needs_trax():
 def frame(tmp_path, needs_trax):
   """Returns a function that writes a frame and gives the client's message."""
 
-  def make(*colour, width=40):
-    path = tmp_path / f'{colour[0]} "frame".png'
-    cv2.imwrite(str(path), np.full((30, width, 3), colour, np.uint8))
+  def make(*color, width=40):
+    path = tmp_path / f'{color[0]} "frame".png'
+    cv2.imwrite(str(path), np.full((30, width, 3), color, np.uint8))
     quoted = str(path).replace('"', '\\"')
     return f'@@TRAX:frame "file://{quoted}"'
 

@@ -100,7 +100,7 @@ def test_evaluation(toolkit, tmp_path, real_data, weights):
   assert 'Test concluded successfuly' in said, said[-2000:]
   said = vot_toolkit.vot(toolkit, workspace, 'evaluate', 'ours')
   assert 'Evaluation concluded successfuly' in said, said[-2000:]
-  theirs = vot_toolkit.analyse(toolkit, workspace, ['ours'])['ours']
+  theirs = vot_toolkit.analyze(toolkit, workspace, ['ours'])['ours']
 
   results = workspace / 'results' / 'ours'
   vot_toolkit.assert_equal(

@@ -46,13 +46,13 @@ print(json.dumps([
 '''
 
 
-def _analyse(toolkit, workspace, trackers, window):
+def _analyze(toolkit, workspace, trackers, window):
   """Scores results that are there; tracker -> its numbers."""
   vot_toolkit.write_workspace(workspace, window)
   (workspace / 'trackers.ini').write_text(''.join(
       f'[{name}]\nlabel = {name}\nprotocol = trax\ncommand = none\n'
       for name in trackers))
-  return vot_toolkit.analyse(toolkit, workspace, trackers)
+  return vot_toolkit.analyze(toolkit, workspace, trackers)
 
 
 def test_overlaps(toolkit):
@@ -83,7 +83,7 @@ def test_random_runs(toolkit, tmp_path):
             vot.result_file(tmp_path / 'results' / name / 'baseline', sequence,
                             k + 1), regions.from_rows(rows))
   protocol = vot.Protocol('test', 'vot-toolkit', (10, 40), 'none')
-  theirs = _analyse(toolkit, tmp_path, trackers, protocol.window)
+  theirs = _analyze(toolkit, tmp_path, trackers, protocol.window)
   for name in trackers:
     vot_toolkit.assert_equal(
         vot.score_results(tmp_path / 'sequences', tmp_path / 'results' / name,
@@ -109,7 +109,7 @@ def test_real_results(toolkit, tmp_path, real_data):
       copy = tmp_path / 'results' / name / path.relative_to(source)
       copy.parent.mkdir(parents=True)
       copy.write_bytes(path.read_bytes())
-  theirs = _analyse(toolkit, tmp_path, trackers, (100, 356))
+  theirs = _analyze(toolkit, tmp_path, trackers, (100, 356))
   for name in trackers:
     for place in (annotations, tmp_path / 'sequences'):
       ours = vot.score_results(place, tmp_path / 'results' / name,

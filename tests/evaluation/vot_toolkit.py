@@ -66,7 +66,7 @@ def vot(toolkit, workspace, *args):
   return done.stdout
 
 
-def analyse(toolkit, workspace, trackers):
+def analyze(toolkit, workspace, trackers):
   """Runs `vot analysis`; tracker -> its numbers."""
   said = vot(toolkit, workspace, 'analysis', '--format', 'json', '--name',
              'out', *trackers)
@@ -86,7 +86,7 @@ def analyse(toolkit, workspace, trackers):
 
 
 def assert_equal(ours, theirs):
-  """Our scores of a tracker and the toolkit's of `analyse`."""
+  """Our scores of a tracker and the toolkit's of `analyze`."""
   for key in ('accuracy', 'robustness', 'failures', 'eao'):
     assert ours[key] == pytest.approx(theirs[key], abs=1e-6), key
   np.testing.assert_allclose(ours['eao_curve'][1:], theirs['curve'][1:],

@@ -39,7 +39,7 @@ def port_state(width, seed=0):
 @pytest.mark.parametrize(('side', 'cells'), [(255, (31, 16, 16)),
                                              (127, (15, 8, 8))])
 def test_converted_equals_pytorch(tmp_path, side, cells):
-  """Of the raw BGR crop, what PyTorch gives of normalised RGB."""
+  """Of the raw BGR crop, what PyTorch gives of normalized RGB."""
   torch = pytest.importorskip('torch')
   from tests.reference import torch_efficientnet as reference
   state = port_state(8)

@@ -184,7 +184,7 @@ def test_bfloat16_keeps_float32_variables_and_predictions():
 
 
 def test_initial_values():
-  """Level weights start equal, and normalisation as the identity."""
+  """Level weights start equal, and normalization as the identity."""
   model, _ = small_model()
 
   @jax.jit
@@ -198,7 +198,7 @@ def test_initial_values():
 
 
 def test_batch_statistics():
-  """Normalised by the biased variance; the running ones move by a tenth.
+  """Normalized by the biased variance; the running ones move by a tenth.
 
   Reference: PyTorch's running variance takes the unbiased one.
   """
@@ -235,7 +235,7 @@ def test_frozen_layers(train_layers):
       0, 255, (2, 127, 127, 3)).astype(np.float32)
   variables = random_variables(jax.eval_shape(
       functools.partial(model.init, train_layers=()), jax.random.key(0), x), 8)
-  # Not a plain sum of squares: normalised, that would be blind to the weights.
+  # Not a plain sum of squares: normalized, that would be blind to the weights.
   weights = np.random.default_rng(9).normal(size=15).astype(np.float32)
 
   @jax.jit

@@ -44,7 +44,7 @@ def test_number_of_parameters(name):
 
 
 def convolution(size, inputs, outputs):
-  """A convolution without bias, and the two vectors of its normalisation."""
+  """A convolution without bias, and the two vectors of its normalization."""
   return size**2 * inputs * outputs + 2 * outputs
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.models.capture import TOLERANCE, assert_close, run_captured
 from tests.parity import crops, networks
-from tests.parity.summaries import largest_error, summarise
+from tests.parity.summaries import largest_error, summarize
 
 pytestmark = pytest.mark.usefixtures('optimized')
 
@@ -40,7 +40,7 @@ def test_equals_golden(name, num_stages):
       continue
     assert len(blocks[key]) == len(expected), key
     for value, summary in zip(blocks[key], expected, strict=True):
-      error = largest_error(summarise(value), summary)
+      error = largest_error(summarize(value), summary)
       assert error < TOLERANCE, f'{key}: {error:.1e}'
 
 

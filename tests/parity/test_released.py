@@ -84,7 +84,7 @@ def test_boxes_and_scores(real_data, num_stages, converted):
   for n, frame in enumerate(frames[1:], 1):
     state = golden['states'][n]
     tracker._state = dataclasses.replace(
-        tracker._state, centre=np.float32(state[:2]),
+        tracker._state, center=np.float32(state[:2]),
         size=np.float32(state[2:]))
     _, box = tracker.update(frame)
     np.testing.assert_allclose(

@@ -4,7 +4,7 @@ The two programs round differently in the sixth digit. That stays below a
 hundredth of a pixel, until the integer side or edge of a search crop lies so
 near to a half that it is rounded up by one and down by the other: from there
 they look at crops a pixel apart, and random weights then go separate ways. Such
-a frame is recognised by its crop; the tracker is set back to the reference's
+a frame is recognized by its crop; the tracker is set back to the reference's
 box there, so that every frame of a sequence is compared.
 """
 
@@ -54,20 +54,20 @@ def follow(tracker, sequence, expected):
   return errors, split
 
 
-def _centre(box):
+def _center(box):
   return np.round(box[:2] + box[2:] / 2, 9)  # exact where it was clamped
 
 
 def _same_crop(tracker, box):
-  centre, scale = tracker.search_window()
+  center, scale = tracker.search_window()
   side = reference.context_side(*box[2:]) * 255 / 127
-  return reference.crop_bounds(centre, 255 / scale) == reference.crop_bounds(
-      _centre(box), side)
+  return reference.crop_bounds(center, 255 / scale) == reference.crop_bounds(
+      _center(box), side)
 
 
 def _set(tracker, box):
   tracker._state = dataclasses.replace(
-      tracker._state, centre=np.float32(_centre(box)), size=np.float32(box[2:]))
+      tracker._state, center=np.float32(_center(box)), size=np.float32(box[2:]))
 
 
 def assert_follows(tracker, sequence, expected):

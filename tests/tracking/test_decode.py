@@ -152,12 +152,12 @@ def test_labels_decode_to_the_true_box(offset_target):
   """Perfect maps give the box back; SPEC 5 and 8 agree on the units."""
   rng = np.random.default_rng(5)
   for _ in range(20):
-    centre = rng.uniform(60, 194, 2)
+    center = rng.uniform(60, 194, 2)
     if offset_target == 'released':
       wh = rng.uniform(20, 150, 2)
-    else:  # only the centre cell has an offset
+    else:  # only the center cell has an offset
       wh = np.array([80.0, 60.0])
-    box = jnp.asarray([[*centre, *wh]], jnp.float32)
+    box = jnp.asarray([[*center, *wh]], jnp.float32)
     labels = make_targets(box, jnp.zeros(1, bool), 3, TargetConfig(
         offset_target=offset_target))
     label = np.asarray(labels.heatmaps[-1, 0], np.float64)
@@ -169,7 +169,7 @@ def test_labels_decode_to_the_true_box(offset_target):
                    {'size_lr': 1.0, 'window_influence': 0.0,
                     'offset_unit': unit})
     np.testing.assert_allclose(
-        found.shift, (centre - 127) / scale, atol=1e-3)
+        found.shift, (center - 127) / scale, atol=1e-3)
     np.testing.assert_allclose(found.size, wh / scale, rtol=1e-4)
     assert found.score > 0.999
 

@@ -130,8 +130,8 @@ def test_equals_reference_at_the_border(box):
   wanted = [expected.update(frame) for frame in frames[1:4]]
   actual = run(new_tracker(), frames[:4], box)
   np.testing.assert_allclose(actual, wanted, atol=0.05)
-  centre = actual[:, :2] + actual[:, 2:] / 2
-  assert (centre > -1e-3).all() and (centre < (160.001, 120.001)).all()
+  center = actual[:, :2] + actual[:, 2:] / 2
+  assert (center > -1e-3).all() and (center < (160.001, 120.001)).all()
   assert (actual[:, 2:] >= 10).all() and (actual[:, 2:] <= (160, 120)).all()
 
 
@@ -189,8 +189,8 @@ def test_search_window():
   frames, _ = video()
   tracker = new_tracker()
   tracker.init(frames[0], (20, 30, 41, 21))
-  centre, scale = tracker.search_window()
-  np.testing.assert_array_equal(centre, [40, 40])
+  center, scale = tracker.search_window()
+  np.testing.assert_array_equal(center, [40, 40])
   assert scale == pytest.approx(127 / np.sqrt((41 + 31) * (21 + 31)))
 
 

@@ -38,15 +38,15 @@ class ShiftingTracker:
     return self.number % 2 == 0, self.box
 
 
-def grey_frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
+def gray_frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
   return np.full((height, width, 3), value, np.uint8)
 
 
 def write_images(folder: Path, names: list[str]) -> Path:
-  """Writes frames whose grey value is 10 times their place in `names`."""
+  """Writes frames whose gray value is 10 times their place in `names`."""
   folder.mkdir(parents=True, exist_ok=True)
   for place, name in enumerate(names):
-    assert cv2.imwrite(str(folder / name), grey_frame(10 * place))
+    assert cv2.imwrite(str(folder / name), gray_frame(10 * place))
   return folder
 
 
@@ -91,7 +91,7 @@ def test_written_video_is_read_back(
   path = tmp_path / f'out{suffix}'
   with VideoWriter(path, (64, 48), fps) as writer:
     for place in range(5):
-      writer.write(grey_frame(10 * place))
+      writer.write(gray_frame(10 * place))
 
   with open_frames(path) as source:
     assert (source.size, source.count) == ((64, 48), 5)
@@ -102,7 +102,7 @@ def test_written_video_is_read_back(
 def test_odd_size_is_padded_to_even(tmp_path: Path) -> None:
   path = tmp_path / 'odd.mp4'
   with VideoWriter(path, (63, 47), 25) as writer:
-    writer.write(grey_frame(200, 63, 47))
+    writer.write(gray_frame(200, 63, 47))
 
   with open_frames(path) as source:
     (frame,) = source
@@ -114,7 +114,7 @@ def test_relative_name_with_colon_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
   monkeypatch.chdir(tmp_path)
   with VideoWriter('file:a%02d.mp4', (64, 48), 25) as writer:
-    writer.write(grey_frame(10))
+    writer.write(gray_frame(10))
   assert os.listdir() == ['file:a%02d.mp4']
   assert read_values(Path('file:a%02d.mp4')) == [1]
 
@@ -130,7 +130,7 @@ def test_early_end_closes_the_source() -> None:
 
   def frames():
     try:
-      yield from itertools.repeat(grey_frame(0))
+      yield from itertools.repeat(gray_frame(0))
     finally:
       closed.append(True)
 
@@ -143,7 +143,7 @@ def test_early_end_closes_the_source() -> None:
 
 
 def test_draw_result_leaves_the_frame_alone() -> None:
-  frame = grey_frame(100, 320, 240)
+  frame = gray_frame(100, 320, 240)
   shown = draw_result(frame, np.array([100, 100, 50, 40]), '7 score 0.93')
   assert (frame == 100).all()
   assert shown[100, 120].tolist() == [0, 255, 0]  # top edge, green
@@ -157,7 +157,7 @@ def test_draw_result_leaves_the_frame_alone() -> None:
 @pytest.mark.parametrize('box', [
     [-50, -50, 20, 20], [1e12, 0, 5, 5], [np.nan, 0, 5, 5], [0, 0, 1e9, 1e9]])
 def test_draw_result_takes_any_box(box: list[float]) -> None:
-  assert draw_result(grey_frame(9), np.array(box), 'x').shape == (48, 64, 3)
+  assert draw_result(gray_frame(9), np.array(box), 'x').shape == (48, 64, 3)
 
 
 # ---- check_box
@@ -222,7 +222,7 @@ def test_track_video_of_few_frames(tmp_path: Path, count: int) -> None:
 
 def test_unknown_length_has_a_progress_bar(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-  frames = (grey_frame(i) for i in range(9))
+  frames = (gray_frame(i) for i in range(9))
   with FrameSource('stream', frames, count=None) as source:
     track_video(ShiftingTracker(), source, BOX, boxes_path=tmp_path / 'b.txt')
   assert '9frame' in capfd.readouterr().err
@@ -232,7 +232,7 @@ def _frames_with_ctrl_c_at(number: int):
   for i in itertools.count(1):
     if i == number:
       os.kill(os.getpid(), signal.SIGINT)
-    yield grey_frame(50)
+    yield gray_frame(50)
 
 
 @pytest.mark.parametrize('number', [2, 5])

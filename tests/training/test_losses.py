@@ -102,7 +102,7 @@ def test_extreme_logits(logit, label):
 
 
 def test_wrong_and_certain():
-  """By hand: a missed centre costs its logit, a false one gamma times it."""
+  """By hand: a missed center costs its logit, a false one gamma times it."""
   one = lambda logit, label: float(
       FOCAL(np.float32([[[logit]]]), np.float32([[[label]]]), LossConfig())[0])
   np.testing.assert_allclose(one(-100, 1), 100)
@@ -122,7 +122,7 @@ def test_no_positives():
 
 
 def test_perfect_prediction():
-  """Costs nothing, although the labels beside the centre are not zero."""
+  """Costs nothing, although the labels beside the center are not zero."""
   targets = labels()
   losses = LOSSES(perfect_maps(targets), targets, LossConfig())
   for name in ('loss', 'heatmap', 'offsets', 'size'):
@@ -130,7 +130,7 @@ def test_perfect_prediction():
 
 
 def test_cells_outside_do_not_matter():
-  """Regressions look at labelled cells only, even where the others are huge."""
+  """Regressions look at labeled cells only, even where the others are huge."""
   targets, maps = labels(), random_maps()
   mask = np.asarray(targets.size_mask)[..., None]
   spoiled = [m.replace(offsets=np.where(mask, m.offsets, 1e30),

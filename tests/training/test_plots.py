@@ -34,7 +34,7 @@ def test_png(tmp_path):
   image = cv2.imread(str(path))
   assert image.shape[0] > 300 and image.shape[1] > 1000
   quarter = image.shape[1] // 4
-  for panel in range(4):  # coloured curves in each
+  for panel in range(4):  # colored curves in each
     part = image[:, panel * quarter:(panel + 1) * quarter].astype(int)
     assert ((part.max(-1) - part.min(-1)) > 60).sum() > 100
 

@@ -43,7 +43,7 @@ def metrics(loss=2.0):
 
 
 @contextlib.contextmanager
-def progress_of(tmp_path, utilisation=lambda step, seconds: {}):
+def progress_of(tmp_path, utilization=lambda step, seconds: {}):
   """Of a run of 100 steps of 8 pairs; the backbone is frozen for 4."""
   config = tiny_config()
   config.train.update(
@@ -52,7 +52,7 @@ def progress_of(tmp_path, utilisation=lambda step, seconds: {}):
   skips = SkippedSteps(0, 0, batch_size=8, max_loss=1e4, max_skipped=0)
   with (tqdm(total=100, file=io.StringIO()) as bar,
         MetricWriter(tmp_path, 0) as writer):
-    yield Progress(config, writer, bar, skips, utilisation, 0)
+    yield Progress(config, writer, bar, skips, utilization, 0)
 
 
 def test_shares_of_time(tmp_path, clock, capsys):

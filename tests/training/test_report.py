@@ -39,7 +39,7 @@ def test_names_are_those_of_the_step():
   state = jax.eval_shape(
       lambda: init_state(step.model, step.optimizer, jax.random.key(0)))
   b = 2
-  batch = {'index': jnp.zeros(b, int), 'grey': jnp.zeros(b, bool),
+  batch = {'index': jnp.zeros(b, int), 'gray': jnp.zeros(b, bool),
            'negative': jnp.zeros(b, bool)}
   for name, crop in (('template', step.template), ('search', step.search)):
     batch |= {name: jnp.zeros((b, crop.patch, crop.patch, 3), jnp.uint8),
@@ -52,7 +52,7 @@ def test_names_are_those_of_the_step():
 
 
 def test_stages_in_order(tmp_path):
-  """Stage 10 comes after stage 9; colours begin anew."""
+  """Stage 10 comes after stage 9; colors begin anew."""
   panel = panels(page_of(tmp_path, make_rows(stages=11)))['size loss']
   labels = re.findall('<span class="c.">stage (.*?)</span>', panel)
   assert labels == [str(n) for n in range(1, 12)]

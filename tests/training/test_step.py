@@ -19,7 +19,7 @@ from tests.training.tiny import tiny_batch, tiny_config
 
 
 class FrozenBN(SiamKPN):
-  """Normalises by the running statistics, in training too."""
+  """Normalizes by the running statistics, in training too."""
 
   def __call__(self, z, x, *, train, train_layers=()):
     return super().__call__(z, x, train=False)
@@ -98,8 +98,8 @@ def test_parts_add_up_to_the_batch():
   jax.tree.map(np.testing.assert_array_equal, parts[2], start().batch_stats)
 
 
-def test_batch_normalisation_of_parts():
-  """Each part is normalised alone; the statistics move by the parts' mean."""
+def test_batch_normalization_of_parts():
+  """Each part is normalized alone; the statistics move by the parts' mean."""
   step = make_step(train__accumulate=2)
   _, losses, stats = gradients(step, unfrozen=False)
   alone = make_step(train__batch_size=4)
@@ -151,7 +151,7 @@ def test_batch_must_be_divisible(monkeypatch):
 
 
 @pytest.mark.parametrize('unfrozen', [False, True])
-def test_rematerialisation(unfrozen):
+def test_rematerialization(unfrozen):
   """The same tree of variables, the same values."""
   plain, remat = make_step(), make_step(train__remat='blocks')
   trees = [jax.tree.structure(abstract_variables(step.model))

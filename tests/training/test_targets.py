@@ -69,7 +69,7 @@ def test_negatives_are_zero():
 
 
 def test_rounding_is_half_to_even():
-  """Continuous centres 15.5 and 16.5 both belong to cell 16."""
+  """Continuous centers 15.5 and 16.5 both belong to cell 16."""
   boxes = np.array([(131, 127, 9, 9), (139, 127, 9, 9)], np.float32)
   heatmaps = jitted(1, TargetConfig())(boxes, np.zeros(2, bool)).heatmaps
   assert [tuple(np.argwhere(h == 1)[0]) for h in heatmaps[0]] == [
@@ -85,7 +85,7 @@ def test_reference_cascade_shrinks_but_released_does_not():
   np.testing.assert_array_equal(released[0], released[1])
   np.testing.assert_array_equal(released[0], released[2])
   np.testing.assert_array_equal(released[2], ours[2])
-  # A cell beside the centre: exp(-1 / (2 (0.9^s 31/16)^2)) by hand.
+  # A cell beside the center: exp(-1 / (2 (0.9^s 31/16)^2)) by hand.
   np.testing.assert_allclose(
       ours[:, 0, 15, 16], [0.875294, 0.848371, 0.816270], atol=1e-5)
 
@@ -128,7 +128,7 @@ def one(function, *box):
 
 @FEW
 @hypothesis.given(IN_MAP, IN_MAP, SIDES, SIDES)
-def test_exactly_one_centre(cx, cy, w, h):
+def test_exactly_one_center(cx, cy, w, h):
   """One cell of every stage is 1, the nearest; the others lie in [0, 1)."""
   for function in (DEFAULT, UNTRUNCATED):
     heatmaps = one(function, cx, cy, w, h).heatmaps[:, 0]
@@ -156,7 +156,7 @@ def test_heatmaps_really_shrink(cx, cy, w, h):
 @FEW
 @hypothesis.given(IN_MAP, IN_MAP, SIDES, SIDES)
 def test_labels_hold_the_box(cx, cy, w, h):
-  """Every labelled cell gives back the centre and the sides (SPEC 8)."""
+  """Every labeled cell gives back the center and the sides (SPEC 8)."""
   for function, unit in ((DEFAULT, 64), (PAPER, 8)):
     targets = one(function, cx, cy, w, h)
     rows, columns = np.nonzero(targets.offsets_mask[0])

@@ -55,7 +55,7 @@ def test_backbone_of_the_paper():
 
 
 def test_step_is_counted_as_a_whole():
-  """In parts or rematerialised it is the same; a larger batch counts more."""
+  """In parts or rematerialized it is the same; a larger batch counts more."""
   def flops(unfrozen, **changes):
     config = tiny_config()
     config.train.update(changes)
@@ -80,5 +80,5 @@ def test_log_of_a_known_device(tmp_path, monkeypatch):
     np.testing.assert_allclose(
         row['mfu'], flops * row['pairs_per_second'] / 4 / 4e9, rtol=1e-6)
   monkeypatch.undo()
-  unknown = throughput.Utilisation(step, state, 4, 3)
+  unknown = throughput.Utilization(step, state, 4, 3)
   assert unknown(1, 1.0) == {}

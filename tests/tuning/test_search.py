@@ -31,7 +31,7 @@ def test_grid_finds_the_optimum(searched, tmp_path):
   made = searched(tmp_path, Plan(), objective=FakeObjective(10), noise=0)
   assert made.race.best() == Candidate(0, Setting(*OPTIMUM))
   assert Candidate(0, OWN) in made.race.scores
-  # 1000 and the base line; 1331 of which the centre was there already.
+  # 1000 and the base line; 1331 of which the center was there already.
   assert len(made.race.values) == 1000 + 1 + 1330
   assert made.runs < 0.7 * 2331 * 10
 

@@ -110,9 +110,9 @@ class Actor:
     gain = 255 * (1 - self.shade * (0.5 - 0.35 * far))
     ramp = cv2.resize(np.clip(gain, 0, 255).astype(np.uint8), (w, h),
                       interpolation=cv2.INTER_LINEAR)
-    color = cv2.multiply(layer.colour, cv2.merge([ramp] * 3), scale=1 / 255)
+    color = cv2.multiply(layer.color, cv2.merge([ramp] * 3), scale=1 / 255)
     return dataclasses.replace(
-        placed, layer=dataclasses.replace(layer, colour=color))
+        placed, layer=dataclasses.replace(layer, color=color))
 
 
 def random_actor(rng: np.random.Generator, identity: Identity,

@@ -92,7 +92,7 @@ def random_backdrop(rng: np.random.Generator, library: Library) -> Backdrop:
 def _colors(rng: np.random.Generator) -> np.ndarray:
   """One color, or some that run into each other, [511, 511, 3] uint8."""
   side = int(rng.integers(1, 4))
-  colors = textures.random_colours(rng, side * side).reshape(side, side, 3)
+  colors = textures.random_colors(rng, side * side).reshape(side, side, 3)
   size = (geometry.CONTEXT_SIZE, geometry.CONTEXT_SIZE)
   smooth = cv2.resize(colors.astype(np.float32), size,
                       interpolation=cv2.INTER_LINEAR)

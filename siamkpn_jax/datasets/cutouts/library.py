@@ -35,7 +35,7 @@ from siamkpn_jax.datasets.tracks import Dropped
 _FRAMES = 24  # of an animation or a video that are kept
 _KEPT_BYTES = 2**30  # sprites in memory; what was used longest ago goes
 _LARGE = 1000  # pixels; larger JPEGs are decoded at half their size
-_PADDING = 12  # grey levels between the pixels of a row that is padding
+_PADDING = 12  # gray levels between the pixels of a row that is padding
 _MIN_BACKDROP = 240  # pixels, without padding
 
 
@@ -143,14 +143,14 @@ def open_library(folders: Iterable[Path]) -> Library:
 
 def without_padding(image: np.ndarray) -> np.ndarray:
   """The part of [h, w, 3] between rows and columns of a single color."""
-  grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-  top, bottom = _busy(grey[:, ::4])
-  left, right = _busy(np.ascontiguousarray(grey[::4].T))
+  gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+  top, bottom = _busy(gray[:, ::4])
+  left, right = _busy(np.ascontiguousarray(gray[::4].T))
   return image[top:bottom, left:right]
 
 
 def _busy(lines: np.ndarray) -> tuple[int, int]:
-  """From where to where lines [n, m] are not of a single grey level."""
+  """From where to where lines [n, m] are not of a single gray level."""
   span = lines.max(axis=1) - lines.min(axis=1)
   inside = np.flatnonzero(span > _PADDING)
   if len(inside) < 5:

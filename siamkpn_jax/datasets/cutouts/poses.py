@@ -1,6 +1,6 @@
 """A sprite in a scene: turned, seen at an angle, in some light.
 
-Scene pixel (0, 0) is the one whose centre is the target's.
+Scene pixel (0, 0) is the one whose center is the target's.
 """
 
 import dataclasses
@@ -14,9 +14,9 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.cutouts.sprites import SOLID
 from siamkpn_jax.datasets.synthetic.sprites import Layer
 
-# A turn of the hues is one about the grey axis: the projection to it, and the
+# A turn of the hues is one about the gray axis: the projection to it, and the
 # cross product with it.
-_GREY = np.full((3, 3), 1 / 3)
+_GRAY = np.full((3, 3), 1 / 3)
 _AXIS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
 
 
@@ -52,7 +52,7 @@ def tint_matrix(*, gain: tuple[float, float, float] = (1., 1., 1.),
     lift: added to all colors, 1 is white; negative darkens.
   """
   matrix = np.eye(4)
-  colors = _GREY + math.cos(hue) * (np.eye(3) - _GREY) + math.sin(hue) * _AXIS
+  colors = _GRAY + math.cos(hue) * (np.eye(3) - _GRAY) + math.sin(hue) * _AXIS
   matrix[:3, :3], matrix[:3, 3] = np.array(gain)[:, None] * colors, lift
   return matrix
 
@@ -71,7 +71,7 @@ class Placed:
   Attributes:
     layer: its pixels; `box` is `box_xywh`.
     box_xywh: [4] around where alpha crosses a half, between pixels; pixel i
-      has its centre at i.
+      has its center at i.
   """
 
   layer: Layer
@@ -94,7 +94,7 @@ class Placed:
 
 
 def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
-  """Puts a sprite with the centre of its box at the scene's (0, 0).
+  """Puts a sprite with the center of its box at the scene's (0, 0).
 
   Args:
     sprite: [h, w, 4] uint8, colors multiplied by alpha.
@@ -128,8 +128,8 @@ def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
 def alpha_box(alpha: np.ndarray) -> np.ndarray:
   """Box xywh [4] of where alpha [h, w] crosses a half, between pixels.
 
-  Pixel i has its centre at i, and the outermost pixels are transparent: a
-  pixel is solid if and only if its centre is inside.
+  Pixel i has its center at i, and the outermost pixels are transparent: a
+  pixel is solid if and only if its center is inside.
 
   Raises:
     UserError: no pixel is solid.
@@ -149,7 +149,7 @@ def alpha_box(alpha: np.ndarray) -> np.ndarray:
 
 
 def _solid_points(alpha: np.ndarray) -> np.ndarray:
-  """Centres of the pixels along the outlines, [n, 1, 2] float64."""
+  """Centers of the pixels along the outlines, [n, 1, 2] float64."""
   solid = cv2.threshold(alpha, SOLID, 255, cv2.THRESH_BINARY)[1]
   outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL,
                                  cv2.CHAIN_APPROX_SIMPLE)

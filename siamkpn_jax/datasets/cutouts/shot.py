@@ -22,7 +22,7 @@ from siamkpn_jax.datasets.synthetic.signals import Wave
 from siamkpn_jax.datasets.synthetic.sprites import Layer, overlap
 
 MAX_HIDDEN = 0.4  # of the target, by what lies in front of it
-_GAP = 3  # pixels between a look-alike and the target's centre, at least
+_GAP = 3  # pixels between a look-alike and the target's center, at least
 _NOISE_SEED = 0  # all scenes share a field of noise and move it
 
 
@@ -36,7 +36,7 @@ class Shot:
     others: behind the target, farthest first.
     front: what may hide a part of the target, or None.
     shadow: where the target's shadow falls, pixels (x, y), or None.
-    edges: distances from the target's centre at which the frame ends, left,
+    edges: distances from the target's center at which the frame ends, left,
       top, right, bottom, pixels.
     camera: light and sensor.
   """
@@ -72,9 +72,9 @@ def random_shot(rng: np.random.Generator, library: Library, number: int,
   if rng.random() < 0.3:
     shadow = int(rng.integers(-9, 10)), int(rng.integers(2, 12))
   edges = np.where(rng.random(4) < 0.03, rng.uniform(50, 180, 4), math.inf)
-  # Color is lost by config.data.grey_fraction, in both crops of a pair.
+  # Color is lost by config.data.gray_fraction, in both crops of a pair.
   camera = dataclasses.replace(
-      effects.random_camera(rng), shade=None, grey=False)
+      effects.random_camera(rng), shade=None, gray=False)
   return Shot(random_backdrop(rng, library), random_actor(rng, identity),
               others, front, shadow, tuple(edges.tolist()), camera)
 
@@ -169,7 +169,7 @@ def place_all(shot: Shot, t: int, length: int) -> Cast:
 
 
 def _aside(actor: Actor, placed: Placed, t: int) -> Placed:
-  """Where a look-alike lies: never over the target's centre."""
+  """Where a look-alike lies: never over the target's center."""
   cos, sin = math.cos(actor.angle(t)), math.sin(actor.angle(t))
   distance = _clear(placed, cos, sin) + max(0., actor.distance(t))
   return placed.moved(round(distance * cos), round(distance * sin))
@@ -189,7 +189,7 @@ def _before(actor: Actor, placed: Placed, target: Placed,
 
 
 def _clear(placed: Placed, cos: float, sin: float) -> float:
-  """The distance in a direction at which the centre is no longer covered."""
+  """The distance in a direction at which the center is no longer covered."""
   x, y = (side + _GAP for side in placed.reach)
   return min(x / max(abs(cos), 1e-6), y / max(abs(sin), 1e-6))
 

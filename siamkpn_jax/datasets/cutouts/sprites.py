@@ -1,6 +1,6 @@
 """Cut-outs as pixels.
 
-A sprite is [h, w, 4] uint8 BGRA whose colours are already multiplied by alpha,
+A sprite is [h, w, 4] uint8 BGRA whose colors are already multiplied by alpha,
 so that scaling and turning it mixes no color of transparent pixels in. Around
 it are transparent pixels.
 """

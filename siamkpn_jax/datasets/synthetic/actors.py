@@ -74,7 +74,7 @@ class Cast:
     self._short = min(size)
 
   def target(self, background: np.ndarray) -> Sprite:
-    """The thing to track, before a background of mean colour [3]."""
+    """The thing to track, before a background of mean color [3]."""
     rng, side = self._rng, self._random_side()
     shape = random_shape(rng, self._seed)
     look = random_look(rng, self._seed, background)

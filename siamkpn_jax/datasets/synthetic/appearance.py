@@ -1,4 +1,4 @@
-"""What covers a shape: texture, colours of its parts, shading, edge."""
+"""What covers a shape: texture, colors of its parts, shading, edge."""
 
 import dataclasses
 import functools
@@ -19,7 +19,7 @@ class Look:
 
   Attributes:
     texture: [n, n, 3] uint8; moves and turns with the shape.
-    tones: [TONES, 3] BGR colours of the parts, 0..255.
+    tones: [TONES, 3] BGR colors of the parts, 0..255.
     weight: of the texture against the tones, 0..1.
     grain: texture pixels per frame pixel.
     roll: drift of the texture over the shape, texture pixels.
@@ -41,13 +41,13 @@ class Look:
     return dataclasses.replace(self, weight=0.25 + 0.35 * rng.random())
 
   def altered(self, rng: np.random.Generator) -> 'Look':
-    """The same surface in somewhat other colours."""
+    """The same surface in somewhat other colors."""
     shift = rng.normal(size=3) * rng.uniform(15, 45)
-    texture = textures.recolour(
+    texture = textures.recolor(
         self.texture, self.texture.mean((0, 1)) + shift,
         hue=rng.normal() * 0.5, contrast=rng.uniform(0.7, 1.2))
     tones = self.tones.copy()
-    tones[rng.integers(TONES)] = textures.random_colours(rng, 1)[0]
+    tones[rng.integers(TONES)] = textures.random_colors(rng, 1)[0]
     return dataclasses.replace(self, texture=texture,
                                tones=np.clip(tones + shift, 0, 255))
 
@@ -59,15 +59,15 @@ def random_look(rng: np.random.Generator, seed: int,
   Args:
     rng: source of the draws.
     seed: whose texture bank.
-    avoid: [3] BGR colour to differ from, more or less, or None.
+    avoid: [3] BGR color to differ from, more or less, or None.
   """
-  colours = textures.random_colours(rng, TONES + 12)
-  tones, spare = colours[:TONES], colours[TONES:]
+  colors = textures.random_colors(rng, TONES + 12)
+  tones, spare = colors[:TONES], colors[TONES:]
   if avoid is not None:
-    # Now and then the least distance is so small that colour tells little.
+    # Now and then the least distance is so small that color tells little.
     far = np.linalg.norm(spare - avoid, axis=1) - rng.uniform(60, 140)
     tones[0] = spare[np.argmax(far > 0) if (far > 0).any() else far.argmax()]
-  texture = textures.recolour(
+  texture = textures.recolor(
       textures.crop(rng, seed, _PATCH), tones[0], hue=rng.uniform(0, math.tau),
       saturation=rng.uniform(0.3, 1.3), contrast=rng.uniform(0.6, 1.5))
   angle = rng.uniform(0, math.tau)

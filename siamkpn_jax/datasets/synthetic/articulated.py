@@ -16,7 +16,7 @@ from siamkpn_jax.datasets.synthetic.contours import (
 from siamkpn_jax.datasets.synthetic.shapes import Builder, Shape, random_bend
 
 BANK_SIZE = 576  # shapes per seed
-TONES = 5  # colours of one thing; parts name them 0..4
+TONES = 5  # colors of one thing; parts name them 0..4
 
 
 @functools.lru_cache(maxsize=2 * BANK_SIZE)

@@ -34,7 +34,7 @@ def _scatter(canvas: np.ndarray, rng: np.random.Generator, seed: int,
 
 @functools.lru_cache(maxsize=_WORLDS * 3 // 2)
 def _world(seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
-  """Canvas `number` of a seed, [480, 480, 3] uint8, and its mean colour [3].
+  """Canvas `number` of a seed, [480, 480, 3] uint8, and its mean color [3].
 
   Odd ones are heaps of things on things whose sizes follow a power law, as in
   "dead leaves" models, whose statistics are near those of photographs; even
@@ -66,7 +66,7 @@ def _ground(rng: np.random.Generator, seed: int, height: int) -> np.ndarray:
       signals.log_uniform(rng, 0.7, 3))
   ground = cv2.warpAffine(source, matrix, (_SIDE, height),
                           borderMode=cv2.BORDER_REFLECT_101)
-  return textures.recolour(ground, textures.random_colours(rng, 1, 0.5)[0],
+  return textures.recolor(ground, textures.random_colors(rng, 1, 0.5)[0],
                            saturation=rng.uniform(0.2, 0.9),
                            contrast=rng.uniform(0.5, 1.4))
 
@@ -75,7 +75,7 @@ class Backdrop:
   """The background of one video.
 
   Attributes:
-    mean: [3] mean colour, BGR.
+    mean: [3] mean color, BGR.
   """
 
   def __init__(self, rng: np.random.Generator, seed: int,
@@ -83,8 +83,8 @@ class Backdrop:
     self._size = size
     world, mean = _world(seed, int(rng.integers(_WORLDS)))
     self.mean = mean + rng.uniform(0, 0.6) * (
-        textures.random_colours(rng, 1, 0.5)[0] - mean)
-    self._canvas = textures.recolour(
+        textures.random_colors(rng, 1, 0.5)[0] - mean)
+    self._canvas = textures.recolor(
         world, self.mean, old_mean=mean, hue=rng.normal() * 0.5,
         saturation=rng.uniform(0.2, 0.8), contrast=rng.uniform(0.3, 0.8))
     for _ in range(int(rng.integers(0, 4))):

@@ -9,10 +9,10 @@ _TURN = np.linspace(0, math.tau, _POINTS, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], -1)  # [k, 2]
 
 
-def oval(centre, radii, *, power: float = 2.) -> np.ndarray:
+def oval(center, radii, *, power: float = 2.) -> np.ndarray:
   """A superellipse: 2 is an ellipse, more goes to a rectangle; [k, 2]."""
   points = np.sign(_CIRCLE) * np.abs(_CIRCLE)**(2 / power)
-  return points * radii + centre
+  return points * radii + center
 
 
 def limb(start, end, r_start: float, r_end: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.signals import Wave
 
 _JITTER = 64  # pixels by which the noise field moves from frame to frame
-_NOISE_SIGMA = 40.  # grey levels, of the stored field
+_NOISE_SIGMA = 40.  # gray levels, of the stored field
 
 
 def smear_taps(x: float, y: float) -> list[tuple[int, int]]:
@@ -58,12 +58,12 @@ def grain(frame: np.ndarray, noise: float, t: int,
 
   Args:
     frame: the frame.
-    noise: sigma, grey levels.
+    noise: sigma, gray levels.
     t: number of the frame.
     field: from `noise_field`, for this size or a larger one.
   """
   h, w = frame.shape[:2]
-  # Two steps prime to the range: neighbouring frames get far offsets.
+  # Two steps prime to the range: neighboring frames get far offsets.
   x, y = 37 * t % _JITTER, (11 * t + t // _JITTER) % _JITTER
   strength = noise / _NOISE_SIGMA
   return cv2.addWeighted(frame, 1, field[y:y + h, x:x + w], strength,
@@ -110,12 +110,12 @@ class Camera:
 
   Attributes:
     exposure, warmth: waves of the log gain of all and of red against blue.
-    bias: wave of an offset, grey levels.
+    bias: wave of an offset, gray levels.
     gamma: exponent of the tone curve; 1 leaves it out.
     shade: a moving shadow, or None.
     defocus: sigma of the blur, pixels; 0 leaves it out.
-    noise: sigma, grey levels.
-    grey: the video has no colours.
+    noise: sigma, gray levels.
+    gray: the video has no colors.
     shutter: part of the time between two frames that smears motion.
   """
   exposure: Wave
@@ -125,7 +125,7 @@ class Camera:
   shade: Shade | None
   defocus: float
   noise: float
-  grey: bool
+  gray: bool
   shutter: float
 
   def expose(self, frame: np.ndarray, t: int, seed: int) -> np.ndarray:
@@ -144,7 +144,7 @@ class Camera:
     if self.noise:
       field = noise_field(seed, frame.shape[1], frame.shape[0])
       frame = grain(frame, self.noise, t, field)
-    if self.grey:
+    if self.gray:
       frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY),
                            cv2.COLOR_GRAY2BGR)
     return frame
@@ -166,5 +166,5 @@ def random_camera(rng: np.random.Generator) -> Camera:
       shade=shade,
       defocus=rng.uniform(0.5, 1.3) if rng.random() < 0.3 else 0.,
       noise=rng.uniform(1, 9) if rng.random() < 0.7 else 0.,
-      grey=rng.random() < 0.12,
+      gray=rng.random() < 0.12,
       shutter=rng.uniform(0.1, 0.7) if rng.random() < 0.7 else 0.)

@@ -19,7 +19,7 @@ class Shape:
     swing: [p, 3] amplitude (radians), omega (per frame), phase of the joint.
     bend: [b, 2, 4] amplitude, wave number, omega, phase of b waves that move
       all vertices in x (as a function of y) and in y (as a function of x).
-    tone: [p] which of the thing's colours a part has.
+    tone: [p] which of the thing's colors a part has.
     decal: [p] the part is painted on the others and does not widen the thing.
     upright: the thing stands and only sways; others may tumble.
   """
@@ -90,7 +90,7 @@ class Builder:
 
   def shape(self, bend: np.ndarray, *, upright: bool,
             stretch: tuple[float, float] = (1., 1.)) -> Shape:
-    """Stretches in x and y, centres and normalises all parts.
+    """Stretches in x and y, centers and normalizes all parts.
 
     Where the whole would be longer than 3.2 times its breadth, it is shortened.
     """

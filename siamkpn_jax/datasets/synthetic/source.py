@@ -81,9 +81,9 @@ class SyntheticSource:
       patch: side of the square to return, pixels, odd, at most 511.
 
     Returns:
-      The square [patch, patch, 3] uint8 BGR whose middle pixel is the centre of
+      The square [patch, patch, 3] uint8 BGR whose middle pixel is the center of
       the box, and the size of the target in it, [2] float32 (w, h). Outside the
-      frame it has the frame's mean colour.
+      frame it has the frame's mean color.
 
     Raises:
       ValueError: the patch is even or too large.

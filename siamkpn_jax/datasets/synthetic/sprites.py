@@ -25,18 +25,18 @@ Motion = Callable[[float, Extents], tuple[float, float]]
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-  """A rectangle of colour to lay over the frame.
+  """A rectangle of color to lay over the frame.
 
   Attributes:
     x: frame column of its first column; may lie outside.
     y: frame row of its first row.
-    colour: [h, w, 3] uint8, already multiplied by alpha.
+    color: [h, w, 3] uint8, already multiplied by alpha.
     alpha: [h, w] uint8.
     box: tight xywh [4] of what was painted, before its motion smeared it.
   """
   x: int
   y: int
-  colour: np.ndarray
+  color: np.ndarray
   alpha: np.ndarray
   box: np.ndarray
 
@@ -47,7 +47,7 @@ class Layer:
     if not frame[there].size:
       return
     clear = cv2.bitwise_not(cv2.merge([self.alpha[here]] * 3))
-    frame[there] = cv2.add(self.colour[here], cv2.multiply(
+    frame[there] = cv2.add(self.color[here], cv2.multiply(
         frame[there], clear, scale=1 / 255))
 
 
@@ -141,8 +141,8 @@ class Sprite:
     origin = np.subtract(place, corner).astype(np.float32)
     points = points + origin
     alpha = self._fill(points, size)
-    colour = self._colour(t, points, units, origin, alpha)
-    painted = effects.smear(cv2.merge([colour, alpha]), taps)
+    color = self._color(t, points, units, origin, alpha)
+    painted = effects.smear(cv2.merge([color, alpha]), taps)
     return Layer(corner[0] + reach, corner[1] + reach, painted[..., :3],
                  painted[..., 3], _tight(alpha, corner))
 
@@ -177,14 +177,14 @@ class Sprite:
       alpha = cv2.GaussianBlur(alpha, (5, 5), self.look.softness)
     return alpha
 
-  def _colour(self, t: float, points: np.ndarray, units: np.ndarray,
+  def _color(self, t: float, points: np.ndarray, units: np.ndarray,
               origin: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Surface times alpha, [h, w, 3]; `points`, `origin` in the layer."""
     look, size = self.look, alpha.shape[::-1]
     to_frame = units / (look.grain * self.side)
     middle = len(look.texture) / 2 + look.roll(t)
     warp = np.column_stack([to_frame, origin - to_frame @ (middle, middle)])
-    colour = cv2.warpAffine(look.texture, warp, size,
+    color = cv2.warpAffine(look.texture, warp, size,
                             borderMode=cv2.BORDER_REFLECT)
     tones = look.tones[self.shape.tone].tolist()
     if len(tones) > 1:  # else the mean of the texture is the only tone
@@ -192,9 +192,9 @@ class Sprite:
       cv2.rectangle(flat, (0, 0), size, tones[0], -1)
       for part, tone in zip(_fixed_point(points), tones, strict=True):
         cv2.fillPoly(flat, [part], tone, cv2.LINE_AA, _BITS)
-      colour = cv2.addWeighted(colour, look.weight, flat, 1 - look.weight, 0)
+      color = cv2.addWeighted(color, look.weight, flat, 1 - look.weight, 0)
     gain = self._relief(alpha)
-    return cv2.multiply(colour, cv2.merge([gain] * 3), scale=1 / 200)
+    return cv2.multiply(color, cv2.merge([gain] * 3), scale=1 / 200)
 
   def _relief(self, alpha: np.ndarray) -> np.ndarray:
     """Alpha times shading, [h, w] uint8, where 200 stands for 1.
@@ -213,7 +213,7 @@ class Sprite:
 
 
 def _fixed_point(points: np.ndarray) -> np.ndarray:
-  """Continuous places to OpenCV's: pixel i of ours has its centre at i."""
+  """Continuous places to OpenCV's: pixel i of ours has its center at i."""
   return np.round((points - 0.5) * (1 << _BITS)).astype(np.int32)
 
 

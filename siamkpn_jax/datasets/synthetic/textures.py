@@ -11,18 +11,18 @@ from siamkpn_jax.datasets.synthetic import signals
 BANK_SIZE = 96  # textures per seed
 TEXTURE_SIDE = 256  # pixels
 _N = TEXTURE_SIDE
-_GREY = np.full((3, 3), 1 / 3)  # projects on the grey axis
+_GRAY = np.full((3, 3), 1 / 3)  # projects on the gray axis
 _AXIS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
 _Y, _X = np.mgrid[:_N, :_N].astype(np.float32) / _N
 
 
-def random_colours(rng: np.random.Generator, count: int,
+def random_colors(rng: np.random.Generator, count: int,
                    saturation: float = 0.9) -> np.ndarray:
-  """Colours as things have them, mostly dull: [count, 3], BGR 0..255.
+  """Colors as things have them, mostly dull: [count, 3], BGR 0..255.
 
   Args:
     rng: source of the draws.
-    count: number of colours.
+    count: number of colors.
     saturation: of the least dull ones, 0..1.
   """
   hue, value, dull = rng.random((3, count, 1))
@@ -30,18 +30,18 @@ def random_colours(rng: np.random.Generator, count: int,
   return 255 * (0.12 + 0.83 * value) * (1 - saturation * dull**2 * wheel)
 
 
-def recolour(image: np.ndarray, mean: np.ndarray, *, hue: float = 0.,
+def recolor(image: np.ndarray, mean: np.ndarray, *, hue: float = 0.,
              saturation: float = 1., contrast: float = 1.,
              old_mean: np.ndarray | None = None) -> np.ndarray:
-  """Gives an image another mean colour and turns its hues.
+  """Gives an image another mean color and turns its hues.
 
   Args:
     image: [h, w, 3] uint8.
-    mean: [3] the new mean colour, 0..255.
-    hue: turn about the grey axis, radians.
-    saturation: factor on the distance from grey.
+    mean: [3] the new mean color, 0..255.
+    hue: turn about the gray axis, radians.
+    saturation: factor on the distance from gray.
     contrast: factor on the distance from the mean.
-    old_mean: [3] mean colour of the image, where the caller knows it.
+    old_mean: [3] mean color of the image, where the caller knows it.
 
   Returns:
     [h, w, 3] uint8, clipped.
@@ -49,7 +49,7 @@ def recolour(image: np.ndarray, mean: np.ndarray, *, hue: float = 0.,
   if old_mean is None:
     old_mean = np.array(cv2.mean(image)[:3])
   cos, sin = saturation * math.cos(hue), saturation * math.sin(hue)
-  turn = contrast * (_GREY + cos * (np.eye(3) - _GREY) + sin * _AXIS)
+  turn = contrast * (_GRAY + cos * (np.eye(3) - _GRAY) + sin * _AXIS)
   return cv2.transform(
       image, np.column_stack([turn, np.asarray(mean) - turn @ old_mean]))
 
@@ -65,7 +65,7 @@ def bank_texture(seed: int, number: int) -> np.ndarray:
   # Grain and uneven light lie over every material.
   field = (_unit(field) + rng.uniform(0.02, 0.25) * _noise(rng, 4, 8) +
            rng.uniform(0, 0.5) * _noise(rng, 1, 2))
-  image = _colourise(rng, _unit(field))
+  image = _colorize(rng, _unit(field))
   image.flags.writeable = False
   return image
 
@@ -85,15 +85,15 @@ def _unit(field: np.ndarray) -> np.ndarray:
   return (field - low) / max(high - low, 1e-6)
 
 
-def _colourise(rng: np.random.Generator, field: np.ndarray) -> np.ndarray:
+def _colorize(rng: np.random.Generator, field: np.ndarray) -> np.ndarray:
   """Maps a field [n, n] in 0..1 through a random palette, uint8 [n, n, 3]."""
   knots = int(rng.integers(2, 6))
-  colours = random_colours(rng, knots)
-  # Real materials have few hues: pull the palette towards its first colour.
-  colours += rng.uniform(0, 0.7) * (colours[:1] - colours)
+  colors = random_colors(rng, knots)
+  # Real materials have few hues: pull the palette towards its first color.
+  colors += rng.uniform(0, 0.7) * (colors[:1] - colors)
   at = np.sort(np.r_[0, rng.random(knots - 2), 1])
   ramp = np.linspace(0, 1, 256)
-  table = np.stack([np.interp(ramp, at, c) for c in colours.T], -1)
+  table = np.stack([np.interp(ramp, at, c) for c in colors.T], -1)
   return np.round(table).astype(np.uint8)[(field * 255).astype(np.uint8)]
 
 
@@ -165,9 +165,9 @@ def _spots(rng):
   field = 0.3 * _noise(rng, 1, 4)
   largest = rng.uniform(4, 24)
   for _ in range(int(rng.integers(20, 160))):
-    centre = tuple(int(v) for v in rng.integers(_N, size=2))
+    center = tuple(int(v) for v in rng.integers(_N, size=2))
     radius = int(largest * rng.random()**2) + 2
-    cv2.circle(field, centre, radius, rng.uniform(-1, 1), -1, cv2.LINE_AA)
+    cv2.circle(field, center, radius, rng.uniform(-1, 1), -1, cv2.LINE_AA)
   return _bend(rng, field, rng.uniform(0, 0.03))
 
 

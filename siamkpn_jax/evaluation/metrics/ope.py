@@ -1,16 +1,16 @@
-"""One-pass evaluation: success, precision and normalised precision.
+"""One-pass evaluation: success, precision and normalized precision.
 
 A tracker is started on the first frame and runs to the end. Success is the
 fraction of frames whose overlap with the annotation is above a threshold,
-precision the fraction whose centre is within a distance, normalised precision
+precision the fraction whose center is within a distance, normalized precision
 the same with the distance in sides of the annotated box. All are curves over
 the threshold, one per sequence, and their mean over sequences is reported: the
-area under the success curve (AUC), the precision at 20 pixels, the normalised
+area under the success curve (AUC), the precision at 20 pixels, the normalized
 precision at 0.2.
 
 Which frames count is the protocol's affair: see protocols.py. Sources: Wu, Lim,
 Yang, "Online Object Tracking: A Benchmark", CVPR 2013; Mueller et al.,
-"TrackingNet", ECCV 2018, for the normalised precision (whose area from 0 to 0.5
+"TrackingNet", ECCV 2018, for the normalized precision (whose area from 0 to 0.5
 TrackingNet reports, and whose value at 0.2 LaSOT and pysot do).
 """
 
@@ -51,17 +51,17 @@ class Score:
 
   @property
   def precision_20(self) -> float:
-    """Fraction of frames whose centre is within 20 pixels."""
+    """Fraction of frames whose center is within 20 pixels."""
     return precision_20(self.precision_curve)
 
   @property
   def norm_precision(self) -> float:
-    """Fraction of frames whose centre is within 0.2 annotated sides."""
+    """Fraction of frames whose center is within 0.2 annotated sides."""
     return float(self.norm_precision_curve[20])
 
   @property
   def norm_precision_auc(self) -> float:
-    """Area under the curve of normalised precision from 0 to 0.5, 0..1."""
+    """Area under the curve of normalized precision from 0 to 0.5, 0..1."""
     return float(np.mean(self.norm_precision_curve))
 
 
@@ -97,14 +97,14 @@ def precision_20(curve: np.ndarray) -> float:
   return float(curve[20])
 
 
-def centres(boxes_xywh: np.ndarray) -> np.ndarray:
-  """[..., 4] -> [..., 2] centres x + (w - 1) / 2, as the toolkits have it."""
+def centers(boxes_xywh: np.ndarray) -> np.ndarray:
+  """[..., 4] -> [..., 2] centers x + (w - 1) / 2, as the toolkits have it."""
   return boxes_xywh[..., :2] + (boxes_xywh[..., 2:] - 1) / 2
 
 
-def centre_distances(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
-  """[..., 4], [..., 4] -> [...] Euclidean distance of centres in pixels."""
-  return _length(centres(a_xywh) - centres(b_xywh))
+def center_distances(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
+  """[..., 4], [..., 4] -> [...] Euclidean distance of centers in pixels."""
+  return _length(centers(a_xywh) - centers(b_xywh))
 
 
 def valid_boxes(boxes_xywh: np.ndarray) -> np.ndarray:
@@ -214,9 +214,9 @@ def _score(result: np.ndarray, truth: np.ndarray, visible: np.ndarray,
 
 def _distances(result: np.ndarray, truth: np.ndarray, unit: np.ndarray,
                protocol: OnePass) -> np.ndarray:
-  """[t] distances of centres in units [t, 2], -1 where none is needed."""
-  ours, theirs = centres(result) / unit, centres(truth) / unit
-  needed = {'nothing': truth[:, :0], 'centre': theirs, 'all': truth}
+  """[t] distances of centers in units [t, 2], -1 where none is needed."""
+  ours, theirs = centers(result) / unit, centers(truth) / unit
+  needed = {'nothing': truth[:, :0], 'center': theirs, 'all': truth}
   known = (needed[protocol.distance_needs] > 0).all(axis=1)
   return np.where(known, _length(ours - theirs), -1)
 

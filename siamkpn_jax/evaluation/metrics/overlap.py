@@ -7,7 +7,7 @@ both by the number in either. They draw differently:
   corners x, y, x + w, y + h, so it covers w + 1 pixels. A window is made of
   the outward rounded bounding boxes, cut to the image; corners are rounded
   half away from zero, relative to the window. In every row the sides are
-  crossed with the row's centre line, the crossings truncated to integers, and
+  crossed with the row's center line, the crossings truncated to integers, and
   the pixels between the first and second, third and fourth, both ends included,
   are set. A row in which the polygon is one point stays empty (TraX has since
   been changed to draw it). Regions whose bounding boxes share no area (a common

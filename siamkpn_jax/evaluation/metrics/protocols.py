@@ -6,10 +6,10 @@ states one toolkit's answers; `ope.score_sequence` follows them. In all of them
 
 - an overlap is a success if it is greater (>) than the threshold, a distance is
   precise if it is at most (<=) the threshold;
-- the centre is x + (w - 1) / 2, boxes are not clipped to the image, and right
+- the center is x + (w - 1) / 2, boxes are not clipped to the image, and right
   minus left is the width;
 - the first frame counts;
-- the normalised distance divides x and y by the annotated width and height;
+- the normalized distance divides x and y by the annotated width and height;
 - a sequence's curve is the share of all its frames, the benchmark's curve the
   mean over sequences, the AUC the mean over the curve's thresholds.
 
@@ -61,7 +61,7 @@ class OnePass:
   first_box: Literal['result', 'annotation'] = 'result'
   broken_box: Literal['lost', 'previous', 'previous_unless_part_nan'] = 'lost'
   overlap_needs: Literal['nothing', 'sides', 'all'] = 'nothing'
-  distance_needs: Literal['nothing', 'centre', 'all'] = 'nothing'
+  distance_needs: Literal['nothing', 'center', 'all'] = 'nothing'
   nan_annotation: Literal['counted', 'left_out'] = 'counted'
   absence: Literal['ignored', 'lost'] = 'ignored'
   short: Literal['refused', 'scored'] = 'refused'
@@ -92,7 +92,7 @@ UAV123_GOT10K = dataclasses.replace(
 # Source: github.com/STVIR/pysot, toolkit.evaluation.OPEBenchmark.
 PYSOT = OnePass(
     'pysot', "pysot's OPEBenchmark", overlap_needs='sides',
-    distance_needs='centre', absence='lost')
+    distance_needs='center', absence='lost')
 
 # Source: github.com/HengLan/LaSOT_Evaluation_Toolkit. Its thresholds are
 # MATLAB's 0:0.05:1, which counts from both ends.

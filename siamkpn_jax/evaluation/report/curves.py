@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.evaluation.metrics import ope
 
-# Okabe and Ito's palette: told apart by colour-blind readers as well.
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9',
+# Okabe and Ito's palette: told apart by color-blind readers as well.
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9',
            '#000000')
 _DASHES = ('-', '--', '-.', ':')
 _LONGEST = 40  # characters of a label
@@ -63,12 +63,12 @@ def save_precision_plot(path: str | Path, curves: Mapping[str, np.ndarray],
 
 
 def save_norm_precision_plot(path: str | Path, curves: Mapping[str, np.ndarray],
-                             title: str = 'Normalised precision') -> None:
-  """Draws normalised precision curves, the best at 0.2 first in the legend.
+                             title: str = 'Normalized precision') -> None:
+  """Draws normalized precision curves, the best at 0.2 first in the legend.
 
   Args:
     path: the image file; its suffix gives the format (.png, .pdf, .svg).
-    curves: label -> [51] normalised precision curve.
+    curves: label -> [51] normalized precision curve.
     title: what stands above the plot.
 
   Raises:
@@ -77,7 +77,7 @@ def save_norm_precision_plot(path: str | Path, curves: Mapping[str, np.ndarray],
   """
   scores = {label: float(curve[20]) for label, curve in curves.items()}
   figure, axes = new_plot(title, 'distance threshold [sides of the box]',
-                          'normalised precision')
+                          'normalized precision')
   axes.axvline(0.2, color='0.6', linewidth=0.8, linestyle=(0, (4, 4)), zorder=1)
   _draw(axes, 0.5, curves, scores, 'at 0.2')
   axes.set_xlim(0, 0.5)
@@ -92,9 +92,9 @@ def plain(label: str) -> str:
 
 
 def style(k: int) -> dict[str, Any]:
-  """Colour and dashes of the k-th tracker."""
-  return {'color': COLOURS[k % len(COLOURS)],
-          'linestyle': _DASHES[k // len(COLOURS) % len(_DASHES)]}
+  """Color and dashes of the k-th tracker."""
+  return {'color': COLORS[k % len(COLORS)],
+          'linestyle': _DASHES[k // len(COLORS) % len(_DASHES)]}
 
 
 def new_plot(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:

@@ -74,13 +74,13 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 
 def _outline(picture: np.ndarray, corners: np.ndarray,
-             colour: tuple[int, ...]) -> None:
+             color: tuple[int, ...]) -> None:
   """Draws a [4, 2] outline in pixels; none where it is NaN."""
   if np.isnan(corners).any():
     return
   # Pixel 0 reaches from 0 to 1, and cv2 draws through its middle.
   points = np.clip(corners - 0.5, -_FAR, _FAR) * 2 ** _BITS
-  cv2.polylines(picture, [np.rint(points).astype(np.int32)], True, colour, 2,
+  cv2.polylines(picture, [np.rint(points).astype(np.int32)], True, color, 2,
                 cv2.LINE_AA, _BITS)
 
 

@@ -57,7 +57,7 @@ def _one_pass(rule: protocols.OnePass) -> list[str]:
       'One pass: the tracker is started on the first frame and runs to the '
       'end. The success AUC is the mean share of frames whose overlap is '
       f'above {len(rule.overlap_thresholds)} thresholds from 0 to 1, the '
-      'precision the share whose centre is within 20 pixels, the normalised '
+      'precision the share whose center is within 20 pixels, the normalized '
       'precision within 0.2 sides of the annotated box; sequences count the '
       'same, however long.',
       f'The box of the first frame {first}; a broken box of the result '

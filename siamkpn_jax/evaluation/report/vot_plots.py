@@ -19,7 +19,7 @@ from siamkpn_jax.evaluation.report.measures import EAO
 
 REAL_TIME = 20  # frames per second, as the paper draws the line
 _SPEEDS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # ticks
-_OTHERS = '0.45'  # colour of published trackers
+_OTHERS = '0.45'  # color of published trackers
 
 
 def save_ranking(path: Path, rows: Sequence[Row], title: str) -> None:
@@ -39,11 +39,11 @@ def save_ranking(path: Path, rows: Sequence[Row], title: str) -> None:
   FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   axes = figure.add_subplot()
   for y, row in enumerate(rows):
-    colour = curves.COLOURS[1] if row.ours else _OTHERS
+    color = curves.COLORS[1] if row.ours else _OTHERS
     value = row.value(EAO)
-    axes.plot([0, value], [y, y], color=colour, linewidth=1, alpha=0.5)
-    axes.plot(value, y, 'o', color=colour, zorder=3,
-              markerfacecolor='white' if row.remark else colour)
+    axes.plot([0, value], [y, y], color=color, linewidth=1, alpha=0.5)
+    axes.plot(value, y, 'o', color=color, zorder=3,
+              markerfacecolor='white' if row.remark else color)
     axes.annotate(row.shown[EAO.key], (value, y), (7, 0), fontsize=8,
                   textcoords='offset points', va='center')
   axes.set_yticks(range(len(rows)), [curves.plain(row.name) for row in rows])
@@ -83,9 +83,9 @@ def save_speed(path: Path, entries: Sequence[Entry], rows: Sequence[Row],
       'expected average overlap')
   for name, speed, eao, remark in points + ours:
     own = (name, speed, eao, remark) in ours
-    colour = curves.COLOURS[1] if own else _OTHERS
-    axes.plot(speed, eao, 'o', color=colour, zorder=3,
-              markerfacecolor='white' if remark else colour)
+    color = curves.COLORS[1] if own else _OTHERS
+    axes.plot(speed, eao, 'o', color=color, zorder=3,
+              markerfacecolor='white' if remark else color)
     axes.annotate(curves.plain(name), (speed, eao),
                   (0, 7) if own else (6, 3), fontsize=8,
                   textcoords='offset points', ha='center' if own else 'left',

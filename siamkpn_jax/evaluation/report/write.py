@@ -36,7 +36,7 @@ _FILES = (
 _CURVES = (
     ('success_curve', 'Success', curves.save_success_plot),
     ('precision_curve', 'Precision', curves.save_precision_plot),
-    ('norm_precision_curve', 'Normalised precision',
+    ('norm_precision_curve', 'Normalized precision',
      curves.save_norm_precision_plot))
 
 

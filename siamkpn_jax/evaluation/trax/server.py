@@ -155,7 +155,7 @@ def _read(images: dict[str, Any]) -> np.ndarray:
   """[h, w, 3] uint8 BGR frame of a request.
 
   Raises:
-    UserError: no colour image, or one that cannot be read.
+    UserError: no color image, or one that cannot be read.
   """
   from trax import Image
   image = images.get('color')

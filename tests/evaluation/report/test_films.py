@@ -209,7 +209,7 @@ def test_drawing(tmp_path):
   pictures = draw_frames(film)
   at = film.frames.tolist().index(10)
 
-  def is_colour(picture, y, x, channel):
+  def is_color(picture, y, x, channel):
     blue_green_red = picture[y, x].astype(int)
     return blue_green_red[channel] > 1.5 * np.delete(blue_green_red,
                                                      channel).max()
@@ -217,8 +217,8 @@ def test_drawing(tmp_path):
   for picture, frame in zip(pictures, film.frames, strict=True):
     assert picture.shape == (240, 320, 3)
     # The left side of the box, x = 64 from 0.
-    assert is_colour(picture, 80, 64, 1 if frame >= 10 else 2)
-    assert is_colour(picture, 238, 200, 2) == (frame == 10)  # the border
+    assert is_color(picture, 80, 64, 1 if frame >= 10 else 2)
+    assert is_color(picture, 238, 200, 2) == (frame == 10)  # the border
     assert abs(int(picture[200, 200, 0]) - 100 - frame) <= 1
   save_strips(tmp_path / 'new' / 'strip.png', [pictures, pictures])
   strip = cv2.imread(str(tmp_path / 'new' / 'strip.png'))
