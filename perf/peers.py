@@ -38,7 +38,7 @@ from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.config.settings import check_config, to_plain
 from siamkpn_jax.core import provenance
-from siamkpn_jax.core.atomic_io import atomic_paths, blame, check_output
+from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
 from siamkpn_jax.evaluation.formats.sequences import (
@@ -174,7 +174,7 @@ def _write(folder: Path, result: dict[str, Any], text: str) -> None:
   content = json.dumps(result, indent=2) + '\n', text + '\n'
   with atomic_paths(paths) as partial:
     for path, what in zip(paths, content, strict=True):
-      with blame(path):
+      with file_errors(path):
         partial[path].write_text(what, encoding='utf-8')
   print(f'\nresults: {folder}/')
 

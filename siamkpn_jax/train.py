@@ -65,7 +65,7 @@ def main(unused_argv: Sequence[str]) -> None:
         silence_timeout=_SILENCE_TIMEOUT.value):
       _train(_CONFIG.value)
   except preemption.Stopped as stopped:
-    multihost.say(str(stopped))
+    multihost.log_main(str(stopped))
     if stopped.interrupted:
       raise
     sys.exit(_STOPPED_EXIT_CODE.value)
@@ -77,15 +77,15 @@ def _train(config: Any) -> None:
   from siamkpn_jax.distributed import multihost
   from siamkpn_jax.training import metrics, trainer
 
-  sources = multihost.together(
+  sources = multihost.run_on_all_hosts(
       lambda: catalog.open_sources(config.data, config.seed))
   multihost.check_same_run(config, sources)
-  if multihost.is_first():
+  if multihost.is_main_host():
     print(catalog.describe(sources))
   workdir = Path(_WORKDIR.value or Path('runs') / config.name)
   trainer.train(config, workdir, sources, resume=_RESUME.value,
                 profile=_PROFILE.value)
-  if multihost.is_first():
+  if multihost.is_main_host():
     print(f'{workdir}: trained; track with --weights {workdir}')
     best = metrics.best_validation(metrics.read_log(workdir / metrics.LOG_NAME))
     if best is not None:

@@ -18,7 +18,11 @@ from siamkpn_jax.checkpoints import checksums, weights
 from siamkpn_jax.config.settings import default_config, flatten, to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import git_revision
-from siamkpn_jax.distributed.multihost import gather, is_first, say
+from siamkpn_jax.distributed.multihost import (
+  gather_text,
+  is_main_host,
+  log_main,
+)
 from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
@@ -165,8 +169,8 @@ class Checkpoints:
     checkpoints = sorted(self._checkpointer.checkpoints, key=lambda c: -c.step)
     for checkpoint in checkpoints:
       path = self._folder / str(checkpoint.step)
-      damage = _damage(path) if is_first() else ''
-      if any(damages := gather(damage)):
+      damage = _damage(path) if is_main_host() else ''
+      if any(damages := gather_text(damage)):
         self._set_aside(path, max(damages))
         continue
       try:
@@ -183,7 +187,7 @@ class Checkpoints:
         if not weights.is_damage(error):
           raise
         damage = weights.first_line(error)
-      if any(damages := gather(damage)):  # for one process or for all
+      if any(damages := gather_text(damage)):  # for one process or for all
         self._set_aside(path, max(damages))
         continue
       return _join(**loaded)
@@ -197,11 +201,11 @@ class Checkpoints:
     aside = path.with_name(f'{path.name}.damaged')
     if aside.exists():  # that step was saved again, and damaged again
       aside = path.with_name(f'{path.name}.{time.time_ns()}.damaged')
-    if is_first():
+    if is_main_host():
       path.rename(aside)
-    gather('renamed')  # before others look
-    say(f'{path}: damaged ({damage}); moved to {aside.name}, trying the one '
-        'before')
+    gather_text('renamed')  # before others look
+    log_main(f'{path}: damaged ({damage}); moved to {aside.name}, trying the '
+             'one before')
     self._checkpointer.reload()
 
 

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
-from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import abstract_variables, build_model
 
@@ -86,7 +86,7 @@ def save_weights_file(path: Path, config: dict[str, Any],
               'config': json.dumps(config, sort_keys=True),
               'checksum': fingerprint(unflatten_dict(loaded, sep='/'))}
   content = save(stored, metadata)
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     partial[path].write_bytes(content)
   count = lambda part: sum(array.size for name, array in arrays.items()
                            if name.startswith(f'{part}/'))

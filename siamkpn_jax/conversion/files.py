@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.conversion.names import COUNTER
-from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
@@ -172,7 +172,7 @@ def write_state(path: Path, state: State) -> None:
            for name, value in state.items()}
   suffix = path.suffix.lower()
   torch = _import_torch(path) if suffix in TORCH_SUFFIXES else None
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     if torch is not None:
       torch.save({name: torch.from_numpy(np.array(value))
                   for name, value in state.items()}, partial[path])

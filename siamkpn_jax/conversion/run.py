@@ -30,9 +30,9 @@ from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import Mapped, to_state, to_variables
 from siamkpn_jax.core.atomic_io import (
   atomic_folder,
-  blame,
   check_new_folder,
   check_output,
+  file_errors,
 )
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model
@@ -214,7 +214,7 @@ def _with_equal_level_weights(variables: dict[str, Any],
 def _write_folder(output: Path, config: ConfigDict, variables: dict[str, Any],
                   part: str, report: Report) -> None:
   """Everything under a temporary name, renamed when it is whole."""
-  with blame(output), atomic_folder(output) as partial:
+  with file_errors(output), atomic_folder(output) as partial:
     save_model(partial, to_plain(config), variables, part=part)
     (partial / CONFIG_NAME).write_text(_config_source(config, part, report))
     (partial / REPORT_NAME).write_text(

@@ -99,11 +99,11 @@ def atomic_paths(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
                for path in paths}
   try:
     for path in temporary:
-      with blame(path):
+      with file_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     yield temporary
     for path, partial in temporary.items():
-      with blame(path):
+      with file_errors(path):
         partial.replace(path)
   finally:
     for partial in temporary.values():
@@ -127,12 +127,12 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
   Raises:
     UserError: it cannot be made.
   """
-  with blame(folder):
+  with file_errors(folder):
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
   try:
     yield partial
-    with blame(folder):
+    with file_errors(folder):
       partial.chmod(0o755)
       partial.rename(folder)
   finally:
@@ -167,7 +167,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def blame(path: Path) -> Iterator[None]:
+def file_errors(path: Path) -> Iterator[None]:
   """Turns an OSError of its block into a UserError about `path`."""
   try:
     yield
@@ -183,5 +183,5 @@ def save_figure(figure: Any, path: Path) -> None:
   Raises:
     UserError: the file cannot be written.
   """
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     figure.savefig(partial[path])

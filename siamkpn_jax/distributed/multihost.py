@@ -1,7 +1,7 @@
 """What the processes of a run tell each other outside of the training step.
 
-With one process nothing is exchanged. Every function but `is_first` and `say`
-must be called by all processes, in the same order.
+With one process nothing is exchanged. Every function but `is_main_host` and
+`log_main` must be called by all processes, in the same order.
 """
 
 import os
@@ -17,7 +17,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from siamkpn_jax.config.settings import config_differences
-from siamkpn_jax.core.atomic_io import blame
+from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.source import Source
@@ -27,18 +27,18 @@ _LOCAL = ('data.root', 'data.loader', 'data.workers', 'data.prefetch',
           'validation.data')
 
 
-def is_first() -> bool:
+def is_main_host() -> bool:
   """Whether this is process 0, which alone prints and writes logs."""
   return jax.process_index() == 0
 
 
-def say(text: str) -> None:
+def log_main(text: str) -> None:
   """Prints on stderr, on process 0 alone."""
-  if is_first():
+  if is_main_host():
     print(text, file=sys.stderr)
 
 
-def gather(text: str) -> list[str]:
+def gather_text(text: str) -> list[str]:
   """The texts of all processes, by their number."""
   if jax.process_count() == 1:
     return [text]
@@ -51,7 +51,7 @@ def gather(text: str) -> list[str]:
       rows, sizes, strict=True)]
 
 
-def together(what: Callable[[], T]) -> T:
+def run_on_all_hosts(what: Callable[[], T]) -> T:
   """The result of what every process does; a mistake on one ends all.
 
   Args:
@@ -69,10 +69,10 @@ def together(what: Callable[[], T]) -> T:
   except UserError as error:
     mistake = str(error)
   wrong = [f'process {k}: {text}' if k else text
-           for k, text in enumerate(gather(mistake)) if text]
+           for k, text in enumerate(gather_text(mistake)) if text]
   if not wrong:
     return result
-  if not is_first():
+  if not is_main_host():
     sys.exit(2)
   more = f' (and {len(wrong) - 1} more processes)' if len(wrong) > 1 else ''
   raise UserError(wrong[0] + more)
@@ -105,7 +105,7 @@ def check_same(facts: Sequence[str]) -> None:
   """
   if jax.process_count() == 1:
     return
-  rows = gather('\n'.join([socket.gethostname(), *facts]))
+  rows = gather_text('\n'.join([socket.gethostname(), *facts]))
   (host, *expected), *others = [row.split('\n') for row in rows]
   differing = []
   for k, (there, *found) in enumerate(others, 1):
@@ -117,7 +117,7 @@ def check_same(facts: Sequence[str]) -> None:
           f'({host}) has {only(expected, found)}')
   if not differing:
     return
-  if not is_first():
+  if not is_main_host():
     sys.exit(2)
   more = (f'; {len(differing) - 1} more processes differ'
           if len(differing) > 1 else '')
@@ -129,14 +129,14 @@ def check_shared(folder: Path) -> None:
   """Checks that all processes see one and the same folder.
 
   Raises:
-    UserError: they do not; on process 0, as for `together`.
+    UserError: they do not; on process 0, as for `run_on_all_hosts`.
   """
   if jax.process_count() == 1:
     return
-  name = gather(f'.shared_{secrets.token_hex(8)}')[0]
+  name = gather_text(f'.shared_{secrets.token_hex(8)}')[0]
   def write():
-    if is_first():
-      with blame(folder / name):
+    if is_main_host():
+      with file_errors(folder / name):
         (folder / name).touch()
   def look():
     if not (folder / name).exists():
@@ -144,9 +144,9 @@ def check_shared(folder: Path) -> None:
           f'{folder.absolute()} on {socket.gethostname()}: not the folder that '
           'process 0 writes to; expected one that all hosts share: choose '
           'another --workdir')
-  together(write)
+  run_on_all_hosts(write)
   try:
-    together(look)
+    run_on_all_hosts(look)
   finally:
-    if is_first():
+    if is_main_host():
       (folder / name).unlink(missing_ok=True)

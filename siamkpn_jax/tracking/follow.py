@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.tracking.drawing import draw_result
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
 
@@ -95,7 +95,7 @@ def track_video(tracker: SingleTracker, source: FrameSource,
         if writer is not None:
           writer.write(_drawn(result))
     if boxes_path is not None:
-      with blame(boxes_path):
+      with file_errors(boxes_path):
         partial[boxes_path].write_text(''.join(lines))
   return TrackSummary(len(lines), speed.fps)
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import Targets
 
@@ -35,7 +35,7 @@ def save_preview(path: Path, step: TrainStep,
   sheet = np.vstack([np.hstack(rows[k:k + _COLUMNS])
                      for k in range(0, len(rows), _COLUMNS)])
   image = cv2.imencode(path.suffix, sheet)[1]
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     partial[path].write_bytes(image.tobytes())
 
 

@@ -13,7 +13,7 @@ import jax
 from tqdm import tqdm
 
 from siamkpn_jax.config.settings import steps_per_epoch, unfreeze_step
-from siamkpn_jax.distributed.multihost import is_first
+from siamkpn_jax.distributed.multihost import is_main_host
 from siamkpn_jax.training.bad_steps import SkippedSteps
 from siamkpn_jax.training.metrics import MetricWriter
 from siamkpn_jax.training.state import TrainState
@@ -158,7 +158,7 @@ def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
       step_fn, state, train.batch_size, unfreeze_step(config))
   with contextlib.ExitStack() as stack:
     writer = None
-    if is_first():
+    if is_main_host():
       writer = stack.enter_context(MetricWriter(workdir, start))
     bar = stack.enter_context(tqdm(
         total=train.epochs * steps_per_epoch(config), initial=start,

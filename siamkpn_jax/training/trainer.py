@@ -23,7 +23,11 @@ from siamkpn_jax.config.settings import (
   unfreeze_step,
 )
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.atomic_io import atomic_paths, blame, remove_leftovers
+from siamkpn_jax.core.atomic_io import (
+  atomic_paths,
+  file_errors,
+  remove_leftovers,
+)
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import git_revision
 from siamkpn_jax.datasets import catalog
@@ -33,9 +37,9 @@ from siamkpn_jax.datasets.source import Source
 from siamkpn_jax.distributed import preemption, sharding
 from siamkpn_jax.distributed.multihost import (
   check_shared,
-  is_first,
-  say,
-  together,
+  is_main_host,
+  log_main,
+  run_on_all_hosts,
 )
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.training import optimizer as optim
@@ -83,7 +87,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   step_fn = build_step(config)
   loader = build_loader(config, step_fn, sources)
   total = config.train.epochs * steps_per_epoch(config)
-  together(lambda: _check_inputs(config, workdir))
+  run_on_all_hosts(lambda: _check_inputs(config, workdir))
   workdir.mkdir(parents=True, exist_ok=True)
   check_shared(workdir)
   with contextlib.ExitStack() as stack:
@@ -91,7 +95,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         workdir, plain, keep=config.train.keep_checkpoints))
     state = _start(config, step_fn, mesh, checkpoints, resume, workdir)
     start = int(state.step)
-    if is_first():
+    if is_main_host():
       _write_config(workdir, plain)
     validate = Validation(config, step_fn.model, workdir)
     batches = stack.enter_context(contextlib.closing(loader.batches(start)))
@@ -147,19 +151,21 @@ def _write_config(workdir: Path, plain: dict[str, Any]) -> None:
   for name in (CONFIG_NAME, LOG_NAME, REPORT_NAME):
     remove_leftovers(workdir / name)
   path = workdir / CONFIG_NAME
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     partial[path].write_text(json.dumps(
         plain | {'git_revision': git_revision()}, indent=2) + '\n')
 
 
 def _best_step(workdir: Path) -> int | None:
   """Of process 0's log; others do not remove checkpoints."""
-  best = best_validation(read_log(workdir / LOG_NAME)) if is_first() else None
+  if not is_main_host():
+    return None
+  best = best_validation(read_log(workdir / LOG_NAME))
   return None if best is None else best[0]
 
 
 def _write_page(workdir: Path) -> None:
-  if is_first():
+  if is_main_host():
     # A page is not worth a run; nor is Matplotlib, on machines without it.
     with contextlib.suppress(UserError, ImportError):
       from siamkpn_jax.training.report import write_report
@@ -246,9 +252,9 @@ def _start(config: Any, step_fn: TrainStep, mesh: jax.sharding.Mesh,
     raise UserError(
         f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
         '--noresume to continue it, or choose another --workdir')
-  say(f'resuming {workdir} at step {int(restored.step)}')
+  log_main(f'resuming {workdir} at step {int(restored.step)}')
   if config.model.weights or config.model.backbone_weights:
-    say('note: the weights that a run starts from are not read again')
+    log_main('note: the weights that a run starts from are not read again')
   return restored
 
 
@@ -258,10 +264,10 @@ def _given_weights(config: Any, model: SiamKPN,
   for part, path in (('network', config.model.weights),
                      ('backbone', config.model.backbone_weights)):
     if path:
-      say(f'starting from the {part} of {path}')
+      log_main(f'starting from the {part} of {path}')
       return load_variables(Path(path), model, placement, part=part)
   if config.train.freeze_epochs:
-    say('note: the backbone starts from random weights and is frozen for '
+    log_main('note: the backbone starts from random weights and is frozen for '
         f'{config.train.freeze_epochs} epochs; give it trained ones by '
         '--config.model.backbone_weights (docs/conversion.md)')
   return {}

@@ -12,15 +12,15 @@ import jax
 import numpy as np
 
 from siamkpn_jax.config.settings import to_plain
-from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, blame
+from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.distributed.multihost import (
   check_same,
-  gather,
-  is_first,
-  say,
-  together,
+  gather_text,
+  is_main_host,
+  log_main,
+  run_on_all_hosts,
 )
 from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
 from siamkpn_jax.evaluation.formats.sequences import load_otb
@@ -92,9 +92,10 @@ class Validation:
       trouble = 'the run is to stop'
     except UserError as error:
       trouble = str(error)
-    found = [json.loads(text) for text in gather(json.dumps([trouble, rows]))]
+    found = [json.loads(text)
+             for text in gather_text(json.dumps([trouble, rows]))]
     for text in filter(None, (trouble for trouble, _ in found)):
-      say(f'\nnot validated: {text}')
+      log_main(f'\nnot validated: {text}')
       return {}
     return _means([row for _, part in found for row in part])
 
@@ -157,13 +158,14 @@ def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
   """Group -> the first frames of its first sequences."""
   def rendered(count: int) -> list[Video]:
     folder = _rendered(workdir, count, config.frames or _LENGTH)
-    return together(lambda: load_otb(folder))
+    return run_on_all_hosts(lambda: load_otb(folder))
 
   groups: dict[str, list[Video]] = {}
   if config.sequences and not config.data:
     groups[''] = rendered(config.sequences)
   elif config.sequences:
-    groups[''] = together(lambda: given_videos(config))[:config.sequences]
+    groups[''] = run_on_all_hosts(
+        lambda: given_videos(config))[:config.sequences]
   if config.rendered:
     groups[_RENDERED] = rendered(config.rendered)
   frames = config.frames or None
@@ -186,11 +188,11 @@ def _rendered(workdir: Path, count: int, length: int) -> Path:
   folder = workdir / FOLDER / f'rendered_{count}x{length}'
 
   def write():
-    if is_first() and not folder.exists():
+    if is_main_host() and not folder.exists():
       for left in folder.parent.glob(f'{UNFINISHED}*'):  # by a killed run
         shutil.rmtree(left, ignore_errors=True)
-      with blame(folder), atomic_folder(folder) as partial:
+      with file_errors(folder), atomic_folder(folder) as partial:
         write_otb(partial, seed=split_seed('val', 0), count=count,
                   length=length)
-  together(write)
+  run_on_all_hosts(write)
   return folder

@@ -46,7 +46,7 @@ class Journal:
     self._path = path
     self._found: dict[_Key, Measurement] = {}
     self.seconds = 0.0
-    with atomic_io.blame(path):
+    with atomic_io.file_errors(path):
       path.parent.mkdir(parents=True, exist_ok=True)
       self._file = path.open('a+b')
     try:
@@ -109,13 +109,13 @@ class Journal:
         self._check_header(entry, header)
       else:
         self._take(number, entry)
-    with atomic_io.blame(self._path):
+    with atomic_io.file_errors(self._path):
       self._file.truncate(sum(map(len, whole)))
     if not whole:
       self._write(header)
 
   def _write(self, entry: Mapping[str, Any]) -> None:
-    with atomic_io.blame(self._path):
+    with atomic_io.file_errors(self._path):
       self._file.write(json.dumps(entry, allow_nan=False).encode() + b'\n')
       self._file.flush()
 

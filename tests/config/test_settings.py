@@ -19,7 +19,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.resnet import ARCHITECTURES
 from siamkpn_jax.training import trainer
 
-CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
+CONFIGS = sorted((Path(__file__).parents[2] / 'configs').glob('*.py'))
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ import pytest
 import siamkpn_jax
 from siamkpn_jax.core import provenance
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

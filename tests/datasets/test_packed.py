@@ -128,7 +128,7 @@ def test_files_missing_or_cut(content, place, how):
   expected = {'missing': '1 of 2 record files are missing or cut.*part_1/b',
               'cut': '1 of 2 record files are missing or cut.*part_1/b',
               'bad index': f'{INDEX_NAME}: damaged',
-              'no index': 'cannot be read.*prepare|not found'}[how]
+              'no index': 'cannot be read.*pack|not found'}[how]
   with pytest.raises(UserError, match=expected):
     open_set(root)
 

@@ -83,7 +83,7 @@ def test_threads_give_the_same_frames():
 
 
 def test_another_process_gives_the_same_frame():
-  program = ('import zlib; from siamkpn_jax.datasets.sources import synthetic; '
+  program = ('import zlib; from siamkpn_jax.datasets import synthetic; '
              f'print(zlib.crc32(synthetic.Scene({SEED}, 2).render(17)[0]))')
   output = subprocess.run([sys.executable, '-c', program], check=True,
                           capture_output=True, text=True).stdout

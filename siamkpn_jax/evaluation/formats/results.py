@@ -89,7 +89,7 @@ def write_text(path: str | Path, text: str) -> None:
     UserError: the file cannot be written.
   """
   path = Path(path)
-  with atomic_io.atomic_paths([path]) as partial, atomic_io.blame(path):
+  with atomic_io.atomic_paths([path]) as partial, atomic_io.file_errors(path):
     partial[path].write_text(text, encoding='utf-8')
 
 

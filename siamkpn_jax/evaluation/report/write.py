@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from siamkpn_jax.core.atomic_io import blame
+from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
@@ -121,7 +121,7 @@ def _remove_earlier(output: Path) -> None:
     return
   for pattern in _FILES:
     for path in output.glob(pattern):
-      with blame(path):
+      with file_errors(path):
         path.unlink()
 
 

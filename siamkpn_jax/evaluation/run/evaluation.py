@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.core.atomic_io import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import results
@@ -208,7 +208,7 @@ def _scoring_request(request: Request) -> scoring.Request:
 
 def _write_zip(plan: Plan, path: Path) -> Path:
   """The file that the benchmark's server takes: results and their times."""
-  with atomic_paths([path]) as partial, blame(path), zipfile.ZipFile(
+  with atomic_paths([path]) as partial, file_errors(path), zipfile.ZipFile(
       partial[path], 'w', zipfile.ZIP_DEFLATED) as archive:
     for job in plan.jobs:
       files = [job.path]

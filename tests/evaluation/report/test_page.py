@@ -140,7 +140,7 @@ def test_hostile_films():
   shown = _Page(text)
   assert shown.texts.count(HOSTILE) == 3
   assert ('alt', f'{HOSTILE}, frame 1') in shown.attributes
-  assert 'script' not in page.tags
+  assert 'script' not in shown.tags
 
 
 def test_what_was_scored(tmp_path):

@@ -160,7 +160,7 @@ def three(monkeypatch):
   """As on process 0 of three; `rows` is what the processes tell."""
   rows = []
   monkeypatch.setattr(multihost.jax, 'process_count', lambda: 3)
-  monkeypatch.setattr(multihost, 'gather', lambda text: [text, *rows])
+  monkeypatch.setattr(multihost, 'gather_text', lambda text: [text, *rows])
   monkeypatch.setattr(multihost.socket, 'gethostname', lambda: 'a')
   return rows
 
@@ -180,9 +180,9 @@ def test_a_mistake_of_one_is_that_of_all(three, monkeypatch):
   """Told by process 0; the others leave without a word."""
   three[:] = '', 'disk: full'
   with pytest.raises(UserError, match='^process 2: disk: full$'):
-    multihost.together(lambda: 1)
-  monkeypatch.setattr(multihost, 'is_first', lambda: False)
+    multihost.run_on_all_hosts(lambda: 1)
+  monkeypatch.setattr(multihost, 'is_main_host', lambda: False)
   with pytest.raises(SystemExit, match='2'):
-    multihost.together(lambda: 1)
+    multihost.run_on_all_hosts(lambda: 1)
   three[:] = '', ''
-  assert multihost.together(lambda: 1) == 1
+  assert multihost.run_on_all_hosts(lambda: 1) == 1
