@@ -20,7 +20,7 @@ from absl import flags
 from siamkpn_jax import cli
 from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX, find_weights
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats.otb import skipped_folders
+from siamkpn_jax.datasets.formats.otb import skipped_folders
 from siamkpn_jax.evaluation.report.score_table import score_table
 from siamkpn_jax.evaluation.run import evaluation
 

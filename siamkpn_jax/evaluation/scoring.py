@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import otb
+from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
-from siamkpn_jax.evaluation.formats import otb
 from siamkpn_jax.evaluation.formats import sequences as layouts
-from siamkpn_jax.evaluation.formats.annotations import Annotation
 from siamkpn_jax.evaluation.formats.result_files import (
   find_results,
   name_key,

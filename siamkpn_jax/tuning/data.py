@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import otb
+from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation import scoring
-from siamkpn_jax.evaluation.formats import otb
 from siamkpn_jax.evaluation.formats import sequences as layouts
-from siamkpn_jax.evaluation.formats.annotations import Annotation
 from siamkpn_jax.evaluation.formats.result_files import name_key
 from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence

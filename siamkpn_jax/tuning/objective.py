@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation.metrics import got10k, ope
 from siamkpn_jax.evaluation.metrics.protocols import OnePass
 from siamkpn_jax.tuning.engine import SequenceResult

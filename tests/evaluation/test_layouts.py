@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import BENCHMARKS
 from siamkpn_jax.evaluation.formats import sequences
 
 BOX = '3,4,5,6\n'
@@ -287,7 +288,7 @@ def test_damaged_json(tmp_path, text, told):
 
 
 def test_nothing_there(tmp_path):
-  for benchmark in sequences.LAYOUTS:
+  for benchmark in BENCHMARKS:
     with pytest.raises(UserError, match='expected'):
       sequences.load_annotations(benchmark, tmp_path / 'none')
     (tmp_path / 'bare').mkdir(exist_ok=True)
@@ -297,7 +298,7 @@ def test_nothing_there(tmp_path):
 
 @pytest.mark.realdata
 def test_real_annotations(real_data):
-  from siamkpn_jax.evaluation.formats.otb import OTB_100
+  from siamkpn_jax.datasets.formats.otb import OTB_100
   folder = real_data / 'annotations'
   otb = sequences.load_annotations('otb', folder / 'otb100')
   assert {a.name for a in otb} == set(OTB_100)

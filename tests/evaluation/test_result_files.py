@@ -63,7 +63,7 @@ def test_spellings_of_a_name(tmp_path, name, file):
 
 
 def test_names_of_otb_stay_apart():
-  from siamkpn_jax.evaluation.formats.otb import OTB_100
+  from siamkpn_jax.datasets.formats.otb import OTB_100
   assert len({name_key(n) for n in OTB_100}) == len(OTB_100) == 100
 
 

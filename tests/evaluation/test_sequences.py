@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import otb
 from siamkpn_jax.evaluation.formats import sequences
 
 BOXES = [(5, 6, 7, 8), (6, 7, 7, 8), (7, 8, 7, 8)]
@@ -34,7 +35,7 @@ def test_selection_and_single_sequence(make_sequence):
   root = folder.parent
   assert [s.name for s in sequences.load_otb(root, names=['B*'])] == ['Ball']
   assert [s.name for s in sequences.load_otb(folder)] == ['Ball']
-  assert sequences.skipped_folders(folder) == []
+  assert otb.skipped_folders(folder) == []
   with pytest.raises(UserError, match='called Bal; there are Ball, Car'):
     sequences.load_otb(root, names=['Bal'])
   with pytest.raises(UserError, match='zero_based: no sequence is called x'):
@@ -48,7 +49,7 @@ def test_folders_left_out(make_sequence):
   (root / 'notes').mkdir()
   (root / 'readme.txt').write_text('')
   assert [s.name for s in sequences.load_otb(root)] == ['Ball']
-  assert sequences.skipped_folders(root) == ['.cache', '_extra', 'notes']
+  assert otb.skipped_folders(root) == ['.cache', '_extra', 'notes']
 
 
 def test_several_targets(make_sequence):
@@ -150,7 +151,7 @@ def test_real_sequences(real_data):
   found = {s.name: s for s in sequences.load_otb(
       folder, zero_based=['davis_*', 'uav_*', 'vot_*'])}
   assert len(found) == 12
-  assert sequences.skipped_folders(folder) == ['_demo_no_gt']
+  assert otb.skipped_folders(folder) == ['_demo_no_gt']
   assert len(found['David']) == 471
   assert found['Jogging-2'].frames[0].samefile(found['Jogging-1'].frames[0])
   assert found['David'].boxes_xywh[0].tolist() == [128, 79, 64, 78]

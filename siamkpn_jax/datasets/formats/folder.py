@@ -5,15 +5,27 @@
    natural order (2.jpg before 10.jpg) is their order in time.
 3. Write groundtruth_rect.txt, groundtruth.txt or gt.txt there: one "x,y,w,h"
    per image in pixels; comma, tab or space between; NaN for an unknown box.
-4. Optional: absence.label, one 0 or 1 per image; 1 where it is out of sight.
-5. Sequences without such a file, and images after the last box, are left out.
+4. Optional, for training: absence.label, one 0 or 1 per image; 1 where it is
+   out of sight.
+5. Training leaves out sequences without such a file and images after the last
+   box; evaluation expects one box for each image.
+
+To score result files, <name>.txt for each sequence is enough; lists that lie
+beside them, as attr_list.txt, are not read. Pixels are counted from 0.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 from siamkpn_jax.datasets.formats import scan
-from siamkpn_jax.datasets.formats.video import NO_ANNOTATION, read_track
+from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.video import (
+  NO_ANNOTATION,
+  VideoFiles,
+  read_annotations,
+  read_tracks,
+)
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('<sequence>/groundtruth_rect.txt, groundtruth.txt or gt.txt, and '
@@ -22,40 +34,60 @@ EXPECTED = ('<sequence>/groundtruth_rect.txt, groundtruth.txt or gt.txt, and '
 _ANNOTATIONS = ('groundtruth_rect.txt', 'groundtruth.txt', 'gt.txt')
 _IMAGES = ('img', 'imgs', 'frames', 'color')
 _LABELS = 'absence.label'
+# What lies beside annotation files: names, attributes, words.
+_LISTS = frozenset({
+    'attr_list', 'attr_desc', 'list', 'testing_set', 'training_set', 'tb_50',
+    'tb_100', 'cvpr13', 'readme', 'license'})
 
 
 def annotations(folder: Path) -> list[Path]:
   """See `Layout`."""
-  found = []
-  for sequence in scan.folders(folder):
-    names, home = scan.names(folder / sequence), folder / sequence
-    annotation = _annotation(names)
-    if annotation:
-      found.append(home / annotation)
-      found += [home / _LABELS] if _LABELS in names else []
-  return found
+  return [home / name for home in map(folder.joinpath, scan.folders(folder))
+          for name in _annotation(scan.names(home))]
 
 
 def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   """See `Layout`."""
-  for sequence in scan.folders(folder):
-    names, home = scan.names(folder / sequence), folder / sequence
-    annotation = _annotation(names)
-    if not annotation:
-      dropped.add(NO_ANNOTATION, sequence)
-      continue
-    track = read_track(sequence, _images(folder, sequence, names),
-                       home / annotation, dropped, labels={home / _LABELS: 1})
-    if track is not None:
-      yield track
+  for name in scan.folders(folder):
+    video = _find_video(folder / name)
+    if video is None:
+      dropped.add(NO_ANNOTATION, name)
+    else:
+      yield from read_tracks(folder, [video], dropped)
 
 
-def _annotation(names: frozenset[str]) -> str | None:
-  return next((name for name in _ANNOTATIONS if name in names), None)
+def load(folder: Path) -> list[Annotation]:
+  """All sequences, sorted by name, without those whose name begins with "_".
+
+  Raises:
+    UserError: nothing to read, or a damaged file.
+  """
+  found = map(_find_video, scan.sequences(folder))
+  videos = [dataclasses.replace(v, absent={}) for v in found if v is not None]
+  return read_annotations(videos or annotation_files(folder), folder,
+                          f'{EXPECTED}; or <sequence>.txt')
 
 
-def _images(folder: Path, sequence: str, names: frozenset[str]) -> list[str]:
-  for sub in _IMAGES:
-    if sub in names and (found := scan.images(folder, f'{sequence}/{sub}')):
-      return found
-  return scan.images(folder, sequence)
+def annotation_files(folder: Path) -> list[VideoFiles]:
+  """The sequences of a folder of files <sequence>.txt, sorted by name."""
+  return [VideoFiles(path.stem, path, None)
+          for path in sorted(folder.glob('*.txt'))
+          if path.stem.casefold() not in _LISTS]
+
+
+def _find_video(home: Path) -> VideoFiles | None:
+  """The sequence in a folder; None if it has no file of boxes."""
+  names = scan.names(home)
+  boxes, *labels = _annotation(names) or ['']
+  if not boxes:
+    return None
+  images = next((sub for sub in _IMAGES
+                 if sub in names and scan.images(home, sub)), '')
+  return VideoFiles(home.name, home / boxes, home / images,
+                    absent={home / name: 1 for name in labels})
+
+
+def _annotation(names: frozenset[str]) -> list[str]:
+  """Of the files in a folder that of boxes and, if there is one, of labels."""
+  boxes = [name for name in _ANNOTATIONS if name in names][:1]
+  return [*boxes, _LABELS] if boxes and _LABELS in names else boxes

@@ -25,6 +25,12 @@ def folders(folder: Path) -> list[str]:
                 key=natural_key)
 
 
+def sequences(folder: Path) -> list[Path]:
+  """The folders in a folder by name, without those set aside by a leading _."""
+  return [folder / name for name in sorted(folders(folder))
+          if not name.startswith('_')]
+
+
 def names(folder: Path) -> frozenset[str]:
   """Names of all files and folders in a folder."""
   return frozenset(e.name for e in _entries(folder))

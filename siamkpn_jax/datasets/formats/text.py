@@ -1,52 +1,111 @@
-"""Annotations in text files: boxes, labels and names."""
+"""Annotations in text files: boxes, flags and names.
+
+Every reader of boxes in lines of text is this one: of training sets, of
+benchmarks and of result files.
+"""
 
 from pathlib import Path
 
 import numpy as np
 
+from siamkpn_jax.core.errors import UserError
+
 # All separators that the data sets use, often within one of them.
 _TO_SPACES = str.maketrans(',;\t', '   ')
 
 
-def read_boxes(path: Path) -> np.ndarray:
-  """[t, 4] float64 numbers, t >= 1, one line each; they may be NaN.
+def read_text(path: str | Path) -> str:
+  """The text of a small file.
+
+  Raises:
+    UserError: missing, cannot be opened, or not UTF-8.
+  """
+  try:
+    return Path(path).read_text(encoding='utf-8-sig')
+  except OSError as error:
+    raise UserError(f'cannot read {path}: {error.strerror}; expected a text '
+                    'file') from error
+  except UnicodeDecodeError as error:
+    raise UserError(f'{path} is not a text file (byte {error.start}); '
+                    'restore the file') from error
+
+
+def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
+               advice: str = 'correct it') -> np.ndarray:
+  """[t, 4] float64 numbers, t >= 1, one line "x,y,w,h" each, as they stand.
 
   Commas, semicolons, tabs or spaces separate.
 
-  Raises:
-    OSError: the file is missing or cannot be opened.
-    ValueError: it is empty or not text, or a line is not four numbers.
-  """
-  rows = [line.split() for line in _lines(path)]
-  if not rows or any(len(row) != 4 for row in rows):
-    raise ValueError(f'{path}: expected four numbers in each line')
-  return np.array(rows, np.float64)
-
-
-def read_labels(path: Path) -> np.ndarray:
-  """[t] float64 numbers, t >= 1, on one line or on one line each.
+  Args:
+    path: the file.
+    nan: accept `nan`, which some annotations write for "no target".
+    infinite: accept infinite numbers.
+    advice: what to do about a line that is not a box.
 
   Raises:
-    OSError: the file is missing or cannot be opened.
-    ValueError: it is empty or not text, or holds something else than numbers.
+    UserError: missing, empty or not text, or a line is not four numbers.
   """
-  words = ' '.join(_lines(path)).split()
-  if not words:
-    raise ValueError(f'{path}: expected one number per frame')
-  return np.array(words, np.float64)
+  lines = read_text(path).rstrip().splitlines()
+  if not lines:
+    raise UserError(f'{path} is empty; expected one "x,y,w,h" line per frame; '
+                    'restore the file')
+  rows = [line.translate(_TO_SPACES).split() for line in lines]
+  boxes_xywh = _numbers(rows)
+  if boxes_xywh is None:
+    bad = next(k for k, row in enumerate(rows) if _numbers([row]) is None)
+  else:
+    refused = np.zeros(len(rows), bool)
+    if not nan:
+      refused |= np.isnan(boxes_xywh).any(axis=1)
+    if not infinite:
+      refused |= np.isinf(boxes_xywh).any(axis=1)
+    if not refused.any():
+      return boxes_xywh
+    bad = int(refused.argmax())
+  columns = f' ({len(rows[bad])} columns)' if len(rows[bad]) != 4 else ''
+  raise UserError(
+      f'{path} line {bad + 1}: {lines[bad].strip()[:60]!r} is not a box'
+      f'{columns}; expected four numbers "x,y,w,h" (comma, tab or space '
+      f'between); {advice}')
 
 
-def read_names(path: Path) -> list[str]:
-  """The lines that are not empty, without the blanks around them.
+def read_flags(path: str | Path) -> np.ndarray:
+  """[t] float64 finite numbers of a file, on one line or on one line each.
 
   Raises:
-    OSError: the file is missing or cannot be opened.
-    ValueError: it is not text.
+    UserError: missing or not text, or something else than numbers.
   """
-  lines = path.read_text(encoding='utf-8-sig').splitlines()
-  return [line.strip() for line in lines if line.strip()]
+  words = read_text(path).translate(_TO_SPACES).split()
+  try:
+    flags = np.array(words, np.float64)
+  except ValueError:
+    flags = np.array([np.nan])
+  if not np.isfinite(flags).all():
+    raise UserError(f'{path}: not all entries are numbers; expected one flag '
+                    'for each frame; restore the file')
+  return flags
 
 
-def _lines(path: Path) -> list[str]:
-  text = path.read_text(encoding='utf-8-sig').rstrip()
-  return text.translate(_TO_SPACES).splitlines()
+def read_names(path: str | Path) -> list[str]:
+  """The names in a list file, at least one, one per line.
+
+  Raises:
+    UserError: missing, empty, or not text.
+  """
+  lines = read_text(path).splitlines()
+  names = [line.strip() for line in lines if line.strip()]
+  if not names:
+    raise UserError(f'{path} is empty; expected one sequence name per line; '
+                    'restore the file')
+  return names
+
+
+def _numbers(rows: list[list[str]]) -> np.ndarray | None:
+  """[t, 4] float64; None if a row is not four numbers."""
+  # Python alone reads 1_000 as a number.
+  if any(len(row) != 4 or '_' in ''.join(row) for row in rows):
+    return None
+  try:
+    return np.array(rows, np.float64)
+  except ValueError:
+    return None

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.datasets.formats import text
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
 _SUFFIXES = ('.txt', '.json')
@@ -109,12 +109,8 @@ def read_result(path: Path) -> np.ndarray:
   """
   if path.suffix == '.json':
     return _read_json(path)
-  lines = results.read_text(path).rstrip().splitlines()
-  if not lines:
-    raise UserError(f'{path} is empty; expected one "x,y,w,h" line per frame; '
-                    'run the tracker again on this sequence')
-  return np.array([_parse(path, number, line)
-                   for number, line in enumerate(lines, start=1)])
+  return text.read_boxes(
+      path, advice='convert the file, or run the tracker again')
 
 
 def _by_name(folder: Path) -> dict[str, list[Path]]:
@@ -143,26 +139,10 @@ def _double(first: Path, second: Path) -> UserError:
                    'expected one of them; remove the other')
 
 
-def _parse(path: Path, number: int, line: str) -> list[float]:
-  words = line.replace(',', ' ').replace(';', ' ').split()
-  try:
-    # Python alone reads 1_000 as a number.
-    row = [float(word) for word in words if '_' not in word]
-  except ValueError:
-    row = []
-  if len(row) != 4 or len(words) != 4:
-    columns = f' ({len(words)} columns)' if len(words) != 4 else ''
-    raise UserError(
-        f'{path} line {number}: {line.strip()[:60]!r} is not a box{columns}; '
-        'expected four numbers "x,y,w,h" (comma, tab or space between); '
-        'convert the file')
-  return row
-
-
 def _read_json(path: Path) -> np.ndarray:
   """The boxes of OTB's Python toolkit."""
   try:
-    content = json.loads(results.read_text(path))
+    content = json.loads(text.read_text(path))
     (run,) = content
     if run.get('resType', 'rect') != 'rect':
       raise ValueError('it holds no rectangles')

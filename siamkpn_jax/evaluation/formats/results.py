@@ -7,7 +7,6 @@ field's toolkits; in the program all boxes are 0-based.
 """
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,9 @@ import numpy as np
 
 from siamkpn_jax.core import atomic_io
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import text
+
+read_text = text.read_text  # the opposite of `write_text`
 
 
 def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
@@ -31,8 +33,8 @@ def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
     UserError: the file cannot be written.
   """
   rows = _shifted(np.asarray(boxes_xywh, np.float64), origin)
-  text = ''.join(','.join(f'{v:.4f}' for v in row) + '\n' for row in rows)
-  write_text(path, text)
+  lines = ''.join(','.join(f'{v:.4f}' for v in row) + '\n' for row in rows)
+  write_text(path, lines)
 
 
 def read_boxes(path: str | Path, *, origin: int = 0,
@@ -50,13 +52,8 @@ def read_boxes(path: str | Path, *, origin: int = 0,
   Raises:
     UserError: the file is missing, empty or not text, or a line is not a box.
   """
-  lines = read_text(path).rstrip().split('\n')
-  if lines == ['']:
-    raise UserError(f'{path} is empty; expected one "x,y,w,h" line per frame; '
-                    'restore the file')
-  rows = [_parse_row(path, number, line, allow_nan)
-          for number, line in enumerate(lines, start=1)]
-  return _shifted(np.array(rows, np.float64), -origin)
+  return _shifted(text.read_boxes(path, nan=allow_nan, infinite=False),
+                  -origin)
 
 
 def write_summary(path: str | Path, summary: Mapping[str, Any]) -> None:
@@ -82,7 +79,7 @@ def make_folder(path: str | Path) -> Path:
   return Path(path)
 
 
-def write_text(path: str | Path, text: str) -> None:
+def write_text(path: str | Path, content: str) -> None:
   """Writes a text file, whole or not at all.
 
   Raises:
@@ -90,34 +87,7 @@ def write_text(path: str | Path, text: str) -> None:
   """
   path = Path(path)
   with atomic_io.atomic_paths([path]) as partial, atomic_io.file_errors(path):
-    partial[path].write_text(text, encoding='utf-8')
-
-
-def read_text(path: str | Path) -> str:
-  """The text of a small file; a missing or binary one is a `UserError`."""
-  try:
-    return Path(path).read_text(encoding='utf-8-sig')
-  except OSError as error:
-    raise UserError(f'cannot read {path}: {error.strerror}; expected a text '
-                    'file') from error
-  except UnicodeDecodeError as error:
-    raise UserError(f'{path} is not a text file (byte {error.start}); '
-                    'restore the file') from error
-
-
-def _parse_row(path: str | Path, number: int, line: str,
-               allow_nan: bool) -> list[float]:
-  try:
-    row = [float(word) for word in
-           line.replace(',', ' ').replace(';', ' ').split()]
-  except ValueError:
-    row = []
-  fine = all(math.isfinite(v) or (allow_nan and math.isnan(v)) for v in row)
-  if len(row) != 4 or not fine:
-    raise UserError(
-        f'{path} line {number}: {line.strip()[:60]!r} is not a box; expected '
-        'four numbers "x,y,w,h" (comma, tab or space between); correct it')
-  return row
+    partial[path].write_text(content, encoding='utf-8')
 
 
 def _shifted(boxes_xywh: np.ndarray, by: int) -> np.ndarray:

@@ -1,14 +1,14 @@
 """The sequences of the benchmarks: annotations, and images where needed.
 
 `load_annotations` reads what is needed to score result files, `load` what is
-needed to run a tracker. The layouts are described in layouts/.
+needed to run a tracker. The layouts are described in datasets/formats.
 """
 
 import dataclasses
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,49 +17,13 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import list_images
-from siamkpn_jax.evaluation.formats import (
-  folder,
-  got10k,
-  lasot,
-  nfs,
-  otb,
-  pysot_json,
-  results,
-  trackingnet,
-  uav123,
-)
-from siamkpn_jax.evaluation.formats.annotations import Annotation
-from siamkpn_jax.evaluation.formats.otb import skipped_folders
+from siamkpn_jax.datasets.formats import BENCHMARKS, otb, pysot_json, text
+from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.video import read_annotation
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
-
-__all__ = ['LAYOUTS', 'Sequence', 'load', 'load_annotations', 'load_otb',
-           'select', 'skipped_folders', 'with_frames']
-
-
-def _load_otb_or_files(path: Path) -> list[Annotation]:
-  """OTB's folders, or its toolkit's folder of annotation files."""
-  if path.is_dir() and not otb.search(path):
-    found = folder.load_files(path, origin=1)
-    if found:
-      return [dataclasses.replace(
-          a, frame_range=otb.FRAME_RANGES.get(a.name.lower())) for a in found]
-  return otb.load(path)  # or says what is missing
-
 
 # What `select` chooses from.
 _Named = TypeVar('_Named', Annotation, VotSequence)
-
-# Benchmark -> reads a folder of its layout. pysot's JSON is read for all.
-LAYOUTS: dict[str, Callable[[Path], list[Annotation]]] = {
-    'otb': _load_otb_or_files,
-    'lasot': lasot.load,
-    'got10k': got10k.load,
-    'trackingnet': trackingnet.load,
-    'uav123': uav123.load,
-    'nfs': nfs.load,
-    'nfs240': nfs.load_240,
-    'folder': folder.load,
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,7 +52,7 @@ def load_annotations(benchmark: str, path: str | Path, *,
   """Reads a benchmark's annotations; no images are needed.
 
   Args:
-    benchmark: a key of `LAYOUTS`.
+    benchmark: a key of `BENCHMARKS`.
     path: the folder that holds them, or a JSON file of pysot's kind.
     names: read only these names or patterns (`Human*`); empty for all.
 
@@ -98,8 +62,8 @@ def load_annotations(benchmark: str, path: str | Path, *,
   """
   path = Path(path)
   json_file = pysot_json.find(path)
-  found = pysot_json.load(json_file) if json_file else LAYOUTS[benchmark](path)
-  return select(found, names)
+  return select(pysot_json.load(json_file) if json_file else
+                BENCHMARKS[benchmark](path), names)
 
 
 def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
@@ -166,15 +130,15 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
     UserError: nothing to read, an unknown name, a damaged annotation, or
       frames and boxes that do not belong together.
   """
-  annotations = otb.find_annotations(Path(root))
-  check_known(names, annotations, 'sequences')
-  check_known(zero_based, annotations, 'zero_based')
-  chosen = [n for n in sorted(annotations) if not names or _matches(n, names)]
+  videos = otb.find_videos(Path(root))
+  known = [video.name for video in videos]
+  check_known(names, known, 'sequences')
+  check_known(zero_based, known, 'zero_based')
   return [
-      with_frames(otb.read(
-          name, annotations[name],
-          origin=int(one_based and not _matches(name, zero_based))))
-      for name in chosen
+      with_frames(read_annotation(dataclasses.replace(
+          video,
+          origin=int(one_based and not _matches(video.name, zero_based)))))
+      for video in videos if not names or _matches(video.name, names)
   ]
 
 
@@ -215,7 +179,7 @@ def _images(annotation: Annotation) -> list[Path]:
                       'download')
     return list(images)
   if images.is_file():  # a symbolic link, checked out as a text file
-    images = images.parent / results.read_text(images).strip()
+    images = images.parent / text.read_text(images).strip()
   if not os.path.isdir(images):  # False, not an error, for a senseless path
     raise UserError(f'{images} is not a folder; expected the images of the '
                     f'sequence {name} there')

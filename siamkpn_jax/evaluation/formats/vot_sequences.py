@@ -26,7 +26,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import list_images, read_image
-from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.datasets.formats import text
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.regions import Regions
 
@@ -122,7 +122,7 @@ def _load_folder(root: Path) -> list[VotSequence]:
   if not listed.is_file():
     raise UserError(f'{listed} does not exist; expected the names of the '
                     'sequences, one per line; check the path')
-  names = [line.strip() for line in results.read_text(listed).splitlines()
+  names = [line.strip() for line in text.read_text(listed).splitlines()
            if line.strip()]
   if len(set(names)) < len(names):
     raise UserError(f'{listed} names a sequence twice; expected each once; '
@@ -159,7 +159,7 @@ def _size(name: str, width: Any, height: Any) -> tuple[int, int]:
 def _read_properties(path: Path) -> dict[str, str]:
   if not path.is_file():
     return {}
-  pairs = (line.partition('=') for line in results.read_text(path).splitlines())
+  pairs = (line.partition('=') for line in text.read_text(path).splitlines())
   return {key.strip(): value.strip() for key, _, value in pairs}
 
 
@@ -187,7 +187,7 @@ def _check_count(name: str, frames: tuple[Path, ...], truth: Regions) -> None:
 
 
 def _read_tag(path: Path, count: int) -> np.ndarray:
-  words = results.read_text(path).split()
+  words = text.read_text(path).split()
   return _tag([word == '1' for word in words], count)
 
 
@@ -200,7 +200,7 @@ def _tag(values: list[bool], count: int) -> np.ndarray:
 
 def _load_json(path: Path) -> list[VotSequence]:
   try:
-    entries = json.loads(results.read_text(path))
+    entries = json.loads(text.read_text(path))
     return [_from_entry(path.parent, name, entry)
             for name, entry in entries.items()]
   except (ValueError, KeyError, TypeError, AttributeError, RecursionError,

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats import results
-from siamkpn_jax.evaluation.formats.annotations import Annotation, read_flags
+from siamkpn_jax.datasets.formats import text
+from siamkpn_jax.datasets.formats.annotations import Annotation, read_flags
 from siamkpn_jax.evaluation.formats.result_files import find_spellings
 
 # Sources: perfPlot.m of OTB, run_tracker_performance_evaluation.m of LaSOT.
@@ -81,7 +81,7 @@ def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
   """A sequence's name as the file spells it -> its attributes."""
   listed: dict[str, tuple[str, ...]] = {}
   for number, line in enumerate(
-      results.read_text(path).splitlines(), start=1):
+      text.read_text(path).splitlines(), start=1):
     if not line.strip():
       continue
     name, tab, names = line.strip().partition('\t')

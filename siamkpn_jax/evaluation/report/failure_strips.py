@@ -10,9 +10,9 @@ import numpy as np
 
 from siamkpn_jax.core import boxes
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import sequences as layouts
-from siamkpn_jax.evaluation.formats.annotations import Annotation
 from siamkpn_jax.evaluation.formats.result_files import (
   find_results,
   find_spellings,

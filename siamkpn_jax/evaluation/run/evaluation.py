@@ -25,7 +25,7 @@ from siamkpn_jax.evaluation.run.jobs import Job
 from siamkpn_jax.evaluation.run.one_pass import one_pass_job
 from siamkpn_jax.evaluation.run.protocol import ManyTracker
 
-BENCHMARKS = tuple(sorted({*scoring.SCORERS, *layouts.LAYOUTS}))
+BENCHMARKS = tuple(sorted({*scoring.SCORERS, *layouts.BENCHMARKS}))
 _SUBMITTED = ('got10k', 'trackingnet')  # scored by a server, from a zip file
 
 

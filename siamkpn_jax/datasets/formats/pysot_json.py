@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats import otb, results
-from siamkpn_jax.evaluation.formats.annotations import (
+from siamkpn_jax.datasets.formats import otb, text
+from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  check_any,
   check_first,
-  some,
 )
 
 
@@ -53,7 +53,7 @@ def load(path: Path) -> list[Annotation]:
     UserError: not such a file, or a damaged sequence.
   """
   try:
-    content = json.loads(results.read_text(path))
+    content = json.loads(text.read_text(path))
   except (ValueError, RecursionError) as error:
     raise UserError(f'{path} is not JSON ({error}); expected the annotations '
                     'of a benchmark; restore the file') from error
@@ -61,8 +61,8 @@ def load(path: Path) -> list[Annotation]:
     raise UserError(f'{path}: expected an object with a sequence under each '
                     'name; restore the file')
   found = [_read(path, key, value) for key, value in content.items()]
-  return some(sorted(found, key=lambda a: a.name), path,
-              'an object with a sequence under each name')
+  check_any(found, path, 'an object with a sequence under each name')
+  return sorted(found, key=lambda a: a.name)
 
 
 def _read(path: Path, key: str, value: Any) -> Annotation:

@@ -16,12 +16,11 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import list_images
-from siamkpn_jax.evaluation.formats import results
-from siamkpn_jax.evaluation.formats.annotations import (
+from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  check_any,
   check_first,
-  some,
-  subfolders,
 )
 
 
@@ -36,11 +35,12 @@ def load(folder: Path, rate: int = 30) -> list[Annotation]:
     UserError: nothing to read, or a damaged file.
   """
   found = []
-  for home in subfolders(folder):
+  for home in scan.sequences(folder):
     path = home / str(rate) / f'{home.name}.txt'
     if path.is_file():
       found.append(_read_sequence(home.name, path, rate))
-  return some(found, folder, f'<sequence>/{rate}/<sequence>.txt')
+  check_any(found, folder, f'<sequence>/{rate}/<sequence>.txt')
+  return found
 
 
 def load_240(folder: Path) -> list[Annotation]:
@@ -64,7 +64,7 @@ def _read(path: Path) -> np.ndarray:
   """[t, 4] boxes, one per line."""
   rows = []
   for number, line in enumerate(
-      results.read_text(path).strip().split('\n'), start=1):
+      text.read_text(path).strip().split('\n'), start=1):
     try:
       left, top, right, bottom = (float(v) for v in line.split()[1:5])
     except ValueError as error:

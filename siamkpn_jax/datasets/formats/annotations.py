@@ -1,16 +1,17 @@
-"""What a benchmark says of a sequence, read without its images.
+"""What a data set says of a target in a video, read without its images.
 
-An `Annotation` is enough to score result files; `sequences.with_frames` adds
-the images that a tracker needs.
+An `Annotation` is enough to score result files;
+`evaluation.formats.sequences.with_frames` adds the images that a tracker needs.
 """
 
 import dataclasses
+from collections.abc import Sized
 from pathlib import Path
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.datasets.formats import text
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class Annotation:
   """One target in one video, as its files have it.
 
   Attributes:
-    name: unique in its benchmark.
+    name: unique in its data set.
     boxes_xywh: [t, 4] float64 boxes in the pixel convention of the file. One
       that is not finite or has a side <= 0 means "no target visible"; the first
       is always valid. One box alone stands for a sequence whose other boxes its
@@ -51,7 +52,7 @@ def read_truth(path: Path) -> np.ndarray:
   Raises:
     UserError: missing or damaged, or the first box has no area.
   """
-  boxes_xywh = results.read_boxes(path, allow_nan=True)
+  boxes_xywh = text.read_boxes(path, infinite=False)
   check_first(boxes_xywh, f'{path} line 1')
   boxes_xywh.flags.writeable = False
   return boxes_xywh
@@ -70,74 +71,42 @@ def check_first(boxes_xywh: np.ndarray, where: str) -> None:
 
 
 def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
-  """[count] whole numbers of a file; commas, spaces or line ends separate.
+  """[count] whole numbers of a file.
 
   Args:
-    path: the text file.
+    path: see `text.read_flags`.
     count: how many there must be.
     what: what there is one for, for the message.
 
   Raises:
     UserError: missing, not numbers, or another count.
   """
-  words = results.read_text(path).replace(',', ' ').split()
-  try:
-    flags = np.array([int(float(word)) for word in words])
-  except (ValueError, OverflowError):
-    raise UserError(f'{path}: not all entries are numbers; expected {count} '
-                    'flags; restore the file') from None
+  flags = text.read_flags(path)
   if len(flags) != count:
     raise UserError(f'{path}: {len(flags)} flags but {count} {what}; expected '
                     'one flag for each; check the download')
-  return flags
+  return np.trunc(flags)
 
 
-def read_names(path: Path) -> list[str]:
-  """The sequence names of a list file, one per line.
+def check_any(found: Sized, folder: Path, expected: str) -> None:
+  """Checks that something was found.
 
-  Raises:
-    UserError: missing, empty, or not text.
-  """
-  names = results.read_text(path).split()
-  if not names:
-    raise UserError(f'{path} is empty; expected one sequence name per line; '
-                    'restore the file')
-  return names
-
-
-def subfolders(folder: Path) -> list[Path]:
-  """The folders in a folder, sorted, without hidden ones.
+  Args:
+    found: the sequences.
+    folder: where they were looked for.
+    expected: what its folder looks like.
 
   Raises:
-    UserError: it is not a folder.
-  """
-  if not folder.is_dir():
-    raise UserError(f'{folder} is not a folder; expected the annotations of a '
-                    'benchmark; check the path')
-  return sorted(f for f in folder.iterdir()
-                if f.is_dir() and not hidden(f))
-
-
-def hidden(folder: Path) -> bool:
-  """Whether a folder is to be left out by its name."""
-  return folder.name.startswith(('_', '.'))
-
-
-def some(found: list[Annotation], folder: Path, layout: str
-         ) -> list[Annotation]:
-  """`found`, if it is not empty.
-
-  Raises:
-    UserError: it is.
+    UserError: there is none.
   """
   if not found:
-    raise UserError(f'no sequences in {folder}; expected {layout}; check the '
-                    'path')
-  return found
+    what = (f'no sequences in {folder}' if folder.exists() else
+            f'{folder} is not a folder')
+    raise UserError(f'{what}; expected {expected}; check the path')
 
 
-def missing(folder: Path, names: list[str], what: str) -> UserError:
+def missing(folder: Path, names: list[str], expected: str) -> UserError:
   """The error for sequences that a list names and a folder lacks."""
   more = f' and {len(names) - 1} more' if len(names) > 1 else ''
   return UserError(f'sequence {names[0]}{more} is missing in {folder}; '
-                   f'expected {what}; complete the download')
+                   f'expected {expected}; complete the download')

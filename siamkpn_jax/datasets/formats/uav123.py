@@ -9,11 +9,8 @@ Pixels are counted from 1.
 
 from pathlib import Path
 
-from siamkpn_jax.evaluation.formats.annotations import (
-    Annotation,
-    read_truth,
-    some,
-)
+from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.video import VideoFiles, read_annotations
 
 # First and last frame of bird1_1, bird1_2 ... in the images of bird1. Source:
 # the sequence table of the benchmark (Mueller, Smith, Ghanem, "A Benchmark and
@@ -40,7 +37,7 @@ _PARTS = {
     'uav1': ((1, 1555), (1555, 2377), (2473, 3469)),
 }
 
-_LAYOUT = 'anno/UAV123/<sequence>.txt and data_seq/UAV123/<video>/*.jpg'
+_EXPECTED = 'anno/UAV123/<sequence>.txt and data_seq/UAV123/<video>/*.jpg'
 
 
 def load(folder: Path) -> list[Annotation]:
@@ -49,18 +46,17 @@ def load(folder: Path) -> list[Annotation]:
   Raises:
     UserError: nothing to read, or a damaged file.
   """
-  return some([_read(folder, path) for path in
-               sorted((folder / 'anno' / 'UAV123').glob('*.txt'))],
-              folder, _LAYOUT)
+  paths = sorted((folder / 'anno' / 'UAV123').glob('*.txt'))
+  return read_annotations([_video(folder, path) for path in paths], folder,
+                          _EXPECTED)
 
 
-def _read(folder: Path, path: Path) -> Annotation:
+def _video(folder: Path, path: Path) -> VideoFiles:
   video, _, part = path.stem.rpartition('_')
   if video in _PARTS and part.isdecimal() and (
       1 <= int(part) <= len(_PARTS[video])):
     frame_range = _PARTS[video][int(part) - 1]
   else:
     video, frame_range = path.stem, None
-  return Annotation(path.stem, read_truth(path), 1,
-                    images=folder / 'data_seq' / 'UAV123' / video,
-                    frame_range=frame_range)
+  return VideoFiles(path.stem, path, folder / 'data_seq' / 'UAV123' / video,
+                    origin=1, frame_range=frame_range)
