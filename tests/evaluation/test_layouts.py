@@ -1,5 +1,6 @@
 """The layouts of the benchmarks: what is read, and what is named if missing."""
 
+import doctest
 import json
 
 import cv2
@@ -45,7 +46,7 @@ def test_lasot(lasot):
   assert found.name == 'cat-1' and found.visible.tolist() == [True, False,
                                                               False]
   assert found.boxes_xywh[0].tolist() == [3, 4, 5, 6]
-  (sequence,) = sequences.load('lasot', lasot)
+  (sequence,) = sequences.load_benchmark('lasot', lasot)
   assert sequence.boxes_xywh[0].tolist() == [2, 3, 5, 6]  # 1-based files
   assert sequence.origin == 1 and _numbers(sequence) == [1, 2, 3]
   assert [a.name for a in sequences.load_annotations('lasot', lasot / 'cat')
@@ -127,8 +128,8 @@ def test_got10k(got10k):
   found = sequences.load_annotations('got10k', got10k)[0]
   assert found.visible.tolist() == [True, False, True]
   assert found.frame_size is None
-  assert sequences.load('got10k', got10k)[0].boxes_xywh[0].tolist() == [
-      3, 4, 5, 6]
+  sequence = sequences.load_benchmark('got10k', got10k)[0]
+  assert sequence.boxes_xywh[0].tolist() == [3, 4, 5, 6]
   _write(home / 'meta_info.ini', '[METAINFO]\n')
   with pytest.raises(UserError, match='has no resolution'):
     sequences.load_annotations('got10k', got10k)
@@ -143,7 +144,7 @@ def test_got10k_test_set_has_first_boxes(tmp_path):
   _write(tmp_path / 'test' / 'list.txt', 'a\n')
   _write(tmp_path / 'test' / 'a' / 'groundtruth.txt', BOX)
   _images(tmp_path / 'test' / 'a')
-  (sequence,) = sequences.load('got10k', tmp_path)
+  (sequence,) = sequences.load_benchmark('got10k', tmp_path)
   assert len(sequence) == len(sequence.boxes_xywh) == 3
   assert np.isnan(sequence.boxes_xywh[1:]).all()
 
@@ -152,10 +153,10 @@ def test_trackingnet(tmp_path):
   _write(tmp_path / 'TEST' / 'anno' / 'x_0.txt', BOX)
   _images(tmp_path / 'TEST' / 'frames' / 'x_0', range(12), '{}.jpg')
   for folder in (tmp_path, tmp_path / 'TEST'):
-    (sequence,) = sequences.load('trackingnet', folder)
+    (sequence,) = sequences.load_benchmark('trackingnet', folder)
     assert _numbers(sequence) == list(range(12))
   with pytest.raises(UserError, match='no sequences in'):
-    sequences.load('trackingnet', tmp_path / 'TEST' / 'anno')
+    sequences.load_benchmark('trackingnet', tmp_path / 'TEST' / 'anno')
 
 
 def test_uav123(tmp_path):
@@ -165,7 +166,7 @@ def test_uav123(tmp_path):
   _images(tmp_path / 'data_seq' / 'UAV123' / 'bike1', form='{:06d}.jpg')
   _images(tmp_path / 'data_seq' / 'UAV123' / 'bird1', range(770, 1480),
           '{:06d}.jpg')
-  bike, bird = sequences.load('uav123', tmp_path)
+  bike, bird = sequences.load_benchmark('uav123', tmp_path)
   assert _numbers(bird)[0] == 775 and _numbers(bird)[-1] == 1477
   assert len(bike) == 3 and np.isnan(bike.boxes_xywh[2]).all()
 
@@ -175,12 +176,13 @@ def test_nfs(tmp_path):
   for rate, count in ((30, 3), (240, 17)):
     _write(tmp_path / 'ball' / str(rate) / 'ball.txt', rows)
     _images(tmp_path / 'ball' / str(rate) / 'ball', range(count))
-  (slow,), (fast,) = (sequences.load(b, tmp_path) for b in ('nfs', 'nfs240'))
+  (slow,) = sequences.load_benchmark('nfs', tmp_path)
+  (fast,) = sequences.load_benchmark('nfs240', tmp_path)
   assert slow.boxes_xywh.tolist() == [[i, 4, 5, 6] for i in (0, 8, 16)]
   assert len(fast) == 17
   _write(tmp_path / 'ball' / '30' / 'ball.txt', rows + '0 1 2\n')
   with pytest.raises(UserError, match='ball.txt line 18'):
-    sequences.load('nfs', tmp_path)
+    sequences.load_benchmark('nfs', tmp_path)
 
 
 @pytest.mark.parametrize(('rate', 'lines', 'images', 'boxes'), [
@@ -208,7 +210,7 @@ def test_nfs_that_does_not_fit(tmp_path):
   _write(home / 'ball.txt', '0 3 4 8 10\n' * 33)
   _images(home / 'ball', range(7))
   with pytest.raises(UserError, match='ball: 7 images .* but 5 boxes'):
-    sequences.load('nfs', tmp_path)
+    sequences.load_benchmark('nfs', tmp_path)
 
 
 def test_any_folder(tmp_path):
@@ -217,12 +219,12 @@ def test_any_folder(tmp_path):
   _write(tmp_path / 'b' / 'groundtruth_rect.txt')
   _images(tmp_path / 'b' / 'color')
   (tmp_path / 'c').mkdir()
-  a, b = sequences.load('folder', tmp_path)
+  a, b = sequences.load_benchmark('folder', tmp_path)
   assert (a.name, b.name) == ('a', 'b')
   assert a.boxes_xywh[0].tolist() == [3, 4, 5, 6]
   _images(tmp_path / 'a', [4])
   with pytest.raises(UserError, match='sequence a: 4 images .* but 3 boxes'):
-    sequences.load('folder', tmp_path)
+    sequences.load_benchmark('folder', tmp_path)
 
 
 def test_otb_toolkit_folder(tmp_path):
@@ -285,6 +287,16 @@ def test_pysot_json(tmp_path):
 def test_damaged_json(tmp_path, text, told):
   with pytest.raises(UserError, match=told):
     sequences.load_annotations('otb', _write(tmp_path / 'a.json', text))
+
+
+def test_unknown_benchmark(tmp_path):
+  for read in (sequences.load_annotations, sequences.load_benchmark):
+    with pytest.raises(UserError, match='called otb2; expected .* nfs, .*otb'):
+      read('otb2', tmp_path)
+
+
+def test_examples():
+  assert doctest.testmod(sequences, raise_on_error=True).attempted
 
 
 def test_nothing_there(tmp_path):

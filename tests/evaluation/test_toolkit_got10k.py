@@ -168,6 +168,7 @@ def test_lengths_of_nfs(toolkit, tmp_path, rate, lines, images):
   for i in range(images):
     (home / 'ball' / f'{i:05d}.jpg').touch()
   files, boxes = NfS(str(tmp_path), fps=rate)[0]
-  (ours,) = sequences.load('nfs' if rate == 30 else 'nfs240', tmp_path)
+  benchmark = 'nfs' if rate == 30 else 'nfs240'
+  (ours,) = sequences.load_benchmark(benchmark, tmp_path)
   assert [str(f) for f in ours.frames] == files
   np.testing.assert_array_equal(ours.boxes_xywh, boxes)

@@ -3,6 +3,10 @@
 TFDS writes TFRecord files, which can be read in order only. This notes the
 place of every JPEG, so that training reads any of them with one request, from a
 disk as from object storage, without TensorFlow.
+
+Why not array_record, which has random access: its reader (0.8.6) opens local
+files and gs:// alone, nothing else that fsspec knows (s3://, memory://), and
+there are no wheels for Windows or for Macs with Intel processors.
 """
 
 import dataclasses

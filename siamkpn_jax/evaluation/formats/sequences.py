@@ -1,7 +1,7 @@
 """The sequences of the benchmarks: annotations, and images where needed.
 
-`load_annotations` reads what is needed to score result files, `load` what is
-needed to run a tracker. The layouts are described in datasets/formats.
+`load_annotations` reads what is needed to score result files, `load_benchmark`
+what is needed to run a tracker. The layouts are described in datasets/formats.
 """
 
 import dataclasses
@@ -47,6 +47,40 @@ class Sequence:
     return len(self.frames)
 
 
+def load_benchmark(name: str, root: str | Path, *,
+                   sequences: Collection[str] = ()) -> list[Sequence]:
+  """The sequences of a one-pass benchmark, ready to be tracked.
+
+  Args:
+    name: a key of `BENCHMARKS`: otb, lasot, got10k, trackingnet, uav123, nfs,
+      nfs240, or folder for one's own videos. VOT's are read by
+      `vot_sequences.load_vot`.
+    root: the folder of the benchmark as its owners ship it, or a JSON file of
+      pysot's kind with the images beside it.
+    sequences: read only these names or patterns (`Human*`); empty for all.
+
+  Returns:
+    At least one sequence, sorted by name (GOT-10k: as its list is). Images are
+    found, not read. Boxes count pixels from 0 whatever the files do.
+
+  Raises:
+    UserError: an unknown benchmark or name, nothing to read, a damaged
+      annotation, or images and boxes that do not belong together.
+
+  Examples:
+    >>> import pathlib, tempfile
+    >>> root = pathlib.Path(tempfile.mkdtemp())
+    >>> (root / 'Ball' / 'img').mkdir(parents=True)
+    >>> (root / 'Ball' / 'img' / '0001.jpg').touch()
+    >>> _ = (root / 'Ball' / 'groundtruth_rect.txt').write_text('3,4,50,60')
+    >>> [ball] = load_benchmark('otb', root)
+    >>> ball.name, ball.frames[0].name, ball.boxes_xywh.tolist()
+    ('Ball', '0001.jpg', [[2.0, 3.0, 50.0, 60.0]])
+  """
+  return [with_frames(annotation) for annotation in
+          load_annotations(name, root, names=sequences)]
+
+
 def load_annotations(benchmark: str, path: str | Path, *,
                      names: Collection[str] = ()) -> list[Annotation]:
   """Reads a benchmark's annotations; no images are needed.
@@ -57,10 +91,13 @@ def load_annotations(benchmark: str, path: str | Path, *,
     names: read only these names or patterns (`Human*`); empty for all.
 
   Raises:
-    UserError: nothing to read, an unknown name, a missing sequence or a
-      damaged annotation.
+    UserError: an unknown benchmark or name, nothing to read, a missing
+      sequence or a damaged annotation.
   """
   path = Path(path)
+  if benchmark not in BENCHMARKS:
+    raise UserError(f'no benchmark is called {benchmark}; expected one of '
+                    f'{", ".join(sorted(BENCHMARKS))}')
   json_file = pysot_json.find(path)
   return select(pysot_json.load(json_file) if json_file else
                 BENCHMARKS[benchmark](path), names)
@@ -78,16 +115,6 @@ def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
   """
   check_known(names, [s.name for s in sequences], 'sequences')
   return [s for s in sequences if not names or _matches(s.name, names)]
-
-
-def load(benchmark: str, path: str | Path, *,
-         names: Collection[str] = ()) -> list[Sequence]:
-  """Reads a benchmark's annotations and finds its images.
-
-  Args and errors are those of `load_annotations` and `with_frames`.
-  """
-  return [with_frames(a)
-          for a in load_annotations(benchmark, path, names=names)]
 
 
 def with_frames(annotation: Annotation) -> Sequence:

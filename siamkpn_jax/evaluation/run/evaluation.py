@@ -107,8 +107,8 @@ def make_plan(request: Request) -> Plan:
     found = layouts.load_otb(request.data, names=request.sequences,
                              zero_based=request.zero_based)
   else:
-    found = layouts.load(request.benchmark, request.data,
-                         names=request.sequences)
+    found = layouts.load_benchmark(request.benchmark, request.data,
+                                   sequences=request.sequences)
   jobs.check_names([s.name for s in found])
   hidden = _hidden(found, request)
   return Plan(request, [one_pass_job(s, request.output, request.benchmark)
