@@ -1,4 +1,4 @@
-"""Layouts of videos on miniatures of them: what is read and what is not."""
+"""Data sets of videos that are trained on: what is read and what is not."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""The layouts of the benchmarks: what is read, and what is named if missing."""
+"""Data sets that are evaluated on: what is read, what is named if missing."""
 
 import doctest
 import json
