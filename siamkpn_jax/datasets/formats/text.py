@@ -10,8 +10,9 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 
-# All separators that the data sets use, often within one of them.
-_TO_SPACES = str.maketrans(',;\t', '   ')
+# All separators that the data sets use, often within one of them; and what
+# would let Python alone read 1_000 as a number.
+_TO_SPACES = str.maketrans(',;\t_', '   ?')
 
 
 def read_text(path: str | Path) -> str:
@@ -102,8 +103,7 @@ def read_names(path: str | Path) -> list[str]:
 
 def _numbers(rows: list[list[str]]) -> np.ndarray | None:
   """[t, 4] float64; None if a row is not four numbers."""
-  # Python alone reads 1_000 as a number.
-  if any(len(row) != 4 or '_' in ''.join(row) for row in rows):
+  if any(len(row) != 4 for row in rows):
     return None
   try:
     return np.array(rows, np.float64)

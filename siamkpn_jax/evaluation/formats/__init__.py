@@ -1,1 +1,1 @@
-"""What benchmarks keep on disk: sequences, annotations, results."""
+"""What is evaluated: sequences with their images, VOT's, and result files."""

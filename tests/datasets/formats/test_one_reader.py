@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import formats
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.evaluation.formats.sequences import with_frames
@@ -65,6 +66,18 @@ def test_training_and_evaluation_read_the_same(tmp_path, name, write):
              for file in with_frames(annotation).frames]
     assert [image.replace('TRAIN_3', 'TEST').replace('cat-2', 'cat-9')
             for image in track.images] == files
+
+
+@pytest.mark.parametrize(('line', 'column'), [('1,2,inf,4', 2), ('0,0,0,0', 2)])
+def test_training_is_more_tolerant(tmp_path, line, column):
+  """A box that no frame can be cut around costs one frame, not the video."""
+  _video(tmp_path / 'a', tmp_path / 'a' / 'gt.txt')
+  miniatures.put_text(tmp_path / 'a' / 'gt.txt', f'{line}\n' + '1,2,3,4\n' * 2)
+  (track,) = formats.LAYOUTS['folder'].tracks(tmp_path, Dropped())
+  assert len(track.images) == 3
+  assert track.boxes_xywh[0, column] == float(line.split(',')[column])
+  with pytest.raises(UserError, match=r'gt\.txt line 1'):
+    formats.BENCHMARKS['folder'](tmp_path)
 
 
 def test_every_data_set_is_used_for_something():
