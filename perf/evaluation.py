@@ -1,11 +1,11 @@
-"""Frames per second of an evaluation, in lockstep and one sequence at a time.
+"""Frames per second of an evaluation, in batches and one sequence at a time.
 
   python -m perf.evaluation --data sequences --weights CHECKPOINT
 
 Both ways alternate within the one run, from image files to boxes, on the same
-frames: `Lockstep` with --batch targets at once, divided over the cores (or the
-GPUs), and `Tracker`, one sequence after the other, images read ahead. Compiling
-is not counted. The boxes of both are compared.
+frames: `BatchTracker` with --batch targets at once, divided over the cores (or
+the GPUs), and `Tracker`, one sequence after the other, images read ahead.
+Compiling is not counted. The boxes of both are compared.
 """
 
 import dataclasses
@@ -26,8 +26,8 @@ from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
-from siamkpn_jax.evaluation.run.protocol import ManyTracker, OneAtATime
-from siamkpn_jax.tracking.lockstep import load_lockstep
+from siamkpn_jax.evaluation.run.load import load_batch_tracker
+from siamkpn_jax.evaluation.run.protocol import OneTarget, Tracker
 from siamkpn_jax.tracking.tracker import load_tracker
 
 _DATA = flags.DEFINE_string(
@@ -47,39 +47,39 @@ def main(unused_argv: Sequence[str]) -> None:
   videos = [dataclasses.replace(v, frames=v.frames[:_FRAMES.value],
                                 boxes_xywh=v.boxes_xywh[:_FRAMES.value])
             for v in load_otb(_DATA.value)]
-  lockstep, _ = load_lockstep(_WEIGHTS.value, [len(v) for v in videos],
-                              batch=_BATCH.value)
-  one = OneAtATime(load_tracker(Path(_WEIGHTS.value)))
-  largest = np.abs(_boxes(lockstep, videos) - _boxes(one, videos)).max()
+  batch, _ = load_batch_tracker(_WEIGHTS.value, [len(v) for v in videos],
+                                 batch=_BATCH.value)
+  one = OneTarget(load_tracker(Path(_WEIGHTS.value)))
+  largest = np.abs(_boxes(batch, videos) - _boxes(one, videos)).max()
   frames = sum(map(len, videos))
   found = turns.take_turns(
       {'one at a time': lambda: frames / _seconds(one, videos),
-       'lockstep': lambda: frames / _seconds(lockstep, videos)},
+       'batch': lambda: frames / _seconds(batch, videos)},
       _ROUNDS.value)
   print(f'{len(videos)} sequences, {frames} frames; {hardware()}; '
-        f'{jax.local_device_count()} devices, {lockstep.places} at once; '
+        f'{jax.local_device_count()} devices, {batch.slots} at once; '
         f'{_ROUNDS.value} turns')
   for name, speeds in found.items():
     print(f'{name:14} {np.median(speeds):8.1f} frames/s (median)')
-  print('lockstep / one at a time: '
-        f'{turns.ratio(found["lockstep"], found["one at a time"])}')
+  print('batch / one at a time: '
+        f'{turns.ratio(found["batch"], found["one at a time"])}')
   print(f'largest difference of a box: {largest:.2g} pixels')
   if not largest <= _TOLERANCE:
     raise UserError(f'the boxes of both ways differ by {largest:.2g} pixels; '
                     f'expected {_TOLERANCE} at most')
 
 
-def _boxes(tracker: ManyTracker, videos: Sequence[Video]) -> np.ndarray:
+def _boxes(tracker: Tracker, videos: Sequence[Video]) -> np.ndarray:
   """All boxes, by sequence."""
   tasks = {_task(video): video.name for video in videos}
   ended = {tasks[done.task]: done for done in drive(tracker, list(tasks))}
   for done in ended.values():
-    if done.trouble:
-      raise done.trouble
+    if done.error:
+      raise done.error
   return np.concatenate([ended[name].result for name in sorted(ended)])
 
 
-def _seconds(tracker: ManyTracker, videos: Sequence[Video]) -> float:
+def _seconds(tracker: Tracker, videos: Sequence[Video]) -> float:
   start = time.perf_counter()
   _boxes(tracker, videos)
   return time.perf_counter() - start

@@ -14,7 +14,13 @@ from perf.onnx_export import SEARCH, export_search, with_template
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.tracking import tracker
+from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.crop import (
+    frame_size,
+    search_crop,
+    search_scale,
+    template_input,
+)
 from siamkpn_jax.tracking.decode import DecodeConfig
 
 _MIN_SIDE = 10.0  # pixels
@@ -40,18 +46,19 @@ class OnnxTracker:
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """Takes the target of the first frame; see `Tracker.init`."""
-    first = tracker.first_sight(frame, box_xywh)
-    state = tracker.init(self._variables, first.crop, first.center, first.size,
-                         model=self._model)
+    first = template_input(frame, box_xywh)
+    state = functional.init(
+        self._variables, first.crop[None], first.center[None],
+        first.size[None], model=self._model)
     self._center, self._size, self._fill = first.center, first.size, first.fill
     self._session = open_session(
         with_template(self._network, state.template), self._threads)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """Finds the target in the next frame; see `Tracker.update`."""
-    height, width = tracker.frame_size(frame)
-    scale = tracker.search_scale(self._size)
-    crop = tracker.search_crop(frame, self._center, scale, self._fill)
+    width, height = frame_size(frame)
+    scale = search_scale(self._size)
+    crop = search_crop(frame, self._center, scale, self._fill)
     channels_first = np.ascontiguousarray(crop.transpose(2, 0, 1)[None],
                                           np.float32)
     maps = self._session.run(_OUTPUTS, {SEARCH: channels_first})

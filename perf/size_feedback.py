@@ -27,7 +27,11 @@ from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.metrics.ope import valid_boxes
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.tracking import tracker
+from siamkpn_jax.tracking.crop import (
+    search_crop,
+    search_scale,
+    template_input,
+)
 
 _DATA = flags.DEFINE_string(
     'data', None, 'Folder of sequences in OTB layout.', required=True)
@@ -59,8 +63,8 @@ def main(unused_argv: Sequence[str]) -> None:
 
   def ratios(video: Video) -> np.ndarray:
     """[n, 3, 2] log of predicted / true width and height, in crop pixels."""
-    first = tracker.first_sight(read_image(video.frames[0]),
-                                video.boxes_xywh[0])
+    first = template_input(read_image(video.frames[0]),
+                           video.boxes_xywh[0])
     kernels = template(first.crop)
     known = np.flatnonzero(valid_boxes(video.boxes_xywh))
     chosen = known[np.linspace(0, len(known) - 1, _FRAMES.value).astype(int)]
@@ -68,8 +72,8 @@ def main(unused_argv: Sequence[str]) -> None:
     for k in chosen:
       frame, box = read_image(video.frames[k]), video.boxes_xywh[k]
       for wrong in (1 / WRONG, 1, WRONG):
-        scale = tracker.search_scale(wrong * box[2:])
-        crop = tracker.search_crop(
+        scale = search_scale(wrong * box[2:])
+        crop = search_crop(
             frame, box[:2] + (box[2:] - 1) / 2, scale, first.fill)
         found.append(np.log(np.maximum(size(kernels, crop), 1) /
                             (scale * box[2:])))

@@ -82,18 +82,18 @@ def _run(plan: evaluation.Plan, weights: str | None) -> dict[str, Any] | None:
   # Late: mistakes in the data show before the slow imports of the model.
   from siamkpn_jax.core.cpu_devices import one_device_per_core
   from siamkpn_jax.core.provenance import git_revision, hardware
-  from siamkpn_jax.tracking.lockstep import load_lockstep
+  from siamkpn_jax.evaluation.run.load import load_batch_tracker
 
   if _BATCH.value != 1:
     one_device_per_core()
-  tracker, details = load_lockstep(
+  tracker, details = load_batch_tracker(
       weights, [len(job.task.frames) for job in plan.left()],
       batch=_BATCH.value, settings=_TRACKING.value)
   try:
     return evaluation.run(
         plan, tracker, details,
         remarks={'checkpoint': weights or DEFAULT, 'hardware': hardware(),
-                 'batch': tracker.places, 'git_revision': git_revision()})
+                 'batch': tracker.slots, 'git_revision': git_revision()})
   except KeyboardInterrupt:
     print(f'\ninterrupted: {len(plan.mine()) - len(plan.left())} of '
           f'{len(plan.mine())} sequences are finished; the same command goes '

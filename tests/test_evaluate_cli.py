@@ -13,16 +13,16 @@ import pytest
 # Puts a tracker that never moves in the place of the one with weights.
 _PROGRAM = """
 import runpy, sys, types
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from siamkpn_jax.checkpoints import packaged
 packaged.FOLDER = packaged.Path('weights').absolute()
 class Watched(FirstBoxTracker):
   def update(self, frame):
     print('update', file=sys.stderr)
     return super().update(frame)
-module = types.ModuleType('siamkpn_jax.tracking.lockstep')
-module.load_lockstep = lambda weights, lengths, batch, settings: (
-    OneAtATime(Watched()), {'weights': weights, 'tracking': settings})
+module = types.ModuleType('siamkpn_jax.evaluation.run.load')
+module.load_batch_tracker = lambda weights, lengths, batch, settings: (
+    OneTarget(Watched()), {'weights': weights, 'tracking': settings})
 sys.modules[module.__name__] = module
 sys.argv[0] = 'evaluate'
 runpy.run_module('siamkpn_jax.evaluate', run_name='__main__', alter_sys=True)

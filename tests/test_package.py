@@ -28,7 +28,7 @@ def test_public_api():
 
 
 @pytest.mark.parametrize('module', ['track', 'evaluate', 'score', 'compare',
-                                    'tracking.lockstep', 'trax'])
+                                    'tracking.batch_tracker', 'trax'])
 def test_no_configuration_library(module):
   """A checkpoint is tracked with and scored without ml_collections."""
   code = ('import sys; sys.modules["ml_collections"] = None; '
@@ -52,9 +52,9 @@ def test_no_orbax_for_a_weights_file(tmp_path):
   path = tmp_path / 'model.safetensors'
   save_weights_file(path, to_plain(config), variables, {})
   code = ('import sys; sys.modules["orbax"] = None; import siamkpn_jax; '
-          'from siamkpn_jax.tracking.lockstep import load_lockstep; '
+          'from siamkpn_jax.evaluation.run.load import load_batch_tracker; '
           'siamkpn_jax.load_tracker(sys.argv[1]); '
-          'load_lockstep(sys.argv[1], [3]); '
+          'load_batch_tracker(sys.argv[1], [3]); '
           'assert not [m for m in sys.modules if m.startswith("orbax.")]')
   subprocess.run([sys.executable, '-c', code, path], check=True, cwd=ROOT)
 

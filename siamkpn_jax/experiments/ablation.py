@@ -23,8 +23,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.evaluation.formats.results import write_summary, write_text
 from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.run.load import load_batch_tracker
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
-from siamkpn_jax.tracking.lockstep import load_lockstep
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.validation import fingerprint
@@ -148,7 +148,7 @@ def _train_and_evaluate(folder: Path, config: ConfigDict,
                         videos: Sequence[Video]) -> dict[str, float]:
   sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, folder, sources)  # which goes on, or has finished
-  tracker, _ = load_lockstep(folder, [len(video) for video in videos])
+  tracker, _ = load_batch_tracker(folder, [len(video) for video in videos])
   summary = run_one_pass(tracker, videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
   result['skipped'] = max(

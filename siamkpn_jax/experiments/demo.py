@@ -15,12 +15,14 @@ from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.report.curves import save_success_plot
+from siamkpn_jax.evaluation.run.load import load_batch_tracker
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.follow import track_video
 from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
-from siamkpn_jax.tracking.lockstep import Lockstep, good_places, load_lockstep
+from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
 from siamkpn_jax.tracking.video import open_frames
 from siamkpn_jax.training import trainer
@@ -64,9 +66,9 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   _say('3/4 evaluating')
   lengths = [len(s) for s in sequences]
   trackers: dict[str, Any] = {
-      'trained': load_lockstep(training, lengths)[0],
+      'trained': load_batch_tracker(training, lengths)[0],
       'untrained': untrained_tracker(config, lengths),
-      'first box, never moved': OneAtATime(FirstBoxTracker())}
+      'first box, never moved': OneTarget(FirstBoxTracker())}
   rows: Rows = []
   success = {}
   for name, one in trackers.items():
@@ -79,7 +81,7 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
                     'Success on unseen rendered videos')
 
   _say('4/4 drawing')
-  tracker = load_tracker(training)
+  tracker = load_tracker(training, every_stage=True)
   scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
   sights = look_alike_sights(tracker, scene, _FIGURE_ROWS)
   figure = output / 'heatmaps.png'
@@ -100,7 +102,7 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   return rows, [(path, what) for path, what in files if path.exists()]
 
 
-def untrained_tracker(config: Any, lengths: Sequence[int]) -> Lockstep:
+def untrained_tracker(config: Any, lengths: Sequence[int]) -> BatchTracker:
   """The tracker of a configuration before its training.
 
   Args:
@@ -110,8 +112,9 @@ def untrained_tracker(config: Any, lengths: Sequence[int]) -> Lockstep:
   model = build_model(config.model)
   variables = jax.jit(lambda key: init_variables(model, key))(
       jax.random.key(config.seed))
-  return Lockstep(model, variables, decode_config(to_plain(config)),
-                  good_places(lengths, jax.local_device_count()))
+  return BatchTracker(
+      model, variables, decode_config(to_plain(config)),
+      slots=good_slots(lengths, jax.local_device_count()))
 
 
 def look_alike_sights(tracker: Tracker, scene: Scene,

@@ -28,7 +28,8 @@ from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run.batch_runner import Finished, drive
 from siamkpn_jax.evaluation.run.experiments import BoxError, Task, one_pass
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.tracking.lockstep import Lockstep, good_places
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.tracker import decode_config
 from siamkpn_jax.training.metrics import AUC, PRECISION
 
@@ -103,12 +104,12 @@ class Validation:
     """Scores of this process's sequences."""
     if not self._mine:
       return []
-    places = good_places([len(v) for _, v in self._mine],
-                         jax.local_device_count())
+    slots = good_slots([len(v) for _, v in self._mine],
+                       jax.local_device_count())
     tasks = {_task(video): (group, video) for group, video in self._mine}
     ended = {done.task: done for done in drive(
-        Lockstep(self._model, variables, self._decode, places), list(tasks),
-        stop=stop)}
+        BatchTracker(self._model, variables, self._decode, slots=slots),
+        list(tasks), stop=stop)}
     if len(ended) < len(tasks):
       raise _GivenUpError
     return [(group, *_score(ended[task], video))
@@ -146,10 +147,10 @@ def _task(video: Video) -> Task:
 
 def _score(ended: Finished, video: Video) -> tuple[float, float]:
   """Success AUC and precision at 20 pixels."""
-  if isinstance(ended.trouble, BoxError):
+  if isinstance(ended.error, BoxError):
     return 0.0, 0.0  # weights that went astray are no reason to end the run
-  if ended.trouble:
-    raise ended.trouble
+  if ended.error:
+    raise ended.error
   score = ope.score_sequence(ended.result, video.boxes_xywh)
   return score.success_auc, score.precision_20
 

@@ -13,7 +13,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import evaluation
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from tests.evaluation import vot_files
 
 BOXES = [[4.0 + i, 5, 10, 8] for i in range(6)]
@@ -58,7 +58,7 @@ def _run(benchmark, data, out, tracker=None, **options):
   tracker = tracker or _Counting()
   plan = evaluation.make_plan(
       evaluation.Request(benchmark, data, out, **options))
-  summary = evaluation.run(plan, OneAtATime(tracker), {'weights': 'w'},
+  summary = evaluation.run(plan, OneTarget(tracker), {'weights': 'w'},
                            remarks={'hardware': 'h'}, progress=False)
   return summary, tracker
 
@@ -153,7 +153,7 @@ def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
                                tmp_path / 'out')
   run = lambda hardware, **options: evaluation.run(
       evaluation.make_plan(dataclasses.replace(request, **options)),
-      OneAtATime(_Counting()), {'weights': 'w'}, progress=False,
+      OneTarget(_Counting()), {'weights': 'w'}, progress=False,
       remarks={'hardware': hardware, 'batch': 3})
   first = run('fast')
   again = run('slow', protocol='pysot')

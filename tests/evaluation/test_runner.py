@@ -11,7 +11,7 @@ from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run import one_pass
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 
 BOXES = [(5 + i, 6, 7, 8) for i in range(12)]
 
@@ -36,7 +36,7 @@ class _Recorder(FirstBoxTracker):
 
 
 def _run(tracker, sequences, out, **options):
-  return one_pass.run_one_pass(OneAtATime(tracker), sequences, out,
+  return one_pass.run_one_pass(OneTarget(tracker), sequences, out,
                              **{'progress': False} | options)
 
 

@@ -11,7 +11,7 @@ from siamkpn_jax.evaluation.formats.vot_sequences import (
 )
 from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.evaluation.run import jobs, supervised
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneAtATime
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from tests.evaluation import vot_files
 from tests.reference import vot as reference
 
@@ -48,7 +48,7 @@ def _run(tracker, sequences, out, repetitions=1):
   """Runs what is left, and scores."""
   supervised.check_sequences(sequences)
   planned = supervised.supervised_jobs(sequences, out, PROTOCOL, repetitions)
-  jobs.run_jobs(OneAtATime(tracker), jobs.unfinished(planned), progress=False)
+  jobs.run_jobs(OneTarget(tracker), jobs.unfinished(planned), progress=False)
   runs = {s.name: [job.check() for job in planned if job.task.name == s.name]
           for s in sequences}
   return vot.score(sequences, runs, PROTOCOL), jobs.update_speed(planned)

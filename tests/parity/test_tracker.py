@@ -8,7 +8,6 @@ a frame is recognized by its crop; the tracker is set back to the reference's
 box there, so that every frame of a sequence is compared.
 """
 
-import dataclasses
 import json
 
 import cv2
@@ -66,8 +65,8 @@ def _same_crop(tracker, box):
 
 
 def _set(tracker, box):
-  tracker._state = dataclasses.replace(
-      tracker._state, center=np.float32(_center(box)), size=np.float32(box[2:]))
+  target = tracker._batch._targets[tracker._target]
+  target.center, target.size = np.float32(_center(box)), np.float32(box[2:])
 
 
 def assert_follows(tracker, sequence, expected):

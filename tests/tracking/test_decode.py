@@ -38,7 +38,7 @@ CONFIGS = {
 
 @functools.partial(jax.jit, static_argnames='config')
 def jitted(maps, size, scale, config):
-  return decode(maps, size, scale, config)
+  return decode(maps, size, scale, config.hyperparameters, config.rule)
 
 
 def run(heatmap, offsets, size, last, scale, changes=()):

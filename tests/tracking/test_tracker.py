@@ -1,5 +1,6 @@
 """A whole run of the tracker against the float64 reference (SPEC 8)."""
 
+import dataclasses
 import functools
 
 import jax
@@ -11,7 +12,7 @@ from siamkpn_jax.config.settings import default_config, to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
-from siamkpn_jax.tracking import tracker as tracking
+from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
 from siamkpn_jax.training.state import TrainState
@@ -85,8 +86,8 @@ def reference_tracker(values=reference.SETTINGS):
       functools.partial(predict, *small_network()), values)
 
 
-def new_tracker(config=CONFIG):
-  return Tracker(*small_network(), config)
+def new_tracker(config=CONFIG, **kwargs):
+  return Tracker(*small_network(), config, **kwargs)
 
 
 def run(tracker, frames, box):
@@ -173,10 +174,14 @@ def test_init_takes_a_new_target():
 
 def test_score_and_heatmaps():
   frames, box = video()
-  tracker = new_tracker()
+  tracker = new_tracker(every_stage=True)
+  assert tracker.heatmaps.shape == (0, 31, 31) and tracker.score == 0
   run(tracker, frames[:2], box)
   assert isinstance(tracker.score, float) and 0 < tracker.score < 1
   assert tracker.heatmaps.shape == (2, 31, 31)
+  last = new_tracker()
+  run(last, frames[:2], box)
+  np.testing.assert_allclose(last.heatmaps, tracker.heatmaps[-1:], atol=1e-6)
   assert isinstance(tracker.heatmaps, np.ndarray)
   assert ((tracker.heatmaps >= 0) & (tracker.heatmaps <= 1)).all()
   assert np.isclose(tracker.heatmaps[-1], tracker.score, atol=1e-7).any()
@@ -217,34 +222,36 @@ def test_two_trackers_share_a_model():
 def test_one_program_for_all_frame_sizes():
   frames, box = video()
   run(new_tracker(), frames[:2], box)
-  compiled = tracking.init._cache_size(), tracking.update._cache_size()
+  compiled = functional.init._cache_size(), functional.update._cache_size()
   for width, height in ((160, 120), (161, 99), (40, 300)):
     rng = np.random.default_rng(width)
     noise = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
     run(new_tracker(), list(noise), (3, 4, 20, 30))
   assert compiled == (
-      tracking.init._cache_size(), tracking.update._cache_size())
+      functional.init._cache_size(), functional.update._cache_size())
 
 
 def pure_arguments():
   model, variables = small_network()
   rng = np.random.default_rng(0)
-  crops = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+  crops = [rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8)
            for side in (127, 255)]
-  state = tracking.init(
-      variables, crops[0], np.float32([50, 40]), np.float32([30, 20]),
+  state = functional.init(
+      variables, crops[0], np.float32([[50, 40]]), np.float32([[30, 20]]),
       model=model)
-  arguments = (variables, state, crops[1], np.float32(2.0),
-               np.float32([160, 120]))
-  return arguments, {'model': model, 'config': CONFIG}
+  search = functional.SearchInput(
+      crops[1], np.float32([2.0]), np.float32([[160, 120]]))
+  numbers = jax.tree.map(lambda x: np.float32([x]), CONFIG.hyperparameters)
+  return ((variables, state, search, numbers),
+          {'model': model, 'rule': CONFIG.rule})
 
 
 def test_update_is_pure():
   """The same inputs twice give the same bits; the state is not consumed."""
   arguments, static = pure_arguments()
   before = jax.device_get(arguments[1])
-  first = jax.device_get(tracking.update(*arguments, **static))
-  second = jax.device_get(tracking.update(*arguments, **static))
+  first = jax.device_get(functional.update(*arguments, **static))
+  second = jax.device_get(functional.update(*arguments, **static))
   assert len(jax.tree.leaves(arguments[1])) > 2  # a pytree of arrays
   jax.tree.map(np.testing.assert_array_equal, first, second)
   jax.tree.map(np.testing.assert_array_equal, before, arguments[1])
@@ -259,8 +266,8 @@ def convolutions(function, *args):
 def test_template_is_computed_once():
   """`update` only carries it, and consists of the search side alone."""
   arguments, static = pure_arguments()
-  variables, state, crop, _, _ = arguments
-  after, _ = tracking.update(*arguments, **static)
+  variables, state, inputs, _ = arguments
+  after, _ = functional.update(*arguments, **static)
   jax.tree.map(
       np.testing.assert_array_equal, state.template, after.template)
   assert {leaf.shape for leaf in jax.tree.leaves(state.template)} == {
@@ -268,22 +275,21 @@ def test_template_is_computed_once():
   search = functools.partial(
       static['model'].apply, train=False, method=SiamKPN.search)
   expected = convolutions(
-      search, variables, state.template, crop[None].astype(np.float32))
-  update = functools.partial(tracking.update, **static)
+      search, variables, state.template, inputs.crops.astype(np.float32))
+  update = functools.partial(functional.update, **static)
   assert convolutions(update, *arguments) == expected > 0
 
 
-def test_many_targets_as_one_batch():
-  """`update` is a function that can be vmapped: two copies, two results."""
-  arguments, static = pure_arguments()
-  update = functools.partial(tracking.update, **static)
-  one = jax.device_get(update(*arguments))
-  both = jax.jit(jax.vmap(update, in_axes=(None, 0, 0, 0, 0)))(
-      arguments[0], *jax.tree.map(
-          lambda x: np.stack([x, x]), jax.device_get(arguments[1:])))
-  twice = jax.tree.map(lambda x: np.stack([x, x]), one)
-  jax.tree.map(functools.partial(
-      np.testing.assert_allclose, rtol=1e-3, atol=1e-3), both, twice)
+def test_other_hyperparameters_compile_nothing():
+  frames, box = video()
+  run(new_tracker(), frames[:2], box)
+  compiled = functional.update._cache_size()
+  changed = dataclasses.replace(CONFIG, penalty_k=0.3, window_influence=0.2,
+                                size_lr=0.7, threshold=0.4)
+  before, after = (run(new_tracker(config), frames, box)
+                   for config in (CONFIG, changed))
+  assert functional.update._cache_size() == compiled
+  assert np.abs(before - after).max() > 1
 
 
 def test_decode_config_of_a_configuration():

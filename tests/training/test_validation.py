@@ -12,7 +12,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
-from siamkpn_jax.evaluation.run.protocol import OneAtATime
+from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.training import trainer, validation
@@ -51,7 +51,7 @@ def test_score_is_that_of_evaluation(run, tmp_path):
   names = write_otb(tmp_path / 'videos', seed=split_seed('val', 0), count=2,
                     length=8)
   summary = run_one_pass(
-      OneAtATime(load_tracker(run)),
+      OneTarget(load_tracker(run)),
       load_otb(tmp_path / 'videos', names=names), tmp_path / 'results',
       progress=False)
   assert logged[6][AUC] == pytest.approx(summary['success_auc'], abs=1e-12)

@@ -23,7 +23,7 @@ from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.jobs import Job
 from siamkpn_jax.evaluation.run.one_pass import one_pass_job
-from siamkpn_jax.evaluation.run.protocol import ManyTracker
+from siamkpn_jax.evaluation.run.protocol import Tracker
 
 BENCHMARKS = tuple(sorted({*scoring.SCORERS, *layouts.BENCHMARKS}))
 _SUBMITTED = ('got10k', 'trackingnet')  # scored by a server, from a zip file
@@ -115,14 +115,14 @@ def make_plan(request: Request) -> Plan:
                         for s in found], hidden)
 
 
-def run(plan: Plan, tracker: ManyTracker, details: Mapping[str, Any], *,
+def run(plan: Plan, tracker: Tracker, details: Mapping[str, Any], *,
         remarks: Mapping[str, Any] | None = None,
         progress: bool = True) -> dict[str, Any] | None:
   """Runs what is left of this shard; scores when all shards are finished.
 
   Args:
     plan: see `make_plan`.
-    tracker: see `ManyTracker`.
+    tracker: see `Tracker`.
     details: of the tracker, as JSON can hold them; with the plan's settings
       they must be those that the folder of results was begun with.
     remarks: more entries for the summary, which may differ from those before.

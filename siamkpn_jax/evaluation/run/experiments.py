@@ -1,8 +1,8 @@
 """What a tracker is asked for in each frame of a sequence.
 
-A course is a generator: it yields what is to be done in the next frame, is sent
+An experiment is a generator: it yields the action of the next frame, is sent
 the box of an `UPDATE` (otherwise None), and returns what came out. It does not
-know how many sequences run beside it; driver.py does.
+know how many sequences run beside it; batch_runner.py does.
 """
 
 import dataclasses
@@ -23,13 +23,13 @@ class Start:
   box_xywh: np.ndarray
 
 
-class Ask(enum.Enum):
+class Action(enum.Enum):
   """The tracker is asked for a box, or the frame is passed over."""
   UPDATE = 'update'
-  WAIT = 'wait'
+  SKIP = 'skip'
 
 
-Course = Generator[Start | Ask, np.ndarray | None, Any]
+Experiment = Generator[Start | Action, np.ndarray | None, Any]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,18 +39,20 @@ class Task:
   Attributes:
     name: of the sequence, for messages.
     frames: its image files, in order.
-    course: begins the course; it ends after the last frame.
+    experiment: begins it; it ends after the last frame.
+    hyperparameters: of the tracker; None: its own.
   """
   name: str
   frames: tuple[Path, ...]
-  course: Callable[[], Course]
+  experiment: Callable[[], Experiment]
+  hyperparameters: Any = None
 
 
 class BoxError(UserError):
   """A tracker gave a box that is not four finite numbers."""
 
 
-def one_pass(sequence: Sequence) -> Course:
+def one_pass(sequence: Sequence) -> Experiment:
   """Started on the first frame, asked in all others.
 
   Returns:
@@ -59,7 +61,7 @@ def one_pass(sequence: Sequence) -> Course:
   boxes_xywh = [sequence.boxes_xywh[0]]
   yield Start(sequence.boxes_xywh[0].copy())
   for frame in sequence.frames[1:]:
-    box_xywh = yield Ask.UPDATE
+    box_xywh = yield Action.UPDATE
     boxes_xywh.append(checked_box(box_xywh, frame))
   return np.array(boxes_xywh)
 

@@ -21,7 +21,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
-from siamkpn_jax.evaluation.run.protocol import ManyTracker
+from siamkpn_jax.evaluation.run.protocol import Tracker
 
 _OWN_FILES = frozenset({'settings', 'summary'})
 
@@ -35,7 +35,7 @@ class Job:
     path: the result file.
     time_path: the file of times: a line for each frame, seconds; empty where
       the tracker was not called.
-    write: writes the result file from what the course returned.
+    write: writes the result file from what the experiment returned.
     check: reads the result file; a UserError if it is damaged.
   """
   task: Task
@@ -64,13 +64,13 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
   return todo
 
 
-def run_jobs(tracker: ManyTracker, todo: Sequence[Job],
+def run_jobs(tracker: Tracker, todo: Sequence[Job],
              jobs: Sequence[Job] = (), *,
              progress: bool = True) -> float | None:
   """Runs jobs, and writes each one's files as soon as it is finished.
 
   Args:
-    tracker: see `ManyTracker`.
+    tracker: see `Tracker`.
     todo: what to run.
     jobs: all that belong together, finished ones too, for the progress bar.
     progress: show a progress bar on stderr.
@@ -85,20 +85,20 @@ def run_jobs(tracker: ManyTracker, todo: Sequence[Job],
   frames = _frames(todo)
   everything = max(frames, _frames(jobs))
   by_task = {job.task: job for job in todo}
-  troubles: list[UserError] = []
+  errors: list[UserError] = []
   start = time.perf_counter()
   with tqdm(total=everything, initial=everything - frames, unit=' frames',
             file=sys.stderr, dynamic_ncols=True, disable=not progress) as bar:
     for finished in drive(tracker, list(by_task), bar):
-      if finished.trouble:
-        troubles.append(finished.trouble)
+      if finished.error:
+        errors.append(finished.error)
         continue
       job = by_task[finished.task]
       _write_seconds(job.time_path, finished.seconds)
       job.write(finished.result)  # last: it is finished
-  if troubles:
-    more = len(troubles) - 1
-    raise UserError(f'{troubles[0]}' + (
+  if errors:
+    more = len(errors) - 1
+    raise UserError(f'{errors[0]}' + (
         f' (and {more} more sequences that cannot be run)' if more else ''))
   return frames / (time.perf_counter() - start) if frames else None
 

@@ -19,7 +19,7 @@ from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run import jobs
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
 from siamkpn_jax.evaluation.run.jobs import Job
-from siamkpn_jax.evaluation.run.protocol import ManyTracker
+from siamkpn_jax.evaluation.run.protocol import Tracker
 
 
 def one_pass_job(sequence: Sequence, root: Path, benchmark: str) -> Job:
@@ -55,13 +55,13 @@ def read_boxes(path: Path, sequence: Sequence) -> np.ndarray:
   return boxes
 
 
-def run_one_pass(tracker: ManyTracker, sequences: Collection[Sequence],
+def run_one_pass(tracker: Tracker, sequences: Collection[Sequence],
                  output_dir: str | Path, *, progress: bool = True,
                  details: Mapping[str, Any] | None = None) -> dict[str, Any]:
   """Runs and scores a tracker; results that are there are overwritten.
 
   Args:
-    tracker: see `ManyTracker`.
+    tracker: see `Tracker`.
     sequences: at least one, with different names.
     output_dir: folder for the files; made if it is missing.
     progress: show a progress bar on stderr.

@@ -1,65 +1,77 @@
-"""What can be evaluated: trackers of one target, or of many at once."""
+"""What can be evaluated: a tracker of any number of targets."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 
+class Result(Protocol):
+  """Where a target was found, as `tracking.targets.TrackResult`."""
+
+  @property
+  def box_xywh(self) -> np.ndarray:
+    """[4] 0-based box."""
+
+
 class Tracker(Protocol):
-  """Tracks one target."""
-
-  def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> Any:
-    """Starts on a [h, w, 3] uint8 BGR frame with a [4] 0-based box."""
-
-  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
-    """The next frame -> (found, [4] 0-based box)."""
-
-
-class ManyTracker(Protocol):
-  """Tracks a number of targets, as tracking/lockstep.py does.
+  """Tracks targets, as `tracking.batch_tracker.BatchTracker` does.
 
   Attributes:
-    places: how many.
+    slots: targets at once that suit it.
   """
 
-  places: int
+  slots: int
 
-  def start(self, place: int, frame: np.ndarray, box_xywh: np.ndarray) -> None:
-    """Takes a target; see `Tracker.init`."""
+  def add(self, frame: np.ndarray, box_xywh: np.ndarray,
+          hyperparameters: Any = None) -> int:
+    """Takes a target of a [h, w, 3] uint8 BGR frame; returns its number."""
 
-  def update(self, places: Sequence[int], frames: Sequence[np.ndarray]
-             ) -> tuple[np.ndarray, np.ndarray]:
-    """The next frames of n places -> [n, 4] boxes, [n] scores."""
+  def remove(self, target: int) -> None:
+    """Forgets a target."""
+
+  def update(self, frames: Mapping[int, np.ndarray]) -> Mapping[int, Result]:
+    """Target -> its next frame; target -> where it was found."""
 
   def network_speed(self) -> float | None:
     """Frames per second that the network alone reached; None: not known."""
 
 
-class OneAtATime:
-  """A `Tracker` as a `ManyTracker` of one place."""
+class OneTarget:
+  """Makes a `Tracker` of any object that is used like `cv2.Tracker`."""
 
-  places = 1
+  slots = 1
 
-  def __init__(self, tracker: Tracker) -> None:
+  def __init__(self, tracker: Any) -> None:
+    """Of an object with `init(frame, box)` and `update(frame)`.
+
+    Args:
+      tracker: `update` returns whether the target was found, and its [4] box.
+    """
     self._tracker = tracker
 
-  def start(self, place: int, frame: np.ndarray, box_xywh: np.ndarray) -> None:
-    """See `ManyTracker`."""
-    del place
+  def add(self, frame: np.ndarray, box_xywh: np.ndarray,
+          hyperparameters: Any = None) -> int:
+    """See `Tracker`; the target before is forgotten."""
+    assert hyperparameters is None  # it has none of ours
     self._tracker.init(frame, box_xywh)
+    return 0
 
-  def update(self, places: Sequence[int], frames: Sequence[np.ndarray]
-             ) -> tuple[np.ndarray, np.ndarray]:
-    """See `ManyTracker`; the score is whether the target was found."""
-    del places
-    (frame,) = frames
-    found, box_xywh = self._tracker.update(frame)
-    return np.asarray(box_xywh)[None], np.array([float(found)])
+  def remove(self, target: int) -> None:
+    """See `Tracker`."""
+
+  def update(self, frames: Mapping[int, np.ndarray]) -> dict[int, Result]:
+    """See `Tracker`."""
+    return {target: _Box(np.asarray(self._tracker.update(frame)[1]))
+            for target, frame in frames.items()}
 
   def network_speed(self) -> float | None:
-    """See `ManyTracker`."""
+    """See `Tracker`."""
     return None
+
+
+class _Box(NamedTuple):
+  box_xywh: np.ndarray
 
 
 class FirstBoxTracker:

@@ -23,8 +23,8 @@ from siamkpn_jax.evaluation.metrics.regions import Regions
 from siamkpn_jax.evaluation.metrics.vot import Protocol
 from siamkpn_jax.evaluation.run import jobs
 from siamkpn_jax.evaluation.run.experiments import (
-  Ask,
-  Course,
+  Action,
+  Experiment,
   Start,
   Task,
   checked_box,
@@ -49,7 +49,7 @@ def _job(sequence: VotSequence, path: Path, protocol: Protocol) -> Job:
       lambda: vot.read_run(path, sequence))
 
 
-def supervised(sequence: VotSequence, protocol: Protocol) -> Course:
+def supervised(sequence: VotSequence, protocol: Protocol) -> Experiment:
   """Started on the first frame, and again some frames after each failure.
 
   Where the annotation of that frame is nothing to start from, the next serves.
@@ -66,13 +66,13 @@ def supervised(sequence: VotSequence, protocol: Protocol) -> Course:
   start = 0  # the frame of the newest start, or of the next
   for i, truth in enumerate(sequence.truth.rows()):
     if i < start:
-      yield Ask.WAIT
+      yield Action.SKIP
       rows.append([regions.UNKNOWN])
     elif i == start:
       box_xywh = _starting_box(truth, size)
       if box_xywh is None and i:
         start += 1
-        yield Ask.WAIT
+        yield Action.SKIP
         rows.append([regions.UNKNOWN])
         continue
       if box_xywh is None:
@@ -82,7 +82,7 @@ def supervised(sequence: VotSequence, protocol: Protocol) -> Course:
       yield Start(box_xywh)
       rows.append([regions.STARTED])
     else:
-      found = yield Ask.UPDATE
+      found = yield Action.UPDATE
       row = checked_box(found, sequence.frames[i]).tolist()
       if _failed(row, sequence.truth[i:i + 1], size, protocol):
         row = [regions.FAILED]

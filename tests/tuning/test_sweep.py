@@ -1,6 +1,7 @@
 """What tracks for a search: the sweep against one setting at a time."""
 
 import copy
+import dataclasses
 
 import cv2
 import numpy as np
@@ -13,10 +14,12 @@ from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.vot import find_protocol
-from siamkpn_jax.tracking.tracker import load_tracker
-from siamkpn_jax.tuning import run
+from siamkpn_jax.evaluation.run.batch_runner import drive
+from siamkpn_jax.evaluation.run.protocol import OneTarget
+from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
+from siamkpn_jax.tuning import engine, run
 from siamkpn_jax.tuning.engine import Setting
-from siamkpn_jax.tuning.one_at_a_time import OneAtATime
 from siamkpn_jax.tuning.sweep import Sweep
 from tests.evaluation import vot_files
 from tests.tracking.test_tracker import SMALL, small_network, video
@@ -52,23 +55,35 @@ def videos(tmp_path_factory):
   return load_otb(root)
 
 
-def test_plain_engine_is_the_tracker_of_a_tuned_checkpoint(
+def one_at_a_time(checkpoint, video, protocol=None):
+  """[settings] results of trackers of their own, one after the other."""
+  config, variables = weights.load_model(checkpoint)
+  for setting in SETTINGS:
+    tracker = Tracker(
+        build_model(config['model']), variables, dataclasses.replace(
+            decode_config(config), **dataclasses.asdict(setting)))
+    (done,) = drive(OneTarget(tracker), [engine.task(video, protocol)])
+    yield done.result
+
+
+def test_one_setting_is_the_tracker_of_a_tuned_checkpoint(
     checkpoint, videos, tmp_path):
   setting = Setting(0.3, 0.2, 0.9)
   run.save_tuned(tmp_path / 'tuned', checkpoint, setting)
-  (found,) = OneAtATime(checkpoint, videos)([setting], 1)
+  (found,) = Sweep(checkpoint, videos)([setting], 1)
   tracker = load_tracker(tmp_path / 'tuned')
   frames = [cv2.imread(str(path)) for path in videos[1].frames]
   tracker.init(frames[0], videos[1].boxes_xywh[0])
-  np.testing.assert_array_equal(
-      found[1:], [tracker.update(frame)[1] for frame in frames[1:]])
+  np.testing.assert_allclose(
+      found[1:], [tracker.update(frame)[1] for frame in frames[1:]],
+      atol=TOLERANCE)
 
 
 def test_sweep_gives_the_boxes_of_one_at_a_time(checkpoint, videos):
   """On one sequence after the other, in batches of any size."""
-  sweep, plain = Sweep(checkpoint, videos), OneAtATime(checkpoint, videos)
+  sweep = Sweep(checkpoint, videos)
   for index in (0, 1, 0):
-    expected = plain(SETTINGS, index)
+    expected = list(one_at_a_time(checkpoint, videos[index]))
     found = sweep(SETTINGS, index)
     for ours, theirs in zip(found, expected, strict=True):
       np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
@@ -83,8 +98,7 @@ def test_equal_crops_are_seen_once(checkpoint, videos):
   sweep = Sweep(checkpoint, videos)
   sweep(SETTINGS * 8, 0)
   updates = len(videos[0]) - 1
-  assert sweep.asked == 40 * updates
-  assert updates <= sweep.crops <= 1 + 5 * (updates - 1)
+  assert updates <= sweep.crops_seen <= 1 + 5 * (updates - 1)
 
 
 def test_sweep_in_vot(checkpoint, tmp_path):
@@ -97,7 +111,7 @@ def test_sweep_in_vot(checkpoint, tmp_path):
     cv2.imwrite(str(root / 'a' / 'color' / f'{i + 1:08d}.png'),
                 frames[i % len(frames)])
   sequences, protocol = load_vot(root), find_protocol('pysot')
-  expected = OneAtATime(checkpoint, sequences, protocol)(SETTINGS, 0)
+  expected = list(one_at_a_time(checkpoint, sequences[0], protocol))
   found = Sweep(checkpoint, sequences, protocol)(SETTINGS, 0)
   starts = []
   for ours, theirs in zip(found, expected, strict=True):
@@ -113,6 +127,5 @@ def test_trouble_is_told(checkpoint, videos):
   gone = (*broken.frames[:2], broken.frames[0].with_name('none.png'))
   object.__setattr__(broken, 'frames', gone)
   object.__setattr__(broken, 'boxes_xywh', broken.boxes_xywh[:3])
-  for engine in (Sweep, OneAtATime):
-    with pytest.raises(UserError, match=r'none\.png'):
-      engine(checkpoint, [broken])(SETTINGS[:1], 0)
+  with pytest.raises(UserError, match=r'none\.png'):
+    Sweep(checkpoint, [broken])(SETTINGS[:1], 0)
