@@ -10,7 +10,7 @@ import numpy as np
 from perf.opencv_trackers import rounded
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.metrics.protocols import OTB
 from siamkpn_jax.evaluation.run.protocol import Tracker

@@ -22,8 +22,7 @@ from siamkpn_jax import cli
 from siamkpn_jax.core.cpu_devices import one_device_per_core
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import hardware
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
-from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
 from siamkpn_jax.evaluation.run.load import load_batch_tracker

@@ -40,8 +40,8 @@ from siamkpn_jax.config.settings import check_config, to_plain
 from siamkpn_jax.core import provenance
 from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
 from siamkpn_jax.evaluation.formats.sequences import (
+  Video,
   check_known,
   load_otb,
   select,

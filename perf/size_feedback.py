@@ -23,14 +23,13 @@ from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.images import read_image
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
-from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics.ope import valid_boxes
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.tracking.crop import (
-    search_crop,
-    search_scale,
-    template_input,
+  search_crop,
+  search_scale,
+  template_input,
 )
 
 _DATA = flags.DEFINE_string(

@@ -6,7 +6,7 @@ import pytest
 
 from perf import contest, opencv_trackers
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats.sequences import Sequence
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.metrics.protocols import OTB
 
@@ -37,7 +37,7 @@ def video(tmp_path):
   for k, path in enumerate(paths):
     cv2.imwrite(str(path), np.full((40, 60, 3), k, np.uint8))
   boxes = np.array([[2 * k - 0.4, 8.3, 12, 10] for k in range(6)])
-  return Sequence('moving', paths, boxes, origin=1)
+  return Video('moving', paths, boxes, origin=1)
 
 
 def test_scores_are_those_of_the_protocol(video):
@@ -76,7 +76,7 @@ def test_turns(video):
 
 
 def test_one_frame_is_too_short(video):
-  short = Sequence('short', video.frames[:1], video.boxes_xywh[:1])
+  short = Video('short', video.frames[:1], video.boxes_xywh[:1])
   with pytest.raises(UserError, match='short has one frame'):
     contest.take_rounds({}, [video, short], 1, 5, SILENT)
 

@@ -22,7 +22,7 @@ from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.evaluation.formats.results import write_summary, write_text
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.run.load import load_batch_tracker
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.training import trainer

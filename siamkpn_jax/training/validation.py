@@ -22,8 +22,7 @@ from siamkpn_jax.distributed.multihost import (
   log_main,
   run_on_all_hosts,
 )
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
-from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run.batch_runner import Finished, drive
 from siamkpn_jax.evaluation.run.experiments import BoxError, Task, one_pass

@@ -14,7 +14,7 @@ from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import name_key
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import got10k, vot
 from siamkpn_jax.tuning.objective import (

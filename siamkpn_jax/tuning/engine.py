@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.metrics.regions import Regions

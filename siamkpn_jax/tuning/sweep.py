@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run.batch_runner import drive

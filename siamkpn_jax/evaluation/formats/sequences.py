@@ -27,8 +27,8 @@ _Named = TypeVar('_Named', Annotation, VotSequence)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Sequence:
-  """One target in one video.
+class Video:
+  """One target in one video, ready to be tracked.
 
   Attributes:
     name: unique in its benchmark.
@@ -48,7 +48,7 @@ class Sequence:
 
 
 def load_benchmark(name: str, root: str | Path, *,
-                   sequences: Collection[str] = ()) -> list[Sequence]:
+                   sequences: Collection[str] = ()) -> list[Video]:
   """The sequences of a one-pass benchmark, ready to be tracked.
 
   Args:
@@ -117,7 +117,7 @@ def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
   return [s for s in sequences if not names or _matches(s.name, names)]
 
 
-def with_frames(annotation: Annotation) -> Sequence:
+def with_frames(annotation: Annotation) -> Video:
   """Finds the images of a sequence.
 
   Where the annotation has the first box alone, the others are NaN.
@@ -134,13 +134,12 @@ def with_frames(annotation: Annotation) -> Sequence:
     frames = _matching_frames(annotation, frames)
   boxes_xywh = boxes_xywh - np.array([1, 1, 0, 0]) * annotation.origin
   boxes_xywh.flags.writeable = False
-  return Sequence(annotation.name, tuple(frames), boxes_xywh,
-                  annotation.origin)
+  return Video(annotation.name, tuple(frames), boxes_xywh, annotation.origin)
 
 
 def load_otb(root: str | Path, *, names: Collection[str] = (),
              one_based: bool = True,
-             zero_based: Collection[str] = ()) -> list[Sequence]:
+             zero_based: Collection[str] = ()) -> list[Video]:
   """Reads the sequences of a folder in OTB layout, sorted by name.
 
   Args:

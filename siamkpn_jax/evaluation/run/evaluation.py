@@ -18,7 +18,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats import sequences as layouts
-from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.jobs import Job

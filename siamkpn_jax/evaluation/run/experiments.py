@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats.sequences import Sequence
+from siamkpn_jax.evaluation.formats.sequences import Video
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class BoxError(UserError):
   """A tracker gave a box that is not four finite numbers."""
 
 
-def one_pass(sequence: Sequence) -> Experiment:
+def one_pass(sequence: Video) -> Experiment:
   """Started on the first frame, asked in all others.
 
   Returns:

@@ -14,7 +14,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
-from siamkpn_jax.evaluation.formats.sequences import Sequence
+from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run import jobs
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
@@ -22,7 +22,7 @@ from siamkpn_jax.evaluation.run.jobs import Job
 from siamkpn_jax.evaluation.run.protocol import Tracker
 
 
-def one_pass_job(sequence: Sequence, root: Path, benchmark: str) -> Job:
+def one_pass_job(sequence: Video, root: Path, benchmark: str) -> Job:
   """A sequence to run in one pass, its files below a folder."""
   name = sequence.name
   path, time_path = root / f'{name}.txt', root / 'times' / f'{name}.txt'
@@ -35,7 +35,7 @@ def one_pass_job(sequence: Sequence, root: Path, benchmark: str) -> Job:
       lambda: read_boxes(path, sequence))
 
 
-def read_boxes(path: Path, sequence: Sequence) -> np.ndarray:
+def read_boxes(path: Path, sequence: Video) -> np.ndarray:
   """[t, 4] 0-based boxes of a result file of a sequence.
 
   Raises:
@@ -55,7 +55,7 @@ def read_boxes(path: Path, sequence: Sequence) -> np.ndarray:
   return boxes
 
 
-def run_one_pass(tracker: Tracker, sequences: Collection[Sequence],
+def run_one_pass(tracker: Tracker, sequences: Collection[Video],
                  output_dir: str | Path, *, progress: bool = True,
                  details: Mapping[str, Any] | None = None) -> dict[str, Any]:
   """Runs and scores a tracker; results that are there are overwritten.
