@@ -46,11 +46,11 @@ def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
   Raises:
     UserError: missing, empty or not text, or a line is not four numbers.
   """
-  lines = read_text(path).rstrip().splitlines()
-  if not lines:
+  content = read_text(path).rstrip()
+  if not content:
     raise UserError(f'{path} is empty; expected one "x,y,w,h" line per frame; '
                     'restore the file')
-  rows = [line.translate(_TO_SPACES).split() for line in lines]
+  rows = [line.split() for line in content.translate(_TO_SPACES).splitlines()]
   boxes_xywh = _numbers(rows)
   if boxes_xywh is None:
     bad = next(k for k, row in enumerate(rows) if _numbers([row]) is None)
@@ -63,11 +63,11 @@ def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
     if not refused.any():
       return boxes_xywh
     bad = int(refused.argmax())
+  line = content.splitlines()[bad].strip()
   columns = f' ({len(rows[bad])} columns)' if len(rows[bad]) != 4 else ''
   raise UserError(
-      f'{path} line {bad + 1}: {lines[bad].strip()[:60]!r} is not a box'
-      f'{columns}; expected four numbers "x,y,w,h" (comma, tab or space '
-      f'between); {advice}')
+      f'{path} line {bad + 1}: {line[:60]!r} is not a box{columns}; expected '
+      f'four numbers "x,y,w,h" (comma, tab or space between); {advice}')
 
 
 def read_flags(path: str | Path) -> np.ndarray:
