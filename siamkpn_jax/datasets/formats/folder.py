@@ -7,8 +7,8 @@
    per image in pixels; comma, tab or space between; NaN for an unknown box.
 4. Optional, for training: absence.label, one 0 or 1 per image; 1 where it is
    out of sight.
-5. Training leaves out sequences without such a file and images after the last
-   box; evaluation expects one box for each image.
+5. Training leaves out sequences without a file of boxes, and images after the
+   last box; evaluation expects one box for each image.
 
 To score result files, <name>.txt for each sequence is enough; lists that lie
 beside them, as attr_list.txt, are not read. Pixels are counted from 0.
