@@ -3,8 +3,8 @@
   python -m siamkpn_jax.tune --benchmark got10k --data GOT10k/val \
     --weights RUN --output runs/tuned
 
-Writes to --output: result.json, settings.png, journal.jsonl, and the checkpoint
-`tuned` that tracks with the best setting. Started again, it goes on where it
+Writes to --output: result.json, hyperparameters.png, trials.jsonl, and the
+checkpoint `tuned` that tracks with the best. Started again, it goes on where it
 was. See docs/tuning.md.
 """
 
@@ -39,8 +39,8 @@ _BUDGET = flags.DEFINE_integer(
     '0: the whole grid, or 200 trials.', lower_bound=0)
 _SEED = flags.DEFINE_integer('seed', 0, 'Of drawing and of the order.')
 _PRUNE_Z = flags.DEFINE_float(
-    'prune_z', 3.0, 'Standard errors behind the best at which a setting is '
-    'given up; 0: only where it provably cannot win.', lower_bound=0)
+    'prune_z', 3.0, 'Standard errors behind the best at which a trial is '
+    'pruned; 0: none is.', lower_bound=0)
 _BATCH = flags.DEFINE_integer(
     'batch', 64, 'Settings tracked at once, at most.', lower_bound=1)
 

@@ -22,7 +22,7 @@ from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
-from siamkpn_jax.tuning.engine import Setting
+from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.search import Plan
 from tests.evaluation import vot_files
 from tests.training.tiny import tiny_config
@@ -118,24 +118,25 @@ def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
                 plan=Plan(step=0.25))
   output = tmp_path / 'out'
   assert json.loads((output / 'result.json').read_text()) == result
-  assert _beside(result['setting']) <= 0.026  # a fine step
+  assert _beside(result['hyperparameters']) <= 0.026  # a fine step
   assert result['checkpoint'].endswith('checkpoints/10')
   assert result['overrides'] == ' '.join(
-      f'--config.tracking.{k}={v:g}' for k, v in result['setting'].items())
+      f'--config.tracking.{k}={v:g}'
+      for k, v in result['hyperparameters'].items())
   assert result['metric'] == 'success_auc' and result['protocol'] == 'otb'
-  assert result['baseline']['setting'] == {
+  assert result['baseline']['hyperparameters'] == {
       'penalty_k': 0.1, 'window_influence': 0.54, 'size_lr': 0.59}
   assert len(result['baselines']) == 2
   assert result['baseline']['score'] < result['score'] == (
       result['top'][0]['score'])
   scores = [row['score'] for row in result['top']]
   assert len(scores) <= 20 and scores == sorted(scores, reverse=True)
-  assert 2 * 65 < result['settings_tried'] <= 2 * 65 + 11 ** 3
-  assert 0 < result['settings_pruned'] < result['settings_tried']
+  assert 2 * 65 < result['num_trials'] <= 2 * 65 + 11 ** 3
+  assert 0 < result['num_pruned'] < result['num_trials']
   assert (result['num_sequences'], result['num_frames']) == (6, 39)
   assert '2 of these 6 sequences are of OTB-100' in result['warning']
   assert result['warning'] in capsys.readouterr().err
-  assert cv2.imread(str(output / 'settings.png')) is not None
+  assert cv2.imread(str(output / 'hyperparameters.png')) is not None
   table = report.table(result)
   assert table.count('\n') == len(scores) + 2
   assert f'{result["score"]:.4f}' in table.splitlines()[1]
@@ -150,7 +151,7 @@ def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
     result = _run(tmp_path, videos, weights_folder)
   before, variables = weights.load_model(weights_folder)
   after, same = weights.load_model(tmp_path / 'out' / 'tuned')
-  assert after['tracking'] == before['tracking'] | result['setting']
+  assert after['tracking'] == before['tracking'] | result['hyperparameters']
   assert after | {'tracking': before['tracking']} == before
   for a, b in zip(jax.tree.leaves(variables), jax.tree.leaves(same),
                   strict=True):
@@ -160,7 +161,7 @@ def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
 def _write_files(folder, result, found):
   engine = _Engine(Path(result['checkpoint']), found)
   for i, video in enumerate(found.videos):
-    tracked = engine.track(Setting(**result['setting']), i)
+    tracked = engine.track(Hyperparameters(**result['hyperparameters']), i)
     if found.vot_protocol:
       regions.write_trajectory(
           vot.result_file(folder / 'baseline', video.name), tracked)
@@ -194,7 +195,7 @@ def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
       benchmark, videos, tmp_path / 'files', protocol))
   assert result['score'] == pytest.approx(summary[result['metric']], abs=1e-12)
   assert 0.3 < result['score'] < 1
-  assert _beside(result['setting']) < 0.2
+  assert _beside(result['hyperparameters']) < 0.2
   assert bool(result['warning']) == (benchmark in ('otb', 'vot2018', 'vot2019'))
 
 
@@ -206,8 +207,8 @@ def test_killed_and_started_again(tmp_path, videos, weights_folder, calls):
   with pytest.raises(Killed):
     _run(tmp_path, videos, weights_folder, last=3)
   assert not (tmp_path / 'out' / 'result.json').exists()
-  journal = tmp_path / 'out' / 'journal.jsonl'
-  journal.write_bytes(journal.read_bytes()[:-7])
+  log = tmp_path / 'out' / 'trials.jsonl'
+  log.write_bytes(log.read_bytes()[:-7])
   _Engine.left = None
   again = _run(tmp_path, videos, weights_folder, last=3)
   assert again | {'seconds': 0} == whole | {'seconds': 0}
@@ -243,7 +244,7 @@ def test_zero_based_sequences(tmp_path, videos, weights_folder):
   assert [v.origin for v in a.videos] == [1, 0, 0, 1, 1, 1]
   perfect = a.videos[1].boxes_xywh
   assert perfect[0].tolist() == [11, 9, 20, 16]
-  assert a.objective.measure(1, perfect)['value'] == pytest.approx(20 / 21)
+  assert a.objective.measure(1, perfect).value == pytest.approx(20 / 21)
 
 
 def test_own_sequences_need_no_warning(videos):
