@@ -71,24 +71,28 @@ class Evaluator:
     """
     active = [t for t in trials if not self._ends_early(t)]
     for step, index in enumerate(self._order):
-      left = [t for t in active if step not in self._values(t)]
+      left = self._unseen(active, step)
       self._progress.update(
           (len(active) - len(left)) * self._objective.frames[index])
       if left:
         self._measure(left, step)
-      active = [t for t in active if not self._prune(t, step)]
+      frozen = self._study.get_trials(deepcopy=False)
+      active = [t for t in active
+                if not self._prune(t, frozen[t.number], step)]
+    frozen = self._study.get_trials(deepcopy=False)
     for trial in active:
-      self._study.tell(trial, self._score(self._frozen(trial)))
+      self._study.tell(trial, self._score(frozen[trial.number]))
 
   def seconds(self) -> float:
     """Spent tracking, in interrupted runs too."""
     return self._study.user_attrs.get(_SECONDS, 0.0)
 
-  def _frozen(self, trial: 'optuna.Trial') -> 'FrozenTrial':
-    return self._study.get_trials(deepcopy=False)[trial.number]
-
-  def _values(self, trial: 'optuna.Trial') -> dict[int, float]:
-    return self._frozen(trial).intermediate_values
+  def _unseen(self, trials: Sequence['optuna.Trial'], step: int
+              ) -> list['optuna.Trial']:
+    """Those that have not reported a step."""
+    frozen = self._study.get_trials(deepcopy=False)
+    return [t for t in trials
+            if step not in frozen[t.number].intermediate_values]
 
   def _measure(self, trials: Sequence['optuna.Trial'], step: int) -> None:
     """Tracks on one sequence, and reports what came out."""
@@ -105,7 +109,7 @@ class Evaluator:
           [Candidate.of(t).hyperparameters for t in group], index)
       found = [self._objective.measure(index, result) for result in tracked]
       spent = time.perf_counter() - start
-      if any(step in self._values(t) for t in group):
+      if len(self._unseen(group, step)) < len(group):
         raise UserError(
             'another search has reported the same trials in the meantime; '
             'expected one at a time; wait for it, or give another --output')
@@ -116,9 +120,10 @@ class Evaluator:
       self._study.set_user_attr(_SECONDS, round(self.seconds() + spent, 3))
       self._progress.update(len(group) * self._objective.frames[index])
 
-  def _prune(self, trial: 'optuna.Trial', step: int) -> bool:
+  def _prune(self, trial: 'optuna.Trial', frozen: 'FrozenTrial', step: int
+             ) -> bool:
     """Whether a trial ends after a step, and was told so."""
-    frozen, total = self._frozen(trial), len(self._order)
+    total = len(self._order)
     if (trial.number < self._protected or step + 1 == total or
         # One that goes on was asked already.
         frozen.last_step != step or
@@ -136,7 +141,8 @@ class Evaluator:
 
   def _ends_early(self, trial: 'optuna.Trial') -> bool:
     """Tells the study of one that is pruned, unless a kill was quicker."""
-    pruned = max(self._values(trial), default=0) >= len(self._order)
+    frozen = self._study.get_trials(deepcopy=False)[trial.number]
+    pruned = max(frozen.intermediate_values, default=0) >= len(self._order)
     if pruned:
       self._study.tell(trial, state=load_optuna().trial.TrialState.PRUNED)
     return pruned
