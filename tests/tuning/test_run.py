@@ -1,4 +1,4 @@
-"""The whole command with an engine whose best setting is known."""
+"""The whole command with an engine whose best is known."""
 
 import dataclasses
 import json
@@ -61,7 +61,7 @@ def videos(tmp_path):
 
 
 class _Engine:
-  """Beside the annotation by as much as the setting is beside the best."""
+  """Beside the annotation by as much as what it is asked is beside the best."""
 
   left = None  # calls until it is killed; None: never
 
@@ -69,15 +69,16 @@ class _Engine:
     self._offset = 3.0 if checkpoint.name == '9' else 0.0
     self._found = found
 
-  def __call__(self, settings, sequence_index):
+  def __call__(self, asked, sequence_index):
     if _Engine.left is not None:
       if not _Engine.left:
         raise Killed
       _Engine.left -= 1
-    return [self.track(s, sequence_index) for s in settings]
+    return [self.track(s, sequence_index) for s in asked]
 
-  def track(self, setting, index):
-    beside = np.abs(np.array(dataclasses.astuple(setting)) - OPTIMUM).sum()
+  def track(self, hyperparameters, index):
+    numbers = np.array(dataclasses.astuple(hyperparameters))
+    beside = np.abs(numbers - OPTIMUM).sum()
     beside = beside * (8 + index % 2) + self._offset
     video = self._found.videos[index]
     if self._found.vot_protocol is None:
@@ -108,8 +109,8 @@ def _run(*args, **options):
   return run.run(_request(*args, **options), _Engine, progress=False)
 
 
-def _beside(setting):
-  return np.abs(np.array(list(setting.values())) - OPTIMUM).max()
+def _beside(found):
+  return np.abs(np.array(list(found.values())) - OPTIMUM).max()
 
 
 def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
@@ -145,7 +146,7 @@ def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
 
 
 def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
-  """Tracks with the best setting, and is the same in all else."""
+  """Tracks with the best, and is the same in all else."""
   monkeypatch.setattr(run, 'save_tuned', SAVE_TUNED)
   for _ in range(2):  # the second replaces what the first has written
     result = _run(tmp_path, videos, weights_folder)
@@ -175,7 +176,7 @@ def _write_files(folder, result, found):
     ('got10k', None), ('vot2018', None), ('vot2019', 'vot-toolkit')])
 def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
                                        benchmark, protocol):
-  """What `evaluate` writes and `score` says with this setting."""
+  """What `evaluate` writes and `score` says with these hyperparameters."""
   if benchmark.startswith('vot'):
     rng = np.random.default_rng(0)
     videos = vot_files.write_folder(tmp_path / 'vot', {

@@ -116,7 +116,7 @@ def test_killed_at_any_line(tmp_path, strategy):
   whole = Setup(tmp_path / 'whole', **options).search(**plan)
   lines = (tmp_path / 'whole' / 'log').read_bytes().splitlines(keepends=True)
   assert any(t.state.name == 'PRUNED' for t in whole.trials)
-  for count in range(2, len(lines), 3):
+  for count in range(2, len(lines), 7):
     folder = tmp_path / str(count)
     folder.mkdir()
     (folder / 'log').write_bytes(b''.join(lines[:count]))
