@@ -1,10 +1,10 @@
-"""Searches the tracker's settings on annotated sequences.
+"""Searches the tracker's hyperparameters on annotated sequences.
 
   python -m siamkpn_jax.tune --benchmark got10k --data GOT10k/val \
     --weights RUN --output runs/tuned
 
-Writes to --output: result.json, settings.png, journal.jsonl, and the checkpoint
-`tuned` that tracks with the best setting. Started again, it goes on where it
+Writes to --output: result.json, hyperparameters.png, trials.jsonl, and the
+checkpoint `tuned` that tracks with the best. Started again, it goes on where it
 was. See docs/tuning.md.
 """
 
@@ -35,14 +35,14 @@ _STRATEGY = flags.DEFINE_enum(
     'strategy', 'grid', ['grid', 'optuna'], "The paper's, or Optuna's TPE.")
 _STEP = flags.DEFINE_float('step', 0.1, 'Of the first level of the grid.')
 _BUDGET = flags.DEFINE_integer(
-    'budget', 0, 'Settings drawn at random of each level, or trials of Optuna; '
+    'budget', 0, 'Trials: drawn at random of each level, or of Optuna; '
     '0: the whole grid, or 200 trials.', lower_bound=0)
 _SEED = flags.DEFINE_integer('seed', 0, 'Of drawing and of the order.')
 _PRUNE_Z = flags.DEFINE_float(
-    'prune_z', 3.0, 'Standard errors behind the best at which a setting is '
-    'given up; 0: only where it provably cannot win.', lower_bound=0)
+    'prune_z', 3.0, 'Standard errors behind the best at which a trial is '
+    'pruned; 0: none is.', lower_bound=0)
 _BATCH = flags.DEFINE_integer(
-    'batch', 64, 'Settings tracked at once, at most.', lower_bound=1)
+    'batch', 64, 'Trials run at once, at most.', lower_bound=1)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -127,6 +127,6 @@ def _warning(benchmark: str, names: Sequence[str]) -> str:
     public_set = benchmark in _TEST_SETS
   return '' if not public_set else (
       f'warning: {what}. Tuning on a test set is tuning on a test set: the '
-      "score below says nothing about other videos. The paper's settings were "
+      "score below says nothing about other videos. The paper's values were "
       "found like this. To compare trackers fairly, search on GOT-10k's "
       'validation set (--benchmark got10k) or your own (--benchmark folder)')

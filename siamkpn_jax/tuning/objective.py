@@ -5,11 +5,11 @@
   vot2016, 2018, 2019   eao          no mean at all; see vot_objective.py
 
 A result is measured once, in a form that JSON can hold; everything after that
-looks at measurements alone. So a search that goes on, whose first measurements
-come from its journal, ends as one that was never interrupted. Boxes are rounded
-to the four decimals of result files: the score is that of the files.
+looks at measurements alone. Boxes are rounded to the four decimals of result
+files: the score is that of the files.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -21,8 +21,18 @@ from siamkpn_jax.evaluation.metrics import got10k, ope
 from siamkpn_jax.evaluation.metrics.protocols import OnePass
 from siamkpn_jax.tuning.engine import SequenceResult
 
-# 'value': 0..1, what pruning compares; the rest is the objective's own.
-Measurement = dict[str, Any]
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+  """What a result is worth on its sequence.
+
+  Attributes:
+    value: what pruning compares. Where the score is a mean it is that of the
+      values: they are weighted already.
+    details: what else the score needs.
+  """
+  value: float
+  details: Any = None
 
 
 class Objective(Protocol):
@@ -30,23 +40,16 @@ class Objective(Protocol):
 
   Attributes:
     metric: what the score is called.
-    value: what the values are called, where they are not the metric's own.
     protocol: name of the rule.
     rule: whose it is.
     names: [n] of the sequences.
     frames: [n] how long they are.
-    shares: [n] of the sequences in the score, which is the sum of shares *
-      values; without `proof` in its place.
-    proof: whether the score is that sum, so that it bounds what can come.
   """
   metric: str
-  value: str
   protocol: str
   rule: str
   names: list[str]
   frames: list[int]
-  shares: np.ndarray
-  proof: bool
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """Measures a result on the sequence of an index.
@@ -61,8 +64,6 @@ class Objective(Protocol):
 
 class _Boxes:
   """What objectives of annotated boxes share."""
-
-  proof = True
 
   def __init__(self, annotations: Sequence[Annotation]):
     """Checks that every box is known.
@@ -87,22 +88,19 @@ class _Boxes:
 
   def score(self, measurements: Sequence[Measurement]) -> float:
     """See `Objective`."""
-    return float(self.shares @ [m['value'] for m in measurements])
-
-  shares: np.ndarray
+    return float(np.mean([m.value for m in measurements]))
 
 
 class SuccessObjective(_Boxes):
   """The area under the success curve of a one-pass benchmark."""
 
-  metric = value = 'success_auc'
+  metric = 'success_auc'
 
   def __init__(self, annotations: Sequence[Annotation], protocol: OnePass):
     """Takes the sequences; errors as of the base class."""
     super().__init__(annotations)
     self._protocol = protocol
     self.protocol, self.rule = protocol.name, protocol.source
-    self.shares = np.full(len(annotations), 1 / len(annotations))
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""
@@ -113,13 +111,13 @@ class SuccessObjective(_Boxes):
           protocol=self._protocol, visible=annotation.visible)
     except UserError as error:
       raise UserError(f'sequence {annotation.name}: {error}') from error
-    return {'value': found.success_auc}
+    return Measurement(found.success_auc)
 
 
 class AverageOverlapObjective(_Boxes):
   """GOT-10k's average overlap."""
 
-  metric = value = 'ao'
+  metric = 'ao'
   protocol, rule = got10k.PROTOCOL, 'the GOT-10k toolkit'
 
   def __init__(self, annotations: Sequence[Annotation]):
@@ -134,12 +132,12 @@ class AverageOverlapObjective(_Boxes):
     if not counted.any():
       raise UserError('no frame in which the target can be seen; expected the '
                       'validation set of GOT-10k; check --data')
-    self.shares = counted / counted.sum()
+    self._weights = counted / counted.mean()
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""
     overlaps = self._overlaps(index, self._in_file(index, result))
-    return {'value': overlaps.ao or 0.0}
+    return Measurement(float(self._weights[index] * (overlaps.ao or 0.0)))
 
   def _overlaps(self, index: int, boxes_xywh: np.ndarray) -> got10k.Overlaps:
     annotation = self._annotations[index]

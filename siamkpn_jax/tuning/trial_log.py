@@ -1,161 +1,137 @@
-"""Everything that a search has measured, on disk, so that it can go on.
+"""The trial log: an Optuna study in a file, so that a search can go on.
 
-A file of JSON lines. The first describes the search; every other one is a
-batch: what settings of one checkpoint measured on one sequence. A search is a
-function of what it measures, so to go on it runs again from its start, and
-takes from the journal what is there. A line is added as soon as its batch is
-done; one that a killed program left half written is dropped, and its batch
-tracked again.
+A trial is a checkpoint with hyperparameters. Its intermediate values are what
+it measured on one sequence after the other, in the order of visiting; a trial
+that was pruned has one more, `estimate`, at a step beyond all sequences.
 """
 
 import dataclasses
-import fcntl
+import functools
 import json
-import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from siamkpn_jax.core import atomic_io
+from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tuning.engine import Setting, rounded
-from siamkpn_jax.tuning.objective import Measurement
+from siamkpn_jax.tuning.engine import Setting as Hyperparameters
+from siamkpn_jax.tuning.engine import rounded
 
-_Key = tuple[int, str, Setting]
+if TYPE_CHECKING:  # imported late: it is an extra, and takes its time
+  import optuna
+
+TRIAL_LOG = 'trials.jsonl'
+NAMES = tuple(field.name for field in dataclasses.fields(Hyperparameters))
+_SEARCH = 'search'  # attribute of the study: what is searched
 
 
-class Journal:
-  """A context manager, open for adding to the file.
+@dataclasses.dataclass(frozen=True, order=True)
+class Candidate:
+  """What a trial tries.
 
   Attributes:
-    seconds: that all batches took, those of earlier runs included.
+    checkpoint: its number among those of the search.
+    hyperparameters: of the tracker.
   """
+  checkpoint: int
+  hyperparameters: Hyperparameters
 
-  def __init__(self, path: Path, header: Mapping[str, Any]):
-    """Reads a journal, or begins one.
+  @classmethod
+  def of(cls, trial: 'optuna.Trial | optuna.trial.FrozenTrial') -> 'Candidate':
+    """What was asked of a trial."""
+    numbers = [trial.params[name] for name in NAMES]
+    return cls(trial.params['checkpoint'], rounded(numbers))
 
-    Args:
-      path: the file.
-      header: describes the search, as JSON can hold it.
+  def params(self) -> dict[str, Any]:
+    """As Optuna has it."""
+    return {'checkpoint': self.checkpoint,
+            **dataclasses.asdict(self.hyperparameters)}
 
-    Raises:
-      UserError: the file is of another search, in use by one, damaged before
-        its last line, or cannot be read or written.
-    """
-    self._path = path
-    self._found: dict[_Key, Measurement] = {}
-    self.seconds = 0.0
-    with atomic_io.file_errors(path):
-      path.parent.mkdir(parents=True, exist_ok=True)
-      self._file = path.open('a+b')
+
+def load_optuna() -> Any:
+  """The package, quiet.
+
+  Raises:
+    UserError: it is not installed.
+  """
+  try:
+    import optuna
+  except ImportError:
+    raise UserError('tuning needs the package optuna, which is not installed: '
+                    "pip install 'siamkpn_jax[tune]'") from None
+  optuna.logging.set_verbosity(optuna.logging.ERROR)
+  return optuna
+
+
+def pruner(prune_z: float, sequences: int) -> 'optuna.pruners.BasePruner':
+  """A `RacingPruner`; at 0 one that drops nothing."""
+  optuna = load_optuna()
+  from siamkpn_jax.tuning.racing_pruner import RacingPruner
+  return (RacingPruner(prune_z, sequences) if prune_z > 0 else
+          optuna.pruners.NopPruner())
+
+
+def open_study(path: Path, search: Mapping[str, Any],
+               pruner: 'optuna.pruners.BasePruner') -> 'optuna.Study':
+  """The study of a file, which is made if there is none.
+
+  Args:
+    path: the trial log.
+    search: describes what is searched, as JSON can hold it.
+    pruner: see above.
+
+  Raises:
+    UserError: the file is of another search, damaged before its last line, or
+      cannot be read or written.
+  """
+  optuna = load_optuna()
+  journal = optuna.storages.journal
+  search = json.loads(json.dumps(search))
+
+  class Backend(journal.JournalFileBackend):  # type: ignore[misc,name-defined]
+    """Says where a disk is full."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+      with file_errors(path):
+        super().append_logs(logs)
+
+  with file_errors(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _drop_half_line(path)
     try:
-      self._lock()
-      self._read(json.loads(json.dumps(header)))
-    except BaseException:
-      self._file.close()
-      raise
+      # The lock is the one that needs no rights on Windows.
+      storage = optuna.storages.JournalStorage(
+          Backend(str(path), journal.JournalFileOpenLock(str(path))))
+      make = (optuna.load_study if optuna.get_all_study_names(storage) else
+              functools.partial(optuna.create_study, direction='maximize'))
+      study = make(study_name=_SEARCH, storage=storage, pruner=pruner)
+      found = study.user_attrs.get(_SEARCH)
+      if found is None and not study.get_trials(deepcopy=False):
+        study.set_user_attr(_SEARCH, search)
+        found = search
+      changed = [key for key in {**found, **search}
+                 if found.get(key) != search.get(key)]
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+      raise UserError(f'{path} is damaged; expected the trials of a search; '
+                      'delete it to search anew') from error
+  if changed:
+    raise UserError(
+        f'{path} is of another search: {changed[0]} was '
+        f'{_short(found.get(changed[0]))}, now '
+        f'{_short(search.get(changed[0]))}; expected the same; give another '
+        '--output, or delete the file')
+  return study
 
-  def __enter__(self) -> 'Journal':
-    return self
 
-  def __exit__(self, kind: type[BaseException] | None,
-               error: BaseException | None,
-               trace: TracebackType | None) -> None:
-    self._file.close()
+def _drop_half_line(path: Path) -> None:
+  """Removes what a killed search has left half written.
 
-  def find(self, checkpoint: int, sequence: str,
-           setting: Setting) -> Measurement | None:
-    """What was measured; None if it has to be."""
-    return self._found.get((checkpoint, sequence, setting))
-
-  def add(self, checkpoint: int, sequence: str, settings: Sequence[Setting],
-          measurements: Sequence[Measurement], seconds: float) -> None:
-    """Adds a batch.
-
-    Args:
-      checkpoint: its number.
-      sequence: its name.
-      settings: that were tracked.
-      measurements: one for each.
-      seconds: that it took.
-
-    Raises:
-      UserError: it cannot be written.
-    """
-    entry = {'checkpoint': checkpoint, 'sequence': sequence,
-             'seconds': round(seconds, 3),
-             'settings': [dataclasses.astuple(s) for s in settings],
-             'measurements': list(measurements)}
-    self._write(entry)
-    self._take(0, entry)
-
-  def _lock(self) -> None:
-    try:
-      fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      raise UserError(
-          f'{self._path} is in use by a search that is running; expected one '
-          'at a time; wait for it, or give another --output') from None
-    except OSError:
-      pass  # a file system without locks
-
-  def _read(self, header: dict[str, Any]) -> None:
-    self._file.seek(0)
-    whole = [line for line in self._file if line.endswith(b'\n')]
-    for number, line in enumerate(whole, start=1):
-      entry = self._parsed(number, line)
-      if number == 1:
-        self._check_header(entry, header)
-      else:
-        self._take(number, entry)
-    with atomic_io.file_errors(self._path):
-      self._file.truncate(sum(map(len, whole)))
-    if not whole:
-      self._write(header)
-
-  def _write(self, entry: Mapping[str, Any]) -> None:
-    with atomic_io.file_errors(self._path):
-      self._file.write(json.dumps(entry, allow_nan=False).encode() + b'\n')
-      self._file.flush()
-
-  def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
-    try:
-      entry = json.loads(line)
-      if isinstance(entry, dict):
-        return entry
-    except ValueError:
-      pass
-    raise self._damaged(number)
-
-  def _take(self, number: int, entry: Mapping[str, Any]) -> None:
-    try:
-      where = int(entry['checkpoint']), str(entry['sequence'])
-      self.seconds += entry['seconds']
-      for numbers, measurement in zip(
-          entry['settings'], entry['measurements'], strict=True):
-        if not math.isfinite(measurement['value']):
-          raise ValueError('not finite')
-        self._found[*where, rounded(numbers)] = measurement
-    except (KeyError, TypeError, ValueError) as error:
-      raise self._damaged(number) from error
-
-  def _damaged(self, number: int) -> UserError:
-    line = '' if number == 1 else 'the line, or '  # the first is the header
-    return UserError(f'{self._path} line {number} is damaged; expected what a '
-                     f'search has measured; delete {line}the file to search '
-                     'anew')
-
-  def _check_header(self, found: Mapping[str, Any],
-                    wanted: Mapping[str, Any]) -> None:
-    changed = [key for key in {**found, **wanted}
-               if found.get(key) != wanted.get(key)]
-    if changed:
-      raise UserError(
-          f'{self._path} is of another search: {changed[0]} was '
-          f'{_short(found.get(changed[0]))}, now '
-          f'{_short(wanted.get(changed[0]))}; expected the same; give another '
-          '--output, or delete the file')
+  Optuna would write the next line behind it.
+  """
+  data = path.read_bytes() if path.exists() else b''
+  if not data.endswith(b'\n') and data:
+    os.truncate(path, data.rfind(b'\n') + 1)
 
 
 def _short(value: Any) -> str:

@@ -25,8 +25,7 @@ from siamkpn_jax.tuning.objective import Measurement
 class EaoObjective:
   """An `Objective`."""
 
-  metric, value = 'eao', 'mean overlap, failures as 0'
-  proof = False
+  metric = 'eao'
 
   def __init__(self, sequences: Sequence[VotSequence], protocol: vot.Protocol):
     """Takes the sequences.
@@ -48,7 +47,6 @@ class EaoObjective:
     self.protocol, self.rule = protocol.name, protocol.source
     self.names = [s.name for s in sequences]
     self.frames = [len(s) for s in sequences]
-    self.shares = np.full(len(sequences), 1 / len(sequences))
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""
@@ -62,15 +60,15 @@ class EaoObjective:
                                 self._protocol.rule)
     cut = vot.fragments(result, overlaps, np.ones(len(result), bool),
                         self._protocol)
-    return {'value': float(np.nan_to_num(overlaps).mean()),
-            'fragments': [[f.failed, float(f.weight), _packed(f.overlaps)]
-                          for f in cut]}
+    return Measurement(
+        float(np.nan_to_num(overlaps).mean()),
+        [[f.failed, float(f.weight), _packed(f.overlaps)] for f in cut])
 
   def score(self, measurements: Sequence[Measurement]) -> float:
     """See `Objective`; 0 where no fragment is as long as EAO asks for."""
     cut = [eao.Fragment(_unpacked(overlaps), failed, weight)
            for measurement in measurements
-           for failed, weight, overlaps in measurement['fragments']]
+           for failed, weight, overlaps in measurement.details]
     curve = vot.expected_curve(cut, max(self.frames), self._protocol)
     return eao.mean_over(curve, self._protocol.lengths) or 0.0
 

@@ -1,4 +1,4 @@
-"""The whole command with an engine whose best setting is known."""
+"""The whole command with an engine whose best is known."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
-from siamkpn_jax.tuning.engine import Setting
+from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.search import Plan
 from tests.evaluation import vot_files
 from tests.training.tiny import tiny_config
@@ -61,7 +61,7 @@ def videos(tmp_path):
 
 
 class _Engine:
-  """Beside the annotation by as much as the setting is beside the best."""
+  """Beside the annotation by as much as what it is asked is beside the best."""
 
   left = None  # calls until it is killed; None: never
 
@@ -69,15 +69,16 @@ class _Engine:
     self._offset = 3.0 if checkpoint.name == '9' else 0.0
     self._found = found
 
-  def __call__(self, settings, sequence_index):
+  def __call__(self, asked, sequence_index):
     if _Engine.left is not None:
       if not _Engine.left:
         raise Killed
       _Engine.left -= 1
-    return [self.track(s, sequence_index) for s in settings]
+    return [self.track(s, sequence_index) for s in asked]
 
-  def track(self, setting, index):
-    beside = np.abs(np.array(dataclasses.astuple(setting)) - OPTIMUM).sum()
+  def track(self, hyperparameters, index):
+    numbers = np.array(dataclasses.astuple(hyperparameters))
+    beside = np.abs(numbers - OPTIMUM).sum()
     beside = beside * (8 + index % 2) + self._offset
     video = self._found.videos[index]
     if self._found.vot_protocol is None:
@@ -108,8 +109,8 @@ def _run(*args, **options):
   return run.run(_request(*args, **options), _Engine, progress=False)
 
 
-def _beside(setting):
-  return np.abs(np.array(list(setting.values())) - OPTIMUM).max()
+def _beside(found):
+  return np.abs(np.array(list(found.values())) - OPTIMUM).max()
 
 
 def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
@@ -118,24 +119,25 @@ def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
                 plan=Plan(step=0.25))
   output = tmp_path / 'out'
   assert json.loads((output / 'result.json').read_text()) == result
-  assert _beside(result['setting']) <= 0.026  # a fine step
+  assert _beside(result['hyperparameters']) <= 0.026  # a fine step
   assert result['checkpoint'].endswith('checkpoints/10')
   assert result['overrides'] == ' '.join(
-      f'--config.tracking.{k}={v:g}' for k, v in result['setting'].items())
+      f'--config.tracking.{k}={v:g}'
+      for k, v in result['hyperparameters'].items())
   assert result['metric'] == 'success_auc' and result['protocol'] == 'otb'
-  assert result['baseline']['setting'] == {
+  assert result['baseline']['hyperparameters'] == {
       'penalty_k': 0.1, 'window_influence': 0.54, 'size_lr': 0.59}
   assert len(result['baselines']) == 2
   assert result['baseline']['score'] < result['score'] == (
       result['top'][0]['score'])
   scores = [row['score'] for row in result['top']]
   assert len(scores) <= 20 and scores == sorted(scores, reverse=True)
-  assert 2 * 65 < result['settings_tried'] <= 2 * 65 + 11 ** 3
-  assert 0 < result['settings_pruned'] < result['settings_tried']
+  assert 2 * 65 < result['num_trials'] <= 2 * 65 + 11 ** 3
+  assert 0 < result['num_pruned'] < result['num_trials']
   assert (result['num_sequences'], result['num_frames']) == (6, 39)
   assert '2 of these 6 sequences are of OTB-100' in result['warning']
   assert result['warning'] in capsys.readouterr().err
-  assert cv2.imread(str(output / 'settings.png')) is not None
+  assert cv2.imread(str(output / 'hyperparameters.png')) is not None
   table = report.table(result)
   assert table.count('\n') == len(scores) + 2
   assert f'{result["score"]:.4f}' in table.splitlines()[1]
@@ -144,13 +146,13 @@ def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
 
 
 def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
-  """Tracks with the best setting, and is the same in all else."""
+  """Tracks with the best, and is the same in all else."""
   monkeypatch.setattr(run, 'save_tuned', SAVE_TUNED)
   for _ in range(2):  # the second replaces what the first has written
     result = _run(tmp_path, videos, weights_folder)
   before, variables = weights.load_model(weights_folder)
   after, same = weights.load_model(tmp_path / 'out' / 'tuned')
-  assert after['tracking'] == before['tracking'] | result['setting']
+  assert after['tracking'] == before['tracking'] | result['hyperparameters']
   assert after | {'tracking': before['tracking']} == before
   for a, b in zip(jax.tree.leaves(variables), jax.tree.leaves(same),
                   strict=True):
@@ -160,7 +162,7 @@ def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
 def _write_files(folder, result, found):
   engine = _Engine(Path(result['checkpoint']), found)
   for i, video in enumerate(found.videos):
-    tracked = engine.track(Setting(**result['setting']), i)
+    tracked = engine.track(Hyperparameters(**result['hyperparameters']), i)
     if found.vot_protocol:
       regions.write_trajectory(
           vot.result_file(folder / 'baseline', video.name), tracked)
@@ -174,7 +176,7 @@ def _write_files(folder, result, found):
     ('got10k', None), ('vot2018', None), ('vot2019', 'vot-toolkit')])
 def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
                                        benchmark, protocol):
-  """What `evaluate` writes and `score` says with this setting."""
+  """What `evaluate` writes and `score` says with these hyperparameters."""
   if benchmark.startswith('vot'):
     rng = np.random.default_rng(0)
     videos = vot_files.write_folder(tmp_path / 'vot', {
@@ -194,7 +196,7 @@ def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
       benchmark, videos, tmp_path / 'files', protocol))
   assert result['score'] == pytest.approx(summary[result['metric']], abs=1e-12)
   assert 0.3 < result['score'] < 1
-  assert _beside(result['setting']) < 0.2
+  assert _beside(result['hyperparameters']) < 0.2
   assert bool(result['warning']) == (benchmark in ('otb', 'vot2018', 'vot2019'))
 
 
@@ -206,8 +208,8 @@ def test_killed_and_started_again(tmp_path, videos, weights_folder, calls):
   with pytest.raises(Killed):
     _run(tmp_path, videos, weights_folder, last=3)
   assert not (tmp_path / 'out' / 'result.json').exists()
-  journal = tmp_path / 'out' / 'journal.jsonl'
-  journal.write_bytes(journal.read_bytes()[:-7])
+  log = tmp_path / 'out' / 'trials.jsonl'
+  log.write_bytes(log.read_bytes()[:-7])
   _Engine.left = None
   again = _run(tmp_path, videos, weights_folder, last=3)
   assert again | {'seconds': 0} == whole | {'seconds': 0}
@@ -243,7 +245,7 @@ def test_zero_based_sequences(tmp_path, videos, weights_folder):
   assert [v.origin for v in a.videos] == [1, 0, 0, 1, 1, 1]
   perfect = a.videos[1].boxes_xywh
   assert perfect[0].tolist() == [11, 9, 20, 16]
-  assert a.objective.measure(1, perfect)['value'] == pytest.approx(20 / 21)
+  assert a.objective.measure(1, perfect).value == pytest.approx(20 / 21)
 
 
 def test_own_sequences_need_no_warning(videos):
