@@ -23,15 +23,7 @@ figure { margin: 0; }
 figcaption { font-weight: 600; }
 figcaption span { font-weight: 400; margin-left: 0.75em; }
 figure p { font-size: 0.85rem; margin: 0; }
-svg { display: block; height: auto; width: 100%; }
-text { fill: currentColor; font-size: 11px; opacity: 0.75; }
-.x { text-anchor: middle; }
-.y { text-anchor: end; }
-path { fill: none; stroke: currentColor; stroke-linecap: round;
-       stroke-linejoin: round; stroke-width: 1.5; }
-.grid { opacity: 0.15; stroke-width: 1; }
-.faint { opacity: 0.35; stroke-width: 1; }
-.dots { stroke-width: 5; }
+figure img { display: block; height: auto; width: 100%; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; }
 th, td { border-bottom: 1px solid #8884; padding: 0.2rem 0.6rem 0.2rem 0;
@@ -70,7 +62,7 @@ def figure(title: str, labels: Sequence[str], drawing: str, note: str) -> str:
   Args:
     title: plain text, as labels and note are.
     labels: of the curves c0, c1, ...; none for a single one.
-    drawing: an <svg> element.
+    drawing: an element.
     note: empty for none.
   """
   legend = ''.join(f' <span class="c{k % len(COLORS)}">{escape(label)}</span>'

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from siamkpn_jax.config.settings import (
   config_differences,
@@ -21,7 +22,7 @@ from siamkpn_jax.config.settings import (
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.html import figure, page, table
-from siamkpn_jax.training.curves import Curve, draw
+from siamkpn_jax.training.curves import Curve, image, plot
 from siamkpn_jax.training.metrics import (
   CONFIG_NAME,
   LOG_NAME,
@@ -62,7 +63,7 @@ def write_report(workdir: Path) -> Path:
     logged = log.stat().st_mtime if rows else 0.0
   except OSError as error:
     raise _unreadable(log, error) from error
-  curves = _curves(rows)
+  curves = read_curves(rows)
   text = page(config['name'], [
       *_state(config, rows, logged), *_pictures(curves), *_numbers(curves),
       *_settings(config)])
@@ -134,7 +135,7 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> list[str]:
           f'kept as <code>checkpoints/{step}</code>.</p>']
 
 
-def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+def read_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
   """One for each name in the log, over the rows that have the name."""
   found: dict[str, tuple[list[int], list[float]]] = {}
   for row in rows:
@@ -151,13 +152,23 @@ def _pictures(curves: dict[str, Curve]) -> list[str]:
   """One for each panel."""
   if not curves:
     return []
-  last_step = max(1.0, *(curve.steps[-1] for curve in curves.values()))
+  figures = draw(curves)
   return [
       '<h2>Curves</h2>', '<p>Against the step. Where a curve is drawn twice, '
       'the strong line is the running mean of the faint one.</p>',
       '<div class="curves">',
-      *(_picture(title, names, curves, last_step)
+      *(_picture(title, names, curves, figures[title])
         for title, names in _panels(curves).items()), '</div>']
+
+
+def draw(curves: dict[str, Curve]) -> dict[str, Figure]:
+  """Title of each panel -> its figure; all over the same steps."""
+  last_step = max(1.0, *(curve.steps[-1] for curve in curves.values()))
+  exact = lambda names: any(n.startswith(_EXACT) for n in names.values())
+  return {
+      title: plot([curves[name] for name in names.values()], last_step,
+                  smooth=not exact(names))
+      for title, names in _panels(curves).items()}
 
 
 def _panels(names: Collection[str]) -> dict[str, dict[str, str]]:
@@ -178,14 +189,13 @@ def _panels(names: Collection[str]) -> dict[str, dict[str, str]]:
 
 
 def _picture(title: str, names: dict[str, str], curves: dict[str, Curve],
-             last_step: float) -> str:
+             drawing: Figure) -> str:
   """A panel, see `_panels`."""
   shown = [curves[name] for name in names.values()]
-  smooth = not any(name.startswith(_EXACT) for name in names.values())
   missing = sum(int((~np.isfinite(curve.values)).sum()) for curve in shown)
   note = f'gaps: values that are not finite ({missing:,})' if missing else ''
   return figure(title, [label for label in names if label],
-                draw(title, shown, last_step, smooth=smooth), note)
+                image(title, drawing), note)
 
 
 def _numbers(curves: Mapping[str, Curve]) -> list[str]:
