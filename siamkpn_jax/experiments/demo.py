@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
 from siamkpn_jax.datasets import catalog
@@ -37,7 +37,7 @@ Rows = list[tuple[str, float, float, float]]
 Files = list[tuple[Path, str]]
 
 
-def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
+def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   """Trains, evaluates against two baselines, and draws.
 
   Args:
@@ -100,7 +100,7 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   return rows, [(path, what) for path, what in files if path.exists()]
 
 
-def untrained_tracker(config: Any, lengths: Sequence[int]) -> Lockstep:
+def untrained_tracker(config: Config, lengths: Sequence[int]) -> Lockstep:
   """The tracker of a configuration before its training.
 
   Args:
@@ -110,7 +110,7 @@ def untrained_tracker(config: Any, lengths: Sequence[int]) -> Lockstep:
   model = build_model(config.model)
   variables = jax.jit(lambda key: init_variables(model, key))(
       jax.random.key(config.seed))
-  return Lockstep(model, variables, decode_config(to_plain(config)),
+  return Lockstep(model, variables, decode_config(config),
                   good_places(lengths, jax.local_device_count()))
 
 

@@ -28,6 +28,7 @@ from jax.sharding import PartitionSpec as P
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.checkpoints.weights_file import fingerprint
+from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.core.cpu_devices import cores
@@ -38,7 +39,6 @@ from siamkpn_jax.tracking.tracker import (
   first_sight,
   frame_size,
   move,
-  other_tracking,
   search_crop,
   search_scale,
 )
@@ -215,13 +215,14 @@ def load_lockstep(weights: str | Path | None, lengths: Sequence[int], *,
       not known.
   """
   config, variables = load_model(find_weights(weights))
-  config = other_tracking(config, settings)
+  config = with_tracking(config, settings)
   places = good_places(lengths, len(jax.local_devices()), batch)
-  tracker = Lockstep(build_model(config['model']), variables,
+  tracker = Lockstep(build_model(config.model), variables,
                      decode_config(config), places)
   return tracker, {'weights': fingerprint(variables),
-                   'tracking': {**config['tracking'], 'offset_target':
-                                config['targets']['offset_target']}}
+                   'tracking': {**dataclasses.asdict(config.tracking),
+                                'offset_target':
+                                config.targets.offset_target}}
 
 
 def good_places(lengths: Sequence[int], devices: int,

@@ -13,6 +13,8 @@ import numpy as np
 
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.overrides import with_tracking
+from siamkpn_jax.config.settings import Config, config_from_dict
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import check_box, cxcywh_to_xywh
 from siamkpn_jax.models.head import Maps, Template
@@ -253,22 +255,13 @@ def frame_size(frame: np.ndarray) -> tuple[int, int]:
   return frame.shape[:2]
 
 
-def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
-  """The `DecodeConfig` of a plain configuration."""
+def decode_config(config: Config | Mapping[str, Any]) -> DecodeConfig:
+  """The `DecodeConfig` of a configuration, or of a stored one."""
+  if not isinstance(config, Config):
+    config = config_from_dict(config)
   return DecodeConfig(
-      **config['tracking'],
-      offset_unit=geometry.offset_unit(config['targets']['offset_target']))
-
-
-def other_tracking(config: dict[str, Any], settings: str) -> dict[str, Any]:
-  """`with_tracking` of changes.py, where settings are given.
-
-  Without them nothing of a checkpoint needs ml_collections.
-  """
-  if not settings:
-    return config
-  from siamkpn_jax.config.overrides import with_tracking
-  return with_tracking(config, settings)
+      **dataclasses.asdict(config.tracking),
+      offset_unit=geometry.offset_unit(config.targets.offset_target))
 
 
 def load_tracker(weights: str | Path | None = None,
@@ -285,6 +278,6 @@ def load_tracker(weights: str | Path | None = None,
       without the default one, or settings that are not known.
   """
   config, variables = load_model(find_weights(weights))
-  config = other_tracking(config, settings)
-  return Tracker(build_model(config['model']), variables,
+  config = with_tracking(config, settings)
+  return Tracker(build_model(config.model), variables,
                  decode_config(config))

@@ -126,7 +126,7 @@ def save_tuned(folder: Path, checkpoint: Path, setting: Setting) -> None:
     setting: of the tracker.
   """
   config, variables = weights.load_model(checkpoint)
-  config['tracking'] = config['tracking'] | dataclasses.asdict(setting)
+  config = config.updated(tracking=dataclasses.asdict(setting))
   shutil.rmtree(folder, ignore_errors=True)
   weights.save_model(folder, config, variables)
 

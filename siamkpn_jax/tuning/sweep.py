@@ -54,7 +54,7 @@ class Sweep:
                protocol: vot.Protocol | None = None):
     """Loads a checkpoint; args and errors are those of `OneAtATime`."""
     config, variables = load_model(checkpoint)
-    self._network = _Network(build_model(config['model']), variables)
+    self._network = _Network(build_model(config.model), variables)
     self._decoding = decode_config(config)
     self._videos = videos
     self._protocol = protocol
