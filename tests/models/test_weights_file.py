@@ -26,7 +26,7 @@ from siamkpn_jax.checkpoints.weights_file import (
   rounding_error,
   save_weights_file,
 )
-from siamkpn_jax.config.settings import Config, config_from_dict
+from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.conversion import run as conversion
 from siamkpn_jax.conversion.files import read_state
 from siamkpn_jax.core.errors import UserError
@@ -78,7 +78,7 @@ def test_round_trip(written, tmp_path):
   config, variables = load_weights_file(path)
   assert config == small_config()
   assert read_metadata(path) == INFO | {
-      'format': 'siamkpn_jax', 'config': config,
+      'format': 'siamkpn_jax', 'config': to_plain(config),
       'checksum': fingerprint(variables)}
   original, first = _flat(small_network()[1]), _flat(variables)
   assert set(first) == set(original)
