@@ -1,6 +1,5 @@
 """Light, color and noise against numpy; flips and defaults of a step."""
 
-
 import jax
 import jax.numpy as jnp
 import numpy as np
