@@ -18,6 +18,8 @@ import jax
 from absl import app
 from ml_collections import config_flags
 
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import trainer
@@ -35,9 +37,9 @@ _ARRAY = re.compile(r'f32\[([\d,]*)\]')
 
 def main(unused_argv: Sequence[str]) -> None:
   """Prints parameters, all-reduces, and bytes over each accelerator's link."""
-  config = _CONFIG.value
-  config.data.update(sets=('synthetic',), ratios=(1.0,), ranges=(30,))
-  config.train.batch_size = 2
+  config = typed(_CONFIG.value).updated(
+      data={'sets': ('synthetic',), 'ratios': (1.0,), 'ranges': (30,)},
+      train={'batch_size': 2})
   step_fn = trainer.build_step(config)
   state = jax.eval_shape(lambda: init_state(
       step_fn.model, step_fn.optimizer, jax.random.key(0)))
@@ -58,7 +60,7 @@ def main(unused_argv: Sequence[str]) -> None:
     _report(_compiled(config, step_fn, state, unfrozen))
 
 
-def _compiled(config: Any, step_fn: Any, state: Any, unfrozen: bool) -> str:
+def _compiled(config: Config, step_fn: Any, state: Any, unfrozen: bool) -> str:
   """The step for two devices, as optimized HLO."""
   loader = trainer.build_loader(
       config, step_fn, catalog.open_sources(config.data, 0))

@@ -22,7 +22,8 @@ from ml_collections import config_flags
 
 from perf import prepared, turns
 from siamkpn_jax import cli
-from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import trainer
@@ -42,8 +43,7 @@ _THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
 def main(unused_argv: Sequence[str]) -> None:
   """Starts the processes, lets them take turns and prints the table."""
   threads = turns.use_threads(_THREADS.value)  # the processes inherit it
-  config = _CONFIG.value
-  check_config(config)
+  config = typed(_CONFIG.value)
   counts = _counts(config)
   pools = {str(count): ProcessPoolExecutor(
       1, multiprocessing.get_context('spawn')) for count in counts}
@@ -67,7 +67,7 @@ def main(unused_argv: Sequence[str]) -> None:
           f'{turns.ratio(values, seconds[first])}')
 
 
-def _counts(config: Any) -> list[int]:
+def _counts(config: Config) -> list[int]:
   """--devices as numbers; they must divide the batch."""
   try:
     counts = [int(text) for text in _COUNTS.value]
@@ -98,7 +98,7 @@ class _Running:
   batch: Any
 
 
-def _start(config: Any, count: int, unfrozen: bool) -> _Memory:
+def _start(config: Config, count: int, unfrozen: bool) -> _Memory:
   """Compiles the step for so many devices, and runs it once."""
   jax.config.update('jax_platforms', 'cpu')
   jax.config.update('jax_num_cpu_devices', count)

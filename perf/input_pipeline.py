@@ -29,8 +29,9 @@ import cv2
 import numpy as np
 from absl import app, flags
 
+from siamkpn_jax.config.settings import AugmentConfig, DataConfig
 from siamkpn_jax.datasets import catalog, sampler
-from siamkpn_jax.datasets.degrade import Degrade
+from siamkpn_jax.datasets.degrade import STEPS
 from siamkpn_jax.datasets.loader import Loader
 from siamkpn_jax.datasets.patches import EncodedFrame
 from siamkpn_jax.datasets.source import Source
@@ -42,7 +43,9 @@ _PAIRS = flags.DEFINE_integer('pairs', 40, 'Pairs in a turn.')
 _TURNS = flags.DEFINE_integer('turns', 7, 'Turns of each way.')
 _BATCH = flags.DEFINE_integer('batch', 8, "Pairs in a batch of the loaders'.")
 
-_CONFIG = sampler.SamplerConfig((1.0,), (30,), 0.2, 0.0)
+_CONFIG = DataConfig(sets=('given',), ratios=(1.0,), ranges=(30,), workers=1,
+                     prefetch=1)
+_WITHOUT = AugmentConfig()  # nothing on the host
 _TEMPLATE_PATCH, _SEARCH_PATCH = 143, 431  # of the paper's augmentation
 _COLOR = np.array([[-0.55919361, 0.98062831, -0.41940627],
                     [1.72091413, 0.19879334, -1.82968581],
@@ -62,7 +65,7 @@ def main(argv: list[str]) -> None:
       'decode, crop511': lambda k: _decode(crops, k),
       'ours, crop511': lambda k: _loader(crops).read_pair(k),
       'all degraded, crop511': lambda k: _loader(
-          crops, worse=Degrade(*[1.0] * 6)).read_pair(k),
+          crops, AugmentConfig(**dict.fromkeys(STEPS, 1.0))).read_pair(k),
       'decode, whole images': lambda k: _decode(images, k),
       'ours, whole images': lambda k: _loader(images).read_pair(k),
   }
@@ -91,7 +94,7 @@ def _compare_loaders(sources: dict[str, Source]) -> None:
   from siamkpn_jax.datasets.tf_loader import TfLoader
   seconds = _take_turns({
       f'{name}, {place}': lambda turn, kind=kind, source=source: _time_batches(
-          _loader(source, kind, _BATCH.value), turn)
+          _loader(source, kind=kind, batch_size=_BATCH.value), turn)
       for place, source in sources.items()
       for name, kind in (('threads', Loader), ('tf.data', TfLoader))})
   _print_rates(seconds)
@@ -146,16 +149,15 @@ def _ratio(seconds: dict[str, list[float]], a: str, b: str) -> float:
 def _open(folder: str) -> Source:
   """The source in a folder."""
   path = Path(folder).absolute()
-  config = type('Data', (), {'sets': (path.name,), 'root': str(path.parent),
-                         'cache_mb': 0})
+  config = DataConfig(sets=(path.name,), ratios=(1.0,), ranges=(30,),
+                      root=str(path.parent))
   return catalog.open_sources(config, 0)[0]
 
 
-def _loader(source: Source, kind: type[Loader] = Loader,
-            batch_size: int = 1, worse: Degrade | None = None) -> Loader:
-  return kind([source], _CONFIG, seed=0, batch_size=batch_size,
-              template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH,
-              workers=1, prefetch=1, worse=worse)
+def _loader(source: Source, augment: AugmentConfig = _WITHOUT,
+            kind: type[Loader] = Loader, batch_size: int = 1) -> Loader:
+  return kind([source], _CONFIG, augment, seed=0, batch_size=batch_size,
+              template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH)
 
 
 def _frames(source: Any, index: int) -> list[EncodedFrame]:

@@ -18,10 +18,12 @@ from collections.abc import Sequence
 import jax
 from absl import flags
 from jax.experimental import topologies
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from siamkpn_jax import cli
+from siamkpn_jax.config.files import typed
 from siamkpn_jax.config.overrides import with_changes
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.training import throughput, trainer
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -39,11 +41,12 @@ def main(unused_argv: Sequence[str]) -> None:
   mesh = _mesh()
   print(f'{"":44} {"state":>10} {"temporary":>10}  MiB on each of {mesh.size} '
         f'{mesh.devices[0].device_kind}')
+  given = typed(_CONFIG.value)
   for settings in ['', *_CHANGE.value]:
-    config = with_changes(_CONFIG.value, settings)
+    config = with_changes(given, settings)
     memory = _compile(config, mesh).memory_analysis()
     sizes = (memory.alias_size_in_bytes, memory.temp_size_in_bytes)
-    print(f'{settings or _CONFIG.value.name:44}',
+    print(f'{settings or given.name:44}',
           *(f'{size / 2**20:10.0f}' for size in sizes), flush=True)
 
 
@@ -58,7 +61,7 @@ def _mesh() -> jax.sharding.Mesh:
       axis_types=(jax.sharding.AxisType.Auto,))
 
 
-def _compile(config: ConfigDict,
+def _compile(config: Config,
              mesh: jax.sharding.Mesh) -> jax.stages.Compiled:
   """The training step of a configuration."""
   step = trainer.build_step(config)

@@ -36,7 +36,7 @@ from perf.opencv_trackers import FILES, find_trackers
 from siamkpn_jax import cli
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.config.settings import check_config, to_plain
+from siamkpn_jax.config.files import typed
 from siamkpn_jax.core import provenance
 from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
 from siamkpn_jax.core.errors import UserError
@@ -114,11 +114,10 @@ def main(unused_argv: Sequence[str]) -> None:
 def _our_trackers(threads: int) -> dict[str, Tracker]:
   if not _CONFIG.value:
     config, variables = load_model(find_weights(_WEIGHTS.value))
-    model = build_model(config['model'])
+    model = build_model(config.model)
   else:
-    check_config(_CONFIG.value)
-    config = to_plain(_CONFIG.value)
-    model = build_model(config['model'])
+    config = typed(_CONFIG.value)
+    model = build_model(config.model)
     variables = jax.jit(lambda key: init_variables(model, key))(
         jax.random.key(0))
   settings = ours.decode_config(config)

@@ -47,7 +47,7 @@ _MIDDLE = geometry.MAP_SIZE // 2
 def main(unused_argv: Sequence[str]) -> None:
   """Measures and prints a line per sequence."""
   config, variables = load_model(find_weights(_WEIGHTS.value))
-  model = build_model(config['model'])
+  model = build_model(config.model)
 
   @jax.jit
   def template(z: jax.Array) -> jax.Array:

@@ -12,7 +12,6 @@ What is left to the loop: putting batches together and on the device, the log,
 the progress bar.
 """
 
-import copy
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,11 +23,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from perf import turns
 from siamkpn_jax import cli
-from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.training import trainer
 
@@ -44,8 +44,7 @@ _THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
 def main(unused_argv: Sequence[str]) -> None:
   """Measures and prints."""
   threads = turns.use_threads(_THREADS.value)
-  check_config(_CONFIG.value)
-  config = _run_config(_CONFIG.value)
+  config = _run_config(typed(_CONFIG.value))
   clock = _Turns(config.train.log_every)
   jit_step = trainer.jit_step
   with (tempfile.TemporaryDirectory() as folder,
@@ -64,18 +63,17 @@ def main(unused_argv: Sequence[str]) -> None:
   print(f'overhead {overhead:+.1f} %')
 
 
-def _run_config(config: ConfigDict) -> ConfigDict:
+def _run_config(config: Config) -> Config:
   """A run of just as many steps as the turns take."""
-  config = copy.deepcopy(config)
   # A first turn that is not counted; one step more closes the last turn.
   steps = (1 + _ROUNDS.value) * config.train.log_every + 1
-  config.data.update(sets=('memory',), ratios=(1.0,), ranges=(30,),
-                     loader='threads')
-  config.train.update(
-      epochs=1, pairs_per_epoch=steps * config.train.batch_size,
-      freeze_epochs=int(_FROZEN.value), save_every=steps + 1, max_skipped=0)
-  config.validation.sequences = 0
-  return config
+  return config.updated(
+      data={'sets': ('memory',), 'ratios': (1.0,), 'ranges': (30,),
+            'loader': 'threads'},
+      train={'epochs': 1, 'freeze_epochs': int(_FROZEN.value),
+             'pairs_per_epoch': steps * config.train.batch_size,
+             'save_every': steps + 1, 'max_skipped': 0},
+      validation={'sequences': 0, 'rendered': 0})
 
 
 class _InMemory:

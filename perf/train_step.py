@@ -31,7 +31,8 @@ from ml_collections import config_flags
 
 from perf import costs, prepared, turns
 from siamkpn_jax import cli
-from siamkpn_jax.config.settings import check_config
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import throughput, trainer
@@ -60,8 +61,7 @@ Way = Callable[[], Any]
 def main(unused_argv: Sequence[str]) -> None:
   """Builds the ways and prints what was asked for."""
   threads = turns.use_threads(_THREADS.value)
-  config = _CONFIG.value
-  check_config(config)
+  config = typed(_CONFIG.value)
   mesh = jax.make_mesh((1,), ('data',), devices=jax.devices()[:1],
                        axis_types=(jax.sharding.AxisType.Auto,))
   device = jax.devices()[0]
@@ -111,7 +111,7 @@ class _Ours:
     return self._jitted.lower(self._state, self._batch).compile()
 
 
-def _why_alone(config: Any) -> str:
+def _why_alone(config: Config) -> str:
   """Why PyTorch is left out; '' if it is not."""
   if jax.default_backend() != 'cpu':
     return 'that is done on CPUs'
@@ -122,7 +122,7 @@ def _why_alone(config: Any) -> str:
   return unknown and f'its step has config.{unknown} in the default only'
 
 
-def _pytorch(config: Any, step: TrainStep, state: Any, crops: Any,
+def _pytorch(config: Config, step: TrainStep, state: Any, crops: Any,
              threads: int) -> Way:
   """PyTorch's step on the same crops, from the same weights."""
   import torch

@@ -39,13 +39,14 @@ _SEQUENCES = flags.DEFINE_integer(
 def main(unused_argv: Sequence[str]) -> None:
   """Runs the study and prints the table."""
   # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.config.files import typed
   from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.datasets.synthetic import split_seed, write_otb
   from siamkpn_jax.distributed import preemption
   from siamkpn_jax.evaluation.formats.sequences import load_otb
   from siamkpn_jax.experiments import ablation
 
-  variants = ablation.make_variants(_CONFIG.value, _CHANGE.value)
+  variants = ablation.make_variants(typed(_CONFIG.value), _CHANGE.value)
   if not all(seed.isdecimal() for seed in _SEEDS.value):
     raise UserError(f'--seeds={",".join(_SEEDS.value)}: expected numbers '
                     'separated by commas, such as 0,1,2')

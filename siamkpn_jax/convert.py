@@ -39,6 +39,7 @@ def main(argv: Sequence[str]) -> None:
     raise UserError('--input and --output must not be empty')
   source, output = Path(_INPUT.value), Path(_OUTPUT.value)
   # Late: a mistake in the flags shows before the slow imports of the model.
+  from siamkpn_jax.config.files import typed
   from siamkpn_jax.conversion import run
   if _TO.value == 'torch':
     if _CONFIG.value is not None:
@@ -47,7 +48,8 @@ def main(argv: Sequence[str]) -> None:
     print(run.to_torch(source, output, _PART.value).text())
     print(f'wrote {output}')
     return
-  print(run.to_jax(source, output, _PART.value, _CONFIG.value).text())
+  config = None if _CONFIG.value is None else typed(_CONFIG.value)
+  print(run.to_jax(source, output, _PART.value, config).text())
   print(f'wrote {output}: checkpoint, {run.CONFIG_NAME}, {run.REPORT_NAME}')
   if _PART.value == 'network':
     print(f'track: python -m siamkpn_jax.track --weights {output} ...')

@@ -26,11 +26,12 @@ _SEQUENCES = flags.DEFINE_integer(
 def main(unused_argv: Sequence[str]) -> None:
   """Runs the demonstration and prints what came out."""
   # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.config.files import typed
   from siamkpn_jax.experiments import demo
 
   start = time.monotonic()
   output = Path(_OUTPUT.value)
-  rows, files = demo.run(_CONFIG.value, output, _SEQUENCES.value)
+  rows, files = demo.run(typed(_CONFIG.value), output, _SEQUENCES.value)
   print(f'\non {_SEQUENCES.value} unseen rendered videos:')
   print('tracker                success AUC  precision at 20 px  frames/s')
   for name, auc, precision, speed in rows:

@@ -8,7 +8,7 @@ that loses little. What takes --weights takes the file, too.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -19,6 +19,7 @@ from siamkpn_jax.core.errors import UserError
 
 if TYPE_CHECKING:
   from siamkpn_jax.checkpoints.weights_file import Summary
+  from siamkpn_jax.config.settings import Config
 
 _WEIGHTS = flags.DEFINE_string(
     'weights', None, "Checkpoint, or a run's workdir, whose newest is taken.")
@@ -33,8 +34,6 @@ _COMMAND = flags.DEFINE_string(
     'command', '', 'The command of the training, to be kept in the file.')
 
 # Settings that name places of the machine that trained.
-_PLACES = {'model': ('weights', 'backbone_weights'), 'data': ('root',),
-           'validation': ('data',)}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -51,10 +50,10 @@ def main(argv: Sequence[str]) -> None:
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.checkpoints.weights import load_model, read_origin
   from siamkpn_jax.checkpoints.weights_file import save_weights_file
-  from siamkpn_jax.tracking.tracker import other_tracking
+  from siamkpn_jax.config.overrides import with_tracking
   source = Path(_WEIGHTS.value)
   config, variables = load_model(source)
-  config = other_tracking(config, _TRACKING.value)
+  config = with_tracking(config, _TRACKING.value)
   info = read_origin(source)
   if _COMMAND.value:
     info['command'] = _COMMAND.value
@@ -63,13 +62,11 @@ def main(argv: Sequence[str]) -> None:
         ' ...')
 
 
-def portable(config: dict[str, Any]) -> dict[str, Any]:
-  """A plain configuration without the places of the machine that trained."""
-  return {
-      section: {key: '' if key in _PLACES.get(section, ()) else value
-                for key, value in settings.items()}
-      if isinstance(settings, dict) else settings
-      for section, settings in config.items()}
+def portable(config: 'Config') -> 'Config':
+  """A configuration without the places of the machine that trained."""
+  return config.updated(
+      model={'weights': '', 'backbone_weights': ''}, data={'root': ''},
+      validation={'data': '', 'rendered': 0})  # which need a folder
 
 
 def text(summary: 'Summary') -> str:

@@ -31,10 +31,9 @@ def main(argv: Sequence[str]) -> None:
   del argv
   output = check_output(_OUTPUT.value, '--output', suffixes=('.png', '.jpg'))
   # Late: a mistake in the flags shows before the slow imports.
-  from siamkpn_jax.config.settings import check_config
+  from siamkpn_jax.config.files import typed
   from siamkpn_jax.datasets import catalog
-  config = _CONFIG.value
-  check_config(config)
+  config = typed(_CONFIG.value)
   sources = catalog.open_sources(config.data, config.seed)
   print(catalog.describe(sources))
   if output is not None:

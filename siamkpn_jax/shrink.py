@@ -50,16 +50,15 @@ def main(argv: Sequence[str]) -> None:
   check_new_folder(output, '--output')
   # Late: a mistake in the flags shows before the slow imports.
   from siamkpn_jax.checkpoints.weights import find_checkpoint
-  from siamkpn_jax.config.settings import check_config
+  from siamkpn_jax.config.files import typed
   from siamkpn_jax.datasets.shrinking import copy
   from siamkpn_jax.training import trainer
-  config = _CONFIG.value
-  check_config(config)
-  config.data.loader = 'threads'  # all of them read the same
+  config = typed(_CONFIG.value)
+  config = config.updated(data={'loader': 'threads'})  # all read the same
   extras = {}
   for key in _WEIGHTS:
-    if config.model[key]:
-      path = find_checkpoint(Path(config.model[key]))
+    if getattr(config.model, key):
+      path = find_checkpoint(Path(getattr(config.model, key)))
       extras[key + (path.suffix if path.is_file() else '')] = path
   reach = trainer.build_loader(config, trainer.build_step(config), []).reach
   if 0 < _REACH.value < reach:

@@ -10,12 +10,15 @@ On several hosts: launch/README.md.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 from ml_collections import config_flags
 
 from siamkpn_jax import cli
+
+if TYPE_CHECKING:
+  from siamkpn_jax.config.settings import Config
 
 _CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'Configuration file, with an optional argument: '
@@ -54,16 +57,16 @@ _STOPPED_EXIT_CODE = flags.DEFINE_integer(
 def main(unused_argv: Sequence[str]) -> None:
   """Runs training as the flags say."""
   # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax.config.settings import check_config
+  from siamkpn_jax.config.files import typed
   from siamkpn_jax.distributed import initialize, multihost, preemption
 
-  check_config(_CONFIG.value)
+  config = typed(_CONFIG.value)
   try:
     with initialize.joined(
         _DISTRIBUTED.value, _COORDINATOR.value, _NUM_PROCESSES.value,
         _PROCESS_ID.value, start_timeout=_START_TIMEOUT.value,
         silence_timeout=_SILENCE_TIMEOUT.value):
-      _train(_CONFIG.value)
+      _train(config)
   except preemption.Stopped as stopped:
     multihost.log_main(str(stopped))
     if stopped.interrupted:
@@ -71,15 +74,16 @@ def main(unused_argv: Sequence[str]) -> None:
     sys.exit(_STOPPED_EXIT_CODE.value)
 
 
-def _train(config: Any) -> None:
+def _train(config: 'Config') -> None:
   """Opens the data, tells what it found, trains."""
   from siamkpn_jax.datasets import catalog
   from siamkpn_jax.distributed import multihost
   from siamkpn_jax.training import metrics, trainer
+  from siamkpn_jax.training.consistency import check_hosts_agree
 
   sources = multihost.run_on_all_hosts(
       lambda: catalog.open_sources(config.data, config.seed))
-  multihost.check_same_run(config, sources)
+  check_hosts_agree(config, sources)
   if multihost.is_main_host():
     print(catalog.describe(sources))
   workdir = Path(_WORKDIR.value or Path('runs') / config.name)

@@ -10,7 +10,6 @@ import jax
 import pytest
 
 from siamkpn_jax.checkpoints import weights
-from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
@@ -34,7 +33,7 @@ def trained(monkeypatch):
       return
     variables = init_variables(
         build_model(config.model), jax.random.key(config.seed))
-    weights.save_model(folder, to_plain(config), variables)
+    weights.save_model(folder, config, variables)
     (folder / LOG_NAME).write_text(
         '{"step": 1, "skipped": 0.0}\n{"step": 1, "val_success_auc": 0.5}\n')
 
@@ -45,8 +44,7 @@ def trained(monkeypatch):
 
 def test_study(trained, tmp_path):
   """Every variant with every seed, once; the table says what they reached."""
-  config = tiny_config()
-  config.data.sets = ('synthetic',)
+  config = tiny_config(data={'sets': ('synthetic',)})
   names = write_otb(tmp_path / 'videos', seed=split_seed('test', 0), count=1,
                     length=4)
   videos = load_otb(tmp_path / 'videos', names=names)
@@ -66,20 +64,18 @@ def test_study(trained, tmp_path):
       'success_auc']
   assert f', {auc:.3f} | 0, 0 |' in table.splitlines()[3]
   assert cv2.imread(str(output / 'ablation.png')) is not None
-  config.data.workers = 7  # of no influence
-  config.validation.sequences = 0
+  config = config.updated(data={'workers': 7}, validation={'sequences': 0})
   variants = ablation.make_variants(config, ['model.num_stages=2'])
   assert ablation.run(variants, [0, 1], output, videos) == table
   assert len(trained) == 4
-  config.train.clip_norm = 1.0
+  config = config.updated(train={'clip_norm': 1.0})
   with pytest.raises(UserError, match='clip_norm is 10.0 there, 1.0 here'):
     ablation.run(ablation.make_variants(config, []), [0], output, videos)
 
 
 def test_other_videos_are_tracked_again(trained, tmp_path):
   """Results of different ones never meet in a table."""
-  config = tiny_config()
-  config.data.sets = ('synthetic',)
+  config = tiny_config(data={'sets': ('synthetic',)})
   variants = ablation.make_variants(config, [])
   found = []
   for count in (1, 2):

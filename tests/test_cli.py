@@ -109,7 +109,7 @@ def test_wrong_flag(tmp_path, flag, words):
 
 
 UNKNOWN_KEY = '''
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.files import default_config
 
 def get_config(arg=''):
   config = default_config()

@@ -11,9 +11,9 @@ from tests.training.tiny import tiny_config
 
 def test_demonstration(tmp_path):
   """Every file is there and readable, every tracker has its row."""
-  config = tiny_config()
-  config.data.update(sets=('synthetic',), ranges=(10,))
-  config.train.update(epochs=1, pairs_per_epoch=8, freeze_epochs=0)
+  config = tiny_config(
+      data={'sets': ('synthetic',), 'ranges': (10,)},
+      train={'epochs': 1, 'pairs_per_epoch': 8, 'freeze_epochs': 0})
   rows, files = demo.run(config, tmp_path, num_sequences=2)
   names, aucs, precisions, speeds = zip(*rows, strict=True)
   assert names == ('trained', 'untrained', 'first box, never moved')

@@ -11,7 +11,6 @@ import pytest
 
 import siamkpn_jax
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
-from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from tests.optional import import_or_skip
 from tests.training.tiny import tiny_config
@@ -50,7 +49,7 @@ def test_no_orbax_for_a_weights_file(tmp_path):
   variables = jax.jit(lambda key: init_variables(
       build_model(config.model), key))(jax.random.key(0))
   path = tmp_path / 'model.safetensors'
-  save_weights_file(path, to_plain(config), variables, {})
+  save_weights_file(path, config, variables, {})
   code = ('import sys; sys.modules["orbax"] = None; import siamkpn_jax; '
           'from siamkpn_jax.evaluation.run.load import load_batch_tracker; '
           'siamkpn_jax.load_tracker(sys.argv[1]); '

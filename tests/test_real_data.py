@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.manager import Checkpoints
-from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.state import init_state
+from siamkpn_jax.training.state import init_state, to_items
 from tests.training.tiny import tiny_config
 
 pytestmark = pytest.mark.realdata
@@ -26,8 +25,8 @@ def weights(tmp_path_factory):
   step_fn = trainer.build_step(config)
   state = jax.jit(lambda: init_state(
       step_fn.model, step_fn.optimizer, jax.random.key(0)))()
-  with Checkpoints(workdir, to_plain(config), keep=1) as checkpoints:
-    checkpoints.save(0, state)
+  with Checkpoints(workdir, config, keep=1) as checkpoints:
+    checkpoints.save(0, to_items(state))
   return workdir
 
 
@@ -80,10 +79,10 @@ def test_train_on_images_and_on_crops(real_data, tmp_path):
   for name, folder in (('coco', 'stills/coco_train'),
                        ('crops', 'train/davis16val')):
     shutil.copytree(real_data / folder, tmp_path / name)
-  config = tiny_config()
-  config.data.update(sets=('coco', 'crops'), ratios=(1.0, 1.0), ranges=(0, 30),
-                     root=str(tmp_path))
-  config.train.update(epochs=1, pairs_per_epoch=8)
+  config = tiny_config(
+      data={'sets': ('coco', 'crops'), 'ratios': (1.0, 1.0),
+            'ranges': (0, 30), 'root': str(tmp_path)},
+      train={'epochs': 1, 'pairs_per_epoch': 8})
   sources = catalog.open_sources(config.data, config.seed)
   assert [s.kind for s in sources] == ['coco', 'crop511']
   assert [s.num_tracks for s in sources] == [929, 18]

@@ -15,7 +15,12 @@ from typing import Any
 from orbax.checkpoint import v1 as ocp
 
 from siamkpn_jax.checkpoints import checksums, weights
-from siamkpn_jax.config.settings import default_config, flatten, to_plain
+from siamkpn_jax.config.settings import (
+  Config,
+  flatten,
+  to_plain,
+  with_new_names,
+)
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import git_revision
 from siamkpn_jax.distributed.multihost import (
@@ -23,7 +28,6 @@ from siamkpn_jax.distributed.multihost import (
   is_main_host,
   log_main,
 )
-from siamkpn_jax.training.state import TrainState
 
 # Settings that may differ between a run and its continuation.
 _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
@@ -31,6 +35,8 @@ _FREE = {'name', 'model.weights', 'model.backbone_weights', 'data.root',
          'train.remat', 'train.shard_optimizer', 'train.max_skipped',
          'train.log_every', 'train.save_every', 'train.keep_checkpoints',
          'validation.data'}
+
+Items = dict[str, Any]  # name -> pytree of arrays
 
 # What Orbax and TensorStore raise where files cannot be written.
 _UNWRITABLE = (OSError, ValueError)
@@ -61,17 +67,17 @@ class Checkpoints:
   end of the `with` block.
   """
 
-  def __init__(self, workdir: Path, config: dict[str, Any], *, keep: int):
+  def __init__(self, workdir: Path, config: Config, *, keep: int):
     """Opens or creates `workdir`/checkpoints.
 
     Args:
       workdir: of the run.
-      config: plain configuration, stored with every checkpoint.
+      config: of the run, stored with every checkpoint.
       keep: number of newest checkpoints that are kept.
     """
     self._folder = (workdir / weights.FOLDER).absolute()
     self._folder.mkdir(parents=True, exist_ok=True)
-    self._config = config
+    self._config = to_plain(config)
     self._last = -1
     self._saving: Any = None  # what tells the end of the save under way
     self._kept = _Kept(keep)
@@ -107,22 +113,22 @@ class Checkpoints:
     """Keeps this step's checkpoint until another one is better; None: none."""
     self._kept.best = step
 
-  def save(self, step: int, state: TrainState) -> None:
+  def save(self, step: int, items: Items) -> None:
     """Saves a state, without waiting for the disk.
 
     Args:
       step: of the state, later than the last that was saved.
-      state: of the training.
+      items: 'model', the {'params', 'batch_stats'} to track with, and
+        'training', all else.
 
     Raises:
       UserError: this one or the one before cannot be written.
     """
     self.wait()
     self._last = step
-    model, training = _split(state)
     with self._blame():
       self._saving = self._checkpointer.save_checkpointables_async(
-          step, {'model': model, 'training': training}, force=True,
+          step, items, force=True,
           custom_metadata={'config': self._config,
                            'git_revision': git_revision()})
 
@@ -156,11 +162,11 @@ class Checkpoints:
           f'written ({weights.os_reason(error)}); free space and give the same '
           f'command, which {rest}') from error
 
-  def restore(self, abstract: TrainState) -> TrainState | None:
-    """The newest state that can be read; None if nothing was saved yet.
+  def restore(self, abstract: Items) -> Items | None:
+    """The newest items that can be read; None if nothing was saved yet.
 
     Args:
-      abstract: shapes, dtypes and placement of the state.
+      abstract: shapes, dtypes and placement of their arrays.
 
     Raises:
       UserError: the run has another configuration, or all its checkpoints are
@@ -179,10 +185,8 @@ class Checkpoints:
               f'{path}: converted weights, not a run to continue; start from '
               f'them by --config.model.weights={path} in another --workdir')
         check_same_run(weights.read_config(path), self._config, path)
-        model, training = _split(abstract)
         with weights.quiet():
-          loaded = ocp.load_checkpointables(
-              path, {'model': model, 'training': training})
+          loaded = ocp.load_checkpointables(path, abstract)
       except Exception as error:  # see weights.is_damage
         if not weights.is_damage(error):
           raise
@@ -190,7 +194,7 @@ class Checkpoints:
       if any(damages := gather_text(damage)):  # for one process or for all
         self._set_aside(path, max(damages))
         continue
-      return _join(**loaded)
+      return loaded
     if checkpoints:
       raise UserError(f'{self._folder}: none of the checkpoints can be read; '
                       'they are kept as *.damaged; the same command again '
@@ -219,20 +223,6 @@ def _damage(path: Path) -> str:
   return checksums.damage(path)
 
 
-def _split(state: TrainState) -> tuple[dict[str, Any], dict[str, Any]]:
-  training = {'step': state.step, 'skipped': state.skipped,
-              'opt_state': state.opt_state}
-  if state.ema is not None:
-    training |= state.variables
-  return state.tracking_variables, training
-
-
-def _join(model: dict[str, Any], training: dict[str, Any]) -> TrainState:
-  if 'params' not in training:
-    return TrainState(**model, **training)
-  return TrainState(**training, ema=model)
-
-
 def check_same_run(found: dict[str, Any], expected: dict[str, Any],
                    path: Path) -> None:
   """Checks that a run is continued with its own settings.
@@ -246,7 +236,8 @@ def check_same_run(found: dict[str, Any], expected: dict[str, Any],
     UserError: names what differs.
   """
   # A setting that came after the checkpoint was written had its default.
-  a, b = flatten(to_plain(default_config())) | flatten(found), flatten(expected)
+  a = flatten(to_plain(Config())) | flatten(with_new_names(found))
+  b = flatten(expected)
   differing = [
       f'config.{key} is {a.get(key)!r} there, {b.get(key)!r} here'
       for key in sorted({*a, *b} - _FREE) if a.get(key) != b.get(key)]

@@ -21,6 +21,7 @@ import jax
 from siamkpn_jax.checkpoints import weights_file
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
+from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
@@ -86,7 +87,7 @@ def _names() -> str:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-  """The configuration stored in a checkpoint.
+  """The configuration stored in a checkpoint, as it is stored.
 
   Raises:
     UserError: the checkpoint is not one of this program's, or damaged.
@@ -95,7 +96,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def load_model(path: Path, part: str = 'network'
-               ) -> tuple[dict[str, Any], dict[str, Any]]:
+               ) -> tuple[Config, dict[str, Any]]:
   """Configuration and variables of a checkpoint, for inference.
 
   Args:
@@ -103,7 +104,7 @@ def load_model(path: Path, part: str = 'network'
     part: 'network', or 'backbone' for that alone.
 
   Returns:
-    The plain configuration, and {'params', 'batch_stats'} of the part.
+    The configuration, and {'params', 'batch_stats'} of the part.
 
   Raises:
     UserError: no checkpoint, damaged, of a backbone alone, or not of the
@@ -114,17 +115,9 @@ def load_model(path: Path, part: str = 'network'
   if is_weights_file(path):
     config, variables = weights_file.load_weights_file(path)
     return config, jax.device_put(_part(variables, part), device)
-  config = read_config(path)
+  config = weights_file.stored_config(path, read_config(path))
   return config, load_variables(
-      path, _stored_model(path, config['model']), device, part=part)
-
-
-def _stored_model(path: Path, settings: dict[str, Any]) -> SiamKPN:
-  """The network that a checkpoint's configuration describes."""
-  try:
-    return build_model(settings)
-  except UserError as error:
-    raise UserError(f'{path}: {error}') from error
+      path, build_model(config.model), device, part=part)
 
 
 def read_origin(path: Path) -> dict[str, str]:
@@ -170,7 +163,7 @@ def load_variables(path: Path, model: SiamKPN,
         f'{path}: holds a backbone, not a whole network; expected a whole one; '
         'training starts from this by '
         f'--config.model.backbone_weights={path}')
-  _check_architecture(path, metadata['config']['model'], model, part)
+  _check_architecture(path, metadata['config'], model, part)
   wanted = _part(abstract_variables(model), part)
   if is_weights_file(path):
     _, variables = weights_file.load_weights_file(path)
@@ -196,13 +189,13 @@ def load_variables(path: Path, model: SiamKPN,
                     'checkpoint is damaged, use another') from error
 
 
-def save_model(folder: Path, config: dict[str, Any],
+def save_model(folder: Path, config: Config,
                variables: dict[str, Any], *, part: str = 'network') -> None:
   """Writes a checkpoint of step 0 without the items of training.
 
   Args:
     folder: gets checkpoints/0; must not hold one already.
-    config: plain configuration.
+    config: of the network, and of what it was trained by.
     variables: {'params', 'batch_stats'}, of the part.
     part: 'network' or 'backbone'.
   """
@@ -212,7 +205,7 @@ def save_model(folder: Path, config: dict[str, Any],
   with quiet():
     ocp.save_checkpointables(
         path, {'model': variables},
-        custom_metadata={'config': config, 'part': part})
+        custom_metadata={'config': to_plain(config), 'part': part})
 
 
 def has_training_state(path: Path) -> bool:
@@ -256,7 +249,7 @@ def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
   if part == 'network':
     names += ['levels', 'channels', 'num_stages', 'head_sharing', 'head_conv',
               'level_fusion']
-  theirs = _stored_model(path, stored)
+  theirs = build_model(weights_file.stored_config(path, stored).model)
   differing = [
       f'config.model.{name} is {getattr(theirs, name)!r} there, '
       f'{getattr(model, name)!r} here' for name in names

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
+from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import abstract_variables, build_model
@@ -59,14 +60,14 @@ def is_weights_file(path: Path) -> bool:
   return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 
-def save_weights_file(path: Path, config: dict[str, Any],
+def save_weights_file(path: Path, config: Config,
                       variables: dict[str, Any],
                       info: Mapping[str, str]) -> Summary:
   """Writes a file of weights, whole or not at all; replaces what is there.
 
   Args:
     path: of the file.
-    config: plain configuration.
+    config: of the network.
     variables: {'params', 'batch_stats'} of the whole network.
     info: what is known of their origin, such as 'step'.
 
@@ -83,7 +84,7 @@ def save_weights_file(path: Path, config: dict[str, Any],
   stored = {name: compact(array) for name, array in arrays.items()}
   loaded = {name: array.astype(np.float32) for name, array in stored.items()}
   metadata = {**info, 'format': FORMAT,
-              'config': json.dumps(config, sort_keys=True),
+              'config': json.dumps(to_plain(config), sort_keys=True),
               'checksum': fingerprint(unflatten_dict(loaded, sep='/'))}
   content = save(stored, metadata)
   with atomic_paths([path]) as partial, file_errors(path):
@@ -125,19 +126,22 @@ def rounding_error(array: np.ndarray, rounded: np.ndarray) -> float:
   return float(np.max(error / np.where(largest > 0, largest, 1)))
 
 
-def load_weights_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_weights_file(path: Path) -> tuple[Config, dict[str, Any]]:
   """Reads a file of weights.
 
   Returns:
-    The plain configuration, and {'params', 'batch_stats'} of float32 arrays of
-    the host, which fit it.
+    The configuration, and {'params', 'batch_stats'} of float32 arrays of the
+    host, which fit it.
 
   Raises:
     UserError: there is none, it is damaged or not one of this program's, or
       its arrays do not fit its configuration.
   """
   metadata = read_metadata(path)
-  wanted = _wanted(path, metadata['config'])
+  config = stored_config(path, metadata['config'])
+  wanted = {
+      name: tuple(leaf.shape) for name, leaf in flatten_dict(
+          abstract_variables(build_model(config.model)), sep='/').items()}
   arrays = {}
   try:
     with safe_open(path, 'numpy') as file:
@@ -155,7 +159,7 @@ def load_weights_file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
   if fingerprint(variables) != metadata.get('checksum'):
     raise UserError(f'{path}: the arrays are not those that were written '
                     f'(another checksum); the file is damaged: {_AGAIN}')
-  return metadata['config'], variables
+  return config, variables
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -213,20 +217,16 @@ def fingerprint(variables: Any) -> str:
   return f'{crc:08x}'
 
 
-def _wanted(path: Path, config: Mapping[str, Any]
-            ) -> dict[str, tuple[int, ...]]:
-  """The shapes of the network that a configuration describes."""
+def stored_config(path: Path, plain: Mapping[str, Any]) -> Config:
+  """What is stored with weights, as this version reads it.
+
+  Raises:
+    UserError: another version's, with `path`.
+  """
   try:
-    variables = abstract_variables(build_model(config['model']))
+    return config_from_dict(plain)
   except UserError as error:
     raise UserError(f'{path}: {error}') from error
-  except (KeyError, TypeError, ValueError) as error:
-    raise UserError(f'{path}: describes a network that this version does not '
-                    f'have ({_first_line(error)}); expected settings as in '
-                    'siamkpn_jax/config/settings.py: install a newer '
-                    f'version, or {_AGAIN}') from error
-  return {name: tuple(leaf.shape) for name, leaf in
-          flatten_dict(variables, sep='/').items()}
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

@@ -5,7 +5,7 @@
 Data: rendered on the fly. The argument is the seed of the training: demo.py:1.
 """
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.files import default_config
 
 
 def get_config(arg: str = ''):

@@ -12,9 +12,10 @@ Data: YouTube-BB, LaSOT, GOT-10k, COCO (docs/training.md).
 Published: OTB-100 AUC .687, precision .906; VOT2018 EAO .413.
 """
 
-from siamkpn_jax.config.settings import kpn_config
+from siamkpn_jax.config.files import config_dict
+from siamkpn_jax.config.published import kpn_config
 
 
 def get_config(arg: str = ''):
   """The configuration; `arg` as in the module's docstring."""
-  return kpn_config(1, arg)
+  return config_dict(kpn_config(1, arg))

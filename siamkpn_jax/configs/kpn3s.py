@@ -13,9 +13,10 @@ Published: OTB-100 AUC .712, precision .927; VOT2018 EAO .440; LaSOT AUC .498;
 GOT-10k AO .529.
 """
 
-from siamkpn_jax.config.settings import kpn_config
+from siamkpn_jax.config.files import config_dict
+from siamkpn_jax.config.published import kpn_config
 
 
 def get_config(arg: str = ''):
   """The configuration; `arg` as in the module's docstring."""
-  return kpn_config(3, arg)
+  return config_dict(kpn_config(3, arg))

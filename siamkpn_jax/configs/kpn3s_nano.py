@@ -7,7 +7,7 @@ Set --config.data.root to a folder that holds the sets below, and
 (docs/conversion.md).
 """
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.files import default_config
 
 # Set -> how often it is drawn. Tracks of video first, then stills, of which
 # template and search are two views.

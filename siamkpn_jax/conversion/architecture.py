@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from siamkpn_jax.config.architectures import LAYERS, levels_of
+from siamkpn_jax.config.settings import ModelConfig
 from siamkpn_jax.conversion.names import count_stages, find_levels, name_table
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
@@ -45,7 +46,8 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
                     f'{_some(shapes)}; expected {_EXPECTED[part]}')
   arch = _nearest_arch(backbone)
   found: dict[str, Any] = {
-      'arch': arch, 'width': _common_side(shapes, _WIDTH, 64)}
+      'arch': arch, 'width': _common_side(
+          shapes, _WIDTH, ModelConfig.width)}
   if part == 'backbone':
     return found
   num_stages = count_stages(shapes)
@@ -53,9 +55,10 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
     raise UserError(f'no names that start with kpn_head.; found '
                     f'{_some(shapes)}; expected a checkpoint of SiamKPN; the '
                     'backbone of other trackers converts with --part backbone')
-  levels = find_levels(shapes) or ('layer2', 'layer3', 'layer4')
+  levels = find_levels(shapes) or ModelConfig.levels
   return found | {
-      'levels': levels, 'channels': _common_side(shapes, _CHANNELS, 256),
+      'levels': levels,
+      'channels': _common_side(shapes, _CHANNELS, ModelConfig.channels),
       'num_stages': num_stages, 'head_sharing': 'per_task',
       'level_fusion': 'softmax'}
 

@@ -4,10 +4,10 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.cutouts import CutoutSource, open_library
 from siamkpn_jax.datasets.file_cache import FileCache
@@ -19,7 +19,6 @@ from siamkpn_jax.datasets.packed_source import (
   is_packed,
   is_unfinished,
 )
-from siamkpn_jax.datasets.sampler import SamplerConfig
 from siamkpn_jax.datasets.source import Source
 from siamkpn_jax.datasets.synthetic import SyntheticSource, split_seed
 
@@ -28,7 +27,7 @@ WITHOUT_DOWNLOAD = (
     'python -m siamkpn_jax.train --config configs/kpn3s.py:synthetic')
 
 
-def open_sources(config: Any, seed: int) -> list[Source]:
+def open_sources(config: DataConfig, seed: int) -> list[Source]:
   """The sources that `config.data` names.
 
   Args:
@@ -170,10 +169,3 @@ def _sample(source: Source) -> str:
       wh = np.zeros(2)
     digest.update(f'{wh[0]:.2f} {wh[1]:.2f} '.encode())
   return digest.hexdigest()[:8]
-
-
-def sampler_config(config: Any) -> SamplerConfig:
-  """The `SamplerConfig` of a `config.data`."""
-  ratios: Sequence[float] = config.ratios
-  return SamplerConfig(tuple(ratios), tuple(config.ranges),
-                       config.negative_fraction, config.gray_fraction)

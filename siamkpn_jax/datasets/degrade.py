@@ -4,12 +4,12 @@ Runs on the host, frame by frame: what is needed here is in OpenCV, and no
 matrix product. Every step is a pure function of its arguments.
 """
 
-import dataclasses
 import math
 
 import cv2
 import numpy as np
 
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.images import decode_image
 from siamkpn_jax.datasets import padding, warp
@@ -22,38 +22,21 @@ _HIDDEN = (0.1, 0.4)  # of the target's box
 _SMALLER = 4.0  # at most
 _QUALITY = (20, 90)  # of JPEG
 _TRIES = 10
+# Settings with the probability of a step, in the order of the steps.
+STEPS = ('padding', 'warp', 'motion_blur', 'occlusion', 'low_resolution',
+         'jpeg')
 
 
-@dataclasses.dataclass(frozen=True)
-class Degrade:
-  """The probability of each step, in their order.
+def is_off(config: AugmentConfig) -> bool:
+  """Whether nothing ever happens on the host."""
+  return not any(getattr(config, step) for step in STEPS)
 
-  Attributes:
-    padding: the flat border outside of the image is filled otherwise.
-    warp: rotation, shear, perspective, another aspect.
-    motion_blur: along a line.
-    occlusion: something covers a part of the target; search region only.
-    low_resolution: as of a target that is small in its image.
-    jpeg: compressed once more.
-  """
 
-  padding: float = 0.0
-  warp: float = 0.0
-  motion_blur: float = 0.0
-  occlusion: float = 0.0
-  low_resolution: float = 0.0
-  jpeg: float = 0.0
-
-  @property
-  def off(self) -> bool:
-    """Whether nothing ever happens."""
-    return not any(dataclasses.astuple(self))
-
-  def read_patch(self, patch: int) -> int:
-    """Side of the patch to read for a patch of a side, odd."""
-    if self.off:
-      return patch
-    return min(2 * math.ceil(_MARGIN * patch / 2) + 1, geometry.CONTEXT_SIZE)
+def read_patch(config: AugmentConfig, patch: int) -> int:
+  """Side of the patch to read for a patch of a side, odd."""
+  if is_off(config):
+    return patch
+  return min(2 * math.ceil(_MARGIN * patch / 2) + 1, geometry.CONTEXT_SIZE)
 
 
 def stream(seed: int, index: int, crop: int) -> np.random.Generator:
@@ -66,14 +49,14 @@ def stream(seed: int, index: int, crop: int) -> np.random.Generator:
 
 
 def degrade(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
-            patch: int, config: Degrade, *, occlude: bool
+            patch: int, config: AugmentConfig, *, occlude: bool
             ) -> tuple[np.ndarray, np.ndarray]:
   """A patch as a worse camera would have seen it.
 
   Args:
     rng: from `stream`.
-    image: [m, m, 3] uint8 patch with m = config.read_patch(patch), the target's
-      center in its center; it stays as it is.
+    image: [m, m, 3] uint8 patch with m = read_patch(config, patch), the
+      target's center in its center; it stays as it is.
     wh: [2] size of the target.
     patch: side of the result, odd.
     config: what may happen.
@@ -82,9 +65,8 @@ def degrade(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
   Returns:
     [patch, patch, 3] uint8 and [2] float32, as `Source.read`.
   """
-  chances = dataclasses.asdict(config)
-  does = dict(zip(chances, rng.random(len(chances)) < list(chances.values()),
-                  strict=True))
+  chances = [getattr(config, step) for step in STEPS]
+  does = dict(zip(STEPS, rng.random(len(STEPS)) < chances, strict=True))
   if does['padding']:
     image = padding.refill(rng, image, wh)
   if does['warp']:

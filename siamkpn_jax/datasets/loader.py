@@ -14,9 +14,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import cv2
 import numpy as np
 
+from siamkpn_jax.config.settings import AugmentConfig, DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import sampler
-from siamkpn_jax.datasets.degrade import Degrade, degrade, stream
+from siamkpn_jax.datasets.degrade import degrade, is_off, read_patch, stream
 from siamkpn_jax.datasets.patches import central
 from siamkpn_jax.datasets.source import Source
 
@@ -33,34 +34,31 @@ class Loader:
     index [b] uint32, the pair's number, from which its augmentation follows.
   """
 
-  def __init__(self, sources: Sequence[Source], config: sampler.SamplerConfig,
-               *, seed: int, batch_size: int, template_patch: int,
-               search_patch: int, workers: int = 0, prefetch: int = 4,
-               process_index: int = 0, process_count: int = 1,
-               worse: Degrade | None = None):
-    """Args as the attributes of `config.data`; patches in pixels.
+  def __init__(self, sources: Sequence[Source], config: DataConfig,
+               augment: AugmentConfig, *, seed: int, batch_size: int,
+               template_patch: int, search_patch: int, process_index: int = 0,
+               process_count: int = 1):
+    """Reads nothing yet.
 
     Args:
-      sources: where the frames come from.
-      config: how they are drawn.
+      sources: where the frames come from, one for each of `config.sets`.
+      config: how they are drawn and read.
+      augment: what may happen to each frame on the host.
       seed: of the sequence of pairs.
       batch_size: of all processes together; a multiple of their number.
-      template_patch: side of the template's patch.
-      search_patch: side of the search region's patch.
-      workers: threads; 0 for one per core.
-      prefetch: batches that are read ahead.
+      template_patch: side of the template's patch, pixels.
+      search_patch: side of the search region's patch, pixels.
       process_index: which part of every batch is read here.
       process_count: number of parts.
-      worse: what may happen to each frame; None for nothing.
     """
     self._sources = sources
     self._config = config
     self._seed = seed
     self._batch_size = batch_size
     self._patches = (template_patch, search_patch)
-    self._workers = workers or len(os.sched_getaffinity(0))
-    self._prefetch = prefetch
-    self._worse = worse or Degrade()
+    self._workers = config.workers or len(os.sched_getaffinity(0))
+    self._prefetch = config.prefetch
+    self._augment = augment
     self._unreadable = _Unreadable()
     self._process_count = process_count
     local = batch_size // process_count
@@ -69,7 +67,7 @@ class Loader:
   @property
   def reach(self) -> int:
     """Side of the largest patch that is ever read, odd."""
-    return max(map(self._worse.read_patch, self._patches))
+    return max(read_patch(self._augment, patch) for patch in self._patches)
 
   def batches(self, start: int = 0) -> Generator[Batch, None, None]:
     """Batches from number `start` on; close the iterator to stop reading."""
@@ -118,7 +116,7 @@ class Loader:
         'negative': np.asarray(pair.negative),
         'gray': np.asarray(pair.gray),
         'index': np.asarray(index, np.uint32)}
-    patches = [self._worse.read_patch(patch) for patch in self._patches]
+    patches = [read_patch(self._augment, patch) for patch in self._patches]
     if pair.template == pair.search:  # always so for stills: read once
       image, wh = self._read_frame(pair.search, max(patches))
       images = [(central(image, patch), wh) for patch in patches]
@@ -127,10 +125,10 @@ class Loader:
           (pair.template, pair.search), patches, strict=True)]
     for crop, name in enumerate(('template', 'search')):
       image, wh = images[crop]
-      if not self._worse.off:
+      if not is_off(self._augment):
         image, wh = degrade(
             stream(self._seed, index, crop), image, wh, self._patches[crop],
-            self._worse, occlude=name == 'search')
+            self._augment, occlude=name == 'search')
       example |= {name: image, f'{name}_wh': wh}
     return example
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.datasets.source import Grouped, Source
 
 
@@ -38,31 +39,13 @@ class Pair:
   gray: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class SamplerConfig:
-  """How pairs are drawn.
-
-  Attributes:
-    ratios: relative frequency of each source.
-    ranges: per source, how many labeled frames may lie between template and
-      search.
-    negative_fraction: of pairs with another target in the search crop.
-    gray_fraction: of pairs without color.
-  """
-
-  ratios: tuple[float, ...]
-  ranges: tuple[int, ...]
-  negative_fraction: float
-  gray_fraction: float
-
-
-def sample(sources: Sequence[Source], config: SamplerConfig, seed: int,
+def sample(sources: Sequence[Source], config: DataConfig, seed: int,
            index: int, attempt: int = 0) -> Pair:
   """Pair number `index` of the endless sequence that `seed` defines.
 
   Args:
     sources: where pairs are drawn from.
-    config: how.
+    config: how, a `config.data`.
     seed: of the sequence.
     index: of the pair.
     attempt: 1 and up for the pairs that stand in where one cannot be read.
@@ -98,7 +81,7 @@ def _maybe_same_target(sources: Sequence[Source], a: Frame, b: Frame) -> bool:
 
 
 def _several_targets(sources: Sequence[Source],
-                     config: SamplerConfig) -> bool:
+                     config: DataConfig) -> bool:
   """Whether there is certainly another target to draw."""
   drawn = [source for source, ratio in
            zip(sources, config.ratios, strict=True) if ratio > 0]
@@ -115,7 +98,7 @@ def _groups(source: Source) -> np.ndarray | None:
 
 
 def _random_frame(rng: np.random.Generator, sources: Sequence[Source],
-                  config: SamplerConfig) -> Frame:
+                  config: DataConfig) -> Frame:
   # As Generator.choice with probabilities, which checks them every time.
   limits = np.cumsum(config.ratios)
   source = int(np.searchsorted(limits / limits[-1], rng.random(), 'right'))

@@ -10,21 +10,16 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from siamkpn_jax.config.settings import config_differences
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets import catalog
-from siamkpn_jax.datasets.source import Source
 
 T = TypeVar('T')
-_LOCAL = ('data.root', 'data.loader', 'data.workers', 'data.prefetch',
-          'validation.data')
 
 
 def is_main_host() -> bool:
@@ -76,21 +71,6 @@ def run_on_all_hosts(what: Callable[[], T]) -> T:
     sys.exit(2)
   more = f' (and {len(wrong) - 1} more processes)' if len(wrong) > 1 else ''
   raise UserError(wrong[0] + more)
-
-
-def check_same_run(config: Any, sources: Sequence[Source]) -> None:
-  """Checks that all processes have the same settings and the same data.
-
-  Settings of where the data lie and how they are read may differ.
-
-  Raises:
-    UserError: as `check_same`.
-  """
-  if jax.process_count() > 1:
-    check_same(catalog.fingerprint(sources) + [
-        f'config.validation.data given: {bool(config.validation.data)}'] + [
-        f'config.{key}: {value}' for key, value in
-        config_differences(config).items() if key not in _LOCAL])
 
 
 def check_same(facts: Sequence[str]) -> None:

@@ -1,10 +1,7 @@
-"""Data parallelism: one mesh axis over all devices; the state is replicated.
-
-Except the optimizer's moments, if so configured (the first stage of ZeRO).
-"""
+"""Data parallelism: one mesh axis over all devices, and what lies where."""
 
 import collections
-import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +9,6 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.training.state import TrainState
 
 
 def data_mesh(batch_size: int, accumulate: int = 1) -> Mesh:
@@ -62,26 +58,15 @@ def over_largest_axis(mesh: Mesh, shape: tuple[int, ...]) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(*[None] * axis, 'data'))
 
 
-def place_state(abstract: TrainState, mesh: Mesh, *,
-                shard_optimizer: bool) -> TrainState:
-  """Where every array of a state lies.
+def place(abstract: Any,
+          choose: Callable[[tuple[int, ...]], NamedSharding]) -> Any:
+  """A tree of shapes and dtypes with shardings.
 
   Args:
-    abstract: shapes and dtypes.
-    mesh: see `data_mesh`.
-    shard_optimizer: each device keeps a part of the optimizer's moments; else
-      it keeps all of everything.
-
-  Returns:
-    Shapes, dtypes and shardings.
+    abstract: the tree.
+    choose: shape -> sharding.
   """
-  placed = jax.tree.map(
-      lambda x: x.update(sharding=replicated(mesh)), abstract)
-  if not shard_optimizer:
-    return placed
-  return dataclasses.replace(placed, opt_state=jax.tree.map(
-      lambda x: x.update(sharding=over_largest_axis(mesh, x.shape)),
-      abstract.opt_state))
+  return jax.tree.map(lambda x: x.update(sharding=choose(x.shape)), abstract)
 
 
 def placement(tree: Any) -> Any:

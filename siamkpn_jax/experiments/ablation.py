@@ -13,11 +13,10 @@ import jax
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from ml_collections import ConfigDict
 
 from siamkpn_jax.checkpoints.manager import check_same_run
 from siamkpn_jax.config.overrides import with_changes
-from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
@@ -44,7 +43,7 @@ class Variant:
   """
 
   name: str
-  config: ConfigDict
+  config: Config
 
   @property
   def folder(self) -> str:
@@ -52,7 +51,7 @@ class Variant:
     return re.sub(r'[^\w.=+-]+', '_', self.name)
 
 
-def make_variants(config: ConfigDict, changes: Sequence[str]) -> list[Variant]:
+def make_variants(config: Config, changes: Sequence[str]) -> list[Variant]:
   """The baseline, then a variant for each change.
 
   Args:
@@ -63,7 +62,7 @@ def make_variants(config: ConfigDict, changes: Sequence[str]) -> list[Variant]:
     UserError: a change that is wrong, or two that are the same but for signs
       that a folder's name cannot have.
   """
-  variants = [Variant(BASELINE, with_changes(config, ''))]
+  variants = [Variant(BASELINE, config)]
   for change in changes:
     variant = Variant(change, with_changes(config, change))
     if not change or variant.folder in [v.folder for v in variants]:
@@ -119,14 +118,12 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
   return table
 
 
-def _config(variant: Variant, seed: int) -> ConfigDict:
-  config = with_changes(variant.config, '')
-  config.seed = seed
-  config.name = f'{variant.folder}_seed{seed}'
-  return config
+def _config(variant: Variant, seed: int) -> Config:
+  return variant.config.updated(
+      seed=seed, name=f'{variant.folder}_seed{seed}')
 
 
-def _finished(folder: Path, config: ConfigDict,
+def _finished(folder: Path, config: Config,
               videos: Sequence[Video]) -> dict[str, float] | None:
   """The result of an earlier run of the same command; None to make it."""
   path = folder / _RESULT
@@ -144,7 +141,7 @@ def _finished(folder: Path, config: ConfigDict,
   return result
 
 
-def _train_and_evaluate(folder: Path, config: ConfigDict,
+def _train_and_evaluate(folder: Path, config: Config,
                         videos: Sequence[Video]) -> dict[str, float]:
   sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, folder, sources)  # which goes on, or has finished

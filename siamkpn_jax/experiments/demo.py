@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
 from siamkpn_jax.datasets import catalog
@@ -39,7 +39,7 @@ Rows = list[tuple[str, float, float, float]]
 Files = list[tuple[Path, str]]
 
 
-def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
+def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   """Trains, evaluates against two baselines, and draws.
 
   Args:
@@ -102,7 +102,7 @@ def run(config: Any, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   return rows, [(path, what) for path, what in files if path.exists()]
 
 
-def untrained_tracker(config: Any, lengths: Sequence[int]) -> BatchTracker:
+def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
   """The tracker of a configuration before its training.
 
   Args:
@@ -113,7 +113,7 @@ def untrained_tracker(config: Any, lengths: Sequence[int]) -> BatchTracker:
   variables = jax.jit(lambda key: init_variables(model, key))(
       jax.random.key(config.seed))
   return BatchTracker(
-      model, variables, decode_config(to_plain(config)),
+      model, variables, decode_config(config),
       slots=good_slots(lengths, jax.local_device_count()))
 
 

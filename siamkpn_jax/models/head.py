@@ -73,7 +73,7 @@ class Stage(nn.Module):
   channels: int
   task: str
   first: bool
-  conv: str = 'full'
+  conv: str
   dtype: Any = None
 
   def setup(self):
@@ -131,18 +131,18 @@ class Head(nn.Module):
       'shared' (one stack of five channels, as the paper's figure).
     conv: see `Stage`.
     fusion: 'softmax' (learned weights per task) or 'mean'.
-    dtype: of the computation.
     remat: keep only the results of stages for the gradient, see `layers.call`.
+    dtype: of the computation.
   """
 
   levels: tuple[str, ...]
-  channels: int = 256
-  num_stages: int = 3
-  sharing: str = 'per_task'
-  conv: str = 'full'
-  fusion: str = 'softmax'
+  channels: int
+  num_stages: int
+  sharing: str
+  conv: str
+  fusion: str
+  remat: bool
   dtype: Any = None
-  remat: bool = False
 
   def setup(self):
     tasks = list(TASKS) if self.sharing == 'per_task' else ['shared']

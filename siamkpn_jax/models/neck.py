@@ -19,7 +19,7 @@ class Neck(nn.Module):
     dtype: of the computation.
   """
 
-  channels: int = 256
+  channels: int
   dtype: Any = None
 
   @nn.compact

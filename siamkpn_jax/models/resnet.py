@@ -99,15 +99,15 @@ class ResNet(nn.Module):
     arch: a key of `ARCHITECTURES`.
     width: channels of the first layer (64 in the paper).
     levels: names of the layers whose outputs are returned.
-    dtype: of the computation.
     remat: keep only the results of blocks for the gradient, see `layers.call`.
+    dtype: of the computation.
   """
 
-  arch: str = 'resnet50'
-  width: int = 64
-  levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
+  arch: str
+  width: int
+  levels: tuple[str, ...]
+  remat: bool
   dtype: Any = None
-  remat: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, *,

@@ -1,8 +1,7 @@
 """SiamKPN: backbone, neck and cascade as one network (paper section 3)."""
 
-import dataclasses
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
@@ -10,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.config.settings import ModelConfig, TrainConfig
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.efficientnet import EfficientNet
 from siamkpn_jax.models.head import Head, Maps, Template, output_kernel_std
@@ -34,27 +33,27 @@ class SiamKPN(nn.Module):
       the rest again for the gradient.
   """
 
-  arch: str = 'resnet50'
-  width: int = 64
-  levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
-  channels: int = 256
-  num_stages: int = 3
-  head_sharing: str = 'per_task'
-  head_conv: str = 'full'
-  level_fusion: str = 'softmax'
-  dtype: str = 'float32'
-  remat: bool = False
+  arch: str = ModelConfig.arch
+  width: int = ModelConfig.width
+  levels: tuple[str, ...] = ModelConfig.levels
+  channels: int = ModelConfig.channels
+  num_stages: int = ModelConfig.num_stages
+  head_sharing: str = ModelConfig.head_sharing
+  head_conv: str = ModelConfig.head_conv
+  level_fusion: str = ModelConfig.level_fusion
+  dtype: str = ModelConfig.dtype
+  remat: bool = TrainConfig.remat == 'blocks'
 
   def setup(self):
     dtype = jnp.dtype(self.dtype)
     backbone = (resnet.ResNet if self.arch in resnet.ARCHITECTURES else
                 EfficientNet)
-    self.backbone = backbone(self.arch, self.width, self.levels, dtype,
-                             self.remat)
+    self.backbone = backbone(self.arch, self.width, self.levels, self.remat,
+                             dtype)
     self.neck = Neck(self.channels, dtype)
     self.head = Head(
         self.levels, self.channels, self.num_stages, self.head_sharing,
-        self.head_conv, self.level_fusion, dtype, self.remat)
+        self.head_conv, self.level_fusion, self.remat, dtype)
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:
@@ -92,24 +91,13 @@ class SiamKPN(nn.Module):
     return self.search(template, x, train=train, train_layers=train_layers)
 
 
-def build_model(config: Mapping[str, Any]) -> SiamKPN:
-  """The network of a `config.model` (a ConfigDict or a plain dict).
-
-  Raises:
-    UserError: a setting that this version does not have, as a checkpoint of
-      another one may.
-  """
-  start = ('weights', 'backbone_weights')  # where training starts from
-  kwargs = {key: value for key, value in config.items() if key not in start}
-  known = {field.name for field in dataclasses.fields(SiamKPN)}
-  unknown = [f'{key}={kwargs[key]!r}' for key in kwargs if key not in known]
-  if unknown:
-    raise UserError(
-        f'config.model has {", ".join(unknown)}, which this version does not '
-        'know; expected a configuration or checkpoint of this version: '
-        'train or convert again')
-  kwargs['levels'] = tuple(kwargs['levels'])
-  return SiamKPN(**kwargs)
+def build_model(config: ModelConfig) -> SiamKPN:
+  """The network of a `config.model`."""
+  return SiamKPN(
+      arch=config.arch, width=config.width, levels=config.levels,
+      channels=config.channels, num_stages=config.num_stages,
+      head_sharing=config.head_sharing, head_conv=config.head_conv,
+      level_fusion=config.level_fusion, dtype=config.dtype)
 
 
 def abstract_variables(model: SiamKPN) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.config.settings import TargetsConfig, TrackingConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models.head import Maps
 
@@ -52,10 +53,10 @@ class DecodeConfig:
   penalty_k: float
   window_influence: float
   size_lr: float
-  topk_max: int = 16
-  topk_min: int = 4
-  threshold: float = 0.15
-  offset_unit: float = 64.0
+  topk_max: int = TrackingConfig.topk_max
+  topk_min: int = TrackingConfig.topk_min
+  threshold: float = TrackingConfig.threshold
+  offset_unit: float = geometry.offset_unit(TargetsConfig.offset_target)
 
   @property
   def hyperparameters(self) -> Hyperparameters:

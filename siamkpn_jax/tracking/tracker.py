@@ -1,6 +1,6 @@
 """A tracker of one target, used like `cv2.Tracker`."""
 
-from collections.abc import Mapping
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.overrides import with_tracking
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
@@ -104,22 +106,11 @@ class Tracker:
     return self._target
 
 
-def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
-  """The `DecodeConfig` of a plain configuration."""
+def decode_config(config: Config) -> DecodeConfig:
+  """How a configuration chooses boxes."""
   return DecodeConfig(
-      **config['tracking'],
-      offset_unit=geometry.offset_unit(config['targets']['offset_target']))
-
-
-def other_tracking(config: dict[str, Any], settings: str) -> dict[str, Any]:
-  """`with_tracking` of overrides.py, where settings are given.
-
-  Without them nothing of a checkpoint needs ml_collections.
-  """
-  if not settings:
-    return config
-  from siamkpn_jax.config.overrides import with_tracking
-  return with_tracking(config, settings)
+      **dataclasses.asdict(config.tracking),
+      offset_unit=geometry.offset_unit(config.targets.offset_target))
 
 
 def load_tracker(weights: str | Path | None = None, settings: str = '', *,
@@ -137,6 +128,6 @@ def load_tracker(weights: str | Path | None = None, settings: str = '', *,
       without the default one, or settings that are not known.
   """
   config, variables = load_model(find_weights(weights))
-  config = other_tracking(config, settings)
-  return Tracker(build_model(config['model']), variables,
+  config = with_tracking(config, settings)
+  return Tracker(build_model(config.model), variables,
                  decode_config(config), every_stage=every_stage)

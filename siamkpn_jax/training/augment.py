@@ -11,6 +11,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.core import geometry
 
 # RGB offsets are M n with n ~ N(0, I): the principal components of natural
@@ -35,7 +36,7 @@ class CropAugment:
   output: int
   shift: float
   scale: float
-  blur: float = 0.0
+  blur: float
 
   @property
   def patch(self) -> int:
@@ -45,6 +46,18 @@ class CropAugment:
     """
     half = self.output / 2 * (1 + self.scale) + self.shift
     return min(2 * math.ceil(half) + 1, geometry.CONTEXT_SIZE)
+
+
+def template_crops(config: AugmentConfig) -> CropAugment:
+  """How template crops vary."""
+  return CropAugment(geometry.TEMPLATE_SIZE, config.template_shift,
+                     config.template_scale, blur=0.0)
+
+
+def search_crops(config: AugmentConfig) -> CropAugment:
+  """How search crops vary."""
+  return CropAugment(geometry.SEARCH_SIZE, config.search_shift,
+                     config.search_scale, config.search_blur)
 
 
 def random_crop(key: jax.Array, image: jax.Array, wh: jax.Array,

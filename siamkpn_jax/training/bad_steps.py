@@ -43,7 +43,7 @@ class SkippedSteps:
     """
     unread, self._unread = self._unread, []
     step = unread[-1][0]
-    total = int(unread[-1][1]['skipped'])
+    total = int(jax.device_get(unread[-1][1]['skipped']))
     skipped, steps = total - self._skipped, step - self._last
     self._last, self._skipped = step, total
     if not skipped:
@@ -51,8 +51,9 @@ class SkippedSteps:
     # The last skipped step is the one at which the count became what it is.
     step, metrics = next(
         (step, metrics) for step, metrics in unread
-        if int(metrics['skipped']) == total)
-    values = {name: float(value) for name, value in metrics.items()}
+        if int(jax.device_get(metrics['skipped'])) == total)
+    values = {name: float(value) for name, value in
+              jax.device_get(dict(metrics)).items()}
     end = step * self._batch_size
     line = (f'{skipped} of the last {steps} steps skipped, step {step} because '
             f'{reason(values, self._max_loss)} (learning rate '

@@ -1,36 +1,14 @@
 """Losses of one batch, from logits, with static shapes (SPEC 6)."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import flax
 import jax
 import jax.numpy as jnp
 
+from siamkpn_jax.config.settings import LossConfig
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.training.targets import Targets
-
-
-@dataclasses.dataclass(frozen=True)
-class LossConfig:
-  """Weights of the losses.
-
-  Attributes:
-    alpha: focusing exponent of the heatmap loss.
-    beta: exponent that spares the neighbors of the center.
-    gamma: weight of the negative cells.
-    positive_weight: weight of the center cell: 1 (released), 0.95 = 1 - gamma
-      (paper, equation 5).
-    offsets_weight: lambda 1.
-    size_weight: lambda 2.
-  """
-
-  alpha: float = 2.0
-  beta: float = 4.0
-  gamma: float = 0.05
-  positive_weight: float = 1.0
-  offsets_weight: float = 1.0
-  size_weight: float = 0.05
 
 
 @flax.struct.dataclass

@@ -7,12 +7,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 from tqdm import tqdm
 
-from siamkpn_jax.config.settings import steps_per_epoch, unfreeze_step
+from siamkpn_jax.config.settings import Config, TrainConfig
 from siamkpn_jax.distributed.multihost import is_main_host
 from siamkpn_jax.training.bad_steps import SkippedSteps
 from siamkpn_jax.training.metrics import MetricWriter
@@ -26,25 +25,25 @@ _AHEAD = 2  # steps that may be under way at once
 class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
-  def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               skips: SkippedSteps, utilization: Utilization, start: int):
+  def __init__(self, config: TrainConfig, writer: MetricWriter | None,
+               bar: tqdm, skips: SkippedSteps, utilization: Utilization,
+               start: int):
     """See `open_progress`.
 
     Args:
-      config: a configuration.
+      config: of the training.
       writer: of the log; None on all processes but one, which say nothing.
       bar: of the steps of the whole run.
       skips: which steps were.
       utilization: of the devices.
       start: steps done before.
     """
-    self._config = config.train
+    self._config = config
     self._writer = writer
     self._bar = bar
     self._skips = skips
     self._utilization = utilization
-    self._unfreeze = unfreeze_step(config)
-    self._total = config.train.epochs * steps_per_epoch(config)
+    self._unfreeze = config.unfreeze_step
     # Steps that compile, and those whose line begins or ends with them.
     self._compiling = {start + 1, self._unfreeze + 1}
     self._reported = self._compiling | {self._unfreeze}
@@ -90,7 +89,8 @@ class Progress:
     if (step % self._config.log_every and not last and
         step not in self._reported):
       return
-    scalars = {name: float(value) for name, value in metrics.items()}
+    scalars = {name: float(value) for name, value in
+               jax.device_get(dict(metrics)).items()}
     scalars['backbone_learning_rate'] = scalars['learning_rate'] * (
         self._config.backbone_lr_scale if step > self._unfreeze else 0.0)
     scalars |= self._rates(step)
@@ -136,11 +136,11 @@ class Progress:
     """Seconds to the end, if steps stay as fast; None before that is known."""
     if self._speed is None:
       return None
-    return self._speed * (self._total - step)
+    return self._speed * (self._config.total_steps - step)
 
 
 @contextlib.contextmanager
-def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
+def open_progress(config: Config, workdir: Path, step_fn: TrainStep,
                   state: TrainState) -> Iterator[Progress]:
   """The progress of a run, which logs on process 0 alone.
 
@@ -155,16 +155,16 @@ def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
       start, int(state.skipped), batch_size=train.batch_size,
       max_loss=train.max_loss, max_skipped=train.max_skipped)
   utilization = Utilization(
-      step_fn, state, train.batch_size, unfreeze_step(config))
+      step_fn, state, train.batch_size, train.unfreeze_step)
   with contextlib.ExitStack() as stack:
     writer = None
     if is_main_host():
       writer = stack.enter_context(MetricWriter(workdir, start))
     bar = stack.enter_context(tqdm(
-        total=train.epochs * steps_per_epoch(config), initial=start,
+        total=train.total_steps, initial=start,
         desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
         file=sys.stderr, disable=writer is None))
-    yield Progress(config, writer, bar, skips, utilization, start)
+    yield Progress(train, writer, bar, skips, utilization, start)
 
 
 def describe(step: int, scalars: Mapping[str, float],

@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from siamkpn_jax.config.settings import (
+  Config,
   config_differences,
-  default_config,
+  config_from_dict,
   flatten,
-  steps_per_epoch,
   to_plain,
 )
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
@@ -82,11 +82,11 @@ def _read_config(workdir: Path) -> dict[str, Any]:
                     f'with its {CONFIG_NAME}: correct the path')
   try:
     config = json.loads(path.read_text())
-    _total_steps(config)
+    config_from_dict({'train': config['train']})
     return config | {'name': str(config['name'])}
   except OSError as error:
     raise _unreadable(path, error) from error
-  except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+  except (ValueError, KeyError, TypeError, UserError) as error:
     raise UserError(
         f'{path}: not the configuration of a run '
         f'({type(error).__name__}: {error}); expected the file that training '
@@ -98,19 +98,16 @@ def _unreadable(path: Path, error: OSError) -> UserError:
                    'expected a readable file: change its permissions')
 
 
-def _total_steps(config: dict[str, Any]) -> int:
-  return int(config['train']['epochs']) * steps_per_epoch(config)
-
-
 def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
            logged: float) -> list[str]:
   """How far the run is, and by which code; `logged` in seconds since 1970."""
-  total, epochs = _total_steps(config), config['train']['epochs']
+  train = config_from_dict({'train': config['train']}).train
+  total, epochs = train.total_steps, train.epochs
   if not rows:
     lines = [f'<p>No step is logged yet; there will be {total:,}.</p>']
   else:
     step = rows[-1]['step']
-    epoch = min(-(-step // steps_per_epoch(config)), epochs)
+    epoch = min(-(-step // train.steps_per_epoch), epochs)
     end = ('finished' if step >= total else
            'not finished: under way, or interrupted')
     when = datetime.datetime.fromtimestamp(logged, datetime.UTC)
@@ -214,7 +211,7 @@ def _numbers(curves: Mapping[str, Curve]) -> list[str]:
 
 def _settings(config: dict[str, Any]) -> list[str]:
   """Where the run is not the default."""
-  default = flatten(to_plain(default_config()))
+  default = flatten(to_plain(Config()))
   show = lambda value: value if isinstance(value, str) else json.dumps(value)
   rows = [[key, show(value), show(default[key]) if key in default else '']
           for key, value in config_differences(config).items()

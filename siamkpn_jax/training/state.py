@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from siamkpn_jax.distributed import sharding
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 
 
@@ -73,6 +74,44 @@ def start_from(state: TrainState, given: dict[str, Any]) -> TrainState:
                for name, tree in state.variables.items()}
   return dataclasses.replace(
       state, **variables, ema=None if state.ema is None else variables)
+
+
+def place_state(abstract: TrainState, mesh: jax.sharding.Mesh, *,
+                shard_optimizer: bool) -> TrainState:
+  """Where every array of a state lies.
+
+  Args:
+    abstract: shapes and dtypes.
+    mesh: see `sharding.data_mesh`.
+    shard_optimizer: each device keeps a part of the optimizer's moments; else
+      it keeps all of everything.
+
+  Returns:
+    Shapes, dtypes and shardings.
+  """
+  placed = sharding.place(abstract, lambda shape: sharding.replicated(mesh))
+  if not shard_optimizer:
+    return placed
+  return dataclasses.replace(placed, opt_state=sharding.place(
+      abstract.opt_state,
+      lambda shape: sharding.over_largest_axis(mesh, shape)))
+
+
+def to_items(state: TrainState) -> dict[str, Any]:
+  """What a checkpoint holds of a state: 'model' to track with, and the rest."""
+  training = {'step': state.step, 'skipped': state.skipped,
+              'opt_state': state.opt_state}
+  if state.ema is not None:
+    training |= state.variables
+  return {'model': state.tracking_variables, 'training': training}
+
+
+def from_items(items: dict[str, Any]) -> TrainState:
+  """The state of a checkpoint, see `to_items`."""
+  model, training = items['model'], items['training']
+  if 'params' not in training:
+    return TrainState(**model, **training)
+  return TrainState(**training, ema=model)
 
 
 def moving_average(ema: Any, new: Any, decay: float, step: jax.Array) -> Any:

@@ -1,39 +1,14 @@
 """Labels: shrinking Gaussian heatmaps, offsets and sizes (SPEC 5)."""
 
-import dataclasses
-from typing import Any
-
 import flax
 import jax
 import jax.numpy as jnp
 
+from siamkpn_jax.config.settings import TargetsConfig
 from siamkpn_jax.core import geometry
 
 # The offsets and the size are learned in this circle around the center.
 REGRESSION_RADIUS = geometry.MAP_SIZE / 8  # cells
-
-
-@dataclasses.dataclass(frozen=True)
-class TargetConfig:
-  """What the network is taught.
-
-  Attributes:
-    sigma: standard deviation of the first stage's Gaussian, cells.
-    rho: factor by which it shrinks from stage to stage.
-    heatmap_radius: distance, in cells, from which on the heatmap is zero; None
-      or infinity for the paper's untruncated form.
-    heatmap_shrink: 'cascade' (each stage its own Gaussian, as the paper says)
-      or 'released' (every stage the last one's).
-    offset_target: 'released' (distance to the center for every cell of the
-      circle, in units of 64 pixels) or 'paper' (what rounding to the stride
-      loses, at the center cell, in cells).
-  """
-
-  sigma: float = geometry.MAP_SIZE / 16
-  rho: float = 0.9
-  heatmap_radius: float | None = geometry.MAP_SIZE / 8
-  heatmap_shrink: str = 'cascade'
-  offset_target: str = 'released'
 
 
 @flax.struct.dataclass
@@ -56,7 +31,7 @@ class Targets:
 
 
 def make_targets(cxcywh: jax.Array, negative: jax.Array, num_stages: int,
-                 config: TargetConfig) -> Targets:
+                 config: TargetsConfig) -> Targets:
   """Labels of boxes in search crops.
 
   Args:
@@ -87,7 +62,7 @@ def make_targets(cxcywh: jax.Array, negative: jax.Array, num_stages: int,
   return Targets(heatmaps, offsets, size, offsets_mask, inside)
 
 
-def _stage_exponents(num_stages: int, config: TargetConfig) -> list[int]:
+def _stage_exponents(num_stages: int, config: TargetsConfig) -> list[int]:
   """Power of rho of every stage."""
   if config.heatmap_shrink == 'cascade':
     return list(range(num_stages))
@@ -97,7 +72,7 @@ def _stage_exponents(num_stages: int, config: TargetConfig) -> list[int]:
 
 
 def _gaussian(distance2: jax.Array, exponent: int,
-              config: TargetConfig) -> jax.Array:
+              config: TargetsConfig) -> jax.Array:
   sigma = config.rho**exponent * config.sigma
   heatmap = jnp.exp(-distance2 / (2 * sigma**2))
   if config.heatmap_radius is None:
@@ -113,8 +88,3 @@ def _center_cell(cxcywh: jax.Array) -> jax.Array:
   index = jnp.arange(geometry.MAP_SIZE)
   return ((index[None, None, :] == cell[:, 0, None, None]) &
           (index[None, :, None] == cell[:, 1, None, None]))
-
-
-def target_config(config: Any) -> TargetConfig:
-  """The `TargetConfig` of a `config.targets`."""
-  return TargetConfig(**dict(config))

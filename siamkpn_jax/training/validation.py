@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.config.settings import Config, ValidationConfig
 from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
@@ -48,7 +48,7 @@ class Validation:
   several at once on all its devices.
   """
 
-  def __init__(self, config: Any, model: SiamKPN, workdir: Path):
+  def __init__(self, config: Config, model: SiamKPN, workdir: Path):
     """Finds or renders the sequences; every process must call it.
 
     Args:
@@ -61,7 +61,7 @@ class Validation:
         processes, or the videos cannot be written.
     """
     self._model = model
-    self._decode = decode_config(to_plain(config))
+    self._decode = decode_config(config)
     groups = _videos(config.validation, workdir)
     for group, videos in groups.items():
       check_same([f'validation: {len(videos)} {group or "sequences"}, '
@@ -154,7 +154,7 @@ def _score(ended: Finished, video: Video) -> tuple[float, float]:
   return score.success_auc, score.precision_20
 
 
-def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
+def _videos(config: ValidationConfig, workdir: Path) -> dict[str, list[Video]]:
   """Group -> the first frames of its first sequences."""
   def rendered(count: int) -> list[Video]:
     folder = _rendered(workdir, count, config.frames or _LENGTH)
@@ -174,13 +174,13 @@ def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
                   for v in videos] for group, videos in groups.items()}
 
 
-def given_videos(config: Any) -> list[Video]:
+def given_videos(config: ValidationConfig) -> list[Video]:
   """All sequences of `config.data`, read in this process.
 
   Raises:
     UserError: they cannot be read.
   """
-  return load_otb(config.data, zero_based=tuple(config.zero_based))
+  return load_otb(config.data, zero_based=config.zero_based)
 
 
 def _rendered(workdir: Path, count: int, length: int) -> Path:

@@ -129,8 +129,7 @@ def save_tuned(folder: Path, checkpoint: Path, hyperparameters: Hyperparameters
     hyperparameters: of the tracker.
   """
   config, variables = weights.load_model(checkpoint)
-  config['tracking'] = config['tracking'] | dataclasses.asdict(
-      hyperparameters)
+  config = config.updated(tracking=dataclasses.asdict(hyperparameters))
   shutil.rmtree(folder, ignore_errors=True)
   weights.save_model(folder, config, variables)
 

@@ -42,7 +42,7 @@ class Sweep:
       UserError: the checkpoint is none, or damaged.
     """
     config, self._variables = load_model(checkpoint)
-    self._model = build_model(config['model'])
+    self._model = build_model(config.model)
     self._decoding = decode_config(config)
     self._videos = videos
     self._protocol = protocol

@@ -2,8 +2,8 @@
 
 import pytest
 
-from siamkpn_jax.config.overrides import with_changes
-from siamkpn_jax.config.settings import config_differences, default_config
+from siamkpn_jax.config.overrides import with_changes, with_tracking
+from siamkpn_jax.config.settings import Config, config_differences
 from siamkpn_jax.core.errors import UserError
 
 
@@ -20,9 +20,7 @@ from siamkpn_jax.core.errors import UserError
     ('data.root=a,b=c', {'data.root': 'a,b=c'})])
 def test_changes(settings, expected):
   """Of a copy, types as before."""
-  config = default_config()
-  assert config_differences(with_changes(config, settings)) == expected
-  assert not config_differences(config)
+  assert config_differences(with_changes(Config(), settings)) == expected
 
 
 @pytest.mark.parametrize(('settings', 'words'), [
@@ -41,5 +39,21 @@ def test_changes(settings, expected):
 def test_mistakes(settings, words):
   """One line each."""
   with pytest.raises(UserError) as info:
-    with_changes(default_config(), settings)
+    with_changes(Config(), settings)
   assert words in str(info.value) and '\n' not in str(info.value)
+
+
+def test_tracking():
+  """Names alone; the rest stays."""
+  config = Config().updated(seed=3)
+  changed = with_tracking(config, 'penalty_k=0.3, topk_max=8')
+  assert changed == config.updated(tracking={'penalty_k': 0.3, 'topk_max': 8})
+  assert with_tracking(config, '') == config
+  with pytest.raises(UserError, match=r'unknown setting tracking\.penalti'):
+    with_tracking(config, 'penalti=0.3')
+
+
+def test_together():
+  """Settings that fit only with each other, in any order."""
+  changed = with_changes(Config(), 'train.accumulate=3,train.batch_size=6')
+  assert (changed.train.accumulate, changed.train.batch_size) == (3, 6)

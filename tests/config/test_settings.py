@@ -1,38 +1,25 @@
-"""Configurations: the files in configs/, their arguments, wrong values."""
+"""Settings: their defaults, ranges, arguments; what is stored of them."""
 
-import importlib.util
+import dataclasses
 import json
-from pathlib import Path
+import typing
 
 import pytest
 
 from siamkpn_jax.config import architectures
+from siamkpn_jax.config.published import kpn_config
+from siamkpn_jax.config.section import types_of
 from siamkpn_jax.config.settings import (
-  check_config,
+  Config,
+  DataConfig,
+  TrainConfig,
   config_differences,
-  default_config,
-  kpn_config,
-  steps_per_epoch,
+  config_from_dict,
+  flatten,
   to_plain,
 )
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.resnet import ARCHITECTURES
-from siamkpn_jax.training import trainer
-
-CONFIGS = sorted((Path(__file__).parents[2] / 'configs').glob('*.py'))
-
-
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
-def test_files_are_valid(path):
-  """Each makes a training step and survives JSON."""
-  spec = importlib.util.spec_from_file_location(path.stem, path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  config = module.get_config()
-  check_config(config)
-  assert config.is_locked
-  trainer.build_step(config)
-  assert json.loads(json.dumps(to_plain(config))) == to_plain(config)
 
 
 @pytest.mark.parametrize(('stages', 'arg', 'expected'), [
@@ -80,41 +67,103 @@ WRONG = {
 @pytest.mark.parametrize('key', WRONG)
 def test_wrong_values_are_named(key):
   """One line with the setting and its value."""
-  config = default_config()
   section, name = key.split('.')
-  config[section][name] = WRONG[key]
   named = 'data.sets' if key == 'data.ranges' else key
   with pytest.raises(UserError, match=f'config.{named} is') as info:
-    check_config(config)
+    Config().updated(**{section: {name: WRONG[key]}})
   assert '; expected ' in str(info.value)
   assert '\n' not in str(info.value)
 
 
+@pytest.mark.parametrize('key', [
+    key for key in flatten(Config()) if key.count('.') == 1])
+def test_wrong_types_are_named(key):
+  section, name = key.split('.')
+  for value in ({}, ({},), b''):
+    with pytest.raises(UserError, match=f'config.{key} is .*; expected '):
+      Config().updated(**{section: {name: value}})
+
+
+def test_whole_numbers_pass_as_numbers():
+  """But a truth value is no number."""
+  config = Config().updated(train={'peak_lr': 1}, targets={'sigma': 2})
+  assert isinstance(config.train.peak_lr, float)
+  with pytest.raises(UserError, match='config.train.peak_lr is True'):
+    Config().updated(train={'peak_lr': True})
+  with pytest.raises(UserError, match='config.seed is -1; expected 0 or more'):
+    Config().updated(seed=-1)
+
+
 @pytest.mark.parametrize('name', ['/data/coco', '../coco', 'a/../../b'])
 def test_folders_lie_below_the_root(name):
-  config = default_config()
-  config.data.update(sets=(name,), ratios=(1.0,), ranges=(1,))
   with pytest.raises(UserError, match='data.sets is .*below config.data.root'):
-    check_config(config)
-  config.data.update(sets=('cutouts',), cutouts=(name,))
+    DataConfig(sets=(name,), ratios=(1.0,), ranges=(1,))
   with pytest.raises(UserError, match='data.cutouts is .*below config.data'):
-    check_config(config)
+    DataConfig(sets=('cutouts',), ratios=(1.0,), ranges=(1,), cutouts=(name,))
+
+
+def test_one_start_alone():
+  with pytest.raises(UserError, match='both given; expected one'):
+    Config().updated(model={'weights': 'a', 'backbone_weights': 'b'})
 
 
 def test_every_architecture_is_a_choice():
   """With its own names of layers; every ResNet's blocks are known."""
   assert set(ARCHITECTURES) < set(architectures.LAYERS)
   for arch in architectures.LAYERS:
-    config = default_config()
-    config.model.update(arch=arch, levels=architectures.levels_of(arch))
-    config.train.backbone_layers = architectures.levels_of(arch)
-    check_config(config)
+    levels = architectures.levels_of(arch)
+    Config().updated(model={'arch': arch, 'levels': levels},
+                     train={'backbone_layers': levels})
+
+
+def test_every_setting_has_its_meaning():
+  """In the docstring of its section."""
+  for section, kind in types_of(Config).items():
+    if dataclasses.is_dataclass(kind):
+      for name in types_of(kind):
+        assert f'\n    {name}: ' in typing.cast(str, kind.__doc__), (
+            section, name)
+
+
+def test_stored_and_read_again():
+  """Through JSON; what came later has its default."""
+  config = kpn_config(2, 'otb').updated(targets={'heatmap_radius': None})
+  stored = json.loads(json.dumps(to_plain(config)))
+  assert config_from_dict(stored) == config
+  assert hash(config_from_dict(stored)) == hash(config)
+  del stored['loss'], stored['train']['accumulate']
+  assert config_from_dict(stored) == config
+  assert config_from_dict({}) == Config()
+
+
+def test_stored_by_another_version():
+  """Old names are known; only what decides about tracking must be."""
+  stored = to_plain(Config())
+  stored['data']['grey_fraction'] = 0.25
+  del stored['data']['gray_fraction']
+  assert config_from_dict(stored).data.gray_fraction == 0.25
+  stored['train']['later'] = 1
+  stored['git_revision'] = 'abc'
+  assert config_from_dict(stored).train == Config().train
+  for section in ('model', 'targets', 'tracking'):
+    with pytest.raises(UserError, match=f'config.{section} has later=1, which '
+                       'this version does not know'):
+      config_from_dict({section: {'later': 1}})
+  with pytest.raises(UserError, match='config.model is 5; expected a section'):
+    config_from_dict({'model': 5})
+
+
+def test_stored_without_its_folders():
+  """Exported weights name none; rendered videos beside them mean nothing."""
+  config = Config().updated(validation={'data': 'a', 'rendered': 4})
+  stored = to_plain(config)
+  stored['validation']['data'] = ''
+  assert config_from_dict(stored) == Config()
 
 
 def test_differences():
   """Of a configuration, and of a plain one as stored with a run."""
-  config = kpn_config(2, 'got10k')
-  config.targets.heatmap_radius = None
+  config = kpn_config(2, 'got10k').updated(targets={'heatmap_radius': None})
   expected = {
       'name': 'kpn2s_got10k', 'model.num_stages': 2, 'data.sets': ('got10k',),
       'data.ratios': (1.0,), 'data.ranges': (100,),
@@ -131,13 +180,14 @@ def test_differences():
   later = {'train.later': None, 'metadata.a.b': 1}
   assert config_differences(stored) == later | {
       key: value for key, value in plain.items() if 'tracking' not in key}
-  assert config_differences(default_config()) == {}
+  assert config_differences(Config()) == {}
 
 
 @pytest.mark.parametrize(('pairs', 'batch', 'expected'), [
     (450_000, 80, 5625), (87, 8, 10), (3, 8, 1)])
 def test_steps_per_epoch(pairs, batch, expected):
-  config = default_config()
-  config.train.update(pairs_per_epoch=pairs, batch_size=batch)
-  assert steps_per_epoch(config) == expected
-  assert steps_per_epoch(to_plain(config)) == expected
+  train = TrainConfig(
+      pairs_per_epoch=pairs, batch_size=batch, epochs=3, freeze_epochs=2)
+  assert train.steps_per_epoch == expected
+  assert train.total_steps == 3 * expected
+  assert train.unfreeze_step == 2 * expected

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.settings import ModelConfig
 from siamkpn_jax.conversion.backbones import MEAN, STD, find_backbone
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
@@ -78,7 +79,7 @@ def test_torchvision_is_folded_exactly(arch):
   variables, mapped = to_variables(
       folded, name_table(SiamKPN(arch=arch, width=4), 'backbone'))
   assert mapped.ignored == ('backbone.bn1.num_batches_tracked',)
-  model = ResNet(arch, 4)
+  model = ResNet(arch, 4, ModelConfig.levels, remat=False)
   actual = jax.jit(lambda x: model.apply(
       {name: tree['backbone'] for name, tree in variables.items()}, x,
       train_layers=()))(crop.astype(np.float32))

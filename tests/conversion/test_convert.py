@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.config.settings import check_config, default_config, kpn_config
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.config.published import kpn_config
+from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.conversion import run
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import read_state, sha256, write_state
@@ -43,15 +45,15 @@ def converted(source, tmp_path_factory):
 def load_config(path):
   scope = {'__file__': str(path)}
   exec(compile(path.read_text(), path, 'exec'), scope)
-  return scope['get_config']()
+  return typed(scope['get_config']())
 
 
 def test_checkpoint(converted):
   """The architecture is read off the names, the arrays are the file's."""
   output, _ = converted
   config, variables = load_model(output)
-  assert {k: config['model'][k] for k in small.SETTINGS} == small.SETTINGS
-  assert config['model']['head_sharing'] == 'per_task'
+  assert {k: getattr(config.model, k) for k in small.SETTINGS} == small.SETTINGS
+  assert config.model.head_sharing == 'per_task'
   small.assert_same_tree(
       variables, to_variables(small.state(), small.table())[0])
   assert {p.name for p in output.iterdir()} == {
@@ -61,8 +63,8 @@ def test_checkpoint(converted):
 
 def test_published_settings_by_stages(converted):
   expected = kpn_config(2, '').tracking
-  tracking = load_model(converted[0])[0]['tracking']
-  assert tracking == expected.to_dict()
+  tracking = load_model(converted[0])[0].tracking
+  assert tracking == expected
   assert load_tracker(converted[0])._config.penalty_k == 0.03
 
 
@@ -78,24 +80,22 @@ def test_report(source, converted):
 def test_written_configuration(converted):
   """It trains from the weights beside it, wherever the folder is moved."""
   config = load_config(converted[0] / 'config.py')
-  check_config(config)
   assert config.model.weights == str(converted[0])
   assert config.model.num_stages == 2 and config.model.arch == 'resnet18'
   assert config.tracking.penalty_k == 0.03
 
 
 def test_given_configuration(source, tmp_path):
-  config = default_config()
-  config.model.update(small.SETTINGS)
-  config.tracking.penalty_k = 0.5
+  config = Config().updated(model=small.SETTINGS, tracking={'penalty_k': 0.5})
   run.to_jax(source, tmp_path / 'w', 'network', config)
-  assert load_model(tmp_path / 'w')[0]['tracking']['penalty_k'] == 0.5
+  assert load_model(tmp_path / 'w')[0].tracking.penalty_k == 0.5
   assert config.model.weights == ''
-  config.targets.offset_target = 'paper'
+  config = config.updated(targets={'offset_target': 'paper'})
   with pytest.raises(UserError, match=r"offset_target is 'paper', expected"):
     run.to_jax(source, tmp_path / 'v', 'network', config)
-  config.targets.offset_target = 'released'
-  config.model.num_stages = 3
+  config = config.updated(
+      targets={'offset_target': 'released'},
+      model={'num_stages': 3})
   with pytest.raises(UserError, match=r'num_stages is 3, the weights have 2'):
     run.to_jax(source, tmp_path / 'v', 'network', config)
   assert not (tmp_path / 'v').exists()
@@ -129,14 +129,13 @@ def test_the_reference_program_loads_it(converted, tmp_path):
 def save(folder, offset_target='released', **changes):
   """A checkpoint of the small network, with other settings."""
   from siamkpn_jax.checkpoints.weights import save_model
-  from siamkpn_jax.config.settings import to_plain
   from siamkpn_jax.models.siamkpn import build_model, init_variables
-  config = default_config()
-  config.model.update(small.SETTINGS | changes)
-  config.targets.offset_target = offset_target
+  config = Config().updated(
+      model=small.SETTINGS | changes,
+      targets={'offset_target': offset_target})
   variables = jax.jit(lambda key: init_variables(
       build_model(config.model), key))(jax.random.key(0))
-  save_model(folder, to_plain(config), variables)
+  save_model(folder, config, variables)
   return folder, variables
 
 
@@ -151,9 +150,8 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
 def test_setting_of_another_version(tmp_path):
   """Refused: what it meant there is not known here (once, a head's ReLU)."""
   from siamkpn_jax.checkpoints.weights import load_model, save_model
-  from siamkpn_jax.config.settings import to_plain
   _, variables = save(tmp_path / 'w')
-  config = to_plain(default_config())
+  config = to_plain(Config())
   config['model'] |= small.SETTINGS | {'head_relu': False}
   save_model(tmp_path / 'old', config, variables)
   with pytest.raises(UserError, match='head_relu=False.*convert again'):
@@ -232,9 +230,9 @@ def test_output_in_an_empty_folder(source, tmp_path, monkeypatch):
   odd.write_bytes(source.read_bytes())
   (tmp_path / 'here').mkdir()
   monkeypatch.chdir(tmp_path / 'here')
-  config = default_config()
-  config.model.update(small.SETTINGS)
-  config.targets.heatmap_radius = float('inf')
+  config = Config().updated(
+      model=small.SETTINGS,
+      targets={'heatmap_radius': float('inf')})
   run.to_jax(odd, Path(), 'network', config)
   stored = load_config(tmp_path / 'here' / 'config.py')
   assert stored.targets.heatmap_radius == float('inf')
@@ -242,11 +240,10 @@ def test_output_in_an_empty_folder(source, tmp_path, monkeypatch):
 
 def train_from(tmp_path, **model):
   """The state after training at a rate of zero."""
-  config = tiny_config()
-  config.model.update(small.SETTINGS | {
-      'levels': ('layer2', 'layer3', 'layer4'), 'head_sharing': 'per_task'})
-  config.model.update(model)
-  config.train.update(peak_lr=0.0, epochs=1, pairs_per_epoch=4)
+  config = tiny_config(
+      model={**small.SETTINGS, 'levels': ('layer2', 'layer3', 'layer4'),
+             'head_sharing': 'per_task', **model},
+      train={'peak_lr': 0.0, 'epochs': 1, 'pairs_per_epoch': 4})
   return jax.device_get(
       trainer.train(config, tmp_path / 'run', [BlobSource()]))
 

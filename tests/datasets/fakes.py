@@ -4,7 +4,16 @@ import threading
 
 import numpy as np
 
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
+
+
+def drawn(ratios, ranges, negative_fraction, gray_fraction, **kwargs):
+  """A `config.data` of sources that are given."""
+  return DataConfig(
+      sets=tuple(f'set{k}' for k in range(len(ratios))), ratios=ratios,
+      ranges=ranges, negative_fraction=negative_fraction,
+      gray_fraction=gray_fraction, **kwargs)
 
 
 class FakeSource:

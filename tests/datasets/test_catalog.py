@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
-from siamkpn_jax.datasets.sampler import SamplerConfig
 
 
 def write_set(root, name):
@@ -19,17 +18,15 @@ def write_set(root, name):
 
 
 def data_config(**kwargs):
-  config = default_config().data
-  config.update(**kwargs)
-  return config
+  return DataConfig(**kwargs)
 
 
 def test_sampling_of_the_paper():
   """SPEC 7's sets, ratios and ranges."""
-  config = default_config().data
+  config = DataConfig()
   assert config.sets == ('youtube_bb', 'lasot', 'got10k', 'coco')
-  assert catalog.sampler_config(config) == SamplerConfig(
-      (4, 2, 2, 1), (3, 300, 100, 0), 0.2, 0.0)
+  assert (config.ratios, config.ranges) == ((4, 2, 2, 1), (3, 300, 100, 0))
+  assert (config.negative_fraction, config.gray_fraction) == (0.2, 0.0)
 
 
 @pytest.mark.parametrize('by_variable', [False, True])

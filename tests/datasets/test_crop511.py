@@ -7,16 +7,15 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 
 
 def open_set(folder):
   """The one set in a folder."""
-  config = default_config().data
-  config.update(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
-                root=str(folder.parent))
+  config = DataConfig(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
+                      root=str(folder.parent))
   return catalog.open_sources(config, 0)[0]
 
 
@@ -110,9 +109,8 @@ def test_tracks_of_a_video_are_one_group(make_folder):
 
 def test_crops_are_read_once_into_a_cache(make_folder):
   folder = make_folder({'a': {'00': {'1': [0, 0, 30, 30]}}})
-  config = default_config().data
-  config.update(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
-                root=str(folder.parent), cache_mb=1)
+  config = DataConfig(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
+                      root=str(folder.parent), cache_mb=1)
   kept, plain = catalog.open_sources(config, 0)[0], open_set(folder)
   expected = plain.read(0, 0, 143)[0]
   np.testing.assert_array_equal(kept.read(0, 0, 143)[0], expected)

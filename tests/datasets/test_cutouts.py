@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import check_config, default_config
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
@@ -338,15 +338,13 @@ def test_a_track_runs_through_the_frames_of_its_object(source):
 
 
 def config_of(root, *cutouts, sets=('cutouts',)):
-  config = default_config()
-  config.data.update(sets=sets, ratios=(1.0,) * len(sets),
-                     ranges=(30,) * len(sets), root=str(root), cutouts=cutouts)
-  return config
+  return Config().updated(data={
+      'sets': sets, 'ratios': (1.0,) * len(sets), 'ranges': (30,) * len(sets),
+      'root': str(root), 'cutouts': cutouts})
 
 
 def test_opened_by_its_name(root):
   config = config_of(root, *NAMES, sets=('cutouts', 'synthetic'))
-  check_config(config)
   found, _ = catalog.open_sources(config.data, 0)
   assert (found.name, found.num_tracks) == ('cutouts', 5000)
   assert found.num_frames(4999) == 32
@@ -375,7 +373,7 @@ def test_not_from_object_storage():
     (('cutouts',), ()), (('synthetic',), ('still',))])
 def test_setting_and_set_come_together(sets, cutouts):
   with pytest.raises(UserError, match='config.data.cutouts is'):
-    check_config(config_of('', *cutouts, sets=sets))
+    config_of('', *cutouts, sets=sets)
 
 
 def test_damaged_files_are_named(root, tmp_path):

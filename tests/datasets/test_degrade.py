@@ -1,22 +1,20 @@
 """What the host does to frames: pure, within its limits, off by default."""
 
-import dataclasses
-
 import cv2
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets import degrade, sampler
-from siamkpn_jax.datasets.degrade import Degrade
+from siamkpn_jax.datasets import degrade
 from siamkpn_jax.datasets.loader import Loader
+from tests.datasets.fakes import drawn
 from tests.datasets.photographs import photograph
 from tests.datasets.test_loader import assert_equal, take
 from tests.training.tiny import BlobSource
 
-ALL = Degrade(*[1.0] * 6)
-NAMES = [field.name for field in dataclasses.fields(Degrade)]
+ALL = AugmentConfig(**dict.fromkeys(degrade.STEPS, 1.0))
 WH = np.float32([58, 70])
 IMAGE = photograph(511, 511)
 PATCH = 399
@@ -34,19 +32,20 @@ def middle(image, side=PATCH):
 
 
 def test_off_reads_and_changes_nothing():
-  assert Degrade().off and Degrade().read_patch(143) == 143
-  image, wh = run(Degrade())
+  off = AugmentConfig()
+  assert degrade.is_off(off) and degrade.read_patch(off, 143) == 143
+  image, wh = run(off)
   np.testing.assert_array_equal(image, middle(IMAGE))
   assert wh is WH
   for patch in (1, 143, 399, 431, 511):
-    read = ALL.read_patch(patch)
+    read = degrade.read_patch(ALL, patch)
     assert read % 2 == 1 and patch <= read <= geometry.CONTEXT_SIZE
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', degrade.STEPS)
 def test_each_step_alone(name):
   """Changes pixels, not what it was given; the same for the same stream."""
-  config = dataclasses.replace(Degrade(), **{name: 1.0})
+  config = AugmentConfig(**{name: 1.0})
   image = IMAGE.copy()
   image[:90] = (10, 90, 60)  # a border
   before = image.copy()
@@ -62,7 +61,7 @@ def test_each_step_alone(name):
 
 
 def test_probabilities_are_shares():
-  config = Degrade(jpeg=0.3)
+  config = AugmentConfig(jpeg=0.3)
   changed = [(run(config, seed)[0] != middle(IMAGE)).any()
              for seed in range(300)]
   assert 0.2 < np.mean(changed) < 0.4
@@ -107,7 +106,7 @@ def test_another_part_is_not_the_target():
 
 
 def test_templates_are_never_covered():
-  image, _ = run(Degrade(occlusion=1.0), occlude=False)
+  image, _ = run(AugmentConfig(occlusion=1.0), occlude=False)
   np.testing.assert_array_equal(image, middle(IMAGE))
 
 
@@ -132,7 +131,7 @@ def test_low_resolution_loses_detail():
   """Less of it remains, the mean stays."""
   noise = np.random.default_rng(0).integers(0, 256, IMAGE.shape, np.uint8)
   for seed in range(5):
-    out, _ = run(Degrade(low_resolution=1.0), seed, noise)
+    out, _ = run(AugmentConfig(low_resolution=1.0), seed, noise)
     assert out.std() < noise.std()
     np.testing.assert_allclose(out.mean(), noise.mean(), atol=2)
   assert degrade.shrunk(noise, 4).shape == (128, 128, 3)
@@ -157,9 +156,9 @@ class Still(BlobSource):
 
 def loader(kind=Loader, source=None, **kwargs):
   settings = {'seed': 3, 'batch_size': 4, 'template_patch': 143,
-              'search_patch': 399, 'workers': 2, 'worse': ALL}
-  draw = sampler.SamplerConfig((1.0,), (3,), 0.3, 0.0)
-  return kind([source or BlobSource()], draw, **(settings | kwargs))
+              'search_patch': 399}
+  config = drawn((1.0,), (3,), 0.3, 0.0, workers=kwargs.pop('workers', 2))
+  return kind([source or BlobSource()], config, ALL, **(settings | kwargs))
 
 
 @pytest.mark.parametrize('source', [BlobSource(), Still()])

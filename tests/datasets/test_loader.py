@@ -1,17 +1,19 @@
 """Batches: order, shards, failures, the end of the threads."""
 
+import dataclasses
 import itertools
 import threading
 
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.loader import Loader
-from siamkpn_jax.datasets.sampler import SamplerConfig, sample
-from tests.datasets.fakes import FakeSource, PartlyDamaged
+from siamkpn_jax.datasets.sampler import sample
+from tests.datasets.fakes import FakeSource, PartlyDamaged, drawn
 
-CONFIG = SamplerConfig((2.0, 1.0), (3, 5), 0.3, 0.4)
+CONFIG = drawn((2.0, 1.0), (3, 5), 0.3, 0.4)
 
 
 def sources(**kwargs):
@@ -20,8 +22,10 @@ def sources(**kwargs):
 
 def make_loader(found=None, **kwargs):
   settings = {'seed': 3, 'batch_size': 6, 'template_patch': 5,
-              'search_patch': 7, 'workers': 2, 'prefetch': 2}
-  return Loader(found or sources(), CONFIG, **(settings | kwargs))
+              'search_patch': 7}
+  how = {name: kwargs.pop(name, 2) for name in ('workers', 'prefetch')}
+  return Loader(found or sources(), dataclasses.replace(CONFIG, **how),
+                AugmentConfig(), **(settings | kwargs))
 
 
 def take(loader, count, start=0):

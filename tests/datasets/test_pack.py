@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip('tensorflow_datasets', reason='needs the train extra')
 from etils import epath
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import PackedSource
@@ -162,8 +162,8 @@ def test_images_that_come_back(packed, folder):
   with pytest.raises(UserError, match='no image of the set can be read'):
     pack_here(folder, other)
   with pytest.raises(UserError, match='packing is not finished'):
-    config = default_config().data
-    config.update(sets=('mine',), root=str(other))
+    config = DataConfig(
+        sets=('mine',), ratios=(1.0,), ranges=(1,), root=str(other))
     catalog.open_sources(config, 0)
   for path, data in good.items():
     path.write_bytes(data)

@@ -8,7 +8,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import INDEX_NAME, PackedIndex
@@ -73,8 +73,7 @@ def place(request, tmp_path):
 
 
 def open_set(root):
-  config = default_config().data
-  config.update(sets=('mine',), ratios=(1.0,), ranges=(1,), root=root)
+  config = DataConfig(sets=('mine',), ratios=(1.0,), ranges=(1,), root=root)
   return catalog.open_sources(config, 0)[0]
 
 

@@ -5,12 +5,12 @@ import collections
 import numpy as np
 import pytest
 
-from siamkpn_jax.datasets.sampler import SamplerConfig, sample
-from tests.datasets.fakes import FakeSource
+from siamkpn_jax.datasets.sampler import sample
+from tests.datasets.fakes import FakeSource, drawn
 
 SOURCES = [FakeSource(0, [50, 1, 20]), FakeSource(1, [400] * 7),
            FakeSource(2, [1] * 200)]
-CONFIG = SamplerConfig((4.0, 2.0, 1.0), (3, 30, 0), 0.2, 0.3)
+CONFIG = drawn((4.0, 2.0, 1.0), (3, 30, 0), 0.2, 0.3)
 COUNT = 6000
 
 
@@ -82,8 +82,8 @@ def test_pure(pairs):
 
 def test_extremes():
   """All or none negative; a ratio of 0 is never drawn."""
-  never = SamplerConfig((1.0, 0.0, 0.0), (3, 3, 3), 0.0, 0.0)
-  always = SamplerConfig((0.0, 0.0, 1.0), (3, 3, 3), 1.0, 1.0)
+  never = drawn((1.0, 0.0, 0.0), (3, 3, 3), 0.0, 0.0)
+  always = drawn((0.0, 0.0, 1.0), (3, 3, 3), 1.0, 1.0)
   for i in range(50):
     pair = sample(SOURCES, never, 0, i)
     assert not pair.negative and not pair.gray and pair.template.source == 0
@@ -102,20 +102,20 @@ class Videos(FakeSource):
 def test_negatives_are_of_another_video():
   """Every other video's tracks, none of the same one's."""
   videos = Videos(0, [0, 0, 1, 2, 1, 0])
-  config = SamplerConfig((1.0,), (3,), 1.0, 0.0)
-  drawn = {(p.template.track, p.search.track)
+  config = drawn((1.0,), (3,), 1.0, 0.0)
+  found = {(p.template.track, p.search.track)
            for p in (sample([videos], config, 0, i) for i in range(1500))}
   expected = {(a, b) for a in range(6) for b in range(6)
               if videos.groups[a] != videos.groups[b]}
-  assert drawn == expected
+  assert found == expected
 
 
 def test_one_video_alone_has_no_negatives():
   """Nor does it hang; beside another source it has."""
   one = Videos(0, [5, 5, 5])
-  always = SamplerConfig((1.0,), (3,), 1.0, 0.0)
+  always = drawn((1.0,), (3,), 1.0, 0.0)
   assert not any(sample([one], always, 0, i).negative for i in range(20))
-  two = SamplerConfig((1.0, 1.0), (3, 3), 1.0, 0.0)
+  two = drawn((1.0, 1.0), (3, 3), 1.0, 0.0)
   for i in range(100):
     pair = sample([one, FakeSource(1, [3])], two, 0, i)
     assert pair.negative and pair.template.source != pair.search.source
@@ -123,7 +123,7 @@ def test_one_video_alone_has_no_negatives():
 
 def test_a_video_per_track_is_as_no_groups():
   """The same random numbers, hence the same pairs."""
-  config = SamplerConfig((1.0,), (3,), 0.5, 0.3)
+  config = drawn((1.0,), (3,), 0.5, 0.3)
   plain = FakeSource(0, [4] * 5)
   for source in (Videos(0, range(5)), Videos(0, range(5))):
     assert all(sample([source], config, 1, i) == sample([plain], config, 1, i)

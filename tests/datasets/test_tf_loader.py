@@ -15,17 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import AugmentConfig, DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.image_source import ImageSource
 from siamkpn_jax.datasets.index import Index
 from siamkpn_jax.datasets.loader import Loader
 from siamkpn_jax.datasets.patches import EncodedFrame, decode_patch
-from siamkpn_jax.datasets.sampler import SamplerConfig
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.training import trainer
-from tests.datasets.fakes import FakeSource, PartlyDamaged
+from tests.datasets.fakes import FakeSource, PartlyDamaged, drawn
 from tests.datasets.photographs import photograph, turned
 from tests.datasets.test_loader import assert_equal, take
 from tests.training.tiny import BlobSource, tiny_config
@@ -165,8 +164,8 @@ def sources(tmp_path):
         jpeg(photograph(511, 511, k)))
   (tmp_path / 'crops' / 'train.json').write_text(json.dumps({'v': {'00': {
       f'{k:06d}': [3, 4, 50 + k, 70] for k in range(4)}}}))
-  config = default_config().data
-  config.update(sets=('crops',), root=str(tmp_path))
+  config = DataConfig(
+      sets=('crops',), ratios=(1.0,), ranges=(1,), root=str(tmp_path))
   return [ImageSource('images', 'folder', tmp_path, index, Dropped()),
           catalog.open_sources(config, 0)[0], BlobSource()]
 
@@ -174,10 +173,11 @@ def sources(tmp_path):
 def make(kind, found, **kwargs):
   """A loader that draws from all of them."""
   settings = {'seed': 3, 'batch_size': 6, 'template_patch': 143,
-              'search_patch': 431, 'workers': 2, 'prefetch': 2}
+              'search_patch': 431}
+  how = {name: kwargs.pop(name, 2) for name in ('workers', 'prefetch')}
   count = len(found)
-  draw = SamplerConfig((3.0, 1.0, 1.0)[:count], (3, 5, 2)[:count], 0.3, 0.4)
-  return kind(found, draw, **(settings | kwargs))
+  config = drawn((3.0, 1.0, 1.0)[:count], (3, 5, 2)[:count], 0.3, 0.4, **how)
+  return kind(found, config, AugmentConfig(), **(settings | kwargs))
 
 
 def test_batches_are_those_of_the_threads(sources, parts):
@@ -264,10 +264,11 @@ def test_close_stops_the_threads():
 def test_python_ends_while_batches_are_read():
   """Threads that wait for Python while it waits for them would hang it."""
   code = '''
-from siamkpn_jax.datasets import sampler, tf_loader
-from tests.datasets.fakes import FakeSource
+from siamkpn_jax.config.settings import AugmentConfig
+from siamkpn_jax.datasets import tf_loader
+from tests.datasets.fakes import FakeSource, drawn
 batches = tf_loader.TfLoader(
-    [FakeSource(0, [9, 4])], sampler.SamplerConfig((1.0,), (3,), 0.3, 0.4),
+    [FakeSource(0, [9, 4])], drawn((1.0,), (3,), 0.3, 0.4), AugmentConfig(),
     seed=3, batch_size=6, template_patch=143, search_patch=431).batches()
 next(batches)
 '''
@@ -276,13 +277,13 @@ next(batches)
 
 def test_trains_and_continues_with_either(sources, tmp_path):
   """The second half of a run once more by tf.data: the same state."""
-  config = tiny_config()
-  config.data.update(sets=('images', 'crops', 'blobs'), ratios=(1.0,) * 3,
-                     ranges=(3, 5, 2))
-  config.train.save_every = 3
+  config = tiny_config(
+      data={'sets': ('images', 'crops', 'blobs'), 'ratios': (1.0,) * 3,
+            'ranges': (3, 5, 2)},
+      train={'save_every': 3})
   expected = jax.device_get(trainer.train(config, tmp_path / 'run', sources))
   shutil.rmtree(tmp_path / 'run' / 'checkpoints' / '6')
-  config.data.loader = 'tf'
+  config = config.updated(data={'loader': 'tf'})
   again = trainer.train(config, tmp_path / 'run', sources)
   assert int(again.step) == 6
   jax.tree.map(np.testing.assert_array_equal, jax.device_get(again), expected)

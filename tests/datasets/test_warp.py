@@ -99,9 +99,10 @@ def test_nothing_is_the_middle_of_the_patch():
 
 def test_margin_holds_what_a_template_shows():
   """The corners of a warped template's patch lie in what is read for it."""
-  from siamkpn_jax.datasets.degrade import Degrade
+  from siamkpn_jax.config.settings import AugmentConfig
+  from siamkpn_jax.datasets.degrade import read_patch
   patch = 143
-  read = Degrade(warp=1.0).read_patch(patch)
+  read = read_patch(AugmentConfig(warp=1.0), patch)
   image = np.full((read, read, 3), 200, np.uint8)
   image[[0, -1]], image[:, [0, -1]] = 0, 0  # shows where the edge is seen
   seen = 0

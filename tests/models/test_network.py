@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.config import architectures
+from siamkpn_jax.config.settings import ModelConfig
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.layers import ConvBN
 from siamkpn_jax.models.resnet import ResNet, max_pool
@@ -230,7 +231,7 @@ TRAIN_LAYERS = [
 @pytest.mark.parametrize('train_layers', TRAIN_LAYERS)
 def test_frozen_layers(train_layers):
   """Frozen: no gradient, statistics untouched. Trained: both move."""
-  model = ResNet('resnet10', 4)
+  model = ResNet('resnet10', 4, ModelConfig.levels, remat=False)
   x = np.random.default_rng(7).uniform(
       0, 255, (2, 127, 127, 3)).astype(np.float32)
   variables = random_variables(jax.eval_shape(

@@ -1,5 +1,6 @@
 """The single-file form of a checkpoint: what it keeps, what it refuses."""
 
+import dataclasses
 import functools
 import json
 import shutil
@@ -25,7 +26,7 @@ from siamkpn_jax.checkpoints.weights_file import (
   rounding_error,
   save_weights_file,
 )
-from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.conversion import run as conversion
 from siamkpn_jax.conversion.files import read_state
 from siamkpn_jax.core.errors import UserError
@@ -41,18 +42,16 @@ VARIANCE = 'batch_stats/backbone/conv1/bn/var'
 
 
 @functools.cache
-def plain_config():
-  config = default_config()
-  config.model.update(SMALL)
-  config.tracking.window_influence = 0.2
-  return to_plain(config)
+def small_config():
+  config = Config().updated(model=SMALL, tracking={'window_influence': 0.2})
+  return config
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
   """A file of the small network, and the summary."""
   path = tmp_path_factory.mktemp('file') / 'new' / 'model.safetensors'
-  summary = save_weights_file(path, plain_config(), small_network()[1], INFO)
+  summary = save_weights_file(path, small_config(), small_network()[1], INFO)
   return path, summary
 
 
@@ -60,7 +59,7 @@ def written(tmp_path_factory):
 def folder(tmp_path_factory):
   """The same network as a checkpoint of Orbax."""
   path = tmp_path_factory.mktemp('folder')
-  weights.save_model(path, plain_config(), small_network()[1])
+  weights.save_model(path, small_config(), small_network()[1])
   return path
 
 
@@ -77,9 +76,9 @@ def test_round_trip(written, tmp_path):
   path, summary = written
   assert [p.name for p in path.parent.iterdir()] == ['model.safetensors']
   config, variables = load_weights_file(path)
-  assert config == json.loads(json.dumps(plain_config()))
+  assert config == small_config()
   assert read_metadata(path) == INFO | {
-      'format': 'siamkpn_jax', 'config': config,
+      'format': 'siamkpn_jax', 'config': to_plain(config),
       'checksum': fingerprint(variables)}
   original, first = _flat(small_network()[1]), _flat(variables)
   assert set(first) == set(original)
@@ -114,7 +113,7 @@ def test_large_variances_stay_exact(tmp_path):
   variances = variables['batch_stats']['backbone']['conv1']['bn']['var']
   variances[:2] = 1e5, 1e-7
   path = tmp_path / 'a.safetensors'
-  save_weights_file(path, plain_config(), variables, {})
+  save_weights_file(path, small_config(), variables, {})
   with safe_open(path, 'numpy') as file:
     assert file.get_slice(VARIANCE).get_dtype() == 'F32'
     assert file.get_slice(KERNEL).get_dtype() == 'F16'
@@ -181,7 +180,7 @@ def test_load_model_and_origin(written):
   path, _ = written
   config, variables = weights.load_model(path)
   expected, arrays_ = load_weights_file(path)
-  assert config == expected == weights.read_config(path)
+  assert config == expected == config_from_dict(weights.read_config(path))
   small.assert_same(_flat(variables), _flat(arrays_))
   assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(variables))
   assert weights.read_origin(path) == INFO
@@ -208,7 +207,7 @@ def test_packaged_model(written, tmp_path, monkeypatch):
 @pytest.mark.parametrize('part', ['network', 'backbone'])
 def test_training_starts_from_it(written, part):
   """Placed on all devices; of the backbone, what the network needs."""
-  model = build_model(plain_config()['model'])
+  model = build_model(small_config().model)
   if part == 'backbone':
     model = model.clone(levels=('layer2',), channels=3)
   mesh = jax.make_mesh((4,), ('all',))
@@ -224,7 +223,8 @@ def test_training_starts_from_it(written, part):
 
 
 def test_another_network(written):
-  model = build_model(plain_config()['model'] | {'width': 8, 'num_stages': 1})
+  model = build_model(dataclasses.replace(
+      small_config().model, width=8, num_stages=1))
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
   with pytest.raises(UserError, match=r'another architecture: .*width is 4 '
                      r'there, 8 here.*num_stages is 2 there, 1 here'):
@@ -233,11 +233,10 @@ def test_another_network(written):
 
 def test_to_torch_and_back(tmp_path, capsys):
   """The released names, from a file; which is not taken for PyTorch's."""
-  config = default_config()
-  config.model.update(small.SETTINGS)
+  config = Config().updated(model=small.SETTINGS)
   variables, _ = conversion.to_variables(small.state(), small.table())
   path = tmp_path / 'a.safetensors'
-  save_weights_file(path, to_plain(config), variables, {})
+  save_weights_file(path, config, variables, {})
   conversion.to_torch(path, tmp_path / 'b.npz', 'network')
   found = read_state(tmp_path / 'b.npz')
   for name in (entry.key for entry in small.table()):
@@ -326,9 +325,9 @@ def test_no_configuration(written, tmp_path, text):
 
 
 @pytest.mark.parametrize(('settings_', 'match'), [
-    ({'arch': 'resnet99'}, 'network that this version does not have'),
+    ({'arch': 'resnet99'}, "model.arch is 'resnet99'; expected one of"),
     ({'attention': True}, 'attention=True, which this version does not know'),
-    ({'levels': 3}, 'network that this version does not have'),
+    ({'levels': 3}, 'model.levels is 3; expected a tuple'),
     ({'width': 8}, 'another architecture than its configuration says'),
     ({'num_stages': 3}, 'another architecture than its configuration says')])
 def test_configuration_of_another_network(written, tmp_path, settings_, match):
@@ -368,7 +367,7 @@ def test_weights_that_are_not_finite(tmp_path, value):
   variables['params']['backbone']['conv1']['conv']['kernel'].flat[3] = value
   path = tmp_path / 'a.safetensors'
   with pytest.raises(UserError, match=f'{KERNEL} has values .* not finite'):
-    save_weights_file(path, plain_config(), variables, {})
+    save_weights_file(path, small_config(), variables, {})
   assert not path.exists()
 
 
@@ -384,7 +383,7 @@ def test_a_save_that_fails_leaves_what_was_there(
   monkeypatch.setattr(weights_file.Path, 'write_bytes',
                       lambda self, content: full(content))
   with pytest.raises(UserError, match='No space left'):
-    save_weights_file(path, plain_config(), small_network()[1], {})
+    save_weights_file(path, small_config(), small_network()[1], {})
   monkeypatch.undo()
   assert path.read_bytes() == before
   assert [p.name for p in tmp_path.iterdir()] == ['a.safetensors']

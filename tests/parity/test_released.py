@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.settings import LossConfig, TargetsConfig
 from siamkpn_jax.conversion.run import to_jax
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.tracker import load_tracker
-from siamkpn_jax.training.losses import LossConfig, siamkpn_losses, smooth_l1
-from siamkpn_jax.training.targets import TargetConfig, make_targets
+from siamkpn_jax.training.losses import siamkpn_losses, smooth_l1
+from siamkpn_jax.training.targets import make_targets
 from tests.models.capture import assert_close, run_captured
 from tests.parity import networks, released
 
@@ -55,7 +56,7 @@ def test_maps(real_data, num_stages, converted):
   golden = released.load(real_data, f'kpn{num_stages}s')
   config, variables = load_model(converted)
   with jax.enable_x64(True):
-    model = build_model(config['model']).clone(dtype='float64')
+    model = build_model(config.model).clone(dtype='float64')
     wide = lambda tree: jax.tree.map(np.float64, tree)
     maps, blocks = jax.device_get(jax.jit(
         functools.partial(run_captured, model))(
@@ -100,7 +101,7 @@ def labels(golden, num_stages):
   boxes = np.stack([(left + right) / 2, (top + bottom) / 2, right - left,
                     bottom - top], axis=1)
   return make_targets(np.float32(boxes), golden['negative'], num_stages,
-                      TargetConfig(heatmap_shrink='released'))
+                      TargetsConfig(heatmap_shrink='released'))
 
 
 @pytest.mark.parametrize('stages', [1, 3])

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.run import experiments, load
@@ -283,21 +284,17 @@ def test_speed_counts_what_was_asked_for():
 def test_loaded_with_other_settings(tmp_path, monkeypatch):
   """What decides about boxes is told; weights by a checksum."""
   model, variables = small_network()
-  plain = {'model': {}, 'tracking': {
-      'penalty_k': 0.1, 'window_influence': 0.5, 'size_lr': 0.4,
-      'topk_max': 16, 'topk_min': 4, 'threshold': 0.15},
-           'targets': {'offset_target': 'released'}}
-  monkeypatch.setattr(load, 'load_model', lambda path: (plain, variables))
+  given = Config()
+  monkeypatch.setattr(load, 'load_model', lambda path: (given, variables))
   monkeypatch.setattr(load, 'build_model', lambda config: model)
   tracker, details = load.load_batch_tracker(
       'w', [10] * 8, batch=4, settings='penalty_k=0.3,topk_max=8')
   assert tracker.slots == 4
-  assert details['tracking'] == plain['tracking'] | {
+  assert details['tracking'] == dataclasses.asdict(given.tracking) | {
       'penalty_k': 0.3, 'topk_max': 8, 'offset_target': 'released'}
-  assert plain['tracking']['penalty_k'] == 0.1
   changed = jax.tree.map(np.array, variables)
   changed['params']['backbone']['conv1']['conv']['kernel'].flat[0] += 1e-3
-  monkeypatch.setattr(load, 'load_model', lambda path: (plain, changed))
+  monkeypatch.setattr(load, 'load_model', lambda path: (given, changed))
   _, other = load.load_batch_tracker('w', [10])
   assert other['weights'] != details['weights'] and len(other['weights']) == 8
   with pytest.raises(UserError, match=r'tracking\.penalti'):

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from siamkpn_jax.config.settings import TargetsConfig
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
-from siamkpn_jax.training.targets import TargetConfig, make_targets
+from siamkpn_jax.training.targets import make_targets
 from tests.reference import tracking as reference
 
 # float32 against float64: positions of some 100 pixels, sizes of some 100.
@@ -158,7 +159,7 @@ def test_labels_decode_to_the_true_box(offset_target):
     else:  # only the center cell has an offset
       wh = np.array([80.0, 60.0])
     box = jnp.asarray([[*center, *wh]], jnp.float32)
-    labels = make_targets(box, jnp.zeros(1, bool), 3, TargetConfig(
+    labels = make_targets(box, jnp.zeros(1, bool), 3, TargetsConfig(
         offset_target=offset_target))
     label = np.asarray(labels.heatmaps[-1, 0], np.float64)
     heatmap = np.log((label + 1e-6) / (1 - label + 1e-6))

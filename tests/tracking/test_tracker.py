@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.manager import Checkpoints
-from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
-from siamkpn_jax.training.state import TrainState
+from siamkpn_jax.training.state import TrainState, to_items
 from tests.reference import tracking as reference
 
 SMALL = {'arch': 'resnet10', 'width': 4, 'channels': 8, 'num_stages': 2,
@@ -293,30 +293,29 @@ def test_other_hyperparameters_compile_nothing():
 
 
 def test_decode_config_of_a_configuration():
-  config = default_config()
-  found = decode_config(to_plain(config))
-  assert found == DecodeConfig(penalty_k=0.10, window_influence=0.54,
-                               size_lr=0.59)
+  config = Config()
+  found = decode_config(config)
+  assert found == DecodeConfig(
+      penalty_k=0.10, window_influence=0.54, size_lr=0.59, topk_max=16,
+      topk_min=4, threshold=0.15, offset_unit=64.0)
   assert found.offset_unit == 64
-  config.targets.offset_target = 'paper'
-  assert decode_config(to_plain(config)).offset_unit == 8
+  config = config.updated(targets={'offset_target': 'paper'})
+  assert decode_config(config).offset_unit == 8
 
 
 @pytest.mark.filterwarnings('default')  # of Orbax
 def test_load_tracker(tmp_path):
   """A checkpoint alone is enough, and gives the same boxes."""
-  config = default_config()
-  config.model.update(SMALL)
-  config.tracking.window_influence = 0.2
+  config = Config().updated(model=SMALL, tracking={'window_influence': 0.2})
   model, variables = small_network()
   assert build_model(config.model) == model
   zero = jax.numpy.zeros((), 'int32')
-  with Checkpoints(tmp_path, to_plain(config), keep=1) as checkpoints:
-    checkpoints.save(0, TrainState(
+  with Checkpoints(tmp_path, config, keep=1) as checkpoints:
+    checkpoints.save(0, to_items(TrainState(
         zero, zero, variables['params'], variables['batch_stats'],
-        opt_state={'count': zero}))
+        opt_state={'count': zero})))
   frames, box = video()
-  wanted = run(Tracker(model, variables, decode_config(to_plain(config))),
+  wanted = run(Tracker(model, variables, decode_config(config)),
                frames[:3], box)
   for path in (tmp_path, str(tmp_path), tmp_path / 'checkpoints' / '0'):
     np.testing.assert_array_equal(

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.training import report
 from siamkpn_jax.training.report import write_report
 
@@ -56,7 +56,7 @@ def make_rows(count=40, stages=3):
 
 def write_run(folder, rows, **changes):
   """A run of 20 epochs of 10 steps; changes are top-level settings."""
-  config = to_plain(default_config())
+  config = to_plain(Config())
   config['train'] |= {'batch_size': 8, 'pairs_per_epoch': 87}
   (folder / 'config.json').write_text(json.dumps(config | changes))
   (folder / 'metrics.jsonl').write_text(

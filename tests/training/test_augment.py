@@ -8,13 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.training import augment
-from siamkpn_jax.training.augment import CropAugment
+from siamkpn_jax.training.augment import (
+  CropAugment,
+  search_crops,
+  template_crops,
+)
 
-TEMPLATE = CropAugment(127, 4.0, 0.05)
-SEARCH = CropAugment(255, 64.0, 0.18, 0.2)
-SMALL = CropAugment(31, 5.0, 0.2)
+TEMPLATE = template_crops(AugmentConfig())
+SEARCH = search_crops(AugmentConfig())
+SMALL = CropAugment(31, 5.0, 0.2, 0.0)
 M = np.array([[-0.55919361, 0.98062831, -0.41940627],
               [1.72091413, 0.19879334, -1.82968581],
               [4.64467907, 4.73710203, 4.88324118]])
@@ -79,7 +83,7 @@ def test_resample_equals_opencv():
 
 def test_box_is_where_the_marker_is():
   """Centroid within 0.1 pixel, sides within 3 %, over many crops."""
-  config = CropAugment(61, 10.0, 0.18)
+  config = CropAugment(61, 10.0, 0.18, 0.0)
   patch = config.patch
   image = np.zeros((patch, patch, 3), np.uint8)
   middle = patch // 2
@@ -113,7 +117,7 @@ def test_ranges(config, shift, scale):
 
 def test_default_settings():
   """SPEC 7's numbers, and patches that hold every crop without clamping."""
-  config = default_config().augment
+  config = AugmentConfig()
   assert (config.template_shift, config.template_scale) == (4, 0.05)
   assert (config.search_shift, config.search_scale) == (64, 0.18)
   assert config.search_blur == 0.2
@@ -126,7 +130,7 @@ def test_default_settings():
 
 def test_shifts_are_clamped_to_the_patch():
   """With settings that do not fit, the window ends where the patch does."""
-  config = CropAugment(255, 200.0, 0.18)
+  config = CropAugment(255, 200.0, 0.18, 0.0)
   assert config.patch == 511
   sides, shifts = windows(config, 511)
   beyond = np.abs(shifts) + sides / 2 - 511 / 2
@@ -179,7 +183,7 @@ def test_color_statistics():
 
 def test_color_is_one_unclipped_offset():
   """Always, the same for every pixel, also below 0."""
-  config = CropAugment(31, 0.0, 0.0)
+  config = CropAugment(31, 0.0, 0.0, 0.0)
   image = np.zeros((31, 31, 3), np.uint8)
   crops = np.asarray(jax.vmap(lambda key: CROP(
       key, image, jnp.ones(2), config)[0])(keys(20)))

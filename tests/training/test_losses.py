@@ -8,15 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import LossConfig, TargetsConfig
 from siamkpn_jax.models.head import Maps
 from siamkpn_jax.training.losses import (
-    LossConfig,
     heatmap_loss,
     siamkpn_losses,
     smooth_l1,
 )
-from siamkpn_jax.training.targets import TargetConfig, make_targets
+from siamkpn_jax.training.targets import make_targets
 from tests.reference import losses as reference
 
 NUM_STAGES = 3
@@ -27,7 +26,7 @@ LOSSES = jax.jit(siamkpn_losses, static_argnums=2)
 
 
 def labels(negative=(False, False, False, True)):
-  return make_targets(BOXES, np.array(negative), NUM_STAGES, TargetConfig())
+  return make_targets(BOXES, np.array(negative), NUM_STAGES, TargetsConfig())
 
 
 def random_maps(seed=0):
@@ -75,9 +74,8 @@ def test_heatmap_settings(config):
 
 
 def test_weights_of_the_total():
-  """1 and 0.05 by default, in the class and in the configuration."""
-  assert LossConfig(**default_config().loss) == LossConfig() == LossConfig(
-      2.0, 4.0, 0.05, 1.0, 1.0, 0.05)
+  """1 and 0.05 by default."""
+  assert LossConfig() == LossConfig(2.0, 4.0, 0.05, 1.0, 1.0, 0.05)
   config = dataclasses.replace(
       LossConfig(), offsets_weight=3.0, size_weight=0.5)
   losses = LOSSES(random_maps(), labels(), config)

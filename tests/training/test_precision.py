@@ -40,8 +40,7 @@ def run(batches, step_fn, devices):
 @pytest.mark.slow
 def test_one_device_equals_four_in_float64():
   """Twenty steps, far closer than the 5e-6 of float32."""
-  config = tiny_config()
-  config.train.pairs_per_epoch = 2 * STEPS
+  config = tiny_config(train={'pairs_per_epoch': 2 * STEPS})
   with jax.enable_x64(True):
     step_fn = trainer.build_step(config)
     step_fn = dataclasses.replace(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import AUC
@@ -35,8 +35,7 @@ from tests.training.tiny import tiny_config
 def test_names_are_those_of_the_step():
   """Every number that a step gives is drawn, or is the mean over stages."""
   from siamkpn_jax.training.report import _panels
-  config = tiny_config()
-  config.model.num_stages = 2
+  config = tiny_config(model={'num_stages': 2})
   step = trainer.build_step(config)
   state = jax.eval_shape(
       lambda: init_state(step.model, step.optimizer, jax.random.key(0)))
@@ -97,7 +96,7 @@ def test_state(tmp_path, step, words):
 
 def test_settings(tmp_path):
   """Those that differ, with the default; unknown ones of other versions."""
-  augment = to_plain(default_config())['augment'] | {'search_blur': 0.0}
+  augment = to_plain(Config())['augment'] | {'search_blur': 0.0}
   page = page_of(tmp_path, [], augment=augment, added={'later': [1, 'a']})
   assert numbers(page) == {
       'train.batch_size': ['8', '80'], 'augment.search_blur': ['0.0', '0.2'],
@@ -107,7 +106,7 @@ def test_settings(tmp_path):
 
 def test_no_settings_differ(tmp_path):
   page = page_of(tmp_path, [], name='mine', train=to_plain(
-      default_config())['train'])
+      Config())['train'])
   assert '<p>None.</p>' in page
 
 
@@ -182,7 +181,7 @@ def test_texts_are_escaped(tmp_path):
   """Of the name, settings, revision and names in the log."""
   rows = make_rows()
   rows[5] |= {f'val_{EVIL}': 1.0, f'stage1/{EVIL}': 2.0, EVIL: 3.0}
-  model = to_plain(default_config())['model'] | {'weights': EVIL, EVIL: EVIL}
+  model = to_plain(Config())['model'] | {'weights': EVIL, EVIL: EVIL}
   page = page_of(tmp_path, rows, name=EVIL, model=model, git_revision=EVIL)
   parsed = Page(page)
   assert 'script' not in parsed.tags

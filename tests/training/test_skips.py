@@ -80,8 +80,8 @@ def test_too_many():
 
 def test_a_run_ends(tmp_path, capsys):
   """With a limit at the second report, whose line is in the log; else never."""
-  config = tiny_config()
-  config.train.update(max_loss=1e-6, log_every=3, freeze_epochs=2)
+  config = tiny_config(
+      train={'max_loss': 1e-6, 'log_every': 3, 'freeze_epochs': 2})
   state = trainer.train(config, tmp_path / 'all', [BlobSource()])
   assert state.skipped == 6
   said = [line for line in capsys.readouterr().err.splitlines()
@@ -89,7 +89,7 @@ def test_a_run_ends(tmp_path, capsys):
   assert [line.split(' steps')[0] for line in said] == [
       '1 of the last 1', '2 of the last 2', '3 of the last 3']
   assert all('above config.train.max_loss 1e-06' in line for line in said)
-  config.train.max_skipped = 1
+  config = config.updated(train={'max_skipped': 1})
   with pytest.raises(UserError, match='2 of the last 2 steps .* step 3'):
     trainer.train(config, tmp_path / 'limit', [BlobSource()])
   assert [row['step'] for row in read_log(tmp_path / 'limit' / LOG_NAME)] == [

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.config import architectures
-from siamkpn_jax.config.settings import check_config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
@@ -28,20 +27,19 @@ class FrozenBN(SiamKPN):
 @functools.cache
 def batch_of_eight():
   """Negative pairs are spread unevenly, so the parts' counts differ."""
-  config = tiny_config()
-  config.train.batch_size = 8
+  config = tiny_config(train={'batch_size': 8})
   batch = tiny_batch(config)
   batch['negative'] = np.isin(np.arange(8), (0, 1, 4, 5))
   return batch
 
 
 def make_step(*, frozen_bn=False, **changes):
-  config = tiny_config()
-  config.model.update(levels=('layer3',), num_stages=2)
-  config.train.batch_size = 8
+  sections = {'model': {'levels': ('layer3',), 'num_stages': 2},
+              'train': {'batch_size': 8}}
   for key, value in changes.items():
-    config[key.split('__')[0]][key.split('__')[1]] = value
-  check_config(config)
+    section, name = key.split('__')
+    sections[section][name] = value
+  config = tiny_config(**sections)
   step = trainer.build_step(config)
   if frozen_bn:
     fields = {f.name: getattr(step.model, f.name)

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.settings import TargetsConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.training.targets import (
-  TargetConfig,
   make_targets,
-  target_config,
 )
 from tests.reference.labels import half_to_even, labels
 
@@ -42,7 +40,7 @@ def jitted(num_stages, config):
 @pytest.mark.parametrize('variant', VARIANTS, ids=str)
 def test_targets_equal_reference(variant, num_stages):
   """All variants, every box also as a negative; 1e-5 absolute."""
-  config = TargetConfig(
+  config = TargetsConfig(
       heatmap_shrink=variant['shrink'], heatmap_radius=variant['radius'],
       offset_target=variant['offset_target'])
   boxes = np.concatenate([BOXES, BOXES])
@@ -63,7 +61,7 @@ def test_targets_equal_reference(variant, num_stages):
 
 def test_negatives_are_zero():
   """All maps, so no loss but that of the heatmap's negatives."""
-  targets = jitted(3, TargetConfig(heatmap_radius=None))(
+  targets = jitted(3, TargetsConfig(heatmap_radius=None))(
       BOXES, np.ones(len(BOXES), bool))
   assert not any(np.any(leaf) for leaf in jax.tree.leaves(targets))
 
@@ -71,7 +69,7 @@ def test_negatives_are_zero():
 def test_rounding_is_half_to_even():
   """Continuous centers 15.5 and 16.5 both belong to cell 16."""
   boxes = np.array([(131, 127, 9, 9), (139, 127, 9, 9)], np.float32)
-  heatmaps = jitted(1, TargetConfig())(boxes, np.zeros(2, bool)).heatmaps
+  heatmaps = jitted(1, TargetsConfig())(boxes, np.zeros(2, bool)).heatmaps
   assert [tuple(np.argwhere(h == 1)[0]) for h in heatmaps[0]] == [
       (15, 16), (15, 16)]
 
@@ -79,8 +77,8 @@ def test_rounding_is_half_to_even():
 def test_reference_cascade_shrinks_but_released_does_not():
   """Reference: the released program trains every stage with the last sigma."""
   negative = np.zeros(len(BOXES), bool)
-  ours = np.asarray(jitted(3, TargetConfig())(BOXES, negative).heatmaps)
-  released = np.asarray(jitted(3, TargetConfig(heatmap_shrink='released'))(
+  ours = np.asarray(jitted(3, TargetsConfig())(BOXES, negative).heatmaps)
+  released = np.asarray(jitted(3, TargetsConfig(heatmap_shrink='released'))(
       BOXES, negative).heatmaps)
   np.testing.assert_array_equal(released[0], released[1])
   np.testing.assert_array_equal(released[0], released[2])
@@ -99,15 +97,10 @@ def test_reference_offset_units():
 
 
 def test_defaults_are_those_of_the_spec():
-  """SPEC 5's, in the class and in the configuration."""
-  expected = TargetConfig(
+  """SPEC 5's."""
+  assert TargetsConfig() == TargetsConfig(
       sigma=31 / 16, rho=0.9, heatmap_radius=31 / 8, heatmap_shrink='cascade',
       offset_target='released')
-  assert TargetConfig() == expected
-  config = default_config()
-  assert target_config(config.targets) == expected
-  config.targets.heatmap_radius = None  # must be allowed in a locked config
-  assert target_config(config.targets).heatmap_radius is None
 
 
 COORDINATES = st.floats(-40, 300, width=32)
@@ -115,9 +108,9 @@ IN_MAP = st.floats(7, 247, width=32)
 SIDES = st.floats(1, 400, width=32)
 FEW = hypothesis.settings(
     max_examples=60, deadline=None, database=None, derandomize=True)
-DEFAULT = jitted(3, TargetConfig())
-UNTRUNCATED = jitted(3, TargetConfig(heatmap_radius=None))
-PAPER = jitted(1, TargetConfig(offset_target='paper'))
+DEFAULT = jitted(3, TargetsConfig())
+UNTRUNCATED = jitted(3, TargetsConfig(heatmap_radius=None))
+PAPER = jitted(1, TargetsConfig(offset_target='paper'))
 
 
 def one(function, *box):

@@ -57,8 +57,7 @@ def test_backbone_of_the_paper():
 def test_step_is_counted_as_a_whole():
   """In parts or rematerialized it is the same; a larger batch counts more."""
   def flops(unfrozen, **changes):
-    config = tiny_config()
-    config.train.update(changes)
+    config = tiny_config(train=changes)
     step = trainer.build_step(config)
     state = trainer.abstract_state(config, step, sharding.data_mesh(4))
     return step_flops(step, state, config.train.batch_size, unfrozen=unfrozen)

@@ -38,18 +38,19 @@ def one_thread():
 
 def make_config(network='resnet'):
   """Clips in every step; the backbone's first layers stay frozen."""
-  config = tiny_config()
-  config.model.update(head_sharing='per_task', levels=('layer2',),
-                      num_stages=1)
-  config.loss.update(offsets_weight=5.0, size_weight=0.25)
-  config.train.update(clip_norm=1.0, backbone_lr_scale=0.5)
+  config = tiny_config(
+      model={'head_sharing': 'per_task', 'levels': ('layer2',),
+             'num_stages': 1},
+      loss={'offsets_weight': 5.0, 'size_weight': 0.25},
+      train={'clip_norm': 1.0, 'backbone_lr_scale': 0.5})
   if network == 'compact':
-    config.model.update(
-        arch='efficientnet_lite0', width=4, levels=('stage3', 'stage4'),
-        head_sharing='shared', head_conv='separable')
-    # Of the first steps the rule is (1 + step) / (10 + step), then this.
-    config.train.update(backbone_layers=('stage4', 'stage5'), clip_norm=0.3,
-                        ema_decay=0.15)
+    config = config.updated(
+        model={'arch': 'efficientnet_lite0', 'width': 4,
+               'levels': ('stage3', 'stage4'), 'head_sharing': 'shared',
+               'head_conv': 'separable'},
+        # Of the first steps the rule is (1 + step) / (10 + step), then this.
+        train={'backbone_layers': ('stage4', 'stage5'), 'clip_norm': 0.3,
+               'ema_decay': 0.15})
   return config
 
 
@@ -99,7 +100,7 @@ def theirs(unfreeze, network='resnet', **changes):
   """PyTorch's losses; its weights and averages after the steps."""
   step, state, crops = start(network)
   config = make_config(network)
-  config.train.update(changes)
+  config = config.updated(train=changes)
   peer = torch_step.build(
       config, trainer.build_step(config).model, state.variables)
   losses = []

@@ -60,8 +60,8 @@ def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, monkeypatch,
                                       step, how, error, saved):
   """Bit for bit, state and log: signals save, a crash loses two steps."""
   workdir, expected = uninterrupted
-  config = tiny_config()
-  config.train.save_every = 2 if error is RuntimeError else 100
+  config = tiny_config(
+      train={'save_every': 2 if error is RuntimeError else 100})
   _stop_at(monkeypatch, step, how)
   with pytest.raises(error):
     _train(config, tmp_path)
@@ -92,8 +92,7 @@ def test_no_resume_refuses_to_overwrite(uninterrupted):
 def test_other_architecture_is_named(uninterrupted):
   """A checkpoint of another network: one line with the difference."""
   workdir, _ = uninterrupted
-  config = tiny_config()
-  config.model.num_stages = 2
+  config = tiny_config(model={'num_stages': 2})
   with pytest.raises(
       UserError, match='architecture: config.model.num_stages is 1 there, 2'):
     trainer.train(config, workdir, [BlobSource()])
@@ -102,12 +101,10 @@ def test_other_architecture_is_named(uninterrupted):
 def test_other_settings_are_named(uninterrupted, tmp_path):
   """A run is not continued with another seed; where it lies does not matter."""
   workdir, expected = uninterrupted
-  config = tiny_config()
-  config.seed = 1
+  config = tiny_config(seed=1)
   with pytest.raises(UserError, match='config.seed is 0 there, 1 here'):
     trainer.train(config, workdir, [BlobSource()])
-  config = tiny_config()
-  config.data.update(root='elsewhere', workers=1)
+  config = tiny_config(data={'root': 'elsewhere', 'workers': 1})
   copy = shutil.copytree(workdir, tmp_path / 'copy')
   _assert_equal(_train(config, copy), expected)
 
@@ -117,8 +114,7 @@ def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, 'tensorflow', None)
   monkeypatch.delitem(sys.modules, 'siamkpn_jax.datasets.tf_loader',
                       raising=False)
-  config = tiny_config()
-  config.data.loader = 'tf'
+  config = tiny_config(data={'loader': 'tf'})
   with pytest.raises(UserError, match=r'pip install \.\[train\], or .*=threads'
                      ) as info:
     _train(config, tmp_path / 'run')
@@ -129,8 +125,7 @@ def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
   """The one before is taken, and the result is the same."""
   _, expected = uninterrupted
-  config = tiny_config()
-  config.train.save_every = 4
+  config = tiny_config(train={'save_every': 4})
   _train(config, tmp_path)
   # Not by cutting files: Orbax then leaves coroutines behind that warn later.
   shutil.rmtree(tmp_path / 'checkpoints' / '6' / 'model')
@@ -155,13 +150,13 @@ def test_freeze(tmp_path):
   step_fn = trainer.build_step(config)
   start = jax.device_get(jax.jit(lambda: init_state(
       step_fn.model, step_fn.optimizer, jax.random.key(0)))())
-  config.train.freeze_epochs = 2
+  config = config.updated(train={'freeze_epochs': 2})
   frozen = _train(config, tmp_path / 'frozen')
   for name in ('params', 'batch_stats'):
     _assert_equal(getattr(frozen, name)['backbone'],
                   getattr(start, name)['backbone'])
     assert _differs(getattr(frozen, name)['head'], getattr(start, name)['head'])
-  config.train.freeze_epochs = 1
+  config = config.updated(train={'freeze_epochs': 1})
   unfrozen = _train(config, tmp_path / 'unfrozen')
   for name in ('params', 'batch_stats'):
     before = getattr(start, name)['backbone']
@@ -179,7 +174,7 @@ def _differs(a, b):
 
 def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
   if max_loss is not None:
-    config.train.max_loss = max_loss
+    config = config.updated(train={'max_loss': max_loss})
   step_fn = trainer.build_step(config)
   mesh = jax.make_mesh(
       (devices,), ('data',), devices=jax.devices()[:devices],
@@ -196,9 +191,7 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
 
 def test_one_device_equals_four():
   """The same losses, gradient norm and parameters up to rounding."""
-  config = tiny_config()
-  config.model.num_stages = 2
-  config.data.negative_fraction = 0.5
+  config = tiny_config(model={'num_stages': 2}, data={'negative_fraction': 0.5})
   batch = tiny_batch(config)
   _, one, one_metrics = _one_step(config, 1, batch)
   _, four, four_metrics = _one_step(config, 4, batch)
@@ -225,8 +218,7 @@ def test_bad_step_is_skipped_and_counted():
 
 def test_moving_average_is_what_tracking_loads(tmp_path):
   """Resumed as if never stopped; tracking's weights are the average."""
-  config = tiny_config()
-  config.train.update(ema_decay=0.9, save_every=4)
+  config = tiny_config(train={'ema_decay': 0.9, 'save_every': 4})
   expected = _train(config, tmp_path)
   shutil.rmtree(tmp_path / 'checkpoints' / '6')
   _assert_equal(_train(config, tmp_path), expected)
@@ -238,8 +230,7 @@ def test_moving_average_is_what_tracking_loads(tmp_path):
 
 def test_moving_average_skips_bad_steps():
   """It moves by 9/10 in the first step, not at all in a bad one."""
-  config = tiny_config()
-  config.train.ema_decay = 0.999
+  config = tiny_config(train={'ema_decay': 0.999})
   batch = tiny_batch(config)
   old, new, _ = _one_step(config, 1, batch)
   _assert_equal(old.ema, old.variables)
@@ -252,10 +243,10 @@ def test_moving_average_skips_bad_steps():
 
 def test_loss_falls(tmp_path):
   """Sixty steps on blobs halve the loss of two stages."""
-  config = tiny_config()
-  config.model.num_stages = 2
-  config.train.update(epochs=1, pairs_per_epoch=240, freeze_epochs=0,
-                      peak_lr=1e-2, log_every=10)
+  config = tiny_config(
+      model={'num_stages': 2},
+      train={'epochs': 1, 'pairs_per_epoch': 240, 'freeze_epochs': 0,
+             'peak_lr': 1e-2, 'log_every': 10})
   trainer.train(config, tmp_path, [BlobSource()])
   losses = [row['loss'] for row in read_log(tmp_path / LOG_NAME)]
   assert losses[-1] < 0.5 * losses[0], losses

@@ -23,10 +23,9 @@ from tests.training.tiny import BlobSource, tiny_config
 
 def validated_config(**settings):
   """Two short videos at every checkpoint, which are few steps apart."""
-  config = tiny_config()
-  config.train.save_every = 2
-  config.validation.update(sequences=2, frames=8)
-  config.validation.update(**settings)
+  config = tiny_config(
+      train={'save_every': 2},
+      validation={'sequences': 2, 'frames': 8, **settings})
   return config
 
 
@@ -64,8 +63,7 @@ def test_best_and_last_are_kept(tmp_path, monkeypatch):
   scores = iter([0.5, 0.2, 0.4])
   monkeypatch.setattr(Validation, '__call__', lambda self, variables, stop: {
       AUC: next(scores), PRECISION: 0.1})
-  config = validated_config()
-  config.train.keep_checkpoints = 1
+  config = validated_config().updated(train={'keep_checkpoints': 1})
   trainer.train(config, tmp_path, [BlobSource()])
   kept = sorted(int(p.name) for p in (tmp_path / 'checkpoints').iterdir())
   assert kept == [2, 6]
@@ -129,8 +127,8 @@ def test_unreadable_image_does_not_end_a_run(tmp_path, capsys):
                       length=3)
   image = tmp_path / 'otb' / name / 'img' / '0002.jpg'
   image.write_bytes(image.read_bytes()[:100])
-  config = validated_config(data=str(tmp_path / 'otb'))
-  config.train.epochs = 1
+  config = validated_config(data=str(tmp_path / 'otb')).updated(
+      train={'epochs': 1})
   trainer.train(config, tmp_path / 'run', [BlobSource()])
   (line,) = {line for line in capsys.readouterr().err.splitlines()
              if 'not validated' in line}

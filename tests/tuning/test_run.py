@@ -14,7 +14,6 @@ import pytest
 
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
-from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import results
@@ -39,7 +38,7 @@ def weights_folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp('run')
   config = tiny_config()
   variables = init_variables(build_model(config.model), jax.random.key(0))
-  weights.save_model(folder, to_plain(config), variables)
+  weights.save_model(folder, config, variables)
   for step in ('9', '10'):
     shutil.copytree(folder / 'checkpoints' / '0', folder / 'checkpoints' / step)
   return folder
@@ -152,8 +151,7 @@ def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
     result = _run(tmp_path, videos, weights_folder)
   before, variables = weights.load_model(weights_folder)
   after, same = weights.load_model(tmp_path / 'out' / 'tuned')
-  assert after['tracking'] == before['tracking'] | result['hyperparameters']
-  assert after | {'tracking': before['tracking']} == before
+  assert after == before.updated(tracking=result['hyperparameters'])
   for a, b in zip(jax.tree.leaves(variables), jax.tree.leaves(same),
                   strict=True):
     assert np.array_equal(a, b)

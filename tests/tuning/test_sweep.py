@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints import weights
-from siamkpn_jax.config.settings import default_config, to_plain
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
@@ -33,9 +33,8 @@ SETTINGS = [Setting(0.1, 0.5, 0.6), Setting(0.0, 0.0, 0.0),
 @pytest.fixture(scope='module')
 def checkpoint(tmp_path_factory):
   folder = tmp_path_factory.mktemp('weights')
-  config = default_config()
-  config.model.update(SMALL)
-  weights.save_model(folder, to_plain(config), small_network()[1])
+  config = Config().updated(model=SMALL)
+  weights.save_model(folder, config, small_network()[1])
   return folder
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 
+from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.atomic_io import atomic_folder
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
@@ -43,7 +44,7 @@ class Row:
   size: tuple[int, int]
 
 
-def open_material(config: Any, *, reach: int, quality: int,
+def open_material(config: DataConfig, *, reach: int, quality: int,
                   share: float = 1.0) -> list[Material]:
   """Every folder that a `config.data` reads, each once.
 
@@ -54,20 +55,14 @@ def open_material(config: Any, *, reach: int, quality: int,
     share: of the pictures that serve the cut-outs alone, at most.
 
   Raises:
-    UserError: a folder is missing, holds nothing that can be copied, or is not
-      below `config.root`.
+    UserError: a folder is missing, or holds nothing that can be copied.
   """
   root = Path(config.root or os.environ.get(catalog.ROOT_VARIABLE, 'data'))
   made = []
   for name in dict.fromkeys((*config.sets, *config.cutouts)):
     if name in ('synthetic', 'cutouts') and name in config.sets:
       continue
-    if Path(name).is_absolute() or '..' in Path(name).parts:
-      # Its copy would lie outside of the new folder, on the original.
-      raise UserError(f'{name}: a folder outside of config.data.root, {root}, '
-                      'cannot be copied; expected names of folders below it: '
-                      'link it there, and name the link')
-    folder = root / name
+    folder = root / name  # below root, or its copy would lie on the original
     if name in config.sets or crop511.annotations(folder):
       made.append(crops(name, folder, reach=reach, quality=quality))
     else:

@@ -1,5 +1,6 @@
 """The tracker of an evaluation."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import jax
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.checkpoints.weights_file import fingerprint
+from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.slots import good_slots
-from siamkpn_jax.tracking.tracker import decode_config, other_tracking
+from siamkpn_jax.tracking.tracker import decode_config
 
 
 def load_batch_tracker(weights: str | Path | None, lengths: Sequence[int], *,
@@ -34,10 +36,10 @@ def load_batch_tracker(weights: str | Path | None, lengths: Sequence[int], *,
       not known.
   """
   config, variables = load_model(find_weights(weights))
-  config = other_tracking(config, settings)
+  config = with_tracking(config, settings)
   tracker = BatchTracker(
-      build_model(config['model']), variables, decode_config(config),
+      build_model(config.model), variables, decode_config(config),
       slots=good_slots(lengths, len(jax.local_devices()), batch))
   return tracker, {'weights': fingerprint(variables),
-                   'tracking': {**config['tracking'], 'offset_target':
-                                config['targets']['offset_target']}}
+                   'tracking': {**dataclasses.asdict(config.tracking),
+                                'offset_target': config.targets.offset_target}}
