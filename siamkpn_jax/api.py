@@ -84,7 +84,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
     >>> synthetic.write_otb(data, seed=0, count=1, length=4)
     ['synthetic_000']
     >>> scores = siamkpn_jax.evaluate('otb', data, tempfile.mkdtemp())
-    >>> scores['num_frames'], scores['success_auc'] > 0.5
+    >>> scores['num_frames'], 0 < scores['success_auc'] <= 1
     (4, True)
   """
   from siamkpn_jax.checkpoints.packaged import DEFAULT
