@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
 
-# make test EXTRAS=test,torch compares with PyTorch too; EXTRAS=test,train,beam
+# make test EXTRAS=test,torch compares with PyTorch too; EXTRAS=test,tf,beam
 # tests what needs TensorFlow
 EXTRAS := test
 
@@ -20,7 +20,7 @@ demo: $(VENV)/installed
 	  $(BIN)/python -m siamkpn_jax.demo --output runs/demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check .
@@ -32,7 +32,7 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	  "make PYTHON=python3.12"; exit 2; }
 	@echo "setting up $(VENV) (a minute or two, the first time only)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable .
+	@$(PIP) --editable .[train,eval]
 	@touch $@
 
 $(VENV)/installed-$(EXTRAS): $(VENV)/installed

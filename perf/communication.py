@@ -8,17 +8,19 @@ neither on the batch nor on the number of devices. Nothing is run. About four
 minutes and 5 GB of memory for the paper's model.
 """
 
+import argparse
 import collections
 import math
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
-from absl import app
-from ml_collections import config_flags
 
-from siamkpn_jax.config.files import typed
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.distributed import sharding
@@ -26,7 +28,13 @@ from siamkpn_jax.training import trainer
 from siamkpn_jax.training.optimizer import param_groups
 from siamkpn_jax.training.state import init_state
 
-_CONFIG = config_flags.DEFINE_config_file('config', 'configs/kpn3s.py')
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file.', default='kpn3s')
+
+
 _ACCELERATORS = (8, 64, 512)
 _FLOAT = 4  # bytes
 _ALL_REDUCE = re.compile(r' = (.*?) all-reduce(?:-start)?\(')
@@ -35,9 +43,12 @@ _OTHERS = re.compile(r' (all-gather|reduce-scatter|all-to-all|'
 _ARRAY = re.compile(r'f32\[([\d,]*)\]')
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Prints parameters, all-reduces, and bytes over each accelerator's link."""
-  config = typed(_CONFIG.value).updated(
+  jax.config.update('jax_platforms', 'cpu')
+  jax.config.update('jax_num_cpu_devices', 2)
+  jax.config.update('jax_disable_most_optimizations', True)
+  config = config_flags.load(args).updated(
       data={'sets': ('synthetic',), 'ratios': (1.0,), 'ranges': (30,)},
       train={'batch_size': 2})
   step_fn = trainer.build_step(config)
@@ -97,7 +108,4 @@ def _shapes(text: str) -> Iterator[tuple[int, ...]]:
 
 
 if __name__ == '__main__':
-  jax.config.update('jax_platforms', 'cpu')
-  jax.config.update('jax_num_cpu_devices', 2)
-  jax.config.update('jax_disable_most_optimizations', True)
-  app.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.communication'))

@@ -8,17 +8,19 @@ the GPUs), and `Tracker`, one sequence after the other, images read ahead.
 Compiling is not counted. The boxes of both are compared.
 """
 
+import argparse
 import dataclasses
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
-from absl import flags
 
 from perf import turns
-from siamkpn_jax import cli
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.cpu_devices import one_device_per_core
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import hardware
@@ -29,35 +31,43 @@ from siamkpn_jax.evaluation.run.load import load_batch_tracker
 from siamkpn_jax.evaluation.run.protocol import OneTarget, Tracker
 from siamkpn_jax.tracking.tracker import load_tracker
 
-_DATA = flags.DEFINE_string(
-    'data', None, 'Folder of sequences in OTB layout.', required=True)
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Checkpoint.', required=True)
-_BATCH = flags.DEFINE_integer('batch', None, 'Targets at once.', lower_bound=1)
-_FRAMES = flags.DEFINE_integer(
-    'frames', 60, 'The first so many of each sequence.', lower_bound=2)
-_ROUNDS = flags.DEFINE_integer('rounds', 8, 'Turns of each.', lower_bound=1)
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--data', required=True, help='Folder of sequences in OTB layout.')
+  parser.add_argument(
+      '--weights', required=True, help='Checkpoint.')
+  parser.add_argument(
+      '--batch', type=whole(1), help='Targets at once.')
+  parser.add_argument(
+      '--frames', type=whole(2), default=60,
+      help='The first so many of each sequence.')
+  parser.add_argument(
+      '--rounds', type=whole(1), default=8, help='Turns of each.')
+
 
 _TOLERANCE = 0.01  # pixels
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Measures and prints."""
   one_device_per_core()
-  videos = [dataclasses.replace(v, frames=v.frames[:_FRAMES.value],
-                                boxes_xywh=v.boxes_xywh[:_FRAMES.value])
-            for v in load_otb(_DATA.value)]
-  batch, _ = load_batch_tracker(_WEIGHTS.value, [len(v) for v in videos],
-                                 batch=_BATCH.value)
-  one = OneTarget(load_tracker(Path(_WEIGHTS.value)))
+  videos = [dataclasses.replace(v, frames=v.frames[:args.frames],
+                                boxes_xywh=v.boxes_xywh[:args.frames])
+            for v in load_otb(args.data)]
+  batch, _ = load_batch_tracker(args.weights, [len(v) for v in videos],
+                              batch=args.batch)
+  one = OneTarget(load_tracker(Path(args.weights)))
   largest = np.abs(_boxes(batch, videos) - _boxes(one, videos)).max()
   frames = sum(map(len, videos))
   found = turns.take_turns(
       {'one at a time': lambda: frames / _seconds(one, videos),
        'batch': lambda: frames / _seconds(batch, videos)},
-      _ROUNDS.value)
+      args.rounds)
   print(f'{len(videos)} sequences, {frames} frames; {hardware()}; '
         f'{jax.local_device_count()} devices, {batch.slots} at once; '
-        f'{_ROUNDS.value} turns')
+        f'{args.rounds} turns')
   for name, speeds in found.items():
     print(f'{name:14} {np.median(speeds):8.1f} frames/s (median)')
   print('batch / one at a time: '
@@ -89,4 +99,4 @@ def _task(video: Video) -> Task:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.evaluation'))

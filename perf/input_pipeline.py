@@ -16,10 +16,12 @@ Where TensorFlow is installed, the two loaders of config.data.loader take turns
 as well, each with one reading thread and all its threads on one core.
 """
 
+import argparse
 import importlib.util
 import itertools
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +29,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from absl import app, flags
 
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.config.settings import AugmentConfig, DataConfig
 from siamkpn_jax.datasets import catalog, sampler
 from siamkpn_jax.datasets.degrade import STEPS
@@ -36,12 +39,23 @@ from siamkpn_jax.datasets.loader import Loader
 from siamkpn_jax.datasets.patches import EncodedFrame
 from siamkpn_jax.datasets.source import Source
 
-_CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
-_IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
-_PACKED = flags.DEFINE_string('packed', None, 'The crops, packed.')
-_PAIRS = flags.DEFINE_integer('pairs', 40, 'Pairs in a turn.')
-_TURNS = flags.DEFINE_integer('turns', 7, 'Turns of each way.')
-_BATCH = flags.DEFINE_integer('batch', 8, "Pairs in a batch of the loaders'.")
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--crops', required=True, help='A crop511 folder.')
+  parser.add_argument(
+      '--images', required=True, help='A folder of whole images.')
+  parser.add_argument(
+      '--packed', help='The crops, packed.')
+  parser.add_argument(
+      '--pairs', type=whole(), default=40, help='Pairs in a turn.')
+  parser.add_argument(
+      '--turns', type=whole(), default=7, help='Turns of each way.')
+  parser.add_argument(
+      '--batch', type=whole(), default=8,
+      help="Pairs in a batch of the loaders'.")
+
 
 _CONFIG = DataConfig(sets=('given',), ratios=(1.0,), ranges=(30,), workers=1,
                      prefetch=1)
@@ -52,14 +66,13 @@ _COLOR = np.array([[-0.55919361, 0.98062831, -0.41940627],
                     [4.64467907, 4.73710203, 4.88324118]])
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str], args: argparse.Namespace) -> None:
   """Measures and prints."""
-  del argv
   cv2.setNumThreads(1)
   # Before TensorFlow makes its threads: they are to stay on one core too.
   os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-  crops = _open(_CROPS.value)
-  images = _open(_IMAGES.value)
+  crops = _open(args.crops)
+  images = _open(args.images)
   ways = {
       'classic, crop511': lambda k: _classic(crops, k),
       'decode, crop511': lambda k: _decode(crops, k),
@@ -69,45 +82,46 @@ def main(argv: list[str]) -> None:
       'decode, whole images': lambda k: _decode(images, k),
       'ours, whole images': lambda k: _loader(images).read_pair(k),
   }
-  if _PACKED.value:
-    packed = _open(_PACKED.value)
+  if args.packed:
+    packed = _open(args.packed)
     ways['ours, packed crops'] = lambda k: _loader(packed).read_pair(k)
   seconds = _take_turns({
-      name: lambda turn, way=way: _time_pairs(way, turn)
-      for name, way in ways.items()})
+      name: lambda turn, way=way: _time_pairs(way, turn, args)
+      for name, way in ways.items()}, args)
   _print_rates(seconds)
   ratio = lambda a, b: _ratio(seconds, a, b)
   print(f'ours / classic, pairs per second from crops: '
         f'{ratio("classic, crop511", "ours, crop511"):.2f}')
-  if _PACKED.value:
+  if args.packed:
     print(f'packed / crop511, pairs per second: '
           f'{ratio("ours, crop511", "ours, packed crops"):.2f}')
   for kind in ('crop511', 'whole images'):
     print(f'ours / bare decoding, time, {kind}: '
           f'{ratio(f"ours, {kind}", f"decode, {kind}"):.2f}')
   if importlib.util.find_spec('tensorflow'):
-    _compare_loaders({'crop511': crops, 'whole images': images})
+    _compare_loaders({'crop511': crops, 'whole images': images}, args)
 
 
-def _compare_loaders(sources: dict[str, Source]) -> None:
+def _compare_loaders(sources: dict[str, Source],
+                     args: argparse.Namespace) -> None:
   """Prints how many pairs per second the threads and tf.data read."""
   from siamkpn_jax.datasets.tf_loader import TfLoader
   seconds = _take_turns({
       f'{name}, {place}': lambda turn, kind=kind, source=source: _time_batches(
-          _loader(source, kind=kind, batch_size=_BATCH.value), turn)
+          _loader(source, kind=kind, batch_size=args.batch), turn, args)
       for place, source in sources.items()
-      for name, kind in (('threads', Loader), ('tf.data', TfLoader))})
+      for name, kind in (('threads', Loader), ('tf.data', TfLoader))}, args)
   _print_rates(seconds)
   for place in sources:
     ratio = _ratio(seconds, f'threads, {place}', f'tf.data, {place}')
     print(f'tf.data / threads, pairs per second, {place}: {ratio:.2f}')
 
 
-def _take_turns(ways: dict[str, Callable[[int], float]]
-                ) -> dict[str, list[float]]:
+def _take_turns(ways: dict[str, Callable[[int], float]],
+                args: argparse.Namespace) -> dict[str, list[float]]:
   """Seconds per pair of each way, turn by turn."""
   seconds: dict[str, list[float]] = {name: [] for name in ways}
-  for turn in range(_TURNS.value + 1):  # the first warms the disk's cache
+  for turn in range(args.turns + 1):  # the first warms the disk's cache
     for name, way in ways.items():
       value = way(turn)
       if turn:
@@ -115,16 +129,17 @@ def _take_turns(ways: dict[str, Callable[[int], float]]
   return seconds
 
 
-def _time_pairs(way: Callable[[int], object], turn: int) -> float:
+def _time_pairs(way: Callable[[int], object], turn: int,
+                args: argparse.Namespace) -> float:
   before = time.perf_counter()
-  for k in range(_PAIRS.value):
-    way(turn * _PAIRS.value + k)
-  return (time.perf_counter() - before) / _PAIRS.value
+  for k in range(args.pairs):
+    way(turn * args.pairs + k)
+  return (time.perf_counter() - before) / args.pairs
 
 
-def _time_batches(loader: Loader, turn: int) -> float:
+def _time_batches(loader: Loader, turn: int, args: argparse.Namespace) -> float:
   """Without the start: from the first batch on, as many are read as taken."""
-  count = max(1, _PAIRS.value // _BATCH.value)
+  count = max(1, args.pairs // args.batch)
   batches = loader.batches(turn * count)
   next(batches)
   before = time.perf_counter()
@@ -132,7 +147,7 @@ def _time_batches(loader: Loader, turn: int) -> float:
     pass
   seconds = time.perf_counter() - before
   batches.close()
-  return seconds / (count * _BATCH.value)
+  return seconds / (count * args.batch)
 
 
 def _print_rates(seconds: dict[str, list[float]]) -> None:
@@ -228,5 +243,4 @@ def _labels(box: np.ndarray) -> list[np.ndarray]:
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['crops', 'images'])
-  app.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.input_pipeline'))

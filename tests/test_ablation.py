@@ -1,8 +1,6 @@
 """The study of variants: what it trains, what it writes, how it goes on."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -123,12 +121,10 @@ def test_changes_must_differ(changes):
     (['--change=model.stages=1'], 'unknown setting model.stages'),
     (['--seeds=1,b'], '--seeds=1,b: expected numbers'),
     (['--data=nowhere'], 'nowhere is not a folder')])
-def test_mistakes_on_the_command_line(tmp_path, flags, words):
+def test_mistakes_on_the_command_line(command, tmp_path, flags, words):
   """One line, nothing written."""
-  done = subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.ablate', '--config',
-       'configs/demo.py', f'--output={tmp_path / "out"}', *flags], cwd=ROOT,
-      capture_output=True, text=True, check=False, timeout=120)
+  done = command('ablate', '--config', 'demo', f'--output={tmp_path / "out"}',
+                 *flags)
   assert done.returncode == 2
   (line,) = done.stderr.splitlines()
   assert line.startswith('error: ') and words in line

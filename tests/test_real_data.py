@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -30,17 +28,18 @@ def weights(tmp_path_factory):
   return workdir
 
 
-def _run(module, *flags):
-  done = subprocess.run(
-      [sys.executable, '-m', f'siamkpn_jax.{module}', *map(str, flags)],
-      capture_output=True, text=True, check=False)
-  assert done.returncode == 0, done.stderr
-  return done.stdout
+@pytest.fixture
+def run(command):
+  def check(name, *flags):
+    done = command(name, *flags)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+  return check
 
 
-def test_evaluate_every_sequence(real_data, weights, tmp_path):
+def test_evaluate_every_sequence(run, real_data, weights, tmp_path):
   """All twelve sequences are tracked from end to end and scored."""
-  out = _run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
+  out = run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
              f'--weights={weights}', f'--output={tmp_path}',
              '--zero_based=davis_*,uav_*,vot_*')
   summary = json.loads((tmp_path / 'summary.json').read_text())
@@ -52,9 +51,9 @@ def test_evaluate_every_sequence(real_data, weights, tmp_path):
     assert name in out
 
 
-def test_the_weights_in_the_package_track(real_data, tmp_path):
+def test_the_weights_in_the_package_track(run, real_data, tmp_path):
   """Two of the twelve sequences of MODEL_CARD.md: 0.725 and 0.643 there."""
-  _run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
+  run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
        '--sequences=Human7,vot_bag', f'--output={tmp_path}',
        '--zero_based=vot_*')
   summary = json.loads((tmp_path / 'summary.json').read_text())
@@ -64,10 +63,10 @@ def test_the_weights_in_the_package_track(real_data, tmp_path):
 @pytest.mark.parametrize(('name', 'box', 'frames'), [
     ('bag.avi', '254,110,145,138', 196),
     ('davis_tennis', '300,200,100,200', 70)])
-def test_track_without_ground_truth(real_data, weights, tmp_path, name, box,
-                                    frames):
+def test_track_without_ground_truth(run, real_data, weights, tmp_path, name,
+                                    box, frames):
   """A video file and a folder of images: the boxes alone."""
-  _run('track', f'--input={real_data / "sequences" / "_demo_no_gt" / name}',
+  run('track', f'--input={real_data / "sequences" / "_demo_no_gt" / name}',
        f'--box={box}', f'--weights={weights}', f'--boxes={tmp_path}/boxes.txt')
   boxes = np.loadtxt(tmp_path / 'boxes.txt', delimiter=',')
   assert boxes.shape == (frames, 4)

@@ -10,7 +10,13 @@ DEFAULT = 'kpn3s_nano'
 
 
 def packaged_weights() -> dict[str, Path]:
-  """The models that come with the package: {name: file}."""
+  """The models that come with the package: {name: file}.
+
+  Examples:
+    >>> import siamkpn_jax
+    >>> list(siamkpn_jax.packaged_weights())
+    ['kpn3s_nano']
+  """
   return {path.stem: path for path in sorted(FOLDER.glob(f'*{SUFFIX}'))}
 
 

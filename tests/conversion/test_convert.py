@@ -1,9 +1,8 @@
 """Whole conversions: folders, reports, configurations, commands."""
 
+import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -297,21 +296,20 @@ def test_converted_weights_are_no_run(converted):
   load_model(converted[0])
 
 
-def command(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.convert', *map(str, flags)],
-      capture_output=True, text=True, check=False)
+@pytest.fixture
+def convert(command):
+  return functools.partial(command, 'convert')
 
 
-def test_command(source, tmp_path):
-  done = command(f'--input={source}', f'--output={tmp_path / "w"}')
+def test_command(convert, source, tmp_path):
+  done = convert(f'--input={source}', f'--output={tmp_path / "w"}')
   assert done.returncode == 0, done.stderr
   assert f'train: python -m siamkpn_jax.train --config {tmp_path}/w/config.py' \
       in done.stdout
-  done = command('--to=torch', f'--input={tmp_path / "w"}',
+  done = convert('--to=torch', f'--input={tmp_path / "w"}',
                  f'--output={tmp_path / "back.npz"}')
   assert done.returncode == 0 and 'sha256' in done.stdout
-  done = command(f'--input={source}', f'--output={tmp_path / "w"}')
+  done = convert(f'--input={source}', f'--output={tmp_path / "w"}')
   assert done.returncode == 2
   assert done.stderr.startswith('error: --output')
   assert done.stderr.count('\n') == 1

@@ -188,7 +188,7 @@ def test_halves_of_a_still_differ():
 
 def test_by_tf_data():
   """Not a bit differs."""
-  pytest.importorskip('tensorflow', reason='needs pip install .[train]')
+  pytest.importorskip('tensorflow', reason='needs pip install .[tf]')
   from siamkpn_jax.datasets.tf_loader import TfLoader
   assert_equal(take(loader(TfLoader), 3), take(loader(), 3))
 

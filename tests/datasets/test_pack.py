@@ -42,15 +42,6 @@ def folder(tmp_path):
   return root
 
 
-def prepare(folder, output, *flags, check=True, **kwargs):
-  done = subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.pack', f'--set={folder}',
-       f'--output={output}', '--part_frames=4', *flags],
-      capture_output=True, text=True, check=False, timeout=300, **kwargs)
-  assert not check or done.returncode == 0, done.stderr
-  return done
-
-
 def pack_here(folder, output, **kwargs):
   """As the command, without starting Python and TensorFlow again."""
   return pack.pack(folder, epath.Path(output),
@@ -214,12 +205,15 @@ def test_crops_are_kept_as_they_are(tmp_path):
     assert source.load(0, k).data == path.read_bytes()
 
 
-def test_the_command(folder, tmp_path):
+def test_the_command(command, folder, tmp_path):
   """Its last line says what there is; a mistake is one line."""
-  done = prepare(folder, tmp_path / 'packed')
+  flags = (f'--set={folder}', f'--output={tmp_path / "packed"}',
+           '--part_frames=4')
+  done = command('pack', *flags)
+  assert done.returncode == 0, done.stderr
   assert 'train with --config.data.root=' in done.stdout.splitlines()[-1]
   assert 'image cannot be read 1 (first: v1/4.jpg)' in done.stdout
-  done = prepare(folder, tmp_path / 'packed', '--quality=50', check=False)
+  done = command('pack', *flags, '--quality=50')
   assert done.returncode == 2 and 'from other data' in done.stderr
   assert len(done.stderr.strip().splitlines()) == 1
 

@@ -29,7 +29,7 @@ from tests.datasets.photographs import photograph, turned
 from tests.datasets.test_loader import assert_equal, take
 from tests.training.tiny import BlobSource, tiny_config
 
-pytest.importorskip('tensorflow', reason='needs pip install .[train]')
+pytest.importorskip('tensorflow', reason='needs pip install .[tf]')
 from siamkpn_jax.datasets import tf_loader
 
 SAMPLING = {'4:4:4': 0x111111, '4:2:2': 0x211111, '4:2:0': 0x221111,

@@ -7,40 +7,34 @@ stand-in, except in the last tests.
 import base64
 import os
 import shlex
-import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-import siamkpn_jax
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.trax import server
+from siamkpn_jax.tracking import tracker as tracking
+from tests.commands import assert_one_line
 
 HELLO = ('@@TRAX:hello "trax.name=siamkpn_jax" "trax.family=SiamKPN" '
          '"trax.image=path;buffer;" "trax.region=rectangle;polygon;" '
          '"trax.description=" "trax.version=4" "trax.channels=color;"')
 
-# Its boxes tell the frame's color and size, and the box it was started with.
-SERVER = '''
-import os
-import numpy as np
-from siamkpn_jax import cli
-import siamkpn_jax
-from siamkpn_jax.evaluation.trax import server
-from siamkpn_jax.core.errors import UserError
-
 class Stub:
+  """Its boxes tell the frame's color and size, and the box of its start."""
+
   started = None
   score = 0.25
+
   def init(self, frame, box_xywh):
     print('Python', end='')
     os.write(1, b'a C library')
     self.started = list(map(float, box_xywh))
     if self.started[0] < 0:
       raise UserError('outside')
+
   def update(self, frame):
     print('noise')
     if not self.started:
@@ -49,12 +43,12 @@ class Stub:
       return True, np.full(4, np.nan)
     return True, np.array([*frame[0, 0, :2], frame.shape[1], self.started[2]])
 
-def main(argv):
-  with server.stdout_kept() as opened:
-    server.serve(Stub(), opened)
 
-cli.run(main)
-'''
+@pytest.fixture(autouse=True)
+def stub(monkeypatch):
+  """In the place of the tracker with weights, for the conversations."""
+  monkeypatch.setattr(tracking, 'load_tracker', lambda *unused: Stub())
+  monkeypatch.setattr(server, 'warm_up', lambda tracker: None)
 
 
 @pytest.fixture
@@ -75,10 +69,23 @@ def frame(tmp_path, needs_trax):
   return make
 
 
-def _talk(*messages, command=(sys.executable, '-c', SERVER), **environment):
-  return subprocess.run(
-      command, input='\n'.join(messages) + '\n', text=True, check=False,
-      capture_output=True, timeout=120, env=os.environ | environment)
+@pytest.fixture
+def talk(command, tmp_path):
+  """Returns a function that sends messages to the server's stdin."""
+
+  def run(*messages):
+    path = tmp_path / 'messages.txt'
+    path.write_text('\n'.join(messages) + '\n')
+    stdin = os.dup(0)
+    with path.open('rb') as file:
+      os.dup2(file.fileno(), 0)
+    try:
+      return command('trax', '--weights', tmp_path)
+    finally:
+      os.dup2(stdin, 0)
+      os.close(stdin)
+
+  return run
 
 
 def _states(done):
@@ -88,9 +95,9 @@ def _states(done):
   return [shlex.split(answer) for answer in answers]
 
 
-def test_answers(frame):
+def test_answers(talk, frame):
   """A start, two frames, a start after a failure, another frame."""
-  done = _talk('@@TRAX:initialize "1.5000,2,30,40"', frame(1, 2, 3),
+  done = talk('@@TRAX:initialize "1.5000,2,30,40"', frame(1, 2, 3),
                frame(11, 12, 13, width=44), frame(21, 22, 23),
                '@@TRAX:initialize', '@@TRAX:initialize "5,6,7,8"',
                frame(2, 2, 3), frame(31, 32, 33), '@@TRAX:quit')
@@ -111,8 +118,8 @@ def test_answers(frame):
     ((10, 0, 20, 10, 10, 20, 0, 10), (2.9289, 2.9289, 15.1421, 15.1421)),
     ((4, 1, 9, 5, 2, 6), (2, 1, 8, 6)),
 ])
-def test_polygons(frame, polygon, box):
-  done = _talk(f'@@TRAX:initialize "{",".join(map(str, polygon))}"',
+def test_polygons(talk, frame, polygon, box):
+  done = talk(f'@@TRAX:initialize "{",".join(map(str, polygon))}"',
                frame(1, 2, 3), '@@TRAX:quit')
   assert done.returncode == 0, done.stderr
   (_, text), = _states(done)
@@ -120,11 +127,11 @@ def test_polygons(frame, polygon, box):
                              atol=1e-4)
 
 
-def test_encoded_image(needs_trax):
+def test_encoded_image(talk, needs_trax):
   _, data = cv2.imencode('.png', np.full((30, 50, 3), (7, 8, 9), np.uint8))
   message = (f'@@TRAX:frame "data:image/png;'
              f'{base64.b64encode(data.tobytes()).decode()}"')
-  done = _talk('@@TRAX:initialize "1,2,30,40"', message, message,
+  done = talk('@@TRAX:initialize "1,2,30,40"', message, message,
                '@@TRAX:quit')
   assert done.returncode == 0, done.stderr
   assert _states(done)[1][1] == '7.0000,8.0000,50.0000,30.0000'
@@ -139,23 +146,23 @@ def _refused(done, reason):
   assert 'Traceback' not in done.stderr
 
 
-def test_bad_requests(frame, tmp_path):
+def test_bad_requests(talk, frame, tmp_path):
   start = '@@TRAX:initialize "1,2,3,4"'
   first = frame(1, 2, 3)
-  _refused(_talk('@@TRAX:initialize "-1,2,3,4"', first), 'outside')
-  _refused(_talk('@@TRAX:initialize "1,2,9,2,5,2,3,2"', first),
+  _refused(talk('@@TRAX:initialize "-1,2,3,4"', first), 'outside')
+  _refused(talk('@@TRAX:initialize "1,2,9,2,5,2,3,2"', first),
            'the region [1.0, 2.0, 9.0, 2.0, 5.0, 2.0, 3.0, 2.0] has no area')
-  _refused(_talk(start, first, frame(99, 0, 0)),
+  _refused(talk(start, first, frame(99, 0, 0)),
            'the tracker gave the box [nan, nan, nan, nan]')
-  _refused(_talk(start, first, start, first), 'the client follows several')
-  _refused(_talk(start, start, first), 'the client follows several')
+  _refused(talk(start, first, start, first), 'the client follows several')
+  _refused(talk(start, start, first), 'the client follows several')
   missing = tmp_path / 'missing.png'
-  _refused(_talk(start, first, f'@@TRAX:frame "file://{missing}"'),
+  _refused(talk(start, first, f'@@TRAX:frame "file://{missing}"'),
            f'{missing}: this image cannot be read')
 
 
-def test_client_is_gone(needs_trax):
-  done = _talk()
+def test_client_is_gone(talk, needs_trax):
+  done = talk()
   assert done.returncode == 2 and 'Traceback' not in done.stderr
   assert 'the connection to the TraX client broke' in done.stderr
 
@@ -166,23 +173,21 @@ def test_trax_is_missing(monkeypatch):
     server.import_trax()
 
 
-def test_another_package_called_trax(tmp_path):
+def test_another_package_called_trax(command, monkeypatch, tmp_path):
   (tmp_path / 'trax').mkdir()
   for file in ('__init__.py', 'server.py'):
     (tmp_path / 'trax' / file).touch()
-  done = _command('--weights', tmp_path, PYTHONPATH=os.pathsep.join(
-      [str(tmp_path), str(Path(siamkpn_jax.__file__).parents[1])]))
-  assert done.returncode == 2 and not done.stdout
-  line, = done.stderr.splitlines()
-  assert 'it is another package of that name' in line
+  monkeypatch.syspath_prepend(tmp_path)
+  for name in [n for n in sys.modules if n.partition('.')[0] == 'trax']:
+    monkeypatch.delitem(sys.modules, name)
+  assert_one_line(command('trax', '--weights', tmp_path),
+                  'it is another package of that name')
+  for name in ('trax', 'trax.server'):
+    monkeypatch.delitem(sys.modules, name)
 
 
-def _command(*flags, **environment):
-  return _talk(command=(sys.executable, '-m', 'siamkpn_jax.trax',
-                        *map(str, flags)), **environment)
-
-
-def test_bad_flags(needs_trax, tmp_path):
+def test_bad_flags(command, needs_trax, tmp_path, monkeypatch):
+  monkeypatch.undo()  # the true tracker
   ini = tmp_path / 'trackers.ini'
   for message, flags in (
       ('no such checkpoint', ['--weights', tmp_path / 'missing']),
@@ -193,15 +198,12 @@ def test_bad_flags(needs_trax, tmp_path):
       ('must not be empty', ['--weights', '']),
       ('ends in .ini', ['--weights', tmp_path, '--trackers_ini',
                         tmp_path / 'trackers.yaml'])):
-    done = _command(*flags)
-    assert done.returncode == 2 and not done.stdout, done.stdout
-    line, = done.stderr.splitlines()
-    assert line.startswith('error: ') and message in line
+    assert_one_line(command('trax', *flags), message)
   assert not ini.exists()
 
 
-def test_warm_up_leaves_nothing_to_compile():
-  from siamkpn_jax.tracking import tracker as tracking
+def test_warm_up_leaves_nothing_to_compile(monkeypatch):
+  monkeypatch.undo()  # the true tracker
   from tests.tracking.test_tracker import new_tracker, video
   tracker = new_tracker()
   server.warm_up(tracker)

@@ -1,14 +1,22 @@
 """When processes join, what a mistake looks like, how a run is stopped."""
 
+import functools
+import os
 import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import initialize, multihost, preemption
 from siamkpn_jax.distributed.initialize import joined, launcher
-from tests.test_cli import ROOT, assert_one_line, start
+from siamkpn_jax.training import trainer
+from tests.commands import Done, assert_one_line
+
+ROOT = Path(__file__).parents[2]
 
 SLURM = {'SLURM_JOB_ID': '7', 'SLURM_STEP_NODELIST': 'node[1-2]',
          'SLURM_PROCID': '0', 'SLURM_LOCALID': '0', 'SLURM_NTASKS': '2',
@@ -85,9 +93,10 @@ def test_alone(mode, monkeypatch):
     pass
 
 
-def _train(tmp_path, *flags):
-  return start(tmp_path, '-m', 'siamkpn_jax.train',
-               f'--config={ROOT}/configs/demo.py', *flags)
+@pytest.fixture
+def train(command, tmp_path):
+  return functools.partial(
+      command, 'train', '--config=demo', f'--workdir={tmp_path}')
 
 
 @pytest.mark.multiprocess
@@ -95,45 +104,40 @@ def test_start_without_the_others(tmp_path):
   """One line in time: process 0 alone, and another one without process 0."""
   with socket.create_server(('127.0.0.1', 0)) as server:
     address = f'127.0.0.1:{server.getsockname()[1]}'
-  flags = f'--coordinator={address}', '--num_processes=2', '--start_timeout=2'
-  assert_one_line(
-      _train(tmp_path, *flags, '--process_id=0'), 'process 0 of 2', address,
-      'not all processes came', '2 s')
-  assert_one_line(
-      _train(tmp_path, *flags, '--process_id=1'), 'process 1 of 2',
-      f'nothing answers at {address}', 'firewall')
+
+  def start(number):  # a process of its own: JAX joins once in each
+    done = subprocess.run(
+        [sys.executable, '-m', 'siamkpn_jax.train', '--config=demo',
+         f'--coordinator={address}', '--num_processes=2', '--start_timeout=2',
+         f'--process_id={number}', f'--workdir={tmp_path}'],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {'JAX_PLATFORMS': 'cpu'})
+    return Done(done.returncode, done.stdout, done.stderr)
+
+  assert_one_line(start(0), 'process 0 of 2', address,
+                  'not all processes came', '2 s')
+  assert_one_line(start(1), 'process 1 of 2', f'nothing answers at {address}',
+                  'firewall')
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.multiprocess
-def test_nothing_to_join(tmp_path):
-  assert_one_line(_train(tmp_path, '--distributed=on'), '--distributed=on',
+def test_nothing_to_join(train):
+  assert_one_line(train('--distributed=on'), '--distributed=on',
                   '--coordinator', '--distributed=off')
 
 
-STOPPED = '''
-import sys
-from absl import flags
-from siamkpn_jax import cli, train
-from siamkpn_jax.training import trainer
-from siamkpn_jax.distributed.preemption import Stopped
-
-def stop(*args, **kwargs):
-  raise Stopped('run: stopped and saved', interrupted='int' in sys.argv[0])
-
-trainer.train = stop
-cli.run(train.main)
-'''
-
-
-@pytest.mark.parametrize(('name', 'flags', 'code', 'last'), [
-    ('term.py', [], 0, 'run: stopped and saved'),
-    ('term.py', ['--stopped_exit_code=75'], 75, 'run: stopped and saved'),
-    ('int.py', ['--stopped_exit_code=75'], 130, 'interrupted')])
-def test_exit_status_of_a_stopped_run(tmp_path, name, flags, code, last):
+@pytest.mark.parametrize(('interrupted', 'flags', 'code', 'last'), [
+    (False, [], 0, 'run: stopped and saved'),
+    (False, ['--stopped_exit_code=75'], 75, 'run: stopped and saved'),
+    (True, ['--stopped_exit_code=75'], 130, 'interrupted')])
+def test_exit_status_of_a_stopped_run(train, monkeypatch, interrupted, flags,
+                                      code, last):
   """SIGTERM: 0, or what a scheduler is to see; Ctrl-C: 130."""
-  (tmp_path / name).write_text(STOPPED)
-  done = start(tmp_path, name, f'--config={ROOT}/configs/demo.py', *flags)
+  def stop(*args, **kwargs):
+    raise preemption.Stopped('run: stopped and saved', interrupted=interrupted)
+
+  monkeypatch.setattr(trainer, 'train', stop)
+  done = train(*flags)
   assert done.returncode == code
   lines = done.stderr.split('\n')
   assert lines[0] == 'run: stopped and saved' and lines[-2] == last

@@ -3,7 +3,6 @@
 import json
 import shlex
 import signal
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -174,11 +173,3 @@ def test_wheels_fill_gaps_only(tmp_path):
   assert (tmp_path / 'home' / 'siamkpn_no_such' / 'native.so').exists()
   pieces.unpack_wheels(tmp_path / 'missing', tmp_path / 'other')
   assert not (tmp_path / 'other').exists()
-
-
-def test_training_needs_no_matplotlib():
-  """It draws a page only; machines made for training may lack it."""
-  code = ("import sys; sys.modules['matplotlib'] = None\n"
-          'import siamkpn_jax.training.trainer as trainer, siamkpn_jax.export\n'
-          'import pathlib; trainer._write_page(pathlib.Path("nowhere"))')
-  subprocess.run([sys.executable, '-c', code], check=True, timeout=120)

@@ -1,10 +1,9 @@
 """The page of a run: what it says, that it is whole, safe and small."""
 
 import base64
+import functools
 import json
 import re
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -232,13 +231,12 @@ def test_failure_keeps_the_old_page(tmp_path, monkeypatch):
   assert (tmp_path / 'report.html').read_text() == old
 
 
-def run(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.report', *map(str, flags)],
-      capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture
+def run(command):
+  return functools.partial(command, 'report')
 
 
-def test_command(tmp_path):
+def test_command(run, tmp_path):
   write_run(tmp_path, make_rows(3))
   done = run('--workdir', tmp_path)
   page = tmp_path / 'report.html'
@@ -251,7 +249,7 @@ def test_command(tmp_path):
     (['--workdir={0}'], '{0}: holds no run; expected a --workdir'),
     (['--workdir={0}/x'], '{0}/x: no such folder; expected a --workdir'),
     ([], '--workdir'), (['{0}'], "unexpected argument '{0}'")])
-def test_command_refuses(tmp_path, flags, words):
+def test_command_refuses(run, tmp_path, flags, words):
   done = run(*(flag.format(tmp_path) for flag in flags),
              *(['--workdir=.'] if flags == ['{0}'] else []))
   assert done.returncode == 2 and done.stdout == ''

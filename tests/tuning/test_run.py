@@ -1,10 +1,9 @@
 """The whole command with an engine whose best is known."""
 
 import dataclasses
+import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -276,22 +275,21 @@ def test_newest_checkpoints(weights_folder):
   assert weights.find_checkpoints(one, 5) == [one]
 
 
-def _tune(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.tune', *map(str, flags)], cwd=ROOT,
-      capture_output=True, text=True, check=False, timeout=300)
+@pytest.fixture
+def tune(command):
+  return functools.partial(command, 'tune')
 
 
-def test_command(tmp_path, videos, weights_folder):
+def test_command(tune, tmp_path, videos, weights_folder):
   common = ['--benchmark', 'otb', '--data', videos, '--sequences', 'Basketball',
             '--weights', weights_folder, '--output', tmp_path / 'out']
-  done = _tune(*common, '--budget', 1, '--step', 0.5)
+  done = tune(*common, '--budget', 1, '--step', 0.5)
   assert done.returncode == 0, done.stderr
   assert done.stderr.startswith('warning: 1 of these 1 sequences are of OTB')
   assert 'best ' in done.stderr
   assert f'--weights {tmp_path}/out/tuned' in done.stdout
   assert 'base line' in done.stdout and 'Tuning on a test set' in done.stdout
-  done = _tune('--benchmark', 'otb99', *common[2:])
+  done = tune('--benchmark', 'otb99', *common[2:])
   assert done.returncode == 2 and done.stdout == ''
   assert done.stderr.startswith('error: --benchmark otb99: expected one of')
   assert done.stderr.count('\n') == 1

@@ -69,6 +69,7 @@ def load_benchmark(name: str, root: str | Path, *,
 
   Examples:
     >>> import pathlib, tempfile
+    >>> from siamkpn_jax import load_benchmark
     >>> root = pathlib.Path(tempfile.mkdtemp())
     >>> (root / 'Ball' / 'img').mkdir(parents=True)
     >>> (root / 'Ball' / 'img' / '0001.jpg').touch()

@@ -2,10 +2,9 @@
 
 import base64
 import csv
+import functools
 import json
 import re
-import subprocess
-import sys
 
 import cv2
 import matplotlib.figure
@@ -269,13 +268,12 @@ def test_what_must_not_be_compared(tmp_path, other, message):
     write_report({}, tmp_path / 'new')
 
 
-def _compare(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.compare', *map(str, flags)],
-      capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture
+def compare(command):
+  return functools.partial(command, 'compare')
 
 
-def test_command(tmp_path):
+def test_command(compare, tmp_path):
   """From result files to the page, with a film of the failure."""
   truth = np.tile([9.0, 9, 8, 8], (20, 1))
   for name, lost in (('Good', 20), ('Bad', 6)):
@@ -292,7 +290,7 @@ def test_command(tmp_path):
   summary = scoring.score(scoring.Request('otb', tmp_path / 'otb',
                                           tmp_path / 'run'))
   (tmp_path / 'a.json').write_text(json.dumps(summary))
-  done = _compare('--scores', f'A & B={tmp_path / "a.json"}', '--output',
+  done = compare('--scores', f'A & B={tmp_path / "a.json"}', '--output',
                   tmp_path / 'out', '--sequences', tmp_path / 'otb')
   assert done.returncode == 0, done.stderr
   assert done.stdout == f'wrote {tmp_path}/out/report.html\n'
@@ -308,8 +306,8 @@ def test_command(tmp_path):
     (('--scores', 'a.json'), 'expected NAME=FILE'),
     (('--scores', '=a.json'), 'expected NAME=FILE'),
     (('--scores', 'A=nowhere.json'), 'nowhere.json')])
-def test_wrong_flags(tmp_path, flags, message):
-  done = _compare(*flags, '--output', tmp_path / 'out')
+def test_wrong_flags(compare, tmp_path, flags, message):
+  done = compare(*flags, '--output', tmp_path / 'out')
   assert done.returncode == 2
   assert message in done.stderr
   assert len(done.stderr.splitlines()) == 1

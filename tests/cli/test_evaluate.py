@@ -1,41 +1,38 @@
-"""The evaluate command, in a process of its own with a stand-in tracker."""
+"""The evaluate command, with a stand-in tracker."""
 
+import functools
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-# Puts a tracker that never moves in the place of the one with weights.
-_PROGRAM = """
-import runpy, sys, types
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from siamkpn_jax.checkpoints import packaged
-packaged.FOLDER = packaged.Path('weights').absolute()
+from siamkpn_jax.evaluation.run import load
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+
+
 class Watched(FirstBoxTracker):
+  """Never moves, and tells of every frame."""
+
   def update(self, frame):
     print('update', file=sys.stderr)
     return super().update(frame)
-module = types.ModuleType('siamkpn_jax.evaluation.run.load')
-module.load_batch_tracker = lambda weights, lengths, batch, settings: (
-    OneTarget(Watched()), {'weights': weights, 'tracking': settings})
-sys.modules[module.__name__] = module
-sys.argv[0] = 'evaluate'
-runpy.run_module('siamkpn_jax.evaluate', run_name='__main__', alter_sys=True)
-"""
 
 
-def _evaluate(*flags, cwd=None):
-  root = Path(__file__).parents[1]
-  path = os.pathsep.join([str(root), os.environ.get('PYTHONPATH', '')])
-  return subprocess.run(
-      [sys.executable, '-c', _PROGRAM, *(str(f) for f in flags)],
-      capture_output=True, text=True, timeout=120, check=False, cwd=cwd,
-      env={**os.environ, 'PYTHONPATH': path})
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch, tmp_path):
+  """In the place of the tracker with weights."""
+  monkeypatch.setattr(packaged, 'FOLDER', tmp_path / 'weights')
+  monkeypatch.setattr(
+      load, 'load_batch_tracker', lambda weights, lengths, batch, settings: (
+          OneTarget(Watched()), {'weights': weights, 'tracking': settings}))
+
+
+@pytest.fixture
+def evaluate(command):
+  return functools.partial(command, 'evaluate')
 
 
 @pytest.fixture
@@ -50,11 +47,11 @@ def otb(tmp_path):
   return tmp_path / 'otb'
 
 
-def test_evaluate(otb, tmp_path):
+def test_evaluate(evaluate, otb, tmp_path):
   out = tmp_path / 'out'
   flags = ['--data', otb, '--weights', 'runs/kpn3s', '--output', out,
            '--zero_based', 'Car']
-  done = _evaluate(*flags)
+  done = evaluate(*flags)
   assert done.returncode == 0, done.stderr
   assert 'or hidden): _notes' in done.stdout
   table = [line.split() for line in done.stdout.splitlines()]
@@ -81,54 +78,54 @@ def test_evaluate(otb, tmp_path):
 
   # Only what is missing is run again; other settings are refused.
   (out / 'Car.txt').unlink()
-  again = _evaluate(*flags, '--protocol', 'pysot')
+  again = evaluate(*flags, '--protocol', 'pysot')
   assert again.returncode == 0 and again.stderr.count('update\n') == 3
   assert "protocol pysot: pysot's OPEBenchmark" in again.stdout
-  other = _evaluate(*flags, '--tracking', 'penalty_k=0.2')
+  other = evaluate(*flags, '--tracking', 'penalty_k=0.2')
   assert other.returncode == 2 and other.stderr.count('\n') == 1
   assert 'tracking was , now penalty_k=0.2' in other.stderr
 
 
-def test_shards(otb, tmp_path):
+def test_shards(evaluate, otb, tmp_path):
   """Each runs its part; the last to end scores."""
   out = tmp_path / 'out'
   flags = ['--data', otb, '--weights', 'w', '--output', out]
-  first = _evaluate(*flags, '--shard', '1/2')
+  first = evaluate(*flags, '--shard', '1/2')
   assert first.returncode == 0 and 'others are not' in first.stdout
   assert [f.name for f in out.glob('*.txt')] == ['Car.txt']
-  last = _evaluate(*flags, '--shard', '0/2')
+  last = evaluate(*flags, '--shard', '0/2')
   assert last.returncode == 0 and 'all ' in last.stdout
   assert last.stderr.count('update\n') == 3
   for wrong in ('2/2', '1', 'a/b', '-1/2'):
-    done = _evaluate(*flags, f'--shard={wrong}')
+    done = evaluate(*flags, f'--shard={wrong}')
     assert done.returncode == 2 and 'expected k/n' in done.stderr
 
 
-def test_packaged_weights(otb, tmp_path):
+def test_packaged_weights(evaluate, otb, tmp_path):
   """Without --weights; missing, they are named before anything is written."""
   out = tmp_path / 'out'
   flags = ['--data', otb, '--output', out]
-  done = _evaluate(*flags, cwd=tmp_path)
+  done = evaluate(*flags)
   assert done.returncode == 2 and done.stderr.count('\n') == 1
   assert 'without the default weights' in done.stderr and not out.exists()
   (tmp_path / 'weights').mkdir()
   (tmp_path / 'weights' / 'kpn3s_nano.safetensors').touch()
-  done = _evaluate(*flags, cwd=tmp_path)
+  done = evaluate(*flags)
   assert done.returncode == 0, done.stderr
   summary = json.loads((out / 'summary.json').read_text())
   assert summary['checkpoint'] == 'kpn3s_nano'
   assert 'kpn3s_nano (checksum' in (out / 'report/report.html').read_text()
 
 
-def test_mistakes(otb, tmp_path):
+def test_mistakes(evaluate, otb, tmp_path):
   common = ['--weights', 'w', '--output', tmp_path / 'out']
-  done = _evaluate('--data', tmp_path / 'none', *common)
+  done = evaluate('--data', tmp_path / 'none', *common)
   assert done.returncode == 2
   assert done.stderr.startswith('error: ') and done.stderr.count('\n') == 1
-  done = _evaluate('--data', otb, '--benchmark', 'otb99', *common)
+  done = evaluate('--data', otb, '--benchmark', 'otb99', *common)
   assert done.returncode == 2 and 'otb99' in done.stderr
-  done = _evaluate('--data', otb, '--protocol', 'vot', *common)
+  done = evaluate('--data', otb, '--protocol', 'vot', *common)
   assert done.returncode == 2 and '--protocol vot: otb is' in done.stderr
-  done = _evaluate(*common)
+  done = evaluate(*common)
   assert done.returncode == 2 and '--data' in done.stderr
   assert not (tmp_path / 'out').exists()

@@ -1,9 +1,8 @@
 """The score command: figures, attributes, protocols, mistakes."""
 
 import dataclasses
+import functools
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -43,14 +42,13 @@ def _request(folder, benchmark='otb', **options):
   return scoring.Request(benchmark, folder / 'otb', folder / 'run', **options)
 
 
-def _score(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.score', *map(str, flags)],
-      capture_output=True, text=True, check=False, timeout=120)
+@pytest.fixture
+def score(command):
+  return functools.partial(command, 'score')
 
 
-def test_command(otb):
-  done = _score('--benchmark', 'otb', '--annotations', otb / 'otb',
+def test_command(score, otb):
+  done = score('--benchmark', 'otb', '--annotations', otb / 'otb',
                 '--results', otb / 'run', '--json', otb / 'new' / 'out.json')
   assert done.returncode == 0, done.stderr
   table = [line.split() for line in done.stdout.splitlines()]
@@ -73,22 +71,22 @@ def test_command(otb):
   assert summary['attributes']['OCC']['num_sequences'] == 2
 
 
-def test_mistakes_are_one_line(otb):
+def test_mistakes_are_one_line(score, otb):
   (otb / 'run' / 'Skiing.txt').write_text('1,2\n')
   common = ['--annotations', otb / 'otb', '--results', otb / 'run']
-  done = _score('--benchmark', 'otb', *common, '--json', otb / 'out.json')
+  done = score('--benchmark', 'otb', *common, '--json', otb / 'out.json')
   assert done.returncode == 2 and done.stderr.count('\n') == 1
   assert 'Skiing.txt line 1' in done.stderr
   assert not (otb / 'out.json').exists()
   for flags in (['--benchmark', 'otb99', *common], common,
                 ['--benchmark', 'otb', *common, '--json', otb]):
-    done = _score(*flags)
+    done = score(*flags)
     assert done.returncode == 2 and 'Traceback' not in done.stderr
 
 
 @pytest.mark.parametrize('shift', ['nan', 'inf', '-inf'])
-def test_shift_must_be_finite(otb, shift):
-  done = _score('--benchmark', 'otb', '--annotations', otb / 'otb', '--results',
+def test_shift_must_be_finite(score, otb, shift):
+  done = score('--benchmark', 'otb', '--annotations', otb / 'otb', '--results',
                 otb / 'run', f'--shift={shift}', '--json', otb / 'out.json')
   assert done.returncode == 2 and done.stderr.count('\n') == 1
   assert f'--shift={shift}: expected a finite' in done.stderr

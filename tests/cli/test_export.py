@@ -2,27 +2,22 @@
 
 import functools
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax import export
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.cli.export import portable
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.training.state import TrainState, to_items
 from tests.training.tiny import tiny_config
 
 
-def _export(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.export', *map(str, flags)],
-      capture_output=True, text=True, check=False, timeout=120,
-      cwd=Path(__file__).parents[1])
+@pytest.fixture
+def export(command):
+  return functools.partial(command, 'export')
 
 
 @pytest.fixture(scope='module')
@@ -43,12 +38,12 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.filterwarnings('default')  # of Orbax
-def test_export(trained, tmp_path):
+def test_export(export, trained, tmp_path):
   """The averages, in a file that tells where it comes from, kept if there."""
   folder, average = trained
   output = tmp_path / 'model.safetensors'
   flags = ['--weights', folder, '--output', output]
-  done = _export(*flags, '--command', 'train it')
+  done = export(*flags, '--command', 'train it')
   assert done.returncode == 0, done.stderr
   assert f'{output.stat().st_size:,} bytes' in done.stdout
   count = sum(leaf.size for leaf in jax.tree.leaves(average['params']))
@@ -58,17 +53,17 @@ def test_export(trained, tmp_path):
   config, variables = weights.load_model(output)
   jax.tree.map(functools.partial(
       np.testing.assert_allclose, rtol=1e-3, atol=1e-3), variables, average)
-  assert config == export.portable(weights.load_model(folder)[0])
+  assert config == portable(weights.load_model(folder)[0])
   origin = weights.read_origin(output)
   assert origin['step'] == '12' and origin['command'] == 'train it'
   assert re.match('[0-9a-f]{40}|version', origin['git_revision'])
   assert b'secret' not in output.read_bytes()
 
   before = output.read_bytes()
-  again = _export(*flags)
+  again = export(*flags)
   assert again.returncode == 2 and again.stderr.count('\n') == 1
   assert 'exists already' in again.stderr and output.read_bytes() == before
-  done = _export('--weights', output, '--output', output, '--overwrite',
+  done = export('--weights', output, '--output', output, '--overwrite',
                  '--command', 'another', '--tracking', 'size_lr=0.07')
   assert done.returncode == 0, done.stderr
   assert 'rounding error  0.00e+00' in done.stdout
@@ -83,7 +78,7 @@ def test_places_of_the_machine_are_left_out():
     given = config.updated(
         model={weights_: '/a'}, data={'root': '/c'},
         validation={'data': '/d', 'rendered': 4})
-    assert export.portable(given) == config
+    assert portable(given) == config
 
 
 @pytest.mark.parametrize(('flags', 'message'), [
@@ -94,8 +89,8 @@ def test_places_of_the_machine_are_left_out():
     (['--weights', '{0}', '--output', '{0}/a.npz'], 'ends in .safetensors'),
     (['--weights', '{0}', '--output', '{0}/a.safetensors'],
      'expected a folder that training')])
-def test_mistakes(tmp_path, flags, message):
-  done = _export(*(flag.format(tmp_path) for flag in flags))
+def test_mistakes(export, tmp_path, flags, message):
+  done = export(*(flag.format(tmp_path) for flag in flags))
   assert done.returncode == 2 and 'Traceback' not in done.stderr
   assert message in done.stderr
   assert not list(tmp_path.iterdir())

@@ -1,20 +1,24 @@
 """`python -m siamkpn_jax.track` with good and with bad input.
 
-Every command of this file runs in one child process (the bottom of the file),
-which starts JAX once: it has the program's real stderr, C libraries included,
-and its flags stay out of the other tests. The tracker is a stand-in.
+Every command of this file runs once, here; what C libraries print counts as
+well. The tracker is a stand-in.
 """
 
 import dataclasses
-import json
 import os
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from siamkpn_jax import track
+from siamkpn_jax.checkpoints import packaged
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking import tracker as tracking
+from tests.commands import assert_one_line
 
 BOX = '5,6,20,10'
 
@@ -94,25 +98,69 @@ class Outcome:
   files: list[str]
 
 
+class StandIn:
+  """A tracker that moves to the right; its weights are a name."""
+
+  score = 0.5
+
+  def __init__(self, weights: Path, settings: str) -> None:
+    assert not settings
+    print('weights read:', weights)
+    if weights.name == 'broken':
+      raise UserError(f'weights {weights}: no checkpoint')
+    self._weights = weights.name
+
+  def init(self, frame, box_xywh):
+    if self._weights == 'refuses':
+      raise UserError('the tracker refuses')
+    self._box = box_xywh
+
+  def update(self, frame):
+    self._box = self._box + np.array([0.5, 0, 0, 0])
+    return True, self._box
+
+
 @pytest.fixture(scope='module')
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-  """Runs every command above once, in one process."""
+  """Runs every command above once."""
   inputs = tmp_path_factory.mktemp('inputs')
   _make_inputs(inputs)
-  flags = {name: given for name, (_, given) in BAD.items()} | GOOD_RUNS
-  folders = {name: tmp_path_factory.mktemp('out') for name in flags}
-  commands = [
-      [f'--{flag}={value.format(inputs, folders[name])}'
-       for flag, value in (GOOD | given).items() if value is not None]
-      for name, given in flags.items()]
-  done = subprocess.run(
-      [sys.executable, __file__], input=json.dumps(commands), text=True,
-      capture_output=True, check=False, timeout=120, cwd=inputs,
-      env=os.environ | {'PYTHONPATH': str(Path(__file__).parents[1])})
-  assert done.returncode == 0, done.stderr
-  results = zip(flags, json.loads(done.stdout), strict=True)
-  return {name: Outcome(code, out, err, folders[name], _files(folders[name]))
-          for name, (code, out, err) in results}
+  results = {}
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(packaged, 'FOLDER', inputs / 'weights')
+    patch.setattr(tracking, 'load_tracker', StandIn)
+    for name, given in ({n: given for n, (_, given) in BAD.items()}
+                        | GOOD_RUNS).items():
+      folder = tmp_path_factory.mktemp('out')
+      flags = [f'--{flag}={value.format(inputs, folder)}'
+               for flag, value in (GOOD | given).items() if value is not None]
+      code, out, err = _run(flags)
+      results[name] = Outcome(code, out, err, folder, _files(folder))
+  return results
+
+
+def _run(flags: list[str]) -> tuple[int, str, str]:
+  """Exit status, and what comes through the file descriptors 1 and 2."""
+  with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    saved = os.dup(1), os.dup(2)
+    with pytest.MonkeyPatch.context() as patch:
+      os.dup2(out.fileno(), 1)
+      os.dup2(err.fileno(), 2)
+      for name, number in (('stdout', 1), ('stderr', 2)):
+        patch.setattr(sys, name, os.fdopen(
+            number, 'w', closefd=False))
+      try:
+        code = track.main(flags)
+      finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+    texts = []
+    for file in (out, err):
+      file.seek(0)
+      texts.append(file.read().decode().replace('\r', '\n'))
+    return code, texts[0], texts[1]
 
 
 def _files(folder: Path) -> list[str]:
@@ -237,88 +285,5 @@ def test_cut_video_keeps_what_was_decoded(
           in outcome.out)
 
 
-def test_missing_flag_is_named() -> None:
-  # No stand-in: the true program, as far as its flags.
-  done = subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.track', '--input', 'x'], text=True,
-      capture_output=True, check=False, cwd=Path(__file__).parents[1])
-  assert done.returncode == 2
-  assert 'box' in done.stderr and 'Traceback' not in done.stderr
-
-
-# ---- the child process
-
-
-def _run_commands() -> None:
-  """Runs [[flag, ...], ...] of stdin; prints [[code, out, err], ...]; JSON."""
-  track, cli, flags = _import_with_stand_in()
-  results = []
-  for command in json.load(sys.stdin):
-    for flag in flags.FLAGS:
-      flags.FLAGS[flag].unparse()
-    sys.argv = ['track', *command]
-    results.append(_run_one(lambda: cli.run(track.main)))
-  print(json.dumps(results))
-
-
-def _import_with_stand_in():
-  import types
-
-  from siamkpn_jax.checkpoints import packaged
-  from siamkpn_jax.core.errors import UserError
-  packaged.FOLDER = Path('weights').absolute()
-
-  class StandIn:
-    score = 0.5
-
-    def __init__(self, weights: Path, settings: str) -> None:
-      assert not settings
-      print('weights read:', weights)
-      if weights.name == 'broken':
-        raise UserError(f'weights {weights}: no checkpoint')
-      self._weights = weights.name
-
-    def init(self, frame, box_xywh):
-      if self._weights == 'refuses':
-        raise UserError('the tracker refuses')
-      self._box = box_xywh
-
-    def update(self, frame):
-      self._box = self._box + np.array([0.5, 0, 0, 0])
-      return True, self._box
-
-  module = types.ModuleType('siamkpn_jax.tracking.tracker')
-  module.load_tracker = StandIn  # type: ignore[attr-defined]
-  sys.modules[module.__name__] = module
-  from absl import flags
-
-  from siamkpn_jax import cli, track
-  return track, cli, flags
-
-
-def _run_one(run) -> tuple[object, str, str]:
-  """Calls `run` with file descriptors 1 and 2 sent to files."""
-  import tempfile
-  with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-    saved = os.dup(1), os.dup(2)
-    os.dup2(out.fileno(), 1)
-    os.dup2(err.fileno(), 2)
-    code: object = None
-    try:
-      run()
-    except SystemExit as exit_:
-      code = exit_.code or 0
-    finally:
-      sys.stdout.flush()
-      sys.stderr.flush()
-      os.dup2(saved[0], 1)
-      os.dup2(saved[1], 2)
-    texts = []
-    for file in (out, err):
-      file.seek(0)
-      texts.append(file.read().decode().replace('\r', '\n'))
-    return code, texts[0], texts[1]
-
-
-if __name__ == '__main__':
-  _run_commands()
+def test_missing_flag_is_named(command) -> None:
+  assert_one_line(command('track', '--input', 'x'), 'missing --box')

@@ -1,19 +1,16 @@
 """The command that shows what training would see."""
 
+import functools
 import json
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
 
 
-def run(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.inspect',
-       '--config=configs/demo.py', *map(str, flags)],
-      capture_output=True, text=True, check=False)
+@pytest.fixture
+def run(command):
+  return functools.partial(command, 'inspect', '--config=demo')
 
 
 def use(folder, name):
@@ -35,7 +32,7 @@ def own(tmp_path):
   return tmp_path
 
 
-def test_table_and_picture(own, tmp_path):
+def test_table_and_picture(run, own, tmp_path):
   done = run(*use(own, 'mine'), f'--output={tmp_path / "pairs.png"}',
              '--pairs=3')
   assert done.returncode == 0, done.stderr
@@ -49,7 +46,7 @@ def test_table_and_picture(own, tmp_path):
   assert (sheet[259:, 5 * 259:] == 255).all()  # no fourth pair
 
 
-def test_table_alone(own):
+def test_table_alone(run, own):
   done = run(*use(own, 'mine'), '--output=')
   assert done.returncode == 0 and 'wrote' not in done.stdout
 
@@ -57,14 +54,14 @@ def test_table_alone(own):
 @pytest.mark.parametrize(('name', 'message'), [
     ('nothing', 'training sets not found: nothing'),
     ('empty', 'training sets not found: empty')])
-def test_not_there(own, name, message):
+def test_not_there(run, own, name, message):
   (own / 'empty').mkdir()
   done = run(*use(own, name))
   assert done.returncode == 2 and done.stderr.startswith(f'error: {message}')
   assert done.stderr.count('\n') == 1
 
 
-def test_annotations_of_another_set(own):
+def test_annotations_of_another_set(run, own):
   (own / 'coco' / 'annotations').mkdir(parents=True)
   (own / 'coco' / 'annotations' / 'instances_train2017.json').write_text(
       json.dumps({'images': [], 'annotations': [], 'categories': []}))
