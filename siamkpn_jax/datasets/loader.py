@@ -5,7 +5,6 @@ threads or hosts.
 """
 
 import collections
-import os
 import sys
 import threading
 from collections.abc import Generator, Sequence
@@ -14,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import cv2
 import numpy as np
 
+from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import sampler
 from siamkpn_jax.datasets.degrade import Degrade, degrade, stream
@@ -58,7 +58,7 @@ class Loader:
     self._seed = seed
     self._batch_size = batch_size
     self._patches = (template_patch, search_patch)
-    self._workers = workers or len(os.sched_getaffinity(0))
+    self._workers = workers or cores()
     self._prefetch = prefetch
     self._worse = worse or Degrade()
     self._unreadable = _Unreadable()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from siamkpn_jax.config.overrides import with_changes
 from siamkpn_jax.config.settings import to_plain
 from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.evaluation.formats.results import write_summary, write_text
 from siamkpn_jax.evaluation.formats.sequences import Sequence as Video
@@ -49,7 +49,7 @@ class Variant:
   @property
   def folder(self) -> str:
     """The name as a part of a path."""
-    return re.sub(r'[^\w.=+-]+', '_', self.name)
+    return portable_name(self.name)
 
 
 def make_variants(config: ConfigDict, changes: Sequence[str]) -> list[Variant]:

@@ -9,7 +9,6 @@ tracked again.
 """
 
 import dataclasses
-import fcntl
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 from siamkpn_jax.core import atomic_io
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import try_lock
 from siamkpn_jax.tuning.engine import Setting, rounded
 from siamkpn_jax.tuning.objective import Measurement
 
@@ -91,14 +91,10 @@ class Journal:
     self._take(0, entry)
 
   def _lock(self) -> None:
-    try:
-      fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not try_lock(self._file.fileno()):
       raise UserError(
           f'{self._path} is in use by a search that is running; expected one '
-          'at a time; wait for it, or give another --output') from None
-    except OSError:
-      pass  # a file system without locks
+          'at a time; wait for it, or give another --output')
 
   def _read(self, header: dict[str, Any]) -> None:
     self._file.seek(0)

@@ -1,12 +1,12 @@
 """Writes the report: the page, and its pictures and tables as files."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.report import (
@@ -172,7 +172,7 @@ def _strips(entry: Entry, sequences: Path | None,
     except UserError as error:
       notes.append(str(error))
       continue
-    name = re.sub(r'[^\w-]+', '_', film.name)[:60]
+    name = portable_name(film.name[:60])
     save_strips(output / f'failure_{place}_{name}.png', [pictures])
     strips.append(page.Strip(film.name, film.text,
                              [(f'frame {frame + 1}', jpeg(picture))
