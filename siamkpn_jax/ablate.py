@@ -59,7 +59,7 @@ def main(unused_argv: Sequence[str]) -> None:
     videos = load_otb(output / 'sequences', names=names)
   try:
     print(ablation.run(variants, seeds, output, videos))
-  except preemption.Stopped as stopped:
+  except preemption.Preempted as stopped:
     print(stopped, file=sys.stderr)
     if stopped.interrupted:
       raise

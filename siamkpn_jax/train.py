@@ -64,7 +64,7 @@ def main(unused_argv: Sequence[str]) -> None:
         _PROCESS_ID.value, start_timeout=_START_TIMEOUT.value,
         silence_timeout=_SILENCE_TIMEOUT.value):
       _train(_CONFIG.value)
-  except preemption.Stopped as stopped:
+  except preemption.Preempted as stopped:
     multihost.log_main(str(stopped))
     if stopped.interrupted:
       raise

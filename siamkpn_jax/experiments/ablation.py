@@ -93,7 +93,7 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
   Raises:
     UserError: `output` holds a study with other settings, or a training ends
       with one.
-    Stopped: a training was.
+    Preempted: a training was.
   """
   results: dict[str, dict[int, dict[str, float]]] = {}
   jobs = [(variant, seed) for seed in seeds for variant in variants]

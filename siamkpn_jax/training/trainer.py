@@ -78,7 +78,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
   Raises:
     UserError: the configuration is inconsistent, `workdir` holds a run that
       cannot be continued, or too many steps were skipped.
-    Stopped: after SIGINT or SIGTERM, when the state is saved.
+    Preempted: after SIGINT or SIGTERM, when the state is saved.
   """
   check_config(config)
   plain = to_plain(config)
@@ -106,7 +106,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
     checkpoints.keep_best(_best_step(workdir))
     trace = stack.enter_context(
         Profile(workdir, start, profile, progress.pause))
-    stop = stack.enter_context(preemption.on_signal())
+    stop = stack.enter_context(preemption.guard())
     unfreeze = unfreeze_step(config)
     for step in range(start + 1, total + 1):
       with trace.step(step):
@@ -128,7 +128,7 @@ def train(config: Any, workdir: Path, sources: Sequence[Source], *,
         _write_page(workdir)
       if ends or (step == total and stop.signalled):
         checkpoints.wait()
-        raise preemption.Stopped(
+        raise preemption.Preempted(
             f'{workdir}: stopped and saved at step {step} of {total}; the same '
             'command goes on from there', interrupted=stop.interrupted)
     checkpoints.wait()

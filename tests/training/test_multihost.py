@@ -116,10 +116,10 @@ import sys
 from absl import flags
 from siamkpn_jax import cli, train
 from siamkpn_jax.training import trainer
-from siamkpn_jax.distributed.preemption import Stopped
+from siamkpn_jax.distributed.preemption import Preempted
 
 def stop(*args, **kwargs):
-  raise Stopped('run: stopped and saved', interrupted='int' in sys.argv[0])
+  raise Preempted('run: stopped and saved', interrupted='int' in sys.argv[0])
 
 trainer.train = stop
 cli.run(train.main)
@@ -143,7 +143,7 @@ def test_exit_status_of_a_stopped_run(tmp_path, name, flags, code, last):
 def test_signals_of_one_process():
   """SIGTERM may come twice; the second Ctrl-C does not wait."""
   before = signal.getsignal(signal.SIGTERM)
-  with preemption.on_signal() as stop:
+  with preemption.guard() as stop:
     assert not stop.after(1)
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)
