@@ -47,7 +47,7 @@ from siamkpn_jax.evaluation.formats.sequences import (
   select,
 )
 from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
-from siamkpn_jax.evaluation.report.failure_strips import whole_film
+from siamkpn_jax.evaluation.report.failure_strips import whole_sequence
 from siamkpn_jax.evaluation.run.protocol import Tracker
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking import tracker as ours
@@ -179,9 +179,10 @@ def _draw(path: Path, sequences: Sequence[Video],
           boxes_xywh: Mapping[str, np.ndarray],
           args: argparse.Namespace) -> None:
   """The annotated box and ours in each sequence of --film."""
-  films = [whole_film(s.name, s.frames, s.boxes_xywh, boxes_xywh[s.name], 6)
-           for s in select(sequences, args.film)]
-  save_strips(path, [draw_frames(film) for film in films])
+  strips = [whole_sequence(s.name, s.frames, s.boxes_xywh,
+                           boxes_xywh[s.name], 6)
+            for s in select(sequences, args.film)]
+  save_strips(path, [draw_frames(strip) for strip in strips])
 
 
 def _write(folder: Path, result: dict[str, Any], text: str) -> None:

@@ -27,7 +27,7 @@ def train(config: str | Path | Config, workdir: str | Path, *,
   Raises:
     UserError: a wrong setting, missing data, or a run in `workdir` that cannot
       be continued.
-    Stopped: after SIGINT or SIGTERM, when the state is saved.
+    Preempted: after SIGINT or SIGTERM, when the state is saved.
 
   Examples:
     Two steps of the smallest configuration, on rendered videos:

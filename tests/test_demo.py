@@ -53,13 +53,13 @@ class Oracle:
     self._t += 1
 
 
-def test_look_alike_sights():
+def test_distractor_sights():
   """Rows in order and apart; the marks are where target and twins are."""
   seed = split_seed('val', 3)
   scenes = (Scene(seed, i, distractors=4, length=40) for i in range(20))
   scene, sights = next(
       (scene, found) for scene in scenes
-      if len(found := demo.look_alike_sights(
+      if len(found := demo.distractor_sights(
           Oracle(scene), scene, 3)) == 3)
   frames = [int(sight.title.split()[1]) - 1 for sight in sights]
   assert np.diff(frames).min() >= 5

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     videos = load_otb(output / 'sequences', names=names)
   try:
     print(ablation.run(variants, seeds, output, videos))
-  except preemption.Stopped as stopped:
+  except preemption.Preempted as stopped:
     print(stopped, file=sys.stderr)
     if stopped.interrupted:
       raise

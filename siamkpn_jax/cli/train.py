@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         args.process_id, start_timeout=args.start_timeout,
         silence_timeout=args.silence_timeout):
       _train(config, args)
-  except preemption.Stopped as stopped:
+  except preemption.Preempted as stopped:
     multihost.log_main(str(stopped))
     if stopped.interrupted:
       raise

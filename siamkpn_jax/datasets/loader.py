@@ -5,7 +5,6 @@ threads or hosts.
 """
 
 import collections
-import os
 import sys
 import threading
 from collections.abc import Generator, Sequence
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.config.settings import AugmentConfig, DataConfig
+from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import sampler
 from siamkpn_jax.datasets.degrade import degrade, is_off, read_patch, stream
@@ -56,7 +56,7 @@ class Loader:
     self._seed = seed
     self._batch_size = batch_size
     self._patches = (template_patch, search_patch)
-    self._workers = config.workers or len(os.sched_getaffinity(0))
+    self._workers = config.workers or cores()
     self._prefetch = config.prefetch
     self._augment = augment
     self._unreadable = _Unreadable()

@@ -17,7 +17,7 @@ import jax
 from jax.experimental import multihost_utils
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.distributed.preemption import Stopped
+from siamkpn_jax.distributed.preemption import Preempted
 
 MODES = ('auto', 'on', 'off')
 _FLAGS = ('coordinator', 'num_processes', 'process_id')
@@ -59,7 +59,7 @@ def joined(mode: str, coordinator: str | None, num_processes: int | None,
   try:
     try:
       yield
-    except Stopped as error:  # by all processes
+    except Preempted as error:  # by all processes
       stopped = error
     # JAX's own wait for the others is short.
     multihost_utils.sync_global_devices('end of training')

@@ -11,7 +11,7 @@ import jax
 from jax.experimental import multihost_utils
 
 
-class Stopped(KeyboardInterrupt):
+class Preempted(KeyboardInterrupt):
   """A signal has ended the run, and its state is saved.
 
   Attributes:
@@ -23,8 +23,8 @@ class Stopped(KeyboardInterrupt):
     self.interrupted = interrupted
 
 
-class Stop:
-  """Whether to stop; see `on_signal`.
+class PreemptionGuard:
+  """Whether to stop; see `guard`.
 
   Attributes:
     interrupted: this process got SIGINT.
@@ -60,22 +60,22 @@ class Stop:
 
 
 @contextlib.contextmanager
-def on_signal() -> Iterator[Stop]:
+def guard() -> Iterator[PreemptionGuard]:
   """Lets SIGINT and SIGTERM end the run after the step that is under way.
 
   With several processes SIGTERM is left to JAX, which has its own handler. Not
   in other threads than the main one, where Python does not deliver signals.
   """
-  stop = Stop()
+  watch = PreemptionGuard()
   if threading.current_thread() is not threading.main_thread():
-    yield stop
+    yield watch
     return
   numbers = [signal.SIGINT]
   if jax.process_count() == 1:
     numbers.append(signal.SIGTERM)
-  previous = {number: signal.signal(number, stop.handle) for number in numbers}
+  previous = {number: signal.signal(number, watch.handle) for number in numbers}
   try:
-    yield stop
+    yield watch
   finally:
     for number, handler in previous.items():
       signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from siamkpn_jax.config.overrides import with_changes
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.evaluation.formats.results import write_summary, write_text
 from siamkpn_jax.evaluation.formats.sequences import Video
@@ -48,7 +48,7 @@ class Variant:
   @property
   def folder(self) -> str:
     """The name as a part of a path."""
-    return re.sub(r'[^\w.=+-]+', '_', self.name)
+    return portable_name(self.name)
 
 
 def make_variants(config: Config, changes: Sequence[str]) -> list[Variant]:
@@ -92,7 +92,7 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
   Raises:
     UserError: `output` holds a study with other settings, or a training ends
       with one.
-    Stopped: a training was.
+    Preempted: a training was.
   """
   results: dict[str, dict[int, dict[str, float]]] = {}
   jobs = [(variant, seed) for seed in seeds for variant in variants]

@@ -83,7 +83,7 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   _say('4/4 drawing')
   tracker = load_tracker(training, every_stage=True)
   scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
-  sights = look_alike_sights(tracker, scene, _FIGURE_ROWS)
+  sights = distractor_sights(tracker, scene, _FIGURE_ROWS)
   figure = output / 'heatmaps.png'
   if sights:
     save_heatmap_figure(figure, sights)
@@ -117,7 +117,7 @@ def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
       slots=good_slots(lengths, jax.local_device_count()))
 
 
-def look_alike_sights(tracker: Tracker, scene: Scene,
+def distractor_sights(tracker: Tracker, scene: Scene,
                       count: int) -> list[Sight]:
   """Tracks through a scene; the frames in which look-alikes are nearest.
 

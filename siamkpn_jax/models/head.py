@@ -4,6 +4,7 @@ The template side and the search side of every stage are separate methods, so a
 tracker computes the template's correlation kernels once, at its first frame.
 """
 
+import functools
 from typing import Any
 
 import flax
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.models import initializers
 from siamkpn_jax.models.correlation import correlate
 from siamkpn_jax.models.layers import ConvBN, SeparableConvBN, call
 
@@ -77,7 +79,8 @@ class Stage(nn.Module):
   dtype: Any = None
 
   def setup(self):
-    conv = ConvBN if self.conv == 'full' else SeparableConvBN
+    conv = (functools.partial(ConvBN, kernel_init=initializers.near_identity)
+            if self.conv == 'full' else SeparableConvBN)
     if not self.first:
       self.template_conv = conv(self.channels, padding=1, dtype=self.dtype)
     self.kernel_conv = conv(self.channels, dtype=self.dtype)
@@ -87,7 +90,9 @@ class Stage(nn.Module):
         output_channels(self.task), (1, 1),
         # Sizes are hundreds of pixels: too much for an accelerator's default.
         precision=jax.lax.Precision.HIGHEST,
-        kernel_init=nn.initializers.zeros, bias_init=self._bias)
+        kernel_init=initializers.normal_per_output(
+            output_kernel_std(self.task, self.channels)),
+        bias_init=self._bias)
 
   def _bias(self, unused_key, shape, dtype=jnp.float32):
     tasks = TASKS if self.task == 'shared' else (self.task,)

@@ -13,7 +13,7 @@ from siamkpn_jax.config.settings import ModelConfig, TrainConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.efficientnet import EfficientNet
-from siamkpn_jax.models.head import Head, Maps, Template, output_kernel_std
+from siamkpn_jax.models.head import Head, Maps, Template
 from siamkpn_jax.models.neck import Neck
 
 
@@ -113,47 +113,7 @@ def _abstract_variables(model: SiamKPN, default: np.dtype) -> dict[str, Any]:
 
 
 def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
-  """Fresh variables {'params', 'batch_stats'}; jit or eval_shape it.
-
-  The kernels are cut from one draw, because compiling a draw for each takes
-  far longer.
-  """
+  """`model.init` with crops of the right sizes; jit it, or eval_shape it."""
   z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
   x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))
-  variables = dict(model.init(key, z, x, train=False))
-  leaves, tree = jax.tree_util.tree_flatten_with_path(variables['params'])
-  kernels = [leaf.size for path, leaf in leaves if path[-1].key == 'kernel']
-  normal = jax.random.normal(key, (sum(kernels),))
-  parts = iter(jnp.split(normal, np.cumsum(kernels)[:-1]))
-  variables['params'] = jax.tree.unflatten(tree, [
-      _first_kernel(path, next(parts).reshape(leaf.shape))
-      if path[-1].key == 'kernel' else leaf for path, leaf in leaves])
-  return variables
-
-
-def _first_kernel(path: tuple[Any, ...], normal: jax.Array) -> jax.Array:
-  """The first value of a kernel, from standard normal numbers.
-
-  He's variance for the outputs; in the head near the identity, so that the
-  first correlations already measure how alike template and search are.
-  """
-  names = [part.key for part in path]
-  height, width, inputs, outputs = normal.shape
-  if _is_depthwise(names):
-    he = (2 / (height * width))**0.5 * normal
-    if names[0] != 'head':
-      return he
-    return (0.3 * he).at[height // 2, width // 2].add(1.0)
-  he = (2 / (height * width * outputs))**0.5 * normal
-  if names[0] != 'head' or names[-3] == 'predict_conv':
-    return he
-  if names[-2] == 'predict_out':
-    _, task, _ = names[1].split('_')  # level, task, stage
-    return normal * output_kernel_std(task, inputs)
-  center = (height // 2, width // 2)
-  return (0.3 * he).at[center].add(jnp.eye(inputs, outputs))
-
-
-def _is_depthwise(names: list[str]) -> bool:
-  """Whether a kernel has a single input channel, see `layers.Depthwise`."""
-  return 'depthwise' in names[-3:-1]
+  return dict(model.init(key, z, x, train=False))

@@ -9,7 +9,7 @@ import jax
 from siamkpn_jax.core.errors import UserError
 
 
-class SkippedSteps:
+class BadSteps:
   """Watches a run's steps; reads their metrics only if some were skipped."""
 
   def __init__(self, step: int, skipped: int, *, batch_size: int,

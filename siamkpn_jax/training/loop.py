@@ -92,11 +92,11 @@ def train(run: Run) -> TrainState:
 
   Raises:
     UserError: too many steps were skipped, or a state cannot be saved.
-    Stopped: after SIGINT or SIGTERM, when the state is saved.
+    Preempted: after SIGINT or SIGTERM, when the state is saved.
   """
   state, start = run.state, int(run.state.step)
   with (contextlib.closing(run.loader.batches(start)) as batches,
-        preemption.on_signal() as stop):
+        preemption.guard() as stop):
     for step in range(start + 1, run.total + 1):
       with run.profile.step(step), _guard(step, start, run.unfreeze):
         with run.progress.waiting():
@@ -108,7 +108,7 @@ def train(run: Run) -> TrainState:
         _save(run, step, state, stop, ends=ends)
       if ends or (step == run.total and stop.signalled):
         run.checkpoints.wait()
-        raise preemption.Stopped(
+        raise preemption.Preempted(
             f'{run.workdir}: stopped and saved at step {step} of {run.total}; '
             'the same command goes on from there',
             interrupted=stop.interrupted)
@@ -123,8 +123,8 @@ def _guard(step: int, start: int,
   return jax.transfer_guard('allow' if compiles else 'disallow')
 
 
-def _save(run: Run, step: int, state: TrainState, stop: preemption.Stop, *,
-          ends: bool) -> None:
+def _save(run: Run, step: int, state: TrainState,
+          stop: preemption.PreemptionGuard, *, ends: bool) -> None:
   """Saves a state, and scores it unless the machine may soon be gone."""
   with run.progress.pause('saving'):
     run.checkpoints.save(step, to_items(state))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from siamkpn_jax.config.settings import Config, TrainConfig
 from siamkpn_jax.distributed.multihost import is_main_host
-from siamkpn_jax.training.bad_steps import SkippedSteps
+from siamkpn_jax.training.bad_steps import BadSteps
 from siamkpn_jax.training.metrics import MetricWriter
 from siamkpn_jax.training.state import TrainState
 from siamkpn_jax.training.step import TrainStep
@@ -26,7 +26,7 @@ class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
   def __init__(self, config: TrainConfig, writer: MetricWriter | None,
-               bar: tqdm, skips: SkippedSteps, utilization: Utilization,
+               bar: tqdm, skips: BadSteps, utilization: Utilization,
                start: int):
     """See `open_progress`.
 
@@ -151,7 +151,7 @@ def open_progress(config: Config, workdir: Path, step_fn: TrainStep,
     state: that the run starts or goes on from.
   """
   start, train = int(state.step), config.train
-  skips = SkippedSteps(
+  skips = BadSteps(
       start, int(state.skipped), batch_size=train.batch_size,
       max_loss=train.max_loss, max_skipped=train.max_skipped)
   utilization = Utilization(

@@ -73,7 +73,7 @@ def train(config: Config, workdir: Path, sources: Sequence[Source], *,
   Raises:
     UserError: `workdir` holds a run that cannot be continued, or too many
       steps were skipped.
-    Stopped: after SIGINT or SIGTERM, when the state is saved.
+    Preempted: after SIGINT or SIGTERM, when the state is saved.
   """
   with open_run(config, workdir, sources, resume=resume,
                 profile=profile) as run:

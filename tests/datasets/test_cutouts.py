@@ -33,10 +33,10 @@ def star(side, points=5, turn=0.):
   """A colored star with a soft edge, [side, side, 4] uint8 BGRA."""
   angle = turn + np.arange(2 * points) * math.pi / points
   radius = np.where(np.arange(2 * points) % 2, 0.2, 0.45) * side
-  outline = side / 2 + radius[:, None] * np.stack(
+  contour = side / 2 + radius[:, None] * np.stack(
       [np.cos(angle), np.sin(angle)], -1)
   alpha = cv2.fillPoly(np.zeros((side, side), np.uint8),
-                       [outline.astype(np.int32)], 255, cv2.LINE_AA)
+                       [contour.astype(np.int32)], 255, cv2.LINE_AA)
   color = photograph(side, side, seed=points)
   return np.dstack([color, cv2.GaussianBlur(alpha, (3, 3), 0)])
 
@@ -277,7 +277,7 @@ def test_wrong_patches(source, patch):
     source.read(0, 0, patch)
 
 
-def test_look_alikes_never_cover_the_center(source):
+def test_distractors_never_cover_the_center(source):
   count = 0
   for scene, t in shots(source, 60):
     for other in shot.place_all(scene, t, 32).others:
@@ -290,12 +290,12 @@ def test_look_alikes_never_cover_the_center(source):
 def test_occluders_hide_some_but_not_much(source):
   shares = []
   for scene, t in shots(source, 120):
-    cast = shot.place_all(scene, t, 32)
-    if cast.front is None:
+    placed = shot.place_all(scene, t, 32)
+    if placed.front is None:
       continue
     # Painted over one another in another way.
     seen = np.zeros((2, SIDE, SIDE))
-    for k, layer in enumerate((cast.target.layer, cast.front.layer)):
+    for k, layer in enumerate((placed.target.layer, placed.front.layer)):
       y, x = np.indices(layer.alpha.shape)
       x, y = x + layer.x + 255, y + layer.y + 255
       there = (x >= 0) & (x < SIDE) & (y >= 0) & (y < SIDE)
@@ -309,10 +309,10 @@ def test_occluders_hide_some_but_not_much(source):
 def test_target_is_in_the_picture_where_its_box_says(source):
   """What the target changes in a scene lies in its box, and fills it."""
   for scene, t in shots(source, 20):
-    cast = shot.place_all(scene, t, 32)
+    placed = shot.place_all(scene, t, 32)
     canvas = np.zeros((201, 201, 3), np.uint8)
-    alpha = cast.target.layer.alpha
-    y, x = cast.target.layer.y + 100, cast.target.layer.x + 100
+    alpha = placed.target.layer.alpha
+    y, x = placed.target.layer.y + 100, placed.target.layer.x + 100
     canvas[y:y + alpha.shape[0], x:x + alpha.shape[1]] = alpha[..., None]
     _, wh = shot.compose(scene, t, 32, 201)
     rows, cols = np.flatnonzero((canvas[..., 0] > 127).any(1)), np.flatnonzero(

@@ -1,6 +1,5 @@
 """Packing: the same crops, resumed, damaged, in a pipeline."""
 
-import fcntl
 import json
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from etils import epath
 
 from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import file_lock
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import PackedSource
 from siamkpn_jax.datasets.packing import pack
@@ -163,10 +163,9 @@ def test_images_that_come_back(packed, folder):
 
 
 def test_second_packing_is_kept_out(packed, folder):
-  with (packed / 'mine' / '.siamkpn_lock').open('w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    with pytest.raises(UserError, match='by another process'):
-      pack_here(folder, packed)
+  with (file_lock(packed / 'mine' / '.siamkpn_lock', 'held already'),
+        pytest.raises(UserError, match='by another process')):
+    pack_here(folder, packed)
   pack_here(folder, packed)
 
 

@@ -129,8 +129,8 @@ def test_box_is_that_of_the_outline_drawn_independently():
     box = scene(index).box(t)
     around = np.concatenate([box[:2] - 4, box[2:] + 8])
     cover = coverage_by_crossings(points[~target.shape.decal], around)
-    if target.look.softness:
-      cover = cv2.GaussianBlur(cover, (5, 5), target.look.softness)
+    if target.appearance.softness:
+      cover = cv2.GaussianBlur(cover, (5, 5), target.appearance.softness)
     # OpenCV fills polygons an eighth of a pixel too wide, so a pixel that is
     # a little less than half covered belongs to the mask as well.
     least, most = bounds(cover > 0.6), bounds(cover > 0.2)
@@ -202,7 +202,7 @@ def test_target_wanders():
   assert steps.max() < 0.65
 
 
-def test_most_videos_have_look_alikes():
+def test_most_videos_have_distractors():
   counts = [len(scene(index).distractor_boxes(0)) for index in range(60)]
   assert max(counts) <= 4
   assert 0.5 < np.mean(np.array(counts) > 0) < 0.9

@@ -79,10 +79,10 @@ def test_stops_when_it_is_asked_to(monkeypatch):
   """Saved after the step that is under way, and not scored."""
   stop = SimpleNamespace(signalled=False, interrupted=True,
                          after=lambda step: step == 3)
-  monkeypatch.setattr(preemption, 'on_signal',
+  monkeypatch.setattr(preemption, 'guard',
                       lambda: contextlib.nullcontext(stop))
   log = Log()
-  with pytest.raises(preemption.Stopped, match='run: stopped .* step 3 of 5'):
+  with pytest.raises(preemption.Preempted, match='run: stopped .* step 3 of 5'):
     loop.train(make_run(log))
   assert log[-5:] == ['unfrozen', 'save 3: 3.0', 'saved', 'wait', 'closed']
 

@@ -134,7 +134,8 @@ def test_exit_status_of_a_stopped_run(train, monkeypatch, interrupted, flags,
                                       code, last):
   """SIGTERM: 0, or what a scheduler is to see; Ctrl-C: 130."""
   def stop(*args, **kwargs):
-    raise preemption.Stopped('run: stopped and saved', interrupted=interrupted)
+    raise preemption.Preempted('run: stopped and saved',
+                               interrupted=interrupted)
 
   monkeypatch.setattr(trainer, 'train', stop)
   done = train(*flags)
@@ -147,7 +148,7 @@ def test_exit_status_of_a_stopped_run(train, monkeypatch, interrupted, flags,
 def test_signals_of_one_process():
   """SIGTERM may come twice; the second Ctrl-C does not wait."""
   before = signal.getsignal(signal.SIGTERM)
-  with preemption.on_signal() as stop:
+  with preemption.guard() as stop:
     assert not stop.after(1)
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ import pytest
 from tqdm import tqdm
 
 from siamkpn_jax.training import progress, trainer
-from siamkpn_jax.training.bad_steps import SkippedSteps
+from siamkpn_jax.training.bad_steps import BadSteps
 from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import Progress
@@ -48,7 +48,7 @@ def progress_of(tmp_path, utilization=lambda step, seconds: {}):
   config = tiny_config(
       train={'batch_size': 8, 'log_every': 4, 'epochs': 25,
              'pairs_per_epoch': 32, 'freeze_epochs': 1})
-  skips = SkippedSteps(0, 0, batch_size=8, max_loss=1e4, max_skipped=0)
+  skips = BadSteps(0, 0, batch_size=8, max_loss=1e4, max_skipped=0)
   with (tqdm(total=100, file=io.StringIO()) as bar,
         MetricWriter(tmp_path, 0) as writer):
     yield Progress(config.train, writer, bar, skips, utilization, 0)

@@ -56,7 +56,7 @@ class Library:
   """All cut-outs and backdrops; files are read when they are asked for.
 
   Attributes:
-    groups: the cut-outs' numbers folder by folder; look-alikes are of one.
+    groups: the cut-outs' numbers folder by folder; distractors are of one.
     num_cutouts: number of objects; a folder that is named twice counts twice.
     objects: [num_cutouts] the first number of the same object.
     num_backdrops: number of pictures.

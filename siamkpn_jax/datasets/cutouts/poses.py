@@ -113,7 +113,7 @@ def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
   alpha = cv2.extractChannel(sprite, 3)
   low, size = _bounds(_solid_points(alpha), matrix)
   matrix = _fit(low, size, context) @ matrix
-  # The outline says it almost; the rest is measured.
+  # The contour says it almost; the rest is measured.
   x, y, shape, local = _window(alpha.shape, matrix)
   seen = cv2.warpPerspective(alpha, local, shape, flags=cv2.INTER_LINEAR)
   box = alpha_box(seen) + np.array([x, y, 0, 0])
@@ -149,11 +149,11 @@ def alpha_box(alpha: np.ndarray) -> np.ndarray:
 
 
 def _solid_points(alpha: np.ndarray) -> np.ndarray:
-  """Centers of the pixels along the outlines, [n, 1, 2] float64."""
+  """Centers of the pixels along the contours, [n, 1, 2] float64."""
   solid = cv2.threshold(alpha, SOLID, 255, cv2.THRESH_BINARY)[1]
-  outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL,
+  contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL,
                                  cv2.CHAIN_APPROX_SIMPLE)
-  return np.concatenate(outlines).astype(np.float64)
+  return np.concatenate(contours).astype(np.float64)
 
 
 def _bounds(points: np.ndarray,

@@ -22,7 +22,7 @@ from siamkpn_jax.datasets.synthetic.signals import Wave
 from siamkpn_jax.datasets.synthetic.sprites import Layer, overlap
 
 MAX_HIDDEN = 0.4  # of the target, by what lies in front of it
-_GAP = 3  # pixels between a look-alike and the target's center, at least
+_GAP = 3  # pixels between a distractor and the target's center, at least
 _NOISE_SEED = 0  # all scenes share a field of noise and move it
 
 
@@ -88,7 +88,7 @@ def _random_other(rng: np.random.Generator, library: Library, number: int,
     other = other_identity(rng, identity)
   else:
     near = number + int(rng.integers(1, 7)) * (1 if rng.random() < 0.5 else -1)
-    other = _stranger(rng, library, group, near if kind == 1 else None, number)
+    other = _clutter(rng, library, group, near if kind == 1 else None, number)
   return random_actor(
       rng, other,
       size=signals.random_wave(rng, rng.uniform(-0.6, 0.4), 0.1),
@@ -100,14 +100,14 @@ def _random_front(rng: np.random.Generator, library: Library,
                   number: int) -> Actor:
   everything = range(library.num_cutouts)
   return random_actor(
-      rng, _stranger(rng, library, everything, None, number),
+      rng, _clutter(rng, library, everything, None, number),
       size=Wave(rng.uniform(-0.4, 0.5)),
       angle=signals.random_wave(rng, rng.uniform(0, math.tau), 1.),
       distance=signals.random_wave(rng, rng.uniform(-10, 10), 25))
 
 
-def _stranger(rng: np.random.Generator, library: Library, group: range,
-              wanted: int | None, unwanted: int) -> Identity:
+def _clutter(rng: np.random.Generator, library: Library, group: range,
+             wanted: int | None, unwanted: int) -> Identity:
   """Another object of a group, if there is one."""
   number = group[int(rng.integers(len(group)))] if wanted is None else (
       group[(wanted - group.start) % len(group)])
@@ -149,7 +149,7 @@ def compose(shot: Shot, t: int, length: int,
 
 
 @dataclasses.dataclass(frozen=True)
-class Cast:
+class PlacedActors:
   """The objects of a shot in their places at some time."""
 
   target: Placed
@@ -157,7 +157,7 @@ class Cast:
   front: Placed | None
 
 
-def place_all(shot: Shot, t: int, length: int) -> Cast:
+def place_all(shot: Shot, t: int, length: int) -> PlacedActors:
   """Where everything is; arguments as of `compose`."""
   target = shot.target.paint(t, length)
   others = [_aside(other, other.paint(t, length), t)
@@ -165,11 +165,11 @@ def place_all(shot: Shot, t: int, length: int) -> Cast:
   front = None
   if shot.front is not None:
     front = _before(shot.front, shot.front.paint(t, length), target, t)
-  return Cast(target, others, front)
+  return PlacedActors(target, others, front)
 
 
 def _aside(actor: Actor, placed: Placed, t: int) -> Placed:
-  """Where a look-alike lies: never over the target's center."""
+  """Where a distractor lies: never over the target's center."""
   cos, sin = math.cos(actor.angle(t)), math.sin(actor.angle(t))
   distance = _clear(placed, cos, sin) + max(0., actor.distance(t))
   return placed.moved(round(distance * cos), round(distance * sin))

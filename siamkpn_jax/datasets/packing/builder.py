@@ -9,7 +9,6 @@ import collections
 import dataclasses
 import functools
 import io
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from siamkpn_jax.core import geometry
+from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.image_source import ImageSource
@@ -84,7 +84,7 @@ class SiamkpnCrops(tfds.core.GeneratorBasedBuilder):
 def _in_threads(make: Any, frames: tuple[int, int]
                 ) -> Iterator[tuple[int, Example]]:
   """The examples of all frames in order, made a little ahead."""
-  workers = len(os.sched_getaffinity(0))
+  workers = cores()
   pending: collections.deque[Future] = collections.deque()
   with ThreadPoolExecutor(workers) as pool:
     for frame in tqdm(range(*frames), unit='frame', dynamic_ncols=True):

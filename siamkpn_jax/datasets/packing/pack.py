@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import io
 import json
 import os
@@ -18,6 +17,7 @@ from absl import logging
 from etils import epath
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import file_lock
 from siamkpn_jax.datasets.image_source import ImageSource
 from siamkpn_jax.datasets.packed_source import (
   INDEX_NAME,
@@ -121,12 +121,9 @@ def _lock(home: epath.Path) -> Iterator[None]:
   if '://' in str(home):
     yield
     return
-  with (Path(home) / '.siamkpn_lock').open('w') as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise UserError(f'{home}: is being packed by another process; expected '
-                      'one at a time: wait for it, or stop it') from error
+  with file_lock(Path(home) / '.siamkpn_lock',
+                 f'{home}: is being packed by another process; expected one '
+                 'at a time: wait for it, or stop it'):
     yield
 
 

@@ -1,8 +1,9 @@
 """Synthetic tracking videos, drawn on the fly from a seed (numpy, OpenCV).
 
-From the bottom up: signals (random streams, motion), textures, outlines,
-shapes, figures and looks make things; sprites paints a moving one; backdrop,
-effects and cast are the world, the camera and the things of one video; scene
+From the bottom up: signals (random streams, motion), textures, contours,
+shapes, articulated shapes and appearance make things; sprites paints a moving
+one; backdrop, effects and actors are the world, the camera and the things of
+one video; scene
 puts it together and source hands it out.
 """
 

@@ -1,4 +1,4 @@
-"""Who is in a video: the target, its look-alikes, strangers, occluders."""
+"""Who is in a video: the target, distractors, clutter, occluders."""
 
 import dataclasses
 import math
@@ -7,9 +7,9 @@ import numpy as np
 
 from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.appearance import (
-  Look,
-  bank_look,
-  random_look,
+  Appearance,
+  bank_appearance,
+  random_appearance,
 )
 from siamkpn_jax.datasets.synthetic.articulated import bar, random_shape
 from siamkpn_jax.datasets.synthetic.shapes import Shape
@@ -58,7 +58,7 @@ class _Shuttle:
             y + u * self.along[1] + self.beside[1])
 
 
-class Cast:
+class Actors:
   """Draws the sprites of one video."""
 
   def __init__(self, rng: np.random.Generator, seed: int,
@@ -67,7 +67,7 @@ class Cast:
 
     Args:
       rng: source of all draws, in the order of the calls.
-      seed: whose banks of shapes and looks.
+      seed: whose banks of shapes and appearances.
       size: (width, height) of the frame, pixels.
     """
     self._rng, self._seed, self._size = rng, seed, size
@@ -77,33 +77,34 @@ class Cast:
     """The thing to track, before a background of mean color [3]."""
     rng, side = self._rng, self._random_side()
     shape = random_shape(rng, self._seed)
-    look = random_look(rng, self._seed, background)
-    if shape.is_figure:
-      look = look.flat(rng)
+    appearance = random_appearance(rng, self._seed, background)
+    if shape.is_articulated:
+      appearance = appearance.flat(rng)
     over = rng.uniform(0, 0.2) if rng.random() < 0.3 else 0.
-    sprite = self._rover(shape, look, side, over)
+    sprite = self._rover(shape, appearance, side, over)
     # A long thing has a larger box across the diagonal: even that out.
     boxes = [sprite.extents(sprite.posture(t)[0]) for t in (0, 20, 40)]
     mean = sum(math.sqrt((x1 - x0) * (y1 - y0)) for x0, y0, x1, y1 in boxes) / 3
     return dataclasses.replace(sprite, side=side * side / mean)
 
-  def look_alike(self, target: Sprite) -> Sprite:
+  def distractor(self, target: Sprite) -> Sprite:
     """The target's twin, at about its size, on a way of its own."""
     rng, (low, high) = self._rng, _SIZES
     side = target.side * signals.log_uniform(rng, 0.75, 1.3)
     side = min(max(side, low * self._short), high * self._short)
-    return self._rover(target.shape.altered(rng), target.look.altered(rng),
-                       side, 0.4)
+    return self._rover(target.shape.altered(rng),
+                       target.appearance.altered(rng), side, 0.4)
 
-  def stranger(self) -> Sprite:
+  def clutter(self) -> Sprite:
     """Another moving thing."""
     rng, side = self._rng, self._random_side()
-    shape, look = random_shape(rng, self._seed), bank_look(rng, self._seed)
-    if shape.is_figure:
-      look = look.flat(rng)
-    return self._rover(shape, look, side, 0.5)
+    shape = random_shape(rng, self._seed)
+    appearance = bank_appearance(rng, self._seed)
+    if shape.is_articulated:
+      appearance = appearance.flat(rng)
+    return self._rover(shape, appearance, side, 0.5)
 
-  def passer(self, target: Sprite) -> Sprite:
+  def occluder(self, target: Sprite) -> Sprite:
     """A smaller thing that crosses the target again and again."""
     rng, side = self._rng, target.side
     angle, period = rng.uniform(0, math.tau), rng.uniform(40, 120)
@@ -112,8 +113,8 @@ class Cast:
         target, (1.6 * side * x, 1.6 * side * y),
         (-aside * side * y, aside * side * x),
         signals.Wave(0., ((1., math.tau / period, rng.uniform(0, math.tau)),)))
-    return Sprite(random_shape(rng, self._seed, figures=0.),
-                  bank_look(rng, self._seed), motion,
+    return Sprite(random_shape(rng, self._seed, articulated=0.),
+                  bank_appearance(rng, self._seed), motion,
                   side * rng.uniform(0.35, 0.7))
 
   def post(self, target: Sprite) -> Sprite:
@@ -125,7 +126,7 @@ class Cast:
     speed = rng.uniform(0.5, 4) * (0.02 if rng.random() < 0.5 else 1)
     path = signals.random_path(rng, speed, self._size)
     lean = rng.normal() * 0.1 + (math.pi / 2 if level else 0.)
-    return Sprite(shape, bank_look(rng, self._seed),
+    return Sprite(shape, bank_appearance(rng, self._seed),
                   _Wander(path, self._size, 0.), thickness,
                   turn=signals.Wave(lean))
 
@@ -134,7 +135,7 @@ class Cast:
     low, high = 1.1 * _SIZES[0], 0.9 * _SIZES[1]
     return low * (high / low)**self._rng.random()**1.5 * self._short
 
-  def _rover(self, shape: Shape, look: Look, side: float,
+  def _rover(self, shape: Shape, appearance: Appearance, side: float,
              over: float) -> Sprite:
     """A thing that wanders over the frame, swaying or tumbling."""
     rng, wave = self._rng, signals.random_wave
@@ -150,7 +151,7 @@ class Cast:
     sway = rng.uniform(0, 0.4 if loose else 0.15)
     spin = rng.normal() * 0.02 if loose and rng.random() < 0.4 else 0.
     return Sprite(
-        shape, look, _Wander(path, self._size, over), side,
+        shape, appearance, _Wander(path, self._size, over), side,
         zoom=wave(rng, 0., max(swell, 0.)),
         aspect=wave(rng, rng.uniform(-0.08, 0.08), rng.uniform(0, 0.1)),
         turn=wave(rng, lean, sway), spin=spin)

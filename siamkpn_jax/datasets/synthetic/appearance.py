@@ -9,12 +9,12 @@ import numpy as np
 from siamkpn_jax.datasets.synthetic import signals, textures
 from siamkpn_jax.datasets.synthetic.articulated import TONES
 
-_BANK_SIZE = 256  # looks per seed
+_BANK_SIZE = 256  # appearances per seed
 _PATCH = 112  # side of the piece of texture that a thing keeps, pixels
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Appearance:
   """The surface of one thing.
 
   Attributes:
@@ -36,11 +36,11 @@ class Look:
   relief: float
   softness: float
 
-  def flat(self, rng: np.random.Generator) -> 'Look':
-    """The look in which the tones of the parts count more than the texture."""
+  def flat(self, rng: np.random.Generator) -> 'Appearance':
+    """One in which the tones of the parts count more than the texture."""
     return dataclasses.replace(self, weight=0.25 + 0.35 * rng.random())
 
-  def altered(self, rng: np.random.Generator) -> 'Look':
+  def altered(self, rng: np.random.Generator) -> 'Appearance':
     """The same surface in somewhat other colors."""
     shift = rng.normal(size=3) * rng.uniform(15, 45)
     texture = textures.recolor(
@@ -52,8 +52,8 @@ class Look:
                                tones=np.clip(tones + shift, 0, 255))
 
 
-def random_look(rng: np.random.Generator, seed: int,
-                avoid: np.ndarray | None = None) -> Look:
+def random_appearance(rng: np.random.Generator, seed: int,
+                      avoid: np.ndarray | None = None) -> Appearance:
   """Draws a surface.
 
   Args:
@@ -71,7 +71,7 @@ def random_look(rng: np.random.Generator, seed: int,
       textures.crop(rng, seed, _PATCH), tones[0], hue=rng.uniform(0, math.tau),
       saturation=rng.uniform(0.3, 1.3), contrast=rng.uniform(0.6, 1.5))
   angle = rng.uniform(0, math.tau)
-  return Look(
+  return Appearance(
       texture, tones, weight=rng.uniform(0.45, 1),
       grain=signals.log_uniform(rng, 0.6, 1.8),
       roll=signals.random_wave(rng, 0., 30. * (rng.random() < 0.35)),
@@ -80,10 +80,11 @@ def random_look(rng: np.random.Generator, seed: int,
 
 
 @functools.lru_cache(maxsize=2 * _BANK_SIZE)
-def _bank_look(seed: int, number: int) -> Look:
-  return random_look(signals.stream(signals.LOOK, seed, number), seed)
+def _bank_appearance(seed: int, number: int) -> Appearance:
+  return random_appearance(
+      signals.stream(signals.APPEARANCE, seed, number), seed)
 
 
-def bank_look(rng: np.random.Generator, seed: int) -> Look:
+def bank_appearance(rng: np.random.Generator, seed: int) -> Appearance:
   """A surface out of the 256 of a seed; cheap (20 MB at most are kept)."""
-  return _bank_look(seed, int(rng.integers(_BANK_SIZE)))
+  return _bank_appearance(seed, int(rng.integers(_BANK_SIZE)))

@@ -1,4 +1,4 @@
-"""What the videos show: simple things, and jointed figures that move."""
+"""What the videos show: simple things, and articulated shapes that move."""
 
 import functools
 import math
@@ -7,11 +7,11 @@ import numpy as np
 
 from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.contours import (
-    blob,
-    limb,
-    outline,
-    oval,
-    polygon,
+  blob,
+  contour,
+  limb,
+  oval,
+  polygon,
 )
 from siamkpn_jax.datasets.synthetic.shapes import Builder, Shape, random_bend
 
@@ -21,29 +21,29 @@ TONES = 5  # colors of one thing; parts name them 0..4
 
 @functools.lru_cache(maxsize=2 * BANK_SIZE)
 def bank_shape(seed: int, number: int) -> Shape:
-  """Shape `number` (0..BANK_SIZE - 1) of a seed; odd ones are figures.
+  """Shape `number` (0..BANK_SIZE - 1) of a seed; odd ones are articulated.
 
   A pure function; the cache (8 MB at most) only saves time.
   """
   rng = signals.stream(signals.SHAPE, seed, number)
   if number % 2:
-    return _FIGURES[number // 2 % len(_FIGURES)](rng)
+    return _ARTICULATED[number // 2 % len(_ARTICULATED)](rng)
   return _thing(rng)
 
 
 def random_shape(rng: np.random.Generator, seed: int, *,
-                 figures: float = 0.5) -> Shape:
-  """A shape of the bank, a jointed figure with the given probability."""
-  number = 2 * int(rng.integers(BANK_SIZE // 2)) + (rng.random() < figures)
+                 articulated: float = 0.5) -> Shape:
+  """A shape of the bank, articulated with the given probability."""
+  number = 2 * int(rng.integers(BANK_SIZE // 2)) + (rng.random() < articulated)
   return bank_shape(seed, number)
 
 
 def _thing(rng: np.random.Generator) -> Shape:
   """One contour with some marks on it; aspect w/h between 0.35 and 2.8."""
   parts = Builder()
-  parts.add(outline(rng), 0)
+  parts.add(contour(rng), 0)
   for _ in range(int(rng.integers(0, 5))):
-    marks = outline(rng) * rng.uniform(0.08, 0.4, 2)
+    marks = contour(rng) * rng.uniform(0.08, 0.4, 2)
     parts.add(marks + rng.uniform(-0.6, 0.6, 2), int(rng.integers(1, TONES)),
               decal=True)
   aspect = math.sqrt(math.exp(np.clip(rng.normal() * 0.5, -1, 1)))
@@ -202,5 +202,5 @@ def _worm(rng) -> Shape:
   return parts.shape(random_bend(rng, 0.2), upright=False)
 
 
-_FIGURES = (_person, _person, _person, _animal, _vehicle, _vehicle, _bird,
-            _face, _worm)
+_ARTICULATED = (
+    _person, _person, _person, _animal, _vehicle, _vehicle, _bird, _face, _worm)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.datasets.synthetic import effects, signals, textures
-from siamkpn_jax.datasets.synthetic.appearance import bank_look
+from siamkpn_jax.datasets.synthetic.appearance import bank_appearance
 from siamkpn_jax.datasets.synthetic.articulated import random_shape
 from siamkpn_jax.datasets.synthetic.sprites import Sprite
 
@@ -19,12 +19,12 @@ def _scatter(canvas: np.ndarray, rng: np.random.Generator, seed: int,
              side: float) -> None:
   """Draws one still thing of about `side` pixels on the canvas, in place."""
   x, y = rng.random(2) * canvas.shape[1::-1]
-  shape = random_shape(rng, seed, figures=0.2)
-  look = bank_look(rng, seed)
-  if shape.is_figure:
-    look = look.flat(rng)
+  shape = random_shape(rng, seed, articulated=0.2)
+  appearance = bank_appearance(rng, seed)
+  if shape.is_articulated:
+    appearance = appearance.flat(rng)
   turn = 0. if shape.upright else rng.uniform(0, math.tau)
-  still = Sprite(shape, look, lambda t, extents: (x, y), side,
+  still = Sprite(shape, appearance, lambda t, extents: (x, y), side,
                  aspect=signals.Wave(rng.normal() * 0.2),
                  turn=signals.Wave(turn))
   layer = still.paint(0., clip=canvas.shape[1::-1])

@@ -1,10 +1,10 @@
-"""Outlines: the closed polygons that parts of things are made of."""
+"""Contours: the closed polygons that parts of things are made of."""
 
 import math
 
 import numpy as np
 
-_POINTS = 40  # vertices of every outline, so that they stack into one array
+_POINTS = 40  # vertices of every contour, so that they stack into one array
 _TURN = np.linspace(0, math.tau, _POINTS, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], -1)  # [k, 2]
 
@@ -47,7 +47,7 @@ def blob(rng: np.random.Generator) -> np.ndarray:
   return _CIRCLE * np.maximum(radius, 0.25)[:, None]
 
 
-def outline(rng: np.random.Generator) -> np.ndarray:
+def contour(rng: np.random.Generator) -> np.ndarray:
   """A random simple contour around 0, about 1 in radius, [k, 2]."""
   kind = rng.integers(5)
   if kind == 0:

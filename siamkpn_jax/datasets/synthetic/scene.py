@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from siamkpn_jax.datasets.synthetic import backdrop, effects, signals
-from siamkpn_jax.datasets.synthetic.actors import Cast
+from siamkpn_jax.datasets.synthetic.actors import Actors
 from siamkpn_jax.datasets.synthetic.sprites import Layer, overlap
 
 _MIN_VISIBLE = 0.6  # of the target; what would hide more passes behind it
@@ -43,26 +43,27 @@ class Scene:
       index: number of the video.
       size: (width, height) of a frame, pixels.
       length: number of frames; longer videos go on, they are not slower.
-      distractors: number of look-alikes, or None for a random one (0..4).
+      distractors: how many things look like the target; None: random, 0..4.
     """
     self.size, self.length = (size[0], size[1]), length
     self._seed = seed
     rng = signals.stream(signals.SCENE, seed, index)
     self.camera = effects.random_camera(rng)
     self._backdrop = backdrop.Backdrop(rng, seed, self.size)
-    cast = Cast(rng, seed, self.size)
-    self.target = cast.target(self._backdrop.mean)
+    actors = Actors(rng, seed, self.size)
+    self.target = actors.target(self._backdrop.mean)
     if distractors is None:
       distractors = signals.pick(rng, (0.42, 0.3, 0.16, 0.08, 0.04))
-    self._alike = [cast.look_alike(self.target) for _ in range(distractors)]
-    strangers = [cast.stranger()
-                 for _ in range(signals.pick(rng, (0.5, 0.3, 0.15, 0.05)))]
+    self._distractors = [
+        actors.distractor(self.target) for _ in range(distractors)]
+    clutter = [actors.clutter()
+               for _ in range(signals.pick(rng, (0.5, 0.3, 0.15, 0.05)))]
     # (sprite, whether it passes in front of the target), far ones first
     self._others = [(sprite, rng.random() < 0.25)
-                    for sprite in strangers + self._alike]
-    for occluder in (cast.passer, cast.post):
+                    for sprite in clutter + self._distractors]
+    for draw in (actors.occluder, actors.post):
       if rng.random() < 0.2:
-        self._others.append((occluder(self.target), True))
+        self._others.append((draw(self.target), True))
 
   def render(self, t: int) -> tuple[np.ndarray, np.ndarray]:
     """Frame `t`.
@@ -101,8 +102,8 @@ class Scene:
     return self._stack(t).visible
 
   def distractor_boxes(self, t: int) -> np.ndarray:
-    """Boxes of the look-alikes, xywh [n, 4] float64, like the target's."""
-    return np.array([s.box(t) for s in self._alike]).reshape(-1, 4)
+    """Boxes of the distractors, xywh [n, 4] float64, like the target's."""
+    return np.array([s.box(t) for s in self._distractors]).reshape(-1, 4)
 
   def _stack(self, t: int) -> _Stack:
     """Paints all things and decides what lies in front of the target."""

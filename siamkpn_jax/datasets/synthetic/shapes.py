@@ -1,4 +1,4 @@
-"""Outlines of things: jointed parts that swing, bend and breathe."""
+"""Contours of things: jointed parts that swing, bend and breathe."""
 
 import dataclasses
 import math
@@ -33,7 +33,7 @@ class Shape:
   upright: bool
 
   @property
-  def is_figure(self) -> bool:
+  def is_articulated(self) -> bool:
     """It has several parts that are more than paint."""
     return int((~self.decal).sum()) > 1
 
@@ -57,7 +57,7 @@ class Shape:
     return points
 
   def altered(self, rng: np.random.Generator) -> 'Shape':
-    """The same thing in another posture, for a look-alike."""
+    """The same thing in another posture, for a distractor."""
     swing, bend = self.swing.copy(), self.bend.copy()
     swing[:, 2] += rng.uniform(0, math.tau)
     bend[..., 3] += rng.uniform(0, math.tau)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 # First word of every random stream: streams of two purposes never coincide.
-TEXTURE, SHAPE, LOOK, WORLD, SCENE, NOISE, CUTOUT = range(1, 8)
+TEXTURE, SHAPE, APPEARANCE, WORLD, SCENE, NOISE, CUTOUT = range(1, 8)
 
 _ROUNDING = 0.93  # of the turns of a path: 1 is a zigzag, 0 a sine
 _SPAN = 2 * math.asin(_ROUNDING)

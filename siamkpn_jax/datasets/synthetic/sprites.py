@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.datasets.synthetic import effects
-from siamkpn_jax.datasets.synthetic.appearance import Look
+from siamkpn_jax.datasets.synthetic.appearance import Appearance
 from siamkpn_jax.datasets.synthetic.shapes import Shape
 from siamkpn_jax.datasets.synthetic.signals import Wave
 
@@ -73,8 +73,8 @@ class Sprite:
   """One moving thing; every method is a pure function of time (frames).
 
   Attributes:
-    shape: its outline.
-    look: its surface.
+    shape: its contour.
+    appearance: its surface.
     motion: where it is.
     side: pixels per unit of the shape.
     zoom: wave of the log of the size.
@@ -83,7 +83,7 @@ class Sprite:
     spin: steady rotation on top, radians per frame.
   """
   shape: Shape
-  look: Look
+  appearance: Appearance
   motion: Motion
   side: float
   zoom: Wave = _STEADY
@@ -153,7 +153,7 @@ class Sprite:
 
     The smear eats `reach` on every side after having spread the thing by it.
     """
-    margin = 2 * reach + (3 if self.look.softness else 1)
+    margin = 2 * reach + (3 if self.appearance.softness else 1)
     x0 = math.floor(place[0] + extents[0]) - margin
     y0 = math.floor(place[1] + extents[1]) - margin
     x1 = math.ceil(place[0] + extents[2]) + margin
@@ -173,26 +173,27 @@ class Sprite:
     for scale in (2, 1):
       alpha = cv2.resize(alpha, (scale * w, scale * h),
                          interpolation=cv2.INTER_AREA)
-    if self.look.softness:
-      alpha = cv2.GaussianBlur(alpha, (5, 5), self.look.softness)
+    if self.appearance.softness:
+      alpha = cv2.GaussianBlur(alpha, (5, 5), self.appearance.softness)
     return alpha
 
   def _color(self, t: float, points: np.ndarray, units: np.ndarray,
               origin: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Surface times alpha, [h, w, 3]; `points`, `origin` in the layer."""
-    look, size = self.look, alpha.shape[::-1]
-    to_frame = units / (look.grain * self.side)
-    middle = len(look.texture) / 2 + look.roll(t)
+    appearance, size = self.appearance, alpha.shape[::-1]
+    to_frame = units / (appearance.grain * self.side)
+    middle = len(appearance.texture) / 2 + appearance.roll(t)
     warp = np.column_stack([to_frame, origin - to_frame @ (middle, middle)])
-    color = cv2.warpAffine(look.texture, warp, size,
+    color = cv2.warpAffine(appearance.texture, warp, size,
                             borderMode=cv2.BORDER_REFLECT)
-    tones = look.tones[self.shape.tone].tolist()
+    tones = appearance.tones[self.shape.tone].tolist()
     if len(tones) > 1:  # else the mean of the texture is the only tone
       flat = np.empty((*alpha.shape, 3), np.uint8)
       cv2.rectangle(flat, (0, 0), size, tones[0], -1)
       for part, tone in zip(_fixed_point(points), tones, strict=True):
         cv2.fillPoly(flat, [part], tone, cv2.LINE_AA, _BITS)
-      color = cv2.addWeighted(color, look.weight, flat, 1 - look.weight, 0)
+      color = cv2.addWeighted(
+          color, appearance.weight, flat, 1 - appearance.weight, 0)
     gain = self._relief(alpha)
     return cv2.multiply(color, cv2.merge([gain] * 3), scale=1 / 200)
 
@@ -203,10 +204,10 @@ class Sprite:
     side of a rounded thing and dark on the far side.
     """
     reach = int(np.clip(0.15 * self.side, 1, 15))
-    anchor = tuple(round(reach * (1 + 0.9 * v)) for v in self.look.light)
+    anchor = tuple(round(reach * (1 + 0.9 * v)) for v in self.appearance.light)
     lit = cv2.blur(alpha, (2 * reach + 1, 2 * reach + 1), anchor=anchor,
                    borderType=cv2.BORDER_REPLICATE)
-    relief = self.look.relief
+    relief = self.appearance.relief
     lit = cv2.convertScaleAbs(lit, alpha=200 / 255 * 1.2 * relief,
                               beta=200 * (1 - relief))
     return cv2.multiply(lit, alpha, scale=1 / 255)

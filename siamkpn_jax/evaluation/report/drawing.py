@@ -1,4 +1,4 @@
-"""Films as pictures: small frames with the annotated box and the tracker's."""
+"""Failure strips as small frames with the annotated box and the tracker's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.images import read_image
-from siamkpn_jax.evaluation.report.failure_strips import Film
+from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
 
 GREEN, RED, WHITE, BLACK = (60, 200, 60), (50, 50, 240), (255,) * 3, (0,) * 3
 _WIDTH = 320  # pixels of a frame
@@ -17,7 +17,7 @@ _BITS = 4  # of cv2's fractions of a pixel
 _FAR = 1e4  # pixels; beyond, cv2's integers overflow
 
 
-def draw_frames(film: Film) -> list[np.ndarray]:
+def draw_frames(strip: FailureStrip) -> list[np.ndarray]:
   """[h, 320, 3] uint8 BGR pictures, all of one height.
 
   The frame in which the target is lost has a red border.
@@ -27,7 +27,7 @@ def draw_frames(film: Film) -> list[np.ndarray]:
   """
   pictures: list[np.ndarray] = []
   for path, frame, truth, result in zip(
-      film.images, film.frames, film.truth, film.result, strict=True):
+      strip.images, strip.frames, strip.truth, strip.result, strict=True):
     image = read_image(path)
     height, width = image.shape[:2]
     size = (_WIDTH, max(1, round(_WIDTH * height / width)))
@@ -38,7 +38,7 @@ def draw_frames(film: Film) -> list[np.ndarray]:
     _outline(picture, truth * scale, GREEN)
     _outline(picture, result * scale, RED)
     _number(picture, frame + 1)
-    if frame == film.lost:
+    if frame == strip.lost:
       cv2.rectangle(picture, (1, 1), (size[0] - 2, size[1] - 2), RED, 3)
     pictures.append(picture)
   return pictures

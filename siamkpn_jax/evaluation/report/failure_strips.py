@@ -1,4 +1,4 @@
-"""The moments at which a tracker lost its target, as films of a few frames."""
+"""Failure strips: some frames around the loss of a target."""
 
 import dataclasses
 import fnmatch
@@ -24,14 +24,14 @@ from siamkpn_jax.evaluation.report.details import worst_first
 from siamkpn_jax.evaluation.report.entries import Entry
 from siamkpn_jax.evaluation.report.measures import MEASURES, is_vot
 
-FRAMES = 8  # in a film
+FRAMES = 8  # in a strip
 _AFTER = 2  # of them, past the loss
 _LARGEST_STEP = 10  # frames from one to the next
 _LOST = 5  # so many frames without overlap mean that the target is lost
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Film:
+class FailureStrip:
   """Some frames of a sequence.
 
   Attributes:
@@ -52,13 +52,13 @@ class Film:
   result: np.ndarray
 
 
-# Name of a sequence -> makes its film, given the name that is shown.
-_Readers = Mapping[str, Callable[[str], Film]]
+# Name of a sequence -> makes its strip, given the name that is shown.
+_Readers = Mapping[str, Callable[[str], FailureStrip]]
 
 
-def films(entry: Entry, data: Path,
-          count: int) -> tuple[list[Film], list[str]]:
-  """Films of the sequences on which a tracker was worst.
+def worst_strips(entry: Entry, data: Path,
+                 count: int) -> tuple[list[FailureStrip], list[str]]:
+  """Failure strips of the sequences on which a tracker was worst.
 
   Args:
     entry: the tracker; its result files must still be there.
@@ -66,7 +66,7 @@ def films(entry: Entry, data: Path,
     count: how many at most.
 
   Returns:
-    The films, and notes on what is missing.
+    The strips, and notes on what is missing.
 
   Raises:
     UserError: there are no results or no annotations.
@@ -84,7 +84,7 @@ def films(entry: Entry, data: Path,
   missing = len(entry.sequences) - len(names)
   notes = [f'{data} has {len(names)} of the {len(entry.sequences)} sequences: '
            'the others are not looked at'] if missing else []
-  found: list[Film] = []
+  found: list[FailureStrip] = []
   for name in names:
     if len(found) == count:
       break
@@ -95,8 +95,8 @@ def films(entry: Entry, data: Path,
   return found, notes
 
 
-def whole_film(name: str, images: Sequence[Path], truth_xywh: np.ndarray,
-               result_xywh: np.ndarray, count: int) -> Film:
+def whole_sequence(name: str, images: Sequence[Path], truth_xywh: np.ndarray,
+                   result_xywh: np.ndarray, count: int) -> FailureStrip:
   """A sequence from its first frame to its last, in equal steps.
 
   Args:
@@ -104,11 +104,12 @@ def whole_film(name: str, images: Sequence[Path], truth_xywh: np.ndarray,
     images: [t] files.
     truth_xywh: [t, 4] annotated boxes, 0-based pixels.
     result_xywh: [t, 4] the tracker's.
-    count: frames in the film.
+    count: frames in the strip.
   """
   frames = np.linspace(0, len(images) - 1, count).round().astype(int)
-  return Film(name, '', tuple(images[i] for i in frames), frames, -1,
-              _corners(truth_xywh[frames]), _corners(result_xywh[frames]))
+  return FailureStrip(
+      name, '', tuple(images[i] for i in frames), frames, -1,
+      _corners(truth_xywh[frames]), _corners(result_xywh[frames]))
 
 
 def moment_of_loss(overlaps: np.ndarray) -> tuple[int, bool]:
@@ -141,7 +142,7 @@ def choose_frames(lost: int, length: int) -> np.ndarray:
 
 
 def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
-  def read(annotation: Annotation, name: str) -> Film:
+  def read(annotation: Annotation, name: str) -> FailureStrip:
     if any(fnmatch.fnmatchcase(annotation.name, p) for p in
            entry.zero_based):
       annotation = dataclasses.replace(annotation, origin=0)
@@ -161,7 +162,7 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
     overlaps[np.isnan(truth[:, 0, 0])] = np.nan
     key = MEASURES[entry.benchmark][0]
     score = f'{key.label} {key.show(entry.sequences[name].get(key.key))}'
-    return _film(name, score, sequence.frames, overlaps, truth, result)
+    return _strip(name, score, sequence.frames, overlaps, truth, result)
 
   return {a.name: functools.partial(read, a)
           for a in layouts.load_annotations(entry.benchmark, data)}
@@ -172,7 +173,7 @@ def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
   root = root if root.is_dir() else results
   rule = vot.find_protocol(entry.protocol, entry.benchmark).rule
 
-  def read(sequence: VotSequence, name: str) -> Film:
+  def read(sequence: VotSequence, name: str) -> FailureStrip:
     run = vot.read_run(vot.existing_file(root, sequence.name), sequence)
     overlaps = vot.region_overlaps(run, sequence.truth, frame_size(sequence),
                                    rule)
@@ -183,23 +184,24 @@ def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
     result[~run.present] = np.nan
     failures = entry.sequences[name].get('failures') or 0
     text = f'{failures:g} failure{"" if failures == 1 else "s"}'
-    return _film(name, text, sequence.frames, overlaps,
-                 regions.corners(sequence.truth, inclusive=False), result)
+    return _strip(name, text, sequence.frames, overlaps,
+                  regions.corners(sequence.truth, inclusive=False), result)
 
   return {s.name: functools.partial(read, s)
           for s in scoring.load_vot_sequences(entry.benchmark, data)
           if s.frames}
 
 
-def _film(name: str, score: str, images: Sequence[Path], overlaps: np.ndarray,
-          truth: np.ndarray, result: np.ndarray) -> Film:
+def _strip(name: str, score: str, images: Sequence[Path], overlaps: np.ndarray,
+           truth: np.ndarray, result: np.ndarray) -> FailureStrip:
   lost, is_lost = moment_of_loss(overlaps)
   frames = choose_frames(lost, len(images))
   event = (f'lost in frame {lost + 1}' if is_lost else
            f'never lost, least overlap in frame {lost + 1}')
-  return Film(name, f'{score}; {event} of {len(images)}',
-              tuple(images[i] for i in frames), frames, lost, truth[frames],
-              result[frames])
+  return FailureStrip(
+      name, f'{score}; {event} of {len(images)}',
+      tuple(images[i] for i in frames), frames, lost, truth[frames],
+      result[frames])
 
 
 def _corners(boxes_xywh: np.ndarray) -> np.ndarray:

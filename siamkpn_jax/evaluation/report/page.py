@@ -75,8 +75,8 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
-class Strip:
-  """A film as a page has it.
+class DrawnStrip:
+  """A strip as a page has it.
 
   Attributes:
     name: of the sequence.
@@ -89,7 +89,7 @@ class Strip:
 
 
 def report(entries: Sequence[Entry], found: Mapping[str, Table],
-           pictures: Sequence[Picture], strips: Sequence[Strip],
+           pictures: Sequence[Picture], strips: Sequence[DrawnStrip],
            notes: Sequence[str], commands: Sequence[str]) -> str:
   """The whole page.
 
@@ -140,7 +140,7 @@ def _pictures(pictures: Sequence[Picture]) -> list[str]:
             + '</figure>' for picture in pictures), '</div>']
 
 
-def _failures(entry: Entry, strips: Sequence[Strip],
+def _failures(entry: Entry, strips: Sequence[DrawnStrip],
               notes: Sequence[str]) -> list[str]:
   lines = [f'<h2>Worst failures of {escape(entry.name)}</h2>']
   if strips:

@@ -1,12 +1,12 @@
 """Writes the report: the page, and its pictures and tables as files."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.report import (
@@ -20,11 +20,11 @@ from siamkpn_jax.evaluation.report import (
 )
 from siamkpn_jax.evaluation.report.drawing import draw_frames, jpeg, save_strips
 from siamkpn_jax.evaluation.report.entries import Entry, make_entry
-from siamkpn_jax.evaluation.report.failure_strips import films
+from siamkpn_jax.evaluation.report.failure_strips import worst_strips
 from siamkpn_jax.evaluation.report.measures import TITLES
 
 NAME = 'report.html'
-_WORST = 5  # sequences that get a film
+_WORST = 5  # sequences that get a strip
 # What a report may consist of, beside its page.
 _FILES = (
     *(f'{table}.{form}' for form in ('csv', 'tex') for table in (
@@ -155,27 +155,27 @@ def _pictures(entries: Sequence[Entry], output: Path) -> list[page.Picture]:
 
 
 def _strips(entry: Entry, sequences: Path | None,
-            output: Path) -> tuple[list[page.Strip], list[str]]:
-  """The films of the worst failures, and what to say of those missing."""
+            output: Path) -> tuple[list[page.DrawnStrip], list[str]]:
+  """Strips of the worst failures, and what to say of those missing."""
   if sequences is None:
-    return [], ['No film strips: the images are not known. '
+    return [], ['No failure strips: the images are not known. '
                 '--sequences=DATA, the folder of the benchmark with its '
                 'images, adds them.']
   try:
-    found, notes = films(entry, sequences, _WORST)
+    found, notes = worst_strips(entry, sequences, _WORST)
   except UserError as error:
-    return [], [f'No film strips: {error}']
+    return [], [f'No failure strips: {error}']
   strips = []
-  for place, film in enumerate(found, start=1):
+  for place, strip in enumerate(found, start=1):
     try:
-      pictures = draw_frames(film)
+      pictures = draw_frames(strip)
     except UserError as error:
       notes.append(str(error))
       continue
-    name = re.sub(r'[^\w-]+', '_', film.name)[:60]
+    name = portable_name(strip.name[:60])
     save_strips(output / f'failure_{place}_{name}.png', [pictures])
-    strips.append(page.Strip(film.name, film.text,
+    strips.append(page.DrawnStrip(strip.name, strip.text,
                              [(f'frame {frame + 1}', jpeg(picture))
                               for frame, picture in
-                              zip(film.frames, pictures, strict=True)]))
+                              zip(strip.frames, pictures, strict=True)]))
   return strips, notes

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import check_writable_name
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
@@ -158,7 +159,8 @@ def check_names(names: Collection[str]) -> None:
   """Checks that there are sequences whose names can be those of files.
 
   Raises:
-    UserError: there are none, two of one name, or one of a name that is taken.
+    UserError: there are none, two of one name, or one of a name that is taken
+      or that no file can have.
   """
   if not names:
     raise UserError('no sequences to evaluate; expected at least one')
@@ -170,6 +172,8 @@ def check_names(names: Collection[str]) -> None:
   if taken:
     raise UserError(f'a sequence is called {taken[0]}, as a file of the '
                     'evaluation itself; rename it')
+  for name in names:
+    check_writable_name(name)
 
 
 def _frames(jobs: Sequence[Job]) -> int:

@@ -60,7 +60,7 @@ def test_files(tmp_path, summary, tables, plots):
   embedded = re.findall(r'src="data:image/png;base64,([^"]*)"', text)
   assert {base64.b64decode(data) for data in embedded} == {
       (tmp_path / 'new' / f'{p}.png').read_bytes() for p in plots}
-  assert '--sequences=DATA' in text  # what would add the films
+  assert '--sequences=DATA' in text  # what would add the failure strips
 
 
 def test_another_report_in_the_same_folder(tmp_path):
@@ -131,11 +131,11 @@ def test_hostile_names(tmp_path):
   assert {p.name for p in tmp_path.iterdir()} == {'new'}
 
 
-def test_hostile_films():
+def test_hostile_strips():
   """Names of sequences stand in the pictures' texts, too."""
   (entry,) = entries(A=summaries.one_pass())
-  film = page.Strip(HOSTILE, HOSTILE, [('frame 1', b'\xff')])
-  text = '\n'.join(page._failures(entry, [film], [HOSTILE]))
+  strip = page.DrawnStrip(HOSTILE, HOSTILE, [('frame 1', b'\xff')])
+  text = '\n'.join(page._failures(entry, [strip], [HOSTILE]))
   shown = _Page(text)
   assert shown.texts.count(HOSTILE) == 3
   assert ('alt', f'{HOSTILE}, frame 1') in shown.attributes
@@ -274,7 +274,7 @@ def compare(command):
 
 
 def test_command(compare, tmp_path):
-  """From result files to the page, with a film of the failure."""
+  """From result files to the page, with a strip of the failure."""
   truth = np.tile([9.0, 9, 8, 8], (20, 1))
   for name, lost in (('Good', 20), ('Bad', 6)):
     folder = tmp_path / 'otb' / name
@@ -316,7 +316,7 @@ def test_wrong_flags(compare, tmp_path, flags, message):
 
 @pytest.mark.realdata
 def test_real_results(tmp_path, real_data):
-  """KCF on OTB-100, with the films of the sequences that are there."""
+  """KCF on OTB-100, with the failure strips of the sequences that are there."""
   summary = scoring.score(scoring.Request(
       'otb', real_data / 'annotations' / 'otb100',
       real_data / 'raw_results' / 'otb100' / 'kcf'))

@@ -8,7 +8,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.bad_steps import SkippedSteps, reason
+from siamkpn_jax.training.bad_steps import BadSteps, reason
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from tests.training.tiny import BlobSource, tiny_config
 
@@ -28,7 +28,7 @@ class Unread:
 def watch(steps, **kwargs):
   """A watch that has seen steps, numbered from 11; 5 were skipped before."""
   settings = {'batch_size': 8, 'max_loss': 1e4, 'max_skipped': 0} | kwargs
-  watched = SkippedSteps(10, 5, **settings)
+  watched = BadSteps(10, 5, **settings)
   for k, (metrics, skipped) in enumerate(steps):
     watched.add(11 + k, metrics | {'skipped': np.int32(skipped)})
   return watched

@@ -1,4 +1,4 @@
-"""Film strips: the sequences, the moments and the boxes that they show."""
+"""Failure strips: the sequences, the moments and the boxes that they show."""
 
 import dataclasses
 import json
@@ -17,9 +17,9 @@ from siamkpn_jax.evaluation.report.entries import make_entry
 from siamkpn_jax.evaluation.report.failure_strips import (
   FRAMES,
   choose_frames,
-  films,
   moment_of_loss,
-  whole_film,
+  whole_sequence,
+  worst_strips,
 )
 
 
@@ -72,26 +72,26 @@ def _score(root, **options):
 def test_worst_sequences(tmp_path):
   for name, lost in (('Fine', 40), ('Late', 30), ('Early', 12), ('Mid', 20)):
     _write_otb(tmp_path, name, 40, lost)
-  found, notes = films(_score(tmp_path), tmp_path / 'otb', 3)
+  found, notes = worst_strips(_score(tmp_path), tmp_path / 'otb', 3)
   assert [f.name for f in found] == ['Early', 'Mid', 'Late']
   assert [f.lost for f in found] == [12, 20, 30]
   assert notes == []
-  film = found[0]
-  assert film.frames.tolist() == [2, 4, 6, 8, 10, 12, 14, 16]
-  assert [p.name for p in film.images[:2]] == ['0003.png', '0005.png']
-  assert 'lost in frame 13 of 40' in film.text
+  strip = found[0]
+  assert strip.frames.tolist() == [2, 4, 6, 8, 10, 12, 14, 16]
+  assert [p.name for p in strip.images[:2]] == ['0003.png', '0005.png']
+  assert 'lost in frame 13 of 40' in strip.text
   # 1-based in the files, from 0 here.
-  assert film.truth[0].tolist() == [[7, 5], [17, 5], [17, 13], [7, 13]]
-  np.testing.assert_array_equal(film.truth[0], film.result[0])
-  assert film.result[5, 0].tolist() == [1007, 1005]
+  assert strip.truth[0].tolist() == [[7, 5], [17, 5], [17, 13], [7, 13]]
+  np.testing.assert_array_equal(strip.truth[0], strip.result[0])
+  assert strip.result[5, 0].tolist() == [1007, 1005]
 
 
 def test_shifted_results(tmp_path):
   _write_otb(tmp_path, 'One', 20, 10)
   path = tmp_path / 'run' / 'One.txt'
   np.savetxt(path, np.loadtxt(path, delimiter=',') - [1, 1, 0, 0], '%g', ',')
-  (film,), _ = films(_score(tmp_path, shift=1), tmp_path / 'otb', 5)
-  np.testing.assert_array_equal(film.truth[0], film.result[0])
+  (strip,), _ = worst_strips(_score(tmp_path, shift=1), tmp_path / 'otb', 5)
+  np.testing.assert_array_equal(strip.truth[0], strip.result[0])
 
 
 def test_pixels_from_0(tmp_path):
@@ -99,11 +99,11 @@ def test_pixels_from_0(tmp_path):
   for name in ('uav_a', 'uav_b', 'Ball'):
     _write_otb(tmp_path, name, 20, 10)
   entry = dataclasses.replace(_score(tmp_path), zero_based=('uav_*',))
-  found, _ = films(entry, tmp_path / 'otb', 5)
+  found, _ = worst_strips(entry, tmp_path / 'otb', 5)
   assert {f.name: f.truth[0, 0].tolist() for f in found} == {
       'uav_a': [8, 6], 'uav_b': [8, 6], 'Ball': [7, 5]}
-  for film in found:
-    np.testing.assert_array_equal(film.truth[0], film.result[0])
+  for strip in found:
+    np.testing.assert_array_equal(strip.truth[0], strip.result[0])
 
 
 def test_broken_and_short_results(tmp_path):
@@ -111,10 +111,10 @@ def test_broken_and_short_results(tmp_path):
   rows = ['8,6,10,8'] * 9 + ['nan,nan,nan,nan'] + ['1e300,0,1e300,9']
   (tmp_path / 'run' / 'One.txt').write_text('\n'.join(rows))
   entry = _score(tmp_path)
-  (film,), _ = films(entry, tmp_path / 'otb', 5)
-  assert film.lost == 9
-  assert np.isnan(film.result[film.frames == 9]).all()
-  assert len(draw_frames(film)) == len(film.frames)
+  (strip,), _ = worst_strips(entry, tmp_path / 'otb', 5)
+  assert strip.lost == 9
+  assert np.isnan(strip.result[strip.frames == 9]).all()
+  assert len(draw_frames(strip)) == len(strip.frames)
 
 
 def test_some_images_are_missing(tmp_path):
@@ -124,7 +124,7 @@ def test_some_images_are_missing(tmp_path):
   for path in (tmp_path / 'otb' / 'Gone').rglob('*.*'):
     path.unlink()
   (tmp_path / 'otb' / 'Cut' / 'img' / '0003.png').unlink()
-  found, notes = films(entry, tmp_path / 'otb', 5)
+  found, notes = worst_strips(entry, tmp_path / 'otb', 5)
   assert [f.name for f in found] == ['There']
   assert 'has 2 of the 3 sequences' in notes[0]
   assert '19 images' in notes[1]
@@ -134,9 +134,9 @@ def test_no_results(tmp_path):
   _write_otb(tmp_path, 'One', 20, 10)
   entry = _score(tmp_path)
   (tmp_path / 'run' / 'One.txt').unlink()
-  assert films(entry, tmp_path / 'otb', 5)[0] == []
+  assert worst_strips(entry, tmp_path / 'otb', 5)[0] == []
   with pytest.raises(UserError, match='not a folder'):
-    films(entry, tmp_path / 'nowhere', 5)
+    worst_strips(entry, tmp_path / 'nowhere', 5)
 
 
 def _vot_entry(root):
@@ -165,7 +165,7 @@ def _vot_entry(root):
 
 def test_vot(tmp_path):
   """The first failure, in the sequence with most of them."""
-  (wild, calm), notes = films(_vot_entry(tmp_path), tmp_path / 'vot', 5)
+  (wild, calm), notes = worst_strips(_vot_entry(tmp_path), tmp_path / 'vot', 5)
   assert notes == []
   assert (wild.name, wild.lost) == ('wild', 12)
   assert wild.text == '2 failures; lost in frame 13 of 40'
@@ -177,9 +177,9 @@ def test_vot(tmp_path):
 
 
 def test_binary_results(tmp_path):
-  """What the vot-toolkit writes by itself gives the same films."""
+  """What the vot-toolkit writes by itself gives the same failure strips."""
   entry = _vot_entry(tmp_path)
-  expected, _ = films(entry, tmp_path / 'vot', 5)
+  expected, _ = worst_strips(entry, tmp_path / 'vot', 5)
   for path in (tmp_path / 'run').rglob('*_001.txt'):
     rows = regions.read_trajectory(path).rows()
     path.with_suffix('.bin').write_bytes(
@@ -187,11 +187,11 @@ def test_binary_results(tmp_path):
             struct.pack('<BI', 0, int(row[0])) if len(row) == 1 else
             struct.pack('<B4f', 1, *row) for row in rows))
     path.unlink()
-  found, notes = films(entry, tmp_path / 'vot', 5)
+  found, notes = worst_strips(entry, tmp_path / 'vot', 5)
   assert notes == []
   assert [f.text for f in found] == [f.text for f in expected]
-  for film, same in zip(found, expected, strict=True):
-    np.testing.assert_array_equal(film.result, same.result)
+  for strip, same in zip(found, expected, strict=True):
+    np.testing.assert_array_equal(strip.result, same.result)
 
 
 def test_vot_is_read_as_for_scoring(tmp_path, monkeypatch):
@@ -199,22 +199,22 @@ def test_vot_is_read_as_for_scoring(tmp_path, monkeypatch):
   read = scoring.load_vot_sequences('vot2018', tmp_path / 'vot', ['calm'])
   monkeypatch.setattr(scoring, 'load_vot_sequences',
                       lambda benchmark, path: read)
-  (film,), _ = films(entry, tmp_path / 'vot', 5)
-  assert film.name == 'calm'
+  (strip,), _ = worst_strips(entry, tmp_path / 'vot', 5)
+  assert strip.name == 'calm'
 
 
 def test_drawing(tmp_path):
   _write_otb(tmp_path, 'One', 20, 10, box=(65, 41, 64, 80), size=(320, 240))
-  (film,), _ = films(_score(tmp_path), tmp_path / 'otb', 1)
-  pictures = draw_frames(film)
-  at = film.frames.tolist().index(10)
+  (strip,), _ = worst_strips(_score(tmp_path), tmp_path / 'otb', 1)
+  pictures = draw_frames(strip)
+  at = strip.frames.tolist().index(10)
 
   def is_color(picture, y, x, channel):
     blue_green_red = picture[y, x].astype(int)
     return blue_green_red[channel] > 1.5 * np.delete(blue_green_red,
                                                      channel).max()
 
-  for picture, frame in zip(pictures, film.frames, strict=True):
+  for picture, frame in zip(pictures, strip.frames, strict=True):
     assert picture.shape == (240, 320, 3)
     # The left side of the box, x = 64 from 0.
     assert is_color(picture, 80, 64, 1 if frame >= 10 else 2)
@@ -228,12 +228,12 @@ def test_drawing(tmp_path):
         strip[top:top + 240, at * 324:at * 324 + 320], pictures[at])
 
 
-def test_a_whole_film_has_the_first_frame_and_the_last():
+def test_a_whole_sequence_has_the_first_frame_and_the_last():
   truth = np.arange(28.0).reshape(7, 4) + 1
-  film = whole_film('n', [Path(f'{k}.png') for k in range(7)], truth,
+  strip = whole_sequence('n', [Path(f'{k}.png') for k in range(7)], truth,
                     truth * np.nan, 4)
-  assert film.frames.tolist() == [0, 2, 4, 6] and film.lost == -1
-  assert [p.stem for p in film.images] == ['0', '2', '4', '6']
+  assert strip.frames.tolist() == [0, 2, 4, 6] and strip.lost == -1
+  assert [p.stem for p in strip.images] == ['0', '2', '4', '6']
   # Frame 2's box is at (9, 10) and 11 wide, 12 high.
-  assert film.truth[1].tolist() == [[9, 10], [20, 10], [20, 22], [9, 22]]
-  assert np.isnan(film.result).all()
+  assert strip.truth[1].tolist() == [[9, 10], [20, 10], [20, 22], [9, 22]]
+  assert np.isnan(strip.result).all()
