@@ -1,10 +1,10 @@
-r"""Searches the tracker's settings on annotated sequences.
+r"""Searches the tracker's hyperparameters on annotated sequences.
 
   python -m siamkpn_jax.tune --benchmark got10k --data GOT10k/val \
     --weights RUN --output runs/tuned
 
-Writes to --output: result.json, settings.png, journal.jsonl, and the checkpoint
-`tuned` that tracks with the best setting. Started again, it goes on where it
+Writes to --output: result.json, hyperparameters.png, trials.jsonl, and the
+checkpoint `tuned` that tracks with the best. Started again, it goes on where it
 was. See docs/tuning.md.
 """
 
@@ -47,17 +47,17 @@ def add_arguments(parser: Parser) -> None:
       help='Of the first level of the grid.')
   parser.add_argument(
       '--budget', type=whole(0), default=0,
-      help='Settings drawn at random of each level, or trials of Optuna; 0: '
-      'the whole grid, or 200 trials.')
+      help='Trials: drawn at random of each level, or of Optuna; 0: the whole '
+      'grid, or 200.')
   parser.add_argument(
       '--seed', type=whole(), default=0, help='Of drawing and of the order.')
   parser.add_argument(
       '--prune_z', type=real(0), default=3.0,
-      help='Standard errors behind the best at which a setting is given up; '
-      '0: only where it provably cannot win.')
+      help='Standard errors behind the best at which a trial is pruned; 0: '
+      'none is.')
   parser.add_argument(
       '--batch', type=whole(1), default=64,
-      help='Settings tracked at once, at most.')
+      help='Trials run at once, at most.')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ class Template:
 
 
 @flax.struct.dataclass
-class Maps:
+class Predictions:
   """Predictions of one stage.
 
   Attributes:
@@ -180,7 +180,7 @@ class Head(nn.Module):
     return Template(kernels)
 
   def search(self, template: Template, features: dict[str, jax.Array], *,
-             train: bool) -> tuple[Maps, ...]:
+             train: bool) -> tuple[Predictions, ...]:
     """Template and {level: [b, 31, 31, c]} -> the maps of every stage."""
     predictions: list[dict[str, list[jax.Array]]] = [
         {task: [] for task in TASKS} for _ in range(self.num_stages)]
@@ -194,7 +194,8 @@ class Head(nn.Module):
           for name, part in _split(task, out).items():
             predictions[s][name].append(part)
     return tuple(
-        Maps(**{task: self._fuse(task, maps) for task, maps in stage.items()})
+        Predictions(**{task: self._fuse(task, maps)
+                       for task, maps in stage.items()})
         for stage in predictions)
 
   def _fuse(self, task: str, maps: list[jax.Array]) -> jax.Array:

@@ -13,7 +13,7 @@ from siamkpn_jax.config.settings import ModelConfig, TrainConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.efficientnet import EfficientNet
-from siamkpn_jax.models.head import Head, Maps, Template
+from siamkpn_jax.models.head import Head, Predictions, Template
 from siamkpn_jax.models.neck import Neck
 
 
@@ -68,7 +68,7 @@ class SiamKPN(nn.Module):
     return self.head.template(self.neck(features, train=train), train=train)
 
   def search(self, template: Template, x: jax.Array, *, train: bool,
-             train_layers: Collection[str] = ()) -> tuple[Maps, ...]:
+             train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
     """Looks for the target.
 
     Args:
@@ -85,7 +85,7 @@ class SiamKPN(nn.Module):
         template, self.neck(features, train=train), train=train)
 
   def __call__(self, z: jax.Array, x: jax.Array, *, train: bool,
-               train_layers: Collection[str] = ()) -> tuple[Maps, ...]:
+               train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
     """`search` with the `template` of z; shapes as there."""
     template = self.template(z, train=train, train_layers=train_layers)
     return self.search(template, x, train=train, train_layers=train_layers)

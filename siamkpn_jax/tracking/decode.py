@@ -9,7 +9,7 @@ import numpy as np
 
 from siamkpn_jax.config.settings import TargetsConfig, TrackingConfig
 from siamkpn_jax.core import geometry
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.models.head import Predictions
 
 Number = jax.Array | np.ndarray | float
 
@@ -85,7 +85,7 @@ class Decoded:
   score: jax.Array
 
 
-def decode(maps: Maps, size: jax.Array | np.ndarray,
+def decode(maps: Predictions, size: jax.Array | np.ndarray,
            scale: jax.Array | np.ndarray,
            hyperparameters: Hyperparameters, rule: CandidateRule) -> Decoded:
   """Chooses the best candidate of one search crop.

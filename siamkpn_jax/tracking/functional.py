@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.models.head import Maps, Template
+from siamkpn_jax.models.head import Predictions, Template
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.decode import (
     CandidateRule,
@@ -128,7 +128,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
           Observation(score, heatmaps))
 
 
-def update_box(maps: Maps, center: Array, size: Array,
+def update_box(maps: Predictions, center: Array, size: Array,
                scale: Array, frame_size: Array,
                hyperparameters: Hyperparameters, rule: CandidateRule
                ) -> tuple[jax.Array, jax.Array, jax.Array]:

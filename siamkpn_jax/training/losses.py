@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from siamkpn_jax.config.settings import LossConfig
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.training.targets import Targets
 
 
@@ -77,7 +77,8 @@ def masked_mean(values: jax.Array, mask: jax.Array,
   return total / (cells * values.shape[-1])
 
 
-def siamkpn_losses(maps: Sequence[Maps], targets: Targets, config: LossConfig,
+def siamkpn_losses(maps: Sequence[Predictions], targets: Targets,
+                   config: LossConfig,
                    counts: Counts | None = None) -> dict[str, jax.Array]:
   """All losses of a batch (paper, equation 9).
 

@@ -16,9 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tuning.engine import Engine, MakeEngine
 from siamkpn_jax.tuning.objective import Measurement, Objective
 from siamkpn_jax.tuning.trial_log import Candidate, load_optuna
+from siamkpn_jax.tuning.trial_runner import MakeTrialRunner, TrialRunner
 
 if TYPE_CHECKING:
   import optuna
@@ -31,14 +31,14 @@ class Evaluator:
   """Runs the trials of a study."""
 
   def __init__(self, study: 'optuna.Study', checkpoints: Sequence[Path],
-               make_engine: MakeEngine, objective: Objective, *, seed: int,
+               make_runner: MakeTrialRunner, objective: Objective, *, seed: int,
                protected: int, progress: tqdm):
     """Takes what running needs.
 
     Args:
       study: asks, and is told.
       checkpoints: of the search.
-      make_engine: makes the trial runner of one, when it is first needed.
+      make_runner: makes the trial runner of one, when it is first needed.
       objective: measures and scores.
       seed: of the order in which sequences are visited.
       protected: so many trials, the first, are never pruned.
@@ -46,8 +46,8 @@ class Evaluator:
     """
     self._study = study
     self._checkpoints = checkpoints
-    self._make_engine = make_engine
-    self._engines: dict[int, Engine] = {}
+    self._make_runner = make_runner
+    self._runners: dict[int, TrialRunner] = {}
     self._objective = objective
     self._protected = protected
     self._progress = progress
@@ -101,11 +101,11 @@ class Evaluator:
     for trial in trials:
       groups.setdefault(Candidate.of(trial).checkpoint, []).append(trial)
     for checkpoint, group in groups.items():
-      if checkpoint not in self._engines:
-        self._engines[checkpoint] = self._make_engine(
+      if checkpoint not in self._runners:
+        self._runners[checkpoint] = self._make_runner(
             self._checkpoints[checkpoint])
       start = time.perf_counter()
-      tracked = self._engines[checkpoint](
+      tracked = self._runners[checkpoint](
           [Candidate.of(t).hyperparameters for t in group], index)
       found = [self._objective.measure(index, result) for result in tracked]
       spent = time.perf_counter() - start

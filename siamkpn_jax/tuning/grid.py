@@ -12,14 +12,13 @@ import random
 from collections.abc import Sequence
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
-from siamkpn_jax.tuning.engine import rounded
+from siamkpn_jax.tuning.trial_runner import TrialParams, rounded
 
 STEP = 0.1
 _FINER = 10  # steps of the second level in one of the first
 
 
-def level_one(step: float = STEP) -> list[Hyperparameters]:
+def level_one(step: float = STEP) -> list[TrialParams]:
   """All points of the first level; 1000 at the paper's step.
 
   Raises:
@@ -33,8 +32,8 @@ def level_one(step: float = STEP) -> list[Hyperparameters]:
   return [rounded(numbers) for numbers in itertools.product(values, repeat=3)]
 
 
-def level_two(best: Hyperparameters, step: float = STEP
-              ) -> list[Hyperparameters]:
+def level_two(best: TrialParams, step: float = STEP
+              ) -> list[TrialParams]:
   """All points around the best of the first level, it among them.
 
   Those below 0, or 1 and more, are left out; 11^3 remain inside.
@@ -47,8 +46,8 @@ def level_two(best: Hyperparameters, step: float = STEP
   return [rounded(numbers) for numbers in itertools.product(*axes)]
 
 
-def subset(points: Sequence[Hyperparameters], budget: int, seed: int
-           ) -> list[Hyperparameters]:
+def subset(points: Sequence[TrialParams], budget: int, seed: int
+           ) -> list[TrialParams]:
   """As many of them as the budget has, in a random order.
 
   Args:

@@ -19,7 +19,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation.metrics import got10k, ope
 from siamkpn_jax.evaluation.metrics.protocols import OnePass
-from siamkpn_jax.tuning.engine import SequenceResult
+from siamkpn_jax.tuning.trial_runner import SequenceResult
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,14 +12,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from siamkpn_jax.core.atomic_io import save_figure
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.trial_log import NAMES
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
 _PAIRS = list(itertools.combinations(range(len(NAMES)), 2))
 
 
-def save_plot(path: Path, scores: Mapping[Hyperparameters, float],
-              best: Hyperparameters, baseline: Hyperparameters, reach: float,
+def save_plot(path: Path, scores: Mapping[TrialParams, float],
+              best: TrialParams, baseline: TrialParams, reach: float,
               label: str) -> None:
   """Draws a panel for each pair: everywhere, and around the best.
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.objective import Objective
 from siamkpn_jax.tuning.search import ranking
 from siamkpn_jax.tuning.trial_log import Candidate
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
 if TYPE_CHECKING:
   from optuna.trial import FrozenTrial
@@ -48,7 +48,7 @@ def summarize(trials: Sequence['FrozenTrial'], objective: Objective,
   }
 
 
-def overrides(hyperparameters: Hyperparameters) -> str:
+def overrides(hyperparameters: TrialParams) -> str:
   """As flags of training."""
   numbers = dataclasses.asdict(hyperparameters)
   return ' '.join(f'--config.tracking.{name}={value:g}'

@@ -18,10 +18,9 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.tuning import plots, report, search, trial_log
 from siamkpn_jax.tuning.data import Data, load
-from siamkpn_jax.tuning.engine import Engine, rounded
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.evaluator import Evaluator
 from siamkpn_jax.tuning.trial_log import Candidate
+from siamkpn_jax.tuning.trial_runner import TrialParams, TrialRunner, rounded
 
 TUNED = 'tuned'  # folder of the checkpoint with the best hyperparameters
 
@@ -54,13 +53,13 @@ class Request:
   plan: search.Plan = dataclasses.field(default_factory=search.Plan)
 
 
-def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
+def run(request: Request, make_runner: Callable[[Path, Data], TrialRunner], *,
         progress: bool = True) -> dict[str, Any]:
   """Searches, and writes result.json, a picture and the tuned checkpoint.
 
   Args:
     request: what to search.
-    make_engine: of a checkpoint and the sequences, what tracks.
+    make_runner: of a checkpoint and the sequences, what tracks.
     progress: show a bar on stderr.
 
   Returns:
@@ -96,7 +95,7 @@ def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
   with tqdm(unit=' frames', unit_scale=True, file=sys.stderr,
             dynamic_ncols=True, disable=not progress) as bar:
     evaluator = Evaluator(
-        study, checkpoints, lambda checkpoint: make_engine(checkpoint, data),
+        study, checkpoints, lambda checkpoint: make_runner(checkpoint, data),
         data.objective, seed=request.plan.seed, protected=len(baselines),
         progress=bar)
     search.search(study, evaluator, baselines, request.plan, bar)
@@ -118,7 +117,7 @@ def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
   return result
 
 
-def save_tuned(folder: Path, checkpoint: Path, hyperparameters: Hyperparameters
+def save_tuned(folder: Path, checkpoint: Path, hyperparameters: TrialParams
                ) -> None:
   """Writes a copy of a checkpoint with other hyperparameters.
 
@@ -134,7 +133,7 @@ def save_tuned(folder: Path, checkpoint: Path, hyperparameters: Hyperparameters
   weights.save_model(folder, config, variables)
 
 
-def _own(checkpoint: Path) -> Hyperparameters:
+def _own(checkpoint: Path) -> TrialParams:
   tracking = weights.read_config(checkpoint)['tracking']
   return rounded([tracking[name] for name in trial_log.NAMES])
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.tuning import grid
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.evaluator import Evaluator
 from siamkpn_jax.tuning.trial_log import NAMES, Candidate, load_optuna
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
 if TYPE_CHECKING:
   import optuna
@@ -61,7 +61,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def search(study: 'optuna.Study', evaluator: Evaluator,
-           baselines: Sequence[Hyperparameters], plan: Plan, progress: Any
+           baselines: Sequence[TrialParams], plan: Plan, progress: Any
            ) -> None:
   """Runs all trials, but for those that the study has already.
 

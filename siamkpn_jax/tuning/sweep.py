@@ -1,7 +1,7 @@
-"""Many settings of the tracker on one sequence, as one batch.
+"""Many hyperparameters of the tracker on one sequence, as one batch.
 
-The settings do not enter the network: they decide which of its answers is
-taken, and so where the next crop lies. Targets whose crops are the same pixels
+They do not enter the network: they decide which of its predictions is taken,
+and so where the next crop lies. Targets whose crops are the same pixels
 share one pass through it (`BatchTracker`, share_crops). In the first frames
 that is nearly all of them.
 """
@@ -18,11 +18,11 @@ from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.tracker import decode_config
-from siamkpn_jax.tuning.engine import SequenceResult, Setting, task
+from siamkpn_jax.tuning.trial_runner import SequenceResult, TrialParams, task
 
 
 class Sweep:
-  """An `Engine`.
+  """An `TrialRunner`.
 
   Attributes:
     crops_seen: crops that the network saw so far.
@@ -49,9 +49,9 @@ class Sweep:
     self._tracker: BatchTracker | None = None
     self.crops_seen = 0
 
-  def __call__(self, settings: Sequence[Setting],
+  def __call__(self, params: Sequence[TrialParams],
                sequence_index: int) -> list[SequenceResult]:
-    """See `Engine`.
+    """See `TrialRunner`.
 
     Raises:
       UserError: an image that cannot be read, or a box that cannot be started
@@ -59,8 +59,8 @@ class Sweep:
     """
     todo = task(self._videos[sequence_index], self._protocol)
     tasks = [dataclasses.replace(todo, hyperparameters=dataclasses.replace(
-        self._decoding, **dataclasses.asdict(setting)).hyperparameters)
-             for setting in settings]
+        self._decoding, **dataclasses.asdict(one)).hyperparameters)
+             for one in params]
     tracker = self._room(len(tasks))
     before = tracker.crops_seen
     ended = {done.task: done for done in drive(tracker, tasks)}

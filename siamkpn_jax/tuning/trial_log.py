@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
-from siamkpn_jax.tuning.engine import rounded
+from siamkpn_jax.tuning.trial_runner import TrialParams, rounded
 
 if TYPE_CHECKING:  # imported late: it is an extra, and takes its time
   import optuna
 
 TRIAL_LOG = 'trials.jsonl'
-NAMES = tuple(field.name for field in dataclasses.fields(Hyperparameters))
+NAMES = tuple(field.name for field in dataclasses.fields(TrialParams))
 _SEARCH = 'search'  # attribute of the study: what is searched
 
 
@@ -35,7 +34,7 @@ class Candidate:
     hyperparameters: of the tracker.
   """
   checkpoint: int
-  hyperparameters: Hyperparameters
+  hyperparameters: TrialParams
 
   @classmethod
   def of(cls, trial: 'optuna.Trial | optuna.trial.FrozenTrial') -> 'Candidate':

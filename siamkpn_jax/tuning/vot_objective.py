@@ -18,8 +18,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
 from siamkpn_jax.evaluation.metrics import eao, vot
 from siamkpn_jax.evaluation.metrics.regions import Regions
-from siamkpn_jax.tuning.engine import SequenceResult
 from siamkpn_jax.tuning.objective import Measurement
+from siamkpn_jax.tuning.trial_runner import SequenceResult
 
 
 class EaoObjective:

@@ -39,7 +39,7 @@ ZERO = 1e-13
 
 
 def forward(variables, z, x, *, train_layers=(), train=False):
-  """Maps and new statistics of our network."""
+  """Predictions and new statistics of our network."""
   model = SiamKPN(**SETTINGS, dtype=str(x.dtype))
   return jax.jit(functools.partial(
       model.apply, train=train, train_layers=train_layers,

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures('optimized')
 
 @functools.cache
 def ours(name, num_stages):
-  """Maps, and {released module name: outputs in the order of the calls}."""
+  """Predictions, and {released module name: outputs in order of the calls}."""
   model, variables = networks.jax_network(name, num_stages)
   z, x = (part[:1].astype(np.float32) for part in crops.crops())
   maps, blocks = jax.device_get(jax.jit(

@@ -18,7 +18,7 @@ from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.config.settings import LossConfig, TargetsConfig
 from siamkpn_jax.conversion.run import to_jax
 from siamkpn_jax.evaluation.formats.sequences import load_otb
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.tracker import load_tracker
 from siamkpn_jax.training.losses import siamkpn_losses, smooth_l1
@@ -143,7 +143,7 @@ def test_one_example_is_aligned():
   for n in (0, 1):
     one = {name: golden[name][n:n + 1] for name in ('corners', 'negative')}
     targets = jax.tree.map(np.asarray, labels(one, 3))
-    maps = [Maps(*(rng.normal(0, 0.6, (1, 31, 31, c)).astype(np.float32)
+    maps = [Predictions(*(rng.normal(0, 0.6, (1, 31, 31, c)).astype(np.float32)
                    for c in (1, 2, 2))) for _ in range(3)]
     ours = siamkpn_losses(maps, targets, LossConfig())['offsets']
     assert float(ours) == pytest.approx(float(misaligned_offset_loss(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamkpn_jax.config.settings import TargetsConfig
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
 from siamkpn_jax.training.targets import make_targets
 from tests.reference import tracking as reference
@@ -45,7 +45,7 @@ def jitted(maps, size, scale, config):
 def run(heatmap, offsets, size, last, scale, changes=()):
   """`decode` and the reference on [31, 31, ...] maps."""
   values = reference.SETTINGS | dict(changes)
-  maps = Maps(*(jnp.asarray(m, jnp.float32)
+  maps = Predictions(*(jnp.asarray(m, jnp.float32)
                 for m in (heatmap[..., None], offsets, size)))
   found = jitted(maps, jnp.asarray(last, jnp.float32), jnp.float32(scale),
                  DecodeConfig(**values))
@@ -63,7 +63,7 @@ def assert_equal(found, expected):
 
 
 def random_maps(seed, mean=-2.0):
-  """Maps like those of a network; the best scores are apart.
+  """Predictions like those of a network; the best scores are apart.
 
   Distinct multiples of 1/100 as logits: no ties, float32 keeps the order.
   """
@@ -83,7 +83,7 @@ def test_equals_reference(name):
 
 
 def place(heatmap_values, sizes=None):
-  """Maps whose other cells are far below the given {cell: score}."""
+  """Predictions whose other cells are far below the given {cell: score}."""
   heatmap = np.full((31, 31), -20.0) - np.arange(961).reshape(31, 31) / 100
   for cell, score in heatmap_values.items():
     heatmap[cell] = np.log(score / (1 - score))
@@ -218,7 +218,7 @@ def test_nan_of_the_network_is_not_hidden(part):
   heatmap, offsets, size = random_maps(1)
   {'heatmap': heatmap, 'size': size}[part][:] = np.nan
   found = jitted(
-      Maps(*(jnp.asarray(m, jnp.float32)
+      Predictions(*(jnp.asarray(m, jnp.float32)
              for m in (heatmap[..., None], offsets, size))),
       jnp.asarray([120.0, 64.0]), jnp.float32(0.7),
       DecodeConfig(**reference.SETTINGS))

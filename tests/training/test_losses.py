@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.config.settings import LossConfig, TargetsConfig
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.training.losses import (
     heatmap_loss,
     siamkpn_losses,
@@ -32,13 +32,15 @@ def labels(negative=(False, False, False, True)):
 def random_maps(seed=0):
   rng = np.random.default_rng(seed)
   shape = (len(BOXES), 31, 31)
-  return [Maps(*(np.float32(rng.normal(m, s, (*shape, c))) for c, m, s in (
-      (1, -1, 2), (2, 0, 1), (2, 60, 20)))) for _ in range(NUM_STAGES)]
+  return [Predictions(*(
+      np.float32(rng.normal(m, s, (*shape, c)))
+      for c, m, s in ((1, -1, 2), (2, 0, 1), (2, 60, 20))))
+          for _ in range(NUM_STAGES)]
 
 
 def perfect_maps(targets):
   """What the network should say, with very sure logits."""
-  return [Maps(jnp.where(heatmap == 1, 100.0, -100.0)[..., None],
+  return [Predictions(jnp.where(heatmap == 1, 100.0, -100.0)[..., None],
                targets.offsets, targets.size) for heatmap in targets.heatmaps]
 
 

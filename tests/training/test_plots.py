@@ -70,12 +70,12 @@ def test_names_are_those_of_the_losses(tmp_path, drawn):
   import jax.numpy as jnp
 
   from siamkpn_jax.config.settings import LossConfig, TargetsConfig
-  from siamkpn_jax.models.head import Maps
+  from siamkpn_jax.models.head import Predictions
   from siamkpn_jax.training.losses import siamkpn_losses
   from siamkpn_jax.training.targets import make_targets
 
   def losses():
-    maps = tuple(Maps(*(jnp.zeros((1, 31, 31, c)) for c in (1, 2, 2)))
+    maps = tuple(Predictions(*(jnp.zeros((1, 31, 31, c)) for c in (1, 2, 2)))
                  for _ in range(2))
     labels = make_targets(
         jnp.full((1, 4), 120.0), jnp.zeros(1, bool), 2, TargetsConfig())

@@ -1,4 +1,4 @@
-"""An objective and engines whose best is known."""
+"""An objective and trial runners whose best is known."""
 
 import dataclasses
 from pathlib import Path
@@ -7,17 +7,17 @@ import numpy as np
 from tqdm import tqdm
 
 from siamkpn_jax.tuning import search, trial_log
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.evaluator import Evaluator
 from siamkpn_jax.tuning.objective import Measurement
 from siamkpn_jax.tuning.trial_log import Candidate
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
-OWN = Hyperparameters(0.81, 0.1, 0.9)  # far from the best
+OWN = TrialParams(0.81, 0.1, 0.9)  # far from the best
 OPTIMUM = (0.23, 0.47, 0.38)
 
 
 class FakeObjective:
-  """The mean of numbers that the engine gives."""
+  """The mean of numbers that the trial runner gives."""
 
   metric = 'success_auc'
   protocol, rule = 'fake', 'nobody'
@@ -38,10 +38,10 @@ class FakeObjective:
 
 
 class Killed(Exception):
-  """The engine of a search that is to be interrupted."""
+  """The trial runner of a search that is to be interrupted."""
 
 
-class FakeEngine:
+class FakeRunner:
   """Falls off from the optimum; sequences are hard or easy, and noisy.
 
   Attributes:
@@ -79,9 +79,9 @@ class Setup:
   """A search with everything below it; in memory without a folder."""
 
   def __init__(self, folder: Path | None = None, *, objective=None,
-               z=3.0, seed=0, baselines=(OWN,), batch=64, **engine):
+               z=3.0, seed=0, baselines=(OWN,), batch=64, **runner):
     self.objective = objective or FakeObjective()
-    self.engines = {}
+    self.runners = {}
     self._plan = {'seed': seed, 'batch': batch}
     self._baselines = baselines
     self._bar = tqdm(disable=True)
@@ -91,13 +91,13 @@ class Setup:
         if folder else trial_log.load_optuna().create_study(
             direction='maximize', pruner=pruner))
 
-    def make_engine(path):
-      assert path not in self.engines
-      self.engines[path] = FakeEngine(int(path.name), **engine)
-      return self.engines[path]
+    def make_runner(path):
+      assert path not in self.runners
+      self.runners[path] = FakeRunner(int(path.name), **runner)
+      return self.runners[path]
 
     self.evaluator = Evaluator(
-        self.study, [Path(str(i)) for i in range(len(baselines))], make_engine,
+        self.study, [Path(str(i)) for i in range(len(baselines))], make_runner,
         self.objective, seed=seed, protected=len(baselines),
         progress=self._bar)
 
@@ -109,7 +109,7 @@ class Setup:
 
   @property
   def runs(self):
-    return sum(engine.runs for engine in self.engines.values())
+    return sum(runner.runs for runner in self.runners.values())
 
   @property
   def trials(self):

@@ -5,7 +5,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import grid
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
 
 def _axes(points):
@@ -18,7 +18,7 @@ def test_the_papers_levels():
   coarse = grid.level_one()
   assert len(coarse) == len(set(coarse)) == 1000
   assert _axes(coarse) == [[0, .1, .2, .3, .4, .5, .6, .7, .8, .9]] * 3
-  best = Hyperparameters(0.1, 0.5, 0.6)
+  best = TrialParams(0.1, 0.5, 0.6)
   fine = grid.level_two(best)
   assert len(fine) == len(set(fine)) == 11 ** 3 and best in fine
   axes = _axes(fine)
@@ -28,7 +28,7 @@ def test_the_papers_levels():
 
 
 def test_second_level_stays_inside():
-  axes = _axes(grid.level_two(Hyperparameters(0.0, 0.98, 0.54)))
+  axes = _axes(grid.level_two(TrialParams(0.0, 0.98, 0.54)))
   assert axes[0] == [0, .01, .02, .03, .04, .05]
   assert axes[1] == [.93, .94, .95, .96, .97, .98, .99]
   assert len(axes[2]) == 11
@@ -38,7 +38,7 @@ def test_second_level_stays_inside():
     (0.25, [0, .25, .5, .75]), (0.3, [0, .3, .6, .9]), (0.5, [0, .5])])
 def test_coarser_grids(step, values):
   assert _axes(grid.level_one(step)) == [values] * 3
-  low, *_, high = _axes(grid.level_two(Hyperparameters(0.5, 0.5, 0.5), step))[0]
+  low, *_, high = _axes(grid.level_two(TrialParams(0.5, 0.5, 0.5), step))[0]
   assert (low, high) == pytest.approx((0.5 - step / 2, 0.5 + step / 2))
 
 

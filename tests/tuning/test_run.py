@@ -1,4 +1,4 @@
-"""The whole command with an engine whose best is known."""
+"""The whole command with a trial runner whose best is known."""
 
 import dataclasses
 import functools
@@ -20,8 +20,8 @@ from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.search import Plan
+from siamkpn_jax.tuning.trial_runner import TrialParams
 from tests.evaluation import vot_files
 from tests.training.tiny import tiny_config
 from tests.tuning.fakes import OPTIMUM, Killed
@@ -58,7 +58,7 @@ def videos(tmp_path):
   return tmp_path / 'otb'
 
 
-class _Engine:
+class _Runner:
   """Beside the annotation by as much as what it is asked is beside the best."""
 
   left = None  # calls until it is killed; None: never
@@ -68,10 +68,10 @@ class _Engine:
     self._found = found
 
   def __call__(self, asked, sequence_index):
-    if _Engine.left is not None:
-      if not _Engine.left:
+    if _Runner.left is not None:
+      if not _Runner.left:
         raise Killed
-      _Engine.left -= 1
+      _Runner.left -= 1
     return [self.track(s, sequence_index) for s in asked]
 
   def track(self, hyperparameters, index):
@@ -92,7 +92,7 @@ class _Engine:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
   """Nothing is killed, drawn or saved, unless a test says so."""
-  _Engine.left = None
+  _Runner.left = None
   monkeypatch.setattr(plots, 'save_plot', lambda *args: None)
   monkeypatch.setattr(run, 'save_tuned', lambda *args: None)
 
@@ -104,7 +104,7 @@ def _request(tmp_path, videos, weights_folder, **options):
 
 
 def _run(*args, **options):
-  return run.run(_request(*args, **options), _Engine, progress=False)
+  return run.run(_request(*args, **options), _Runner, progress=False)
 
 
 def _beside(found):
@@ -157,9 +157,9 @@ def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
 
 
 def _write_files(folder, result, found):
-  engine = _Engine(Path(result['checkpoint']), found)
+  runner = _Runner(Path(result['checkpoint']), found)
   for i, video in enumerate(found.videos):
-    tracked = engine.track(Hyperparameters(**result['hyperparameters']), i)
+    tracked = runner.track(TrialParams(**result['hyperparameters']), i)
     if found.vot_protocol:
       regions.write_trajectory(
           vot.result_file(folder / 'baseline', video.name), tracked)
@@ -201,16 +201,16 @@ def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
 def test_killed_and_started_again(tmp_path, videos, weights_folder, calls):
   whole = _run(tmp_path, videos, weights_folder, output=tmp_path / 'whole',
                last=3)
-  _Engine.left = calls
+  _Runner.left = calls
   with pytest.raises(Killed):
     _run(tmp_path, videos, weights_folder, last=3)
   assert not (tmp_path / 'out' / 'result.json').exists()
   log = tmp_path / 'out' / 'trials.jsonl'
   log.write_bytes(log.read_bytes()[:-7])
-  _Engine.left = None
+  _Runner.left = None
   again = _run(tmp_path, videos, weights_folder, last=3)
   assert again | {'seconds': 0} == whole | {'seconds': 0}
-  _Engine.left = 0  # nothing is left to track
+  _Runner.left = 0  # nothing is left to track
   _run(tmp_path, videos, weights_folder, last=3)
 
 

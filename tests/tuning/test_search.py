@@ -7,14 +7,14 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import grid, search
-from siamkpn_jax.tuning.engine import Setting as Hyperparameters
 from siamkpn_jax.tuning.search import Plan
 from siamkpn_jax.tuning.trial_log import Candidate
+from siamkpn_jax.tuning.trial_runner import TrialParams
 from tests.tuning.fakes import (
   OPTIMUM,
   OWN,
-  FakeEngine,
   FakeObjective,
+  FakeRunner,
   Killed,
   Setup,
 )
@@ -22,16 +22,16 @@ from tests.tuning.fakes import (
 COARSE = [Candidate(0, point) for point in grid.level_one(0.25)]
 
 
-def _truth(candidates, sequences, **engine):
+def _truth(candidates, sequences, **runner):
   """Scores by definition, without any pruning."""
-  return {c: np.mean([FakeEngine(c.checkpoint, **engine).value(
+  return {c: np.mean([FakeRunner(c.checkpoint, **runner).value(
       c.hyperparameters, i) for i in range(sequences)]) for c in candidates}
 
 
 def test_grid_finds_the_optimum():
   """To a fine step in each, since nothing is noisy."""
   made = Setup(objective=FakeObjective(6), z=2, noise=0,
-               baselines=[Hyperparameters(0.2, 0.3, 0.4)]).search(step=0.25)
+               baselines=[TrialParams(0.2, 0.3, 0.4)]).search(step=0.25)
   found = made.candidates()
   assert len(found) == len(set(found)) == 1 + 64 + 11**3 - 1
   best = dataclasses.astuple(made.best().hyperparameters)
@@ -72,7 +72,7 @@ def test_grid_of_several_checkpoints():
   tried = [sum(c.checkpoint == i for c in made.candidates()) for i in (0, 1)]
   assert tried[0] == 41 and 75 <= tried[1] <= 81
   assert {Candidate(i, OWN) for i in (0, 1)} <= set(made.scores())
-  first, second = made.engines.values()
+  first, second = made.runners.values()
   assert [n for n, _ in first.calls[:7]] == [1] * 6 + [40]
   assert max(n for n, _ in first.calls + second.calls) <= 50
 
@@ -81,7 +81,7 @@ def test_order_is_shuffled_and_seeded():
   visits, asked = {}, {}
   for name, seed in (('a', 0), ('b', 0), ('c', 1)):
     made = Setup(seed=seed).search(step=0.5, budget=4)
-    calls = made.engines.popitem()[1].calls
+    calls = made.runners.popitem()[1].calls
     visits[name] = list(dict.fromkeys(index for _, index in calls))
     asked[name] = made.candidates()
   assert visits['a'] == visits['b'] != visits['c']
@@ -128,7 +128,7 @@ def test_tpe():
   """Better than chance, and nothing is tracked twice."""
   made = Setup(objective=FakeObjective(6), batch=20,
                baselines=(OWN, OWN)).search(strategy='optuna', budget=120)
-  assert all(n <= 20 for e in made.engines.values() for n, _ in e.calls)
+  assert all(n <= 20 for e in made.runners.values() for n, _ in e.calls)
   assert len(made.trials) == 122
   best = dataclasses.astuple(made.best().hyperparameters)
   assert np.abs(np.subtract(best, OPTIMUM)).max() < 0.2

@@ -1,4 +1,4 @@
-"""What tracks for a search: the sweep against one setting at a time."""
+"""What tracks for a search: the sweep against one trial at a time."""
 
 import copy
 import dataclasses
@@ -18,16 +18,16 @@ from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
-from siamkpn_jax.tuning import engine, run
-from siamkpn_jax.tuning.engine import Setting
+from siamkpn_jax.tuning import run, trial_runner
 from siamkpn_jax.tuning.sweep import Sweep
+from siamkpn_jax.tuning.trial_runner import TrialParams
 from tests.evaluation import vot_files
 from tests.tracking.test_tracker import SMALL, small_network, video
 
 TOLERANCE = 0.01  # pixels; batches of other sizes round otherwise
-SETTINGS = [Setting(0.1, 0.5, 0.6), Setting(0.0, 0.0, 0.0),
-            Setting(0.9, 0.1, 0.9), Setting(0.2, 0.9, 0.3),
-            Setting(0.4, 0.2, 0.8)]
+PARAMS = [TrialParams(0.1, 0.5, 0.6), TrialParams(0.0, 0.0, 0.0),
+            TrialParams(0.9, 0.1, 0.9), TrialParams(0.2, 0.9, 0.3),
+            TrialParams(0.4, 0.2, 0.8)]
 
 
 @pytest.fixture(scope='module')
@@ -55,21 +55,21 @@ def videos(tmp_path_factory):
 
 
 def one_at_a_time(checkpoint, video, protocol=None):
-  """[settings] results of trackers of their own, one after the other."""
+  """[trials] results of trackers of their own, one after the other."""
   config, variables = weights.load_model(checkpoint)
-  for setting in SETTINGS:
+  for params in PARAMS:
     tracker = Tracker(
         build_model(config['model']), variables, dataclasses.replace(
-            decode_config(config), **dataclasses.asdict(setting)))
-    (done,) = drive(OneTarget(tracker), [engine.task(video, protocol)])
+            decode_config(config), **dataclasses.asdict(params)))
+    (done,) = drive(OneTarget(tracker), [trial_runner.task(video, protocol)])
     yield done.result
 
 
 def test_one_setting_is_the_tracker_of_a_tuned_checkpoint(
     checkpoint, videos, tmp_path):
-  setting = Setting(0.3, 0.2, 0.9)
-  run.save_tuned(tmp_path / 'tuned', checkpoint, setting)
-  (found,) = Sweep(checkpoint, videos)([setting], 1)
+  params = TrialParams(0.3, 0.2, 0.9)
+  run.save_tuned(tmp_path / 'tuned', checkpoint, params)
+  (found,) = Sweep(checkpoint, videos)([params], 1)
   tracker = load_tracker(tmp_path / 'tuned')
   frames = [cv2.imread(str(path)) for path in videos[1].frames]
   tracker.init(frames[0], videos[1].boxes_xywh[0])
@@ -83,25 +83,25 @@ def test_sweep_gives_the_boxes_of_one_at_a_time(checkpoint, videos):
   sweep = Sweep(checkpoint, videos)
   for index in (0, 1, 0):
     expected = list(one_at_a_time(checkpoint, videos[index]))
-    found = sweep(SETTINGS, index)
+    found = sweep(PARAMS, index)
     for ours, theirs in zip(found, expected, strict=True):
       np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
-    (alone,) = sweep(SETTINGS[2:3], index)
+    (alone,) = sweep(PARAMS[2:3], index)
     np.testing.assert_allclose(alone, expected[2], atol=TOLERANCE)
     ends = np.array([boxes[-1] for boxes in expected])
-    assert np.ptp(ends, axis=0).max() > 5  # the settings matter
+    assert np.ptp(ends, axis=0).max() > 5  # they matter
 
 
 def test_equal_crops_are_seen_once(checkpoint, videos):
-  """In the first search frame, where all settings look alike."""
+  """In the first search frame, where all trials look alike."""
   sweep = Sweep(checkpoint, videos)
-  sweep(SETTINGS * 8, 0)
+  sweep(PARAMS * 8, 0)
   updates = len(videos[0]) - 1
   assert updates <= sweep.crops_seen <= 1 + 5 * (updates - 1)
 
 
 def test_sweep_in_vot(checkpoint, tmp_path):
-  """Each setting fails, waits and is started again on its own."""
+  """Each trial fails, waits and is started again on its own."""
   frames, box = video(3)
   count = 24
   rows = [np.add(box, [-20, -15, 40, 30]).tolist()] * count
@@ -111,7 +111,7 @@ def test_sweep_in_vot(checkpoint, tmp_path):
                 frames[i % len(frames)])
   sequences, protocol = load_vot(root), find_protocol('pysot')
   expected = list(one_at_a_time(checkpoint, sequences[0], protocol))
-  found = Sweep(checkpoint, sequences, protocol)(SETTINGS, 0)
+  found = Sweep(checkpoint, sequences, protocol)(PARAMS, 0)
   starts = []
   for ours, theirs in zip(found, expected, strict=True):
     np.testing.assert_array_equal(ours.counts, theirs.counts)
@@ -127,4 +127,4 @@ def test_trouble_is_told(checkpoint, videos):
   object.__setattr__(broken, 'frames', gone)
   object.__setattr__(broken, 'boxes_xywh', broken.boxes_xywh[:3])
   with pytest.raises(UserError, match=r'none\.png'):
-    Sweep(checkpoint, [broken])(SETTINGS[:1], 0)
+    Sweep(checkpoint, [broken])(PARAMS[:1], 0)

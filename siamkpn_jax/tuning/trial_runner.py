@@ -1,7 +1,7 @@
-"""What tracks: many settings of one checkpoint on one sequence, as a batch.
+"""What runs trials: many hyperparameters on one sequence, as a batch.
 
-The network's weights do not depend on a setting, the trajectory does. So the
-search is separate from how its settings are tracked: it knows an `Engine`.
+The network's weights do not depend on hyperparameters, the trajectory does. So
+the search, which knows a `TrialRunner`, is separate from how trials are tracked.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ SequenceResult = np.ndarray | Regions
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Setting:
+class TrialParams:
   """What is searched; see `tracking.decode.DecodeConfig`.
 
   Attributes:
@@ -36,34 +36,34 @@ class Setting:
   size_lr: float
 
 
-class Engine(Protocol):
+class TrialRunner(Protocol):
   """Tracks with one checkpoint, on every device if it can."""
 
-  def __call__(self, settings: Sequence[Setting],
+  def __call__(self, params: Sequence[TrialParams],
                sequence_index: int) -> list[SequenceResult]:
-    """Tracks every setting on one sequence.
+    """Runs a trial for all of them on one sequence.
 
     Args:
-      settings: at least one, all different.
+      params: at least one, all different.
       sequence_index: into the sequences that are searched on.
 
     Returns:
-      A result for each setting, which must not depend on the other settings
+      A result for each, which must not depend on the others
       beyond rounding.
     """
 
 
-# Checkpoint -> its engine; called when it is first needed.
-MakeEngine = Callable[[Path], Engine]
+# Checkpoint -> its trial runner; called when it is first needed.
+MakeTrialRunner = Callable[[Path], TrialRunner]
 
 
-def rounded(numbers: Sequence[float]) -> Setting:
-  """A setting of three numbers, so that equal ones are equal in every bit."""
-  return Setting(*(round(float(number), 6) for number in numbers))
+def rounded(numbers: Sequence[float]) -> TrialParams:
+  """Of three numbers, so that equal ones are equal in every bit."""
+  return TrialParams(*(round(float(number), 6) for number in numbers))
 
 
 def task(video: Video | VotSequence, protocol: vot.Protocol | None) -> Task:
-  """What a setting has to do on a sequence.
+  """What a trial has to do on a sequence.
 
   Args:
     video: the sequence.
