@@ -1,7 +1,7 @@
 """What runs trials: many hyperparameters on one sequence, as a batch.
 
 The network's weights do not depend on hyperparameters, the trajectory does. So
-the search, which knows a `TrialRunner`, is separate from how trials are tracked.
+the search, which knows a `TrialRunner`, does not see how trials are tracked.
 """
 
 import dataclasses
