@@ -7,6 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import siamkpn_jax
@@ -172,3 +174,20 @@ def test_every_public_name_is_in_the_reference():
   names = {*siamkpn_jax.__all__} - {'Config'}  # which has a page of its own
   assert not [name for name in names
               if not re.search(rf'^::: .*\.{name}$', text, re.MULTILINE)]
+
+
+def test_the_tutorial_of_tracking_runs(tmp_path, monkeypatch, capsys):
+  """Its Python, on a video of noise."""
+  monkeypatch.chdir(tmp_path)
+  frame = np.random.default_rng(0).integers(0, 256, (240, 400, 3), np.uint8)
+  video = cv2.VideoWriter(
+      'in.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 25, (400, 240))
+  for _ in range(2):
+    video.write(frame)
+  video.release()
+  one, many = re.findall(r'(?s)```python\n(.*?)```',
+                         _text(ROOT / 'docs' / 'tutorials' / 'track.md'))
+  exec(one, {})
+  assert len(capsys.readouterr().out.split()) == 6  # found, box, score
+  exec(many, {})
+  assert len(capsys.readouterr().out.splitlines()) == 1
