@@ -1,6 +1,7 @@
 # make demo   train a compact tracker on rendered videos and show that it tracks
 # make test   lint, types, tests
-# Both need Python >= 3.11 only; everything else goes to .venv.
+# make docs   the documentation, as pages in site/
+# All need Python >= 3.11 only; everything else goes to .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 # tests what needs TensorFlow
 EXTRAS := test
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 # Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
@@ -25,6 +26,9 @@ test: lint
 lint: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --strict
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -39,5 +43,9 @@ $(VENV)/installed-$(EXTRAS): $(VENV)/installed
 	@$(PIP) --editable .[$(EXTRAS)]
 	@touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	@$(PIP) --editable .[docs]
+	@touch $@
+
 clean:
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) runs build site *.egg-info

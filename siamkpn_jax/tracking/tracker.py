@@ -19,7 +19,9 @@ from siamkpn_jax.tracking.decode import DecodeConfig
 class Tracker:
   """Tracks one target: a `BatchTracker` of one slot.
 
-  Attributes, empty or 0 before the first update:
+  Its attributes are empty or 0 before the first update.
+
+  Attributes:
     score: of the last update, 0..1.
     heatmaps: [s, 31, 31] of the last update: of the last stage (s = 1), or of
       every stage.

@@ -221,7 +221,7 @@ def test_lasot(tmp_path):
 
 
 def test_tags_of_vot_are_attributes(tmp_path):
-  """The names that docs/vot.md gives."""
+  """The names that docs/reference/protocols.md gives."""
   truth, runs = vot_files.random_case(2, [30, 40])
   folder = vot_files.write_folder(
       tmp_path / 'vot', truth, images=False,

@@ -5,7 +5,8 @@ the annotation it has failed and is started again five frames later. Accuracy is
 the mean overlap while it tracks, without the ten frames from each start
 (burn-in); failures are counted; EAO (see eao.py) joins both. The toolkits agree
 on that and differ in the rest: overlap, averages, repetitions, the window of
-EAO. docs/vot.md compares them; a protocol is one of them for one benchmark.
+EAO. docs/reference/protocols.md compares them; a protocol is one of them for
+one benchmark.
 
 The windows were found by the challenges from the lengths of their sequences:
 the interval of equal density, a kernel density estimate, that holds half.
