@@ -51,7 +51,7 @@ sys.exit(siamkpn.main(['train', '--config=demo', '--workdir=new']))
   assert done.returncode == 2, done.stderr
   assert done.stderr.splitlines()[-1] == (
       'error: this command needs the package ml_collections, which is not '
-      "installed; expected: pip install 'siamkpn_jax[train]'")
+      "installed: pip install 'siamkpn_jax[train]'")
 
 
 def test_the_training_loop_needs_no_tensorflow_and_no_matplotlib():

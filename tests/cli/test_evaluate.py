@@ -53,7 +53,7 @@ def test_evaluate(evaluate, otb, tmp_path):
            '--zero_based', 'Car']
   done = evaluate(*flags)
   assert done.returncode == 0, done.stderr
-  assert 'or hidden): _notes' in done.stdout
+  assert 'groundtruth_rect.txt): _notes' in done.stdout
   table = [line.split() for line in done.stdout.splitlines()]
   assert ['Ball', '0.9524', '1.0000'] in [row[:3] for row in table]
   assert ['all', '0.9524', '1.0000'] in [row[:3] for row in table]

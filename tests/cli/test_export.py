@@ -84,8 +84,8 @@ def test_places_of_the_machine_are_left_out():
 @pytest.mark.parametrize(('flags', 'message'), [
     (['--output', '{0}/a.safetensors'], '--weights'),
     (['--weights', '{0}'], '--output'),
-    (['--weights', '', '--output', '{0}/a.safetensors'], 'must not be empty'),
-    (['--weights', '{0}', '--output', ''], 'must not be empty'),
+    (['--weights', '', '--output', '{0}/a.safetensors'], '--weights: empty'),
+    (['--weights', '{0}', '--output', ''], '--output: empty'),
     (['--weights', '{0}', '--output', '{0}/a.npz'], 'ends in .safetensors'),
     (['--weights', '{0}', '--output', '{0}/a.safetensors'],
      'expected a folder that training')])

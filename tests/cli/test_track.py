@@ -281,7 +281,7 @@ def test_cut_video_keeps_what_was_decoded(
   outcome = outcomes['cut avi']
   lines = (outcome.folder / 'out.txt').read_text().splitlines()
   assert outcome.code == 0 and 0 < len(lines) < 8
-  assert (f'announces 8 frames, {len(lines)} of them could be decoded'
+  assert (f'claims 8 frames, but only {len(lines)} could be decoded'
           in outcome.out)
 
 

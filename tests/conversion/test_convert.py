@@ -304,8 +304,8 @@ def convert(command):
 def test_command(convert, source, tmp_path):
   done = convert(f'--input={source}', f'--output={tmp_path / "w"}')
   assert done.returncode == 0, done.stderr
-  assert f'train: python -m siamkpn_jax.train --config {tmp_path}/w/config.py' \
-      in done.stdout
+  assert ('train with: python -m siamkpn_jax.train --config '
+          f'{tmp_path}/w/config.py') in done.stdout
   done = convert('--to=torch', f'--input={tmp_path / "w"}',
                  f'--output={tmp_path / "back.npz"}')
   assert done.returncode == 0 and 'sha256' in done.stdout

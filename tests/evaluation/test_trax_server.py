@@ -195,7 +195,7 @@ def test_bad_flags(command, needs_trax, tmp_path, monkeypatch):
                                            '--trackers_ini', ini]),
       ("--label 'a b'", ['--weights', tmp_path, '--trackers_ini', ini,
                          '--label', 'a b']),
-      ('must not be empty', ['--weights', '']),
+      ('--weights: empty', ['--weights', '']),
       ('ends in .ini', ['--weights', tmp_path, '--trackers_ini',
                         tmp_path / 'trackers.yaml'])):
     assert_one_line(command('trax', *flags), message)

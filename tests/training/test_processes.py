@@ -45,7 +45,7 @@ def two_by_two(tmp_path_factory, env):
       env=env))
   assert code == 0, output
   assert output.count('synthetic ') == 1  # the table of the sets
-  assert output.count('trained; track with') == 1
+  assert output.count('training finished; track with') == 1
   return folder
 
 
