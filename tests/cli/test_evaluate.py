@@ -107,7 +107,7 @@ def test_packaged_weights(evaluate, otb, tmp_path):
   flags = ['--data', otb, '--output', out]
   done = evaluate(*flags)
   assert done.returncode == 2 and done.stderr.count('\n') == 1
-  assert 'without the default weights' in done.stderr and not out.exists()
+  assert 'default weights missing' in done.stderr and not out.exists()
   (tmp_path / 'weights').mkdir()
   (tmp_path / 'weights' / 'kpn3s_nano.safetensors').touch()
   done = evaluate(*flags)

@@ -62,7 +62,7 @@ def test_export(export, trained, tmp_path):
   before = output.read_bytes()
   again = export(*flags)
   assert again.returncode == 2 and again.stderr.count('\n') == 1
-  assert 'exists already' in again.stderr and output.read_bytes() == before
+  assert 'already exists' in again.stderr and output.read_bytes() == before
   done = export('--weights', output, '--output', output, '--overwrite',
                  '--command', 'another', '--tracking', 'size_lr=0.07')
   assert done.returncode == 0, done.stderr
