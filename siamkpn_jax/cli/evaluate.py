@@ -86,8 +86,7 @@ def run(args: argparse.Namespace) -> None:
           f'{", ".join(skipped)}')
   summary = _run(plan, args)
   if summary is None:
-    print(f'{plan.request.output}: this shard is finished, others are still '
-          'missing')
+    print(f'{plan.request.output}: this shard is finished, others are not')
     return
   if not plan.hidden:
     print(score_table(summary))

@@ -132,7 +132,7 @@ def _import_torch(path: Path) -> Any:
     import torch
   except ImportError as error:
     raise UserError(
-        f"{path}: needs PyTorch; install it (pip install 'siamkpn_jax[torch]')"
+        f"{path}: needs PyTorch: install it (pip install 'siamkpn_jax[torch]')"
         ' or save the state dict as .safetensors or .npz where it is '
         'installed') from error
   return torch

@@ -127,7 +127,7 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
   wrong = _foreign(config) if part == 'network' else []
   if wrong:
     raise UserError(f'{source}: the released program has no such network: '
-                    f'{"; ".join(wrong)}; train one with these settings, or '
+                    f'{"; ".join(wrong)}: train one with these settings, or '
                     'write its --part backbone')
   model = build_model(config.model)
   if model.level_fusion == 'mean' and part == 'network':

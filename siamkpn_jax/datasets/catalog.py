@@ -61,7 +61,7 @@ def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
            if name not in ('synthetic', 'cutouts')}
   for name in kinds:
     if is_unfinished(root / name):
-      raise UserError(f'{root / name}: the packing is not finished; run python '
+      raise UserError(f'{root / name}: the packing is not finished: run python '
                       '-m siamkpn_jax.pack again, which goes on')
   missing = [name for name, kind in kinds.items() if not kind]
   if missing:

@@ -102,7 +102,7 @@ class PackedSource:
     try:
       self._index, self.dropped = PackedIndex.from_bytes(content)
     except Exception as error:  # a cut file shows as errors of any kind
-      raise UserError(f'{place}/{INDEX_NAME}: damaged; run python -m '
+      raise UserError(f'{place}/{INDEX_NAME}: damaged: run python -m '
                       'siamkpn_jax.pack again, which keeps what is '
                       'whole') from error
     self._check_files()
@@ -124,7 +124,7 @@ class PackedSource:
     if bad:
       raise UserError(
           f'{self._place}: {len(bad)} of {len(names)} record files are missing '
-          f'or cut, the first: {bad[0]}; run python -m siamkpn_jax.pack '
+          f'or cut, the first: {bad[0]}: run python -m siamkpn_jax.pack '
           'again, which makes these anew')
 
   def num_frames(self, track: int) -> int:

@@ -31,7 +31,7 @@ try:
 except ImportError as error:
   raise UserError(
       "config.data.loader is 'tf', and TensorFlow cannot be imported "
-      f'({error}); install it by pip install .[tf], or take '
+      f'({error}): install it by pip install .[tf], or take '
       '--config.data.loader=threads, which gives the same batches') from error
 
 tf.config.set_visible_devices([], 'GPU')

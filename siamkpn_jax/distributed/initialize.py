@@ -89,7 +89,7 @@ def _arguments(mode: str, coordinator: str | None, num_processes: int | None,
     return {}
   flags = ' '.join(f'--{name}={value}' for name, value in given.items())
   if mode == 'off':
-    raise UserError(f'{flags}: given together with --distributed=off; leave '
+    raise UserError(f'{flags}: given together with --distributed=off: leave '
                     'out one of them')
   missing = [f'--{name}' for name in _FLAGS if name not in given]
   if missing:
@@ -163,7 +163,7 @@ def _initialize(arguments: dict[str, Any], found: str, start_timeout: int,
     except Exception as error:  # network, environment, metadata: of any kind
       reason = (str(error).splitlines() or [type(error).__name__])[0]
       raise UserError(
-          f'{who}: cannot join the other processes ({reason}); give '
+          f'{who}: cannot join the other processes ({reason}): give '
           '--coordinator, --num_processes and --process_id, or '
           '--distributed=off to train alone') from error
 

@@ -213,7 +213,7 @@ def _start(config: Config, step_fn: TrainStep, mesh: jax.sharding.Mesh,
   restored = from_items(items)
   if not resume:
     raise UserError(
-        f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
+        f'{workdir}: holds a run of {int(restored.step)} steps: leave out '
         '--noresume to continue it, or choose another --workdir')
   log_main(f'resuming {workdir} at step {int(restored.step)}')
   if config.model.weights or config.model.backbone_weights:

@@ -64,13 +64,13 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
     return _load_boxes(benchmark, path, protocol, names, zero_based)
   if zero_based:
     raise UserError(f'--zero_based: not for {benchmark}, whose pixels are '
-                    'those of its own files; leave it out')
+                    'those of its own files: leave it out')
   rule = vot.find_protocol(protocol or vot.OWN_RULE, benchmark)
   videos = scoring.load_vot_sequences(benchmark, path, names)
   bare = [v.name for v in videos if not v.frames]
   if bare:
     raise UserError(f'{path}: no images of sequence {bare[0]}; expected them '
-                    'beside the annotation; check the download')
+                    'beside the annotation: check the download')
   truths = [v.truth.numbers for v in videos]
   objective = EaoObjective(videos, rule)
   return Data(objective, videos, rule, _checksum(objective.names, truths),
@@ -84,10 +84,10 @@ def _load_boxes(benchmark: str, path: Path, protocol: str | None,
            else [got10k.PROTOCOL])
   if rule not in known:
     raise UserError(f'--protocol {rule}: {benchmark} is scored by '
-                    f'{", ".join(known)}; choose one')
+                    f'{", ".join(known)}: choose one')
   if zero_based and benchmark != 'otb':
     raise UserError(f'--zero_based: not for {benchmark}, whose layout says '
-                    'from where boxes count; leave it out')
+                    'from where boxes count: leave it out')
   found = layouts.load_annotations(benchmark, path, names=names)
   layouts.check_known(zero_based, [a.name for a in found], 'zero_based')
   annotations = [_counted(a, zero_based) for a in found]

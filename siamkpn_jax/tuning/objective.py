@@ -131,7 +131,7 @@ class AverageOverlapObjective(_Boxes):
                         for i, a in enumerate(annotations)])
     if not counted.any():
       raise UserError('no frame in which the target can be seen; expected the '
-                      'validation set of GOT-10k; check --data')
+                      'validation set of GOT-10k: check --data')
     self._weights = counted / counted.mean()
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:

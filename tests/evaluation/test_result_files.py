@@ -101,18 +101,18 @@ def test_exact_names_come_first(tmp_path):
     find_results(tmp_path, ['a1', 'a-1'])
   assert find_results(tmp_path, ['a1'])['a1'][0].stem == 'A_1'
   _write(tmp_path / 'A.1.txt')
-  with pytest.raises(UserError, match=r'A\.1.* and .*A_1.*of one sequence'):
+  with pytest.raises(UserError, match=r'A\.1.* and .*A_1.*same sequence'):
     find_results(tmp_path, ['a1'])
 
 
 def test_missing_and_double(tmp_path):
-  with pytest.raises(UserError, match='is not a folder'):
+  with pytest.raises(UserError, match='not a folder'):
     find_results(tmp_path / 'none', ['a'])
   _write(tmp_path / 'Ball.txt')
   with pytest.raises(UserError, match='no result file for Car, Dog of 3'):
     find_results(tmp_path, ['Ball', 'Car', 'Dog'])
   _write(tmp_path / 'Ball' / 'Ball_001.txt')
-  with pytest.raises(UserError, match='results of one sequence'):
+  with pytest.raises(UserError, match='results of the same sequence'):
     find_results(tmp_path, ['Ball'])
 
 
@@ -152,7 +152,7 @@ def test_damage_is_refused_in_one_line(tmp_path, content, told):
     '[{"res": [[1, 2, 3, 4]], "resType": "ivtAff"}]', '[{"res": null}]',
     '[{"res": [[1, 2, 3, 4], [1]]}]', '[[' * 10_000])
 def test_damaged_json(tmp_path, content):
-  with pytest.raises(UserError, match='is not a result'):
+  with pytest.raises(UserError, match='not a result'):
     read_result(_write(tmp_path / 'a.json', content))
 
 

@@ -225,7 +225,7 @@ def test_refusals(tmp_path, videos, weights_folder):
       ({'weights': (tmp_path,)}, 'expected a folder'),
       ({'benchmark': 'vot2018', 'zero_based': ('a',)}, '--zero_based'),
       ({'benchmark': 'folder', 'zero_based': ('a',)}, '--zero_based: not for'),
-      ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence is called'),
+      ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence matches'),
       ({'prune_z': float('nan')}, '--prune_z nan: expected a number'),
       ({'sequences': ('nobody',)}, 'nobody')):
     with pytest.raises(UserError, match=words):

@@ -94,7 +94,7 @@ def _search(folder: Path) -> list[VideoFiles]:
       video for home in scan.sequences(folder) for video in _targets(home)]:
     if video.name in found:
       raise UserError(f'two sequences are called {video.name}: '
-                      f'{found[video.name].boxes} and {video.boxes}; rename '
+                      f'{found[video.name].boxes} and {video.boxes}: rename '
                       'one folder')
     found[video.name] = video
   return [found[name] for name in sorted(found)]

@@ -28,7 +28,7 @@ def beam_download(text: str) -> tfds.download.DownloadConfig:
     )
     from apache_beam.runners import create_runner
   except ImportError as error:
-    raise UserError(f'{_FLAG} needs Apache Beam ({error}); install it by '
+    raise UserError(f'{_FLAG} needs Apache Beam ({error}): install it by '
                     "pip install '.[tf,beam]', or leave the flag "
                     'out') from error
   logging.getLogger('apache_beam').setLevel(logging.CRITICAL)
