@@ -114,4 +114,4 @@ def test_wheel(tmp_path):
       capture_output=True, env=os.environ | {'PYTHONPATH': str(home)})
   first, second = done.stderr.splitlines()
   assert 'config.seed=x' in first and 'no such file' not in first
-  assert 'training sets not found' in second
+  assert 'data sets not found' in second

@@ -125,7 +125,7 @@ def test_mistakes(evaluate, otb, tmp_path):
   done = evaluate('--data', otb, '--benchmark', 'otb99', *common)
   assert done.returncode == 2 and 'otb99' in done.stderr
   done = evaluate('--data', otb, '--protocol', 'vot', *common)
-  assert done.returncode == 2 and '--protocol vot: unknown for otb' in done.stderr
+  assert done.returncode == 2 and 'vot: unknown for otb' in done.stderr
   done = evaluate(*common)
   assert done.returncode == 2 and '--data' in done.stderr
   assert not (tmp_path / 'out').exists()

@@ -124,7 +124,7 @@ def test_selection_shift_and_attributes(otb):
                                    attributes=flags))
   assert list(summary['attributes']) == ['LR', 'SV']
   _write(flags / 'Skiing.txt', '0,1')
-  with pytest.raises(UserError, match='2 flags but 11 attributes'):
+  with pytest.raises(UserError, match='2 flags, but 11 attributes'):
     scoring.score(_request(otb, sequences=('Skiing',), attributes=flags))
   for text, told in (('Skiing\tSV\n', 'no attributes for Jogging-1'),
                      ('Skiing SV\n', 'line 1')):
@@ -321,7 +321,7 @@ def test_vot2018(real_data):
       request, sequences=('ants*', 'zebrafish1'), protocol='vot-toolkit'))
   assert list(few['sequences']) == ['ants1', 'ants3', 'zebrafish1']
   assert few['protocol'] == 'vot2018_vot-toolkit'
-  for wrong, words in (({'shift': 1.0}, '--shift: not for vot2018'),
+  for wrong, words in (({'shift': 1.0}, '--shift: not used with vot2018'),
                        ({'sequences': ('a',)}, 'no sequence matches a'),
                        ({'protocol': 'otb'}, 'expected pysot or vot-toolkit')):
     with pytest.raises(UserError, match=words):

@@ -253,7 +253,7 @@ def test_training_starts_from_the_network(converted, tmp_path, capsys):
   assert 'starting from the network of' in capsys.readouterr().err
   # Resumed, the run no longer needs them, wherever they are.
   assert int(train_from(tmp_path, weights='moved').step) == 1
-  assert 'not read again' in capsys.readouterr().err
+  assert 'ignores config.model.weights' in capsys.readouterr().err
 
 
 def test_training_starts_from_the_backbone(tmp_path):

@@ -207,7 +207,7 @@ def test_mistakes_before_any_work(make_sequence, vot_data, tmp_path):
       ('no sequence matches X', 'vot2018', vot_data, {'sequences': ('X',)}),
       ('--zero_based: not used with vot2018', 'vot2018', vot_data,
        {'zero_based': ('a',)}),
-      ('--zero_based: not for got10k', 'got10k', root,
+      ('--zero_based: not used with got10k', 'got10k', root,
        {'zero_based': ('a',)})):
     with pytest.raises(UserError, match=match):
       _run(benchmark, data, tmp_path / 'out', **options)

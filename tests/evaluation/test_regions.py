@@ -65,7 +65,7 @@ def test_empty_missing_and_binary_files(tmp_path):
     regions.read_trajectory(tmp_path / 'none.txt')
   path = tmp_path / 'binary.txt'
   path.write_bytes(b'\xff\xfe\x00')
-  with pytest.raises(UserError, match='not a text file'):
+  with pytest.raises(UserError, match='not a UTF-8 text file'):
     regions.read_trajectory(path)
 
 

@@ -132,12 +132,12 @@ def test_odd_numbers_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(('content', 'told'), [
-    ('', 'is empty'), (' \n\n', 'is empty'),
+    ('', ': empty'), (' \n\n', ': empty'),
     ('1,2,3,4\n1,2,3\n', r'line 2.*\(3 columns\)'),
     ('1,2,3,4,5,6,7,8\n', r'line 1.*\(8 columns\)'), ('1:2:3:4\n', 'line 1'),
     ('1,2,3,4\n\n1,2,3,4\n', 'line 2'), ('x,y,w,h\n1,2,3,4', 'line 1'),
     ('1,2,3,0x4\n', 'line 1'), ('1_0,2,3,4\n', 'line 1'), ('1,,3,4', 'line 1'),
-    (b'\xff\xd8\xff\xe0', 'not a text file'), (b'\x00\x00', 'line 1')])
+    (b'\xff\xd8\xff\xe0', 'not a UTF-8 text file'), (b'\x00\x00', 'line 1')])
 def test_damage_is_refused_in_one_line(tmp_path, content, told):
   path = _write(tmp_path / 'a.txt', content)
   with pytest.raises(UserError, match=told) as error:

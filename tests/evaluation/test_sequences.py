@@ -64,7 +64,7 @@ def test_several_targets(make_sequence):
   names = [s.name for s in sequences.load_otb(folder)]
   assert names == ['Human-10', 'Human-2']
   make_sequence('Human-2', BOXES)
-  with pytest.raises(UserError, match='two sequences are called Human-2'):
+  with pytest.raises(UserError, match='duplicate sequence Human-2'):
     sequences.load_otb(folder.parent)
 
 
@@ -141,7 +141,7 @@ def test_nothing_to_read(make_sequence, tmp_path):
   with pytest.raises(UserError, match='not a folder'):
     sequences.load_otb(folder)
   (folder / 'groundtruth_rect.txt').write_text('')
-  with pytest.raises(UserError, match='groundtruth_rect.txt is empty'):
+  with pytest.raises(UserError, match='groundtruth_rect.txt: empty'):
     sequences.load_otb(folder)
 
 
