@@ -1,4 +1,4 @@
-r"""Writes the report of a benchmark from the scores of one or more trackers.
+r"""Writes a benchmark report from the scores of one or more trackers.
 
   python -m siamkpn_jax.compare --scores Ours=ours.json --scores KCF=kcf.json \
     --output DIR --sequences OTB100

@@ -1,4 +1,4 @@
-r"""Converts PyTorch weights to a checkpoint, and back.
+r"""Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
 
   python -m siamkpn_jax.convert --input siamkpn.pth --output weights/kpn3s
   python -m siamkpn_jax.convert --input resnet50.pth --part backbone \

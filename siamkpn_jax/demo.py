@@ -1,4 +1,4 @@
-"""Trains a compact tracker on rendered videos and shows that it tracks.
+"""Trains a small tracker on rendered videos and evaluates it on unseen ones.
 
   python -m siamkpn_jax.demo --config configs/demo.py --output runs/demo
 

@@ -1,4 +1,4 @@
-"""Writes a checkpoint's weights and settings as one small file, to track with.
+"""Exports a checkpoint's weights and settings to one small file.
 
   python -m siamkpn_jax.export --weights runs/kpn3s --output kpn3s.safetensors
 

@@ -1,4 +1,4 @@
-"""Shows what training would see: a table of the sets, a picture of pairs.
+"""Shows what training would see: a table of the data sets and sample pairs.
 
   python -m siamkpn_jax.inspect --config configs/kpn3s.py --output pairs.png
 

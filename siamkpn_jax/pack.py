@@ -1,4 +1,4 @@
-"""Packs a training set: its crops as records, for clusters and slow disks.
+"""Packs the crops of a data set into records, for clusters and slow disks.
 
   python -m siamkpn_jax.pack --set data/got10k --output packed
   python -m siamkpn_jax.train --config CONFIG --config.data.root=packed

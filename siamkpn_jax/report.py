@@ -1,4 +1,4 @@
-"""Writes the page of a training run: state, curves, numbers, settings.
+"""Writes a report page of a training run: progress, curves and settings.
 
   python -m siamkpn_jax.report --workdir runs/kpn3s
 

@@ -1,4 +1,4 @@
-r"""Scores result files on a benchmark, by the rule of a toolkit.
+r"""Scores result files of any tracker on a benchmark.
 
   python -m siamkpn_jax.score --benchmark otb --annotations OTB100 \
     --results DIR --protocol otb --json scores.json

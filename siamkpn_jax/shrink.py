@@ -1,4 +1,4 @@
-r"""Makes a small copy of a training's data, to carry to another machine.
+r"""Makes a small copy of the training data, to move to another machine.
 
   python -m siamkpn_jax.shrink --config CONFIG --config.data.root=DIR \
     --megabytes 60 --output small

@@ -1,4 +1,4 @@
-r"""Follows an object through a video, a folder of images or a camera.
+r"""Tracks an object in a video, a folder of images or a camera stream.
 
   python -m siamkpn_jax.track --input in.mp4 --box 100,50,40,80 \
     --output out.mp4 --boxes out.txt

@@ -1,4 +1,4 @@
-r"""A TraX server, which the vot-toolkit starts and drives.
+r"""Runs the tracker as a TraX server for the vot-toolkit.
 
   python -m siamkpn_jax.trax --weights CHECKPOINT \
     --trackers_ini trackers.ini --label siamkpn

@@ -1,4 +1,4 @@
-r"""Searches the tracker's settings on annotated sequences.
+r"""Searches for the best tracking hyperparameters on annotated sequences.
 
   python -m siamkpn_jax.tune --benchmark got10k --data GOT10k/val \
     --weights RUN --output runs/tuned

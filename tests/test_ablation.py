@@ -113,7 +113,7 @@ def test_table():
     ["data.sets=('a',)", "data.sets=['a',]"]])
 def test_changes_must_differ(changes):
   """Else two variants would share a folder."""
-  with pytest.raises(UserError, match='empty or given twice'):
+  with pytest.raises(UserError, match='empty or duplicate'):
     ablation.make_variants(tiny_config(), changes)
 
 

@@ -51,7 +51,7 @@ sys.exit(siamkpn.main(['train', '--config=demo', '--workdir=new']))
   assert done.returncode == 2, done.stderr
   assert done.stderr.splitlines()[-1] == (
       'error: this command needs the package ml_collections, which is not '
-      "installed; expected: pip install 'siamkpn_jax[train]'")
+      "installed: pip install 'siamkpn_jax[train]'")
 
 
 def test_the_training_loop_needs_no_tensorflow_and_no_matplotlib():
@@ -114,4 +114,4 @@ def test_wheel(tmp_path):
       capture_output=True, env=os.environ | {'PYTHONPATH': str(home)})
   first, second = done.stderr.splitlines()
   assert 'config.seed=x' in first and 'no such file' not in first
-  assert 'training sets not found' in second
+  assert 'data sets not found' in second

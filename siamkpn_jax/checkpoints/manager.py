@@ -155,11 +155,11 @@ class Checkpoints:
       yield
     except _UNWRITABLE as error:
       whole = [int(p.name) for p in self._folder.iterdir() if p.name.isdigit()]
-      rest = (f'goes on from {max(whole)}, the newest that is intact' if whole
-              else 'starts anew, since there is none before it')
+      rest = (f'resumes from {max(whole)}, the newest intact one' if whole
+              else 'starts over, as there is no earlier one')
       raise UserError(
           f'{self._folder / str(self._last)}: this checkpoint cannot be '
-          f'written ({weights.os_reason(error)}); free space and give the same '
+          f'written ({weights.os_reason(error)}): free space and run the same '
           f'command, which {rest}') from error
 
   def restore(self, abstract: Items) -> Items | None:
@@ -182,8 +182,9 @@ class Checkpoints:
       try:
         if not weights.has_training_state(path):
           raise UserError(
-              f'{path}: converted weights, not a run to continue; start from '
-              f'them by --config.model.weights={path} in another --workdir')
+              f'{path}: converted weights, not a run to resume: to start from '
+              f'them, add --config.model.weights={path} and choose another '
+              '--workdir')
         check_same_run(weights.read_config(path), self._config, path)
         with weights.quiet():
           loaded = ocp.load_checkpointables(path, abstract)
@@ -196,9 +197,9 @@ class Checkpoints:
         continue
       return loaded
     if checkpoints:
-      raise UserError(f'{self._folder}: none of the checkpoints can be read; '
-                      'they are kept as *.damaged; the same command again '
-                      'trains anew')
+      raise UserError(f'{self._folder}: no checkpoint can be read; all were '
+                      'renamed to *.damaged: run the same command to start '
+                      'over')
     return None
 
   def _set_aside(self, path: Path, damage: str) -> None:
@@ -209,7 +210,7 @@ class Checkpoints:
       path.rename(aside)
     gather_text('renamed')  # before others look
     log_main(f'{path}: damaged ({damage}); moved to {aside.name}, trying the '
-             'one before')
+             'previous one')
     self._checkpointer.reload()
 
 
@@ -245,5 +246,5 @@ def check_same_run(found: dict[str, Any], expected: dict[str, Any],
     kind = ('another architecture' if 'config.model.' in ' '.join(differing)
             else 'another run')
     raise UserError(
-        f'{path}: checkpoint of {kind}: {"; ".join(differing)}; continue with '
-        'the same configuration, or choose another folder')
+        f'{path}: checkpoint of {kind}: {"; ".join(differing)}; expected the '
+        'same configuration: restore it, or choose another --workdir')

@@ -37,24 +37,24 @@ def find_weights(weights: str | Path | None) -> Path:
   if weights is None:
     return _default()
   if not str(weights):
-    raise UserError('the weights are an empty name; expected a checkpoint, a '
-                    f'{SUFFIX} file or the name of a packaged model: give one')
+    raise UserError('weights: empty; expected a checkpoint, a '
+                    f'{SUFFIX} file or the name of a packaged model')
   path = Path(weights)
   file = packaged_weights().get(str(path))
   if file is None:
     return path
   if path.exists():  # a run that the user has called so, perhaps
-    raise UserError(f'{path}: names a packaged model, and there is {path} in '
-                    'this folder; expected one of them: give the full path of '
-                    f'the one you mean, {path.absolute()} or {file}')
+    raise UserError(f'{path}: ambiguous, both a packaged model and a file '
+                    'here; expected a full path: use '
+                    f'{path.absolute()} or {file}')
   return file
 
 
 def _default() -> Path:
   path = packaged_weights().get(DEFAULT)
   if path is None:
-    raise UserError(f'{FOLDER / (DEFAULT + SUFFIX)}: this installation came '
-                    'without the default weights; expected that file: install '
-                    'a version that has it, or name weights (--weights, or '
-                    'the argument of load_tracker)')
+    raise UserError(f'{FOLDER / (DEFAULT + SUFFIX)}: default weights missing '
+                    'from this installation: install a version that includes '
+                    'them, or pass your own (--weights, or the argument of '
+                    'load_tracker)')
   return path

@@ -26,8 +26,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
 FOLDER = 'checkpoints'  # below a run's workdir
-_EXPECTED = ('expected a folder that training or conversion has written, or a '
-             'file of python -m siamkpn_jax.export')
+_EXPECTED = ('expected a folder that training or conversion wrote, or a file '
+             'of python -m siamkpn_jax.export')
 
 
 class DamagedError(UserError):
@@ -72,18 +72,18 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
       steps.sort(key=lambda p: int(p.name))
       return [step.absolute() for step in steps[-last:]]
   if (path / FOLDER).is_dir():
-    raise UserError(f'{path}: this run has not saved a checkpoint yet; wait '
-                    'for the first, or choose another run')
+    raise UserError(f'{path}: no checkpoint has been saved yet: wait for the '
+                    'first, or choose another run')
   if path.is_dir() and ocp.is_orbax_checkpoint(path):
     return [path.absolute()]
   raise UserError(f'{path}: not a checkpoint; {_EXPECTED} (its --workdir or '
-                  '--output); PyTorch files become one by python -m '
+                  '--output): convert PyTorch files with python -m '
                   'siamkpn_jax.convert')
 
 
 def _names() -> str:
   names = ', '.join(packaged_weights())
-  return f', or one of the packaged models: {names}' if names else ''
+  return f', or a packaged model: {names}' if names else ''
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -160,9 +160,8 @@ def load_variables(path: Path, model: SiamKPN,
   metadata = _metadata(path)
   if part == 'network' and metadata.get('part') == 'backbone':
     raise UserError(
-        f'{path}: holds a backbone, not a whole network; expected a whole one; '
-        'training starts from this by '
-        f'--config.model.backbone_weights={path}')
+        f'{path}: holds only a backbone; expected a whole network: to train '
+        f'from this backbone, add --config.model.backbone_weights={path}')
   _check_architecture(path, metadata['config'], model, part)
   wanted = _part(abstract_variables(model), part)
   if is_weights_file(path):
@@ -185,8 +184,8 @@ def load_variables(path: Path, model: SiamKPN,
   except Exception as error:  # see is_damage
     if not is_damage(error):
       raise
-    raise UserError(f'{path}: cannot be read ({first_line(error)}); the '
-                    'checkpoint is damaged, use another') from error
+    raise UserError(f'{path}: cannot be read ({first_line(error)}); expected '
+                    'an intact checkpoint: choose another') from error
 
 
 def save_model(folder: Path, config: Config,
@@ -256,8 +255,8 @@ def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
       if getattr(theirs, name) != getattr(model, name)]
   if differing:
     raise UserError(f'{path}: checkpoint of another architecture: '
-                    f'{"; ".join(differing)}; use one that fits, or change '
-                    'the configuration')
+                    f'{"; ".join(differing)}; expected the same: choose '
+                    'another checkpoint, or change the configuration')
 
 
 def _check_shapes(path: Path, stored: Any, wanted: Any) -> None:

@@ -31,7 +31,7 @@ FORMAT = 'siamkpn_jax'
 LARGEST_ERROR = 2.0**-11
 _SECTIONS = ('model', 'targets', 'tracking')  # of a configuration, to track
 _ITEMS = ('format', 'config', 'checksum')  # of the metadata; the rest is info
-_AGAIN = 'fetch or export it again'
+_AGAIN = 'download or export it again'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +78,8 @@ def save_weights_file(path: Path, config: Config,
             flatten_dict(variables, sep='/').items()}
   for name, array in arrays.items():
     if not np.isfinite(array).all():
-      raise UserError(f'{path}: not written, since {name} has values that are '
-                      'not finite; expected a network that tracks: use '
-                      'another checkpoint')
+      raise UserError(f'{path}: not written, as {name} has non-finite values; '
+                      'expected finite weights: choose another checkpoint')
   stored = {name: compact(array) for name, array in arrays.items()}
   loaded = {name: array.astype(np.float32) for name, array in stored.items()}
   metadata = {**info, 'format': FORMAT,
@@ -157,8 +156,8 @@ def load_weights_file(path: Path) -> tuple[Config, dict[str, Any]]:
     raise _unreadable(path, error) from error
   variables = unflatten_dict(arrays, sep='/')
   if fingerprint(variables) != metadata.get('checksum'):
-    raise UserError(f'{path}: the arrays are not those that were written '
-                    f'(another checksum); the file is damaged: {_AGAIN}')
+    raise UserError(f'{path}: damaged (wrong checksum); expected the arrays '
+                    f'as they were written: {_AGAIN}')
   return config, variables
 
 
@@ -175,9 +174,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
     raise _unreadable(path, error) from error
   if metadata.get('format') != FORMAT:
     raise UserError(f'{path}: not a file of python -m siamkpn_jax.export '
-                    f"(format {metadata.get('format')!r}, expected "
-                    f'{FORMAT!r}); weights of PyTorch become a checkpoint by '
-                    'python -m siamkpn_jax.convert')
+                    f"(format {metadata.get('format')!r}); expected "
+                    f'{FORMAT!r}: convert PyTorch weights with python -m '
+                    'siamkpn_jax.convert')
   try:
     config = json.loads(metadata['config'])
     sections = [isinstance(config[name], dict) for name in _SECTIONS]
@@ -203,9 +202,8 @@ def check_shapes(path: Path, found: Mapping[str, tuple[int, ...]],
   for key in sorted({*found, *expected}):
     if found.get(key) != expected.get(key):
       raise UserError(
-          f'{path}: checkpoint of another architecture than its configuration '
-          f'says: {key} has shape {found.get(key)}, expected '
-          f'{expected.get(key)}')
+          f'{path}: weights do not match the configuration in the file: {key} '
+          f'has shape {found.get(key)}; expected {expected.get(key)}')
 
 
 def fingerprint(variables: Any) -> str:
@@ -231,14 +229,13 @@ def stored_config(path: Path, plain: Mapping[str, Any]) -> Config:
 
 def _unreadable(path: Path, error: Exception) -> UserError:
   reason = getattr(error, 'strerror', None) or _first_line(error)
-  return UserError(f'{path}: cannot be read ({reason}); expected a whole file '
-                   f'of python -m siamkpn_jax.export: {_AGAIN}')
+  return UserError(f'{path}: cannot be read ({reason}); expected an intact '
+                   f'file of python -m siamkpn_jax.export: {_AGAIN}')
 
 
 def _no_config(path: Path) -> UserError:
-  return UserError(f'{path}: holds no configuration with '
-                   f'{", ".join(_SECTIONS)} in its metadata; the file is '
-                   f'damaged: {_AGAIN}')
+  return UserError(f'{path}: holds no configuration; expected one with '
+                   f'{", ".join(_SECTIONS)} in its metadata: {_AGAIN}')
 
 
 def _first_line(error: Exception) -> str:

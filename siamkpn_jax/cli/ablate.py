@@ -3,9 +3,9 @@ r"""Trains variants of a configuration with several seeds and compares them.
   python -m siamkpn_jax.ablate --config configs/demo.py \
     --change model.num_stages=1 --change targets.rho=1.0 --output runs/ablation
 
-Writes to --output: ablation.md (a table), ablation.png, and a training per
-variant and seed. Started again, it goes on where it was; more changes and
-seeds may be added.
+Writes to --output: ablation.md (a table), ablation.png, and one training run
+per variant and seed. The same command resumes an interrupted study; changes and
+seeds can be added to it.
 """
 
 import argparse
@@ -22,28 +22,28 @@ def add_arguments(parser: Parser) -> None:
       parser, 'Configuration file of the baseline.', required=True)
   parser.add_argument(
       '--change', action='append', default=[],
-      help='Settings of a variant: section.name=value,...; once for each '
-      'variant.')
+      help='Settings of one variant: section.name=value,... Repeat the flag '
+      'for more variants.')
   parser.add_argument(
       '--seeds', type=names, default=('0', '1', '2'),
-      help='Seeds of the trainings.')
+      help='Comma-separated seeds; each variant is trained once per seed.')
   parser.add_argument(
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
       '--data', default='',
-      help='Folder with the sequences to evaluate on, as for '
-      'siamkpn_jax.evaluate; default: rendered videos that no training sees.')
+      help='Folder of sequences to evaluate on, in OTB layout; default: '
+      'rendered videos that are never trained on.')
   parser.add_argument(
       '--zero_based', type=names, default=(),
-      help='Sequences in --data whose annotation counts pixels from 0 (names '
-      'or patterns).')
+      help='Sequences in --data whose annotations are 0-based '
+      '(comma-separated names or patterns).')
   parser.add_argument(
       '--sequences', type=whole(1), default=32,
-      help='Number of rendered videos, without --data.')
+      help='Number of rendered videos to evaluate on, without --data.')
 
 
 def run(args: argparse.Namespace) -> None:
-  """Runs the study and prints the table."""
+  """Runs the study and prints its table."""
   # Late imports: a mistake in the flags is reported at once.
   from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.datasets.synthetic import split_seed, write_otb
@@ -70,4 +70,5 @@ def run(args: argparse.Namespace) -> None:
     if stopped.interrupted:
       raise
     return
-  print(f'{output}: ablation.md, ablation.png, a training per variant and seed')
+  print(f'wrote {output}: ablation.md, ablation.png, one run per variant and '
+        'seed')

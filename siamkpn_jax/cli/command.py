@@ -74,7 +74,7 @@ def _parse(parser: Parser, argv: list[str]) -> argparse.Namespace:
   if overrides and not hasattr(args, 'config'):
     raise UsageError(f'--config.{overrides[0]}: unknown flag')
   if overrides and not args.config:
-    raise UsageError(f'--config.{overrides[0]} needs --config FILE')
+    raise UsageError(f'--config.{overrides[0]}: needs --config FILE')
   args.config_overrides, args.argv = overrides, argv
   return args
 
@@ -87,7 +87,8 @@ def _explain(error: UserError | OSError | ModuleNotFoundError) -> str | None:
     return install_hint(error)
   # A full disk, a folder that is a file.
   return (f'{error.filename or ""}: {error.strerror or error}; expected a '
-          'place that can be read and written')
+          'path with read and write access: check its permissions and the free '
+          'space')
 
 
 def _fail(message: str) -> int:

@@ -1,11 +1,11 @@
-r"""Writes the report of a benchmark from the scores of one or more trackers.
+r"""Writes a benchmark report from the scores of one or more trackers.
 
   python -m siamkpn_jax.compare --scores Ours=ours.json --scores KCF=kcf.json \
     --output DIR --sequences OTB100
 
-Writes to DIR: report.html, which needs no other file and no network, and what
-is in it as files: plots (PNG) and tables (CSV, LaTeX). The scores are what
-siamkpn_jax.score writes by --json, or the summary.json of an evaluation.
+Writes to DIR: report.html, a self-contained page that works offline, and its
+plots (PNG) and tables (CSV, LaTeX) as files. Scores come from siamkpn_jax.score
+--json or from the summary.json of an evaluation.
 """
 
 import argparse
@@ -20,13 +20,13 @@ def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--scores', action='append', required=True,
-      help="A tracker: NAME=FILE; once for each. The first one's failures are "
-      'shown.')
+      help='Scores of one tracker: NAME=FILE. Repeat the flag for more '
+      'trackers; the report shows the worst failures of the first.')
   parser.add_argument(
       '--output', required=True, help='Folder for the report.')
   parser.add_argument(
       '--sequences', default='',
-      help="The benchmark's folder with its images, to show the worst "
+      help='Benchmark folder with images, needed to show the worst '
       'failures.')
 
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
   # Late imports: a mistake in the flags is reported at once.
   files = [_split(scores) for scores in args.scores]
   if not args.output:
-    raise UserError('--output must not be empty')
+    raise UserError('--output: empty; expected a folder for the report')
   from siamkpn_jax.evaluation.report.entries import read_entry
   from siamkpn_jax.evaluation.report.write import write_entries
   entries = [read_entry(name, path) for name, path in files]
@@ -49,6 +49,6 @@ def run(args: argparse.Namespace) -> None:
 def _split(scores: str) -> tuple[str, Path]:
   name, equals, path = scores.partition('=')
   if not (name.strip() and equals and path):
-    raise UserError(f'--scores {scores}: expected NAME=FILE, as in '
+    raise UserError(f'--scores {scores}: expected NAME=FILE, such as '
                     'SiamKPN=scores.json')
   return name, Path(path)

@@ -18,8 +18,8 @@ def add_config_argument(parser: Parser, purpose: str, *,
   """Declares --config; its overrides come in `args.config_overrides`."""
   parser.add_argument(
       '--config', required=required, default=default, metavar='FILE[:ARG]',
-      help=f'{purpose} A file, or the name of one in siamkpn_jax/configs. '
-      'Settings change by --config.section.name=value.')
+      help=f'{purpose} Either a path or the name of a packaged configuration, '
+      'such as kpn3s. Override settings with --config.section.name=value.')
 
 
 def take_overrides(argv: Sequence[str]) -> tuple[list[str], list[str]]:

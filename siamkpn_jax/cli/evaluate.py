@@ -3,9 +3,9 @@ r"""Evaluates a tracker on a benchmark.
   python -m siamkpn_jax.evaluate --benchmark otb --data OTB100 \
     --weights CHECKPOINT --output DIR
 
-Without --weights it is the packaged model. Writes to DIR: a result file and a
-file of times for each sequence, settings, summary.json, report/report.html. An
-evaluation that was interrupted goes on where it was.
+Uses the packaged model unless --weights is given. Writes to DIR: a result file
+and a timing file per sequence, settings.json, summary.json and
+report/report.html. The same command resumes an interrupted evaluation.
 """
 
 import argparse
@@ -29,10 +29,10 @@ def add_arguments(parser: Parser) -> None:
 
   parser.add_argument(
       '--benchmark', choices=BENCHMARKS, default='otb',
-      help='Whose layout and protocol.')
+      help='Benchmark whose data layout and protocol to use.')
   parser.add_argument(
       '--data', required=True,
-      help="The benchmark's folder, annotations and images "
+      help='Benchmark folder with annotations and images '
       '(docs/evaluation.md).')
   parser.add_argument(
       '--weights',
@@ -42,27 +42,28 @@ def add_arguments(parser: Parser) -> None:
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
       '--protocol',
-      help="The rule of the scores; default: the benchmark's own.")
+      help="Scoring protocol; default: the benchmark's own.")
   parser.add_argument(
       '--sequences', type=names, default=(),
-      help='Evaluate only these (comma-separated names or patterns).')
+      help='Evaluate only these sequences (comma-separated names or '
+      'patterns).')
   parser.add_argument(
       '--zero_based', type=names, default=(),
-      help='Sequences in OTB layout whose annotation counts pixels from 0 '
-      '(comma-separated names or patterns like "uav_*"); the others count '
-      'from 1, as OTB does.')
+      help='Sequences in OTB layout whose annotations are 0-based '
+      '(comma-separated names or patterns, such as "uav_*"); all others are '
+      '1-based, as in OTB.')
   parser.add_argument(
       '--tracking', default='',
-      help="Other settings than the checkpoint's: penalty_k=0.1,... "
-      '(docs/tracking.md).')
+      help="Override the checkpoint's tracking hyperparameters: "
+      'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
       '--batch', type=whole(1),
-      help='Sequences at once, at most; default: what suits the devices. 1 '
-      'measures the speed on one video.')
+      help='Most sequences to track at once; default: chosen for the devices. '
+      'Use 1 to measure single-video speed.')
   parser.add_argument(
       '--shard', default='0/1',
-      help='k/n: run the k-th of n parts, k from 0, on one of several '
-      'machines that share --output. The last to end scores.')
+      help='k/n: run part k (0-based) of n on one of several machines that '
+      'share --output. The last to finish computes the scores.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -73,17 +74,19 @@ def run(args: argparse.Namespace) -> None:
 
   data, weights = args.data, args.weights
   if not (data and weights != '' and args.output):
-    raise UserError('--data, --weights and --output must not be empty')
+    raise UserError('--data, --weights or --output: empty; expected a path for '
+                    'each: omit --weights for the packaged model')
   find_weights(weights)  # says at once that they are missing
   plan = evaluation.make_plan(evaluation.Request(
       args.benchmark, Path(data), Path(args.output), args.protocol,
       args.sequences, args.zero_based, _shard(args.shard)))
   skipped = skipped_folders(data) if args.benchmark == 'otb' else []
   if skipped:
-    print(f'left out (no groundtruth_rect.txt or hidden): {", ".join(skipped)}')
+    print('skipped folders (hidden or without groundtruth_rect.txt): '
+          f'{", ".join(skipped)}')
   summary = _run(plan, args)
   if summary is None:
-    print(f'{plan.request.output}: this part is finished, others are not')
+    print(f'{plan.request.output}: this shard is finished, others are not')
     return
   if not plan.hidden:
     print(score_table(summary))
@@ -114,8 +117,8 @@ def _run(plan: 'evaluation.Plan',
                  'batch': tracker.slots, 'git_revision': git_revision()})
   except KeyboardInterrupt:
     print(f'\ninterrupted: {len(plan.mine()) - len(plan.left())} of '
-          f'{len(plan.mine())} sequences are finished; the same command goes '
-          'on', file=sys.stderr)
+          f'{len(plan.mine())} sequences finished; run the same command to '
+          'resume', file=sys.stderr)
     raise
 
 
@@ -135,8 +138,8 @@ def _write_report(request: 'evaluation.Request', summary: dict[str, Any],
 def _shard(text: str) -> tuple[int, int]:
   match = re.fullmatch(r'(\d+)/(\d+)', text)
   if not match or int(match[1]) >= int(match[2]):
-    raise UserError(f'--shard {text}: expected k/n with k from 0 to n - 1, '
-                    'such as 0/4')
+    raise UserError(f'--shard {text}: expected k/n with 0 <= k < n, such as '
+                    '0/4')
   return int(match[1]), int(match[2])
 
 
@@ -146,12 +149,12 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
     lines.append(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences'
                  f', protocol {summary["protocol"]}: {summary["rule"]}')
   speeds = [f'{summary[key]:.1f} frames/s {what}' for key, what in (
-      ('frames_per_second_network', 'of the network'),
+      ('frames_per_second_network', 'network only'),
       ('frames_per_second', 'tracking'),
       ('frames_per_second_end_to_end', 'end to end')) if summary[key]]
   if speeds:
-    lines.append(f'{", ".join(speeds)}; {summary["batch"]} at once on '
+    lines.append(f'{", ".join(speeds)}; batch of {summary["batch"]} on '
                  f'{summary["hardware"]}')
   if 'submission' in summary:
-    lines.append(f'for the server: {summary["submission"]}')
+    lines.append(f'submission file: {summary["submission"]}')
   return lines

@@ -13,5 +13,5 @@ def install_hint(error: ModuleNotFoundError) -> str | None:
   package = (error.name or '').partition('.')[0]
   if package not in _EXTRAS:
     return None
-  return (f'this command needs the package {package}, which is not installed; '
-          f"expected: pip install 'siamkpn_jax[{_EXTRAS[package]}]'")
+  return (f'this command needs the package {package}, which is not installed: '
+          f"pip install 'siamkpn_jax[{_EXTRAS[package]}]'")

@@ -1,9 +1,9 @@
-"""Shows what training would see: a table of the sets, a picture of pairs.
+"""Shows what training would see: a table of the data sets and sample pairs.
 
   python -m siamkpn_jax.inspect --config configs/kpn3s.py --output pairs.png
 
-The table tells what was found and what was left out, and why. The picture shows
-augmented pairs: template, search crop with its box, label heatmaps.
+The table lists what was found, and what was skipped and why. The image shows
+augmented pairs: template, search crop with its box, and label heatmaps.
 """
 
 import argparse
@@ -16,16 +16,17 @@ from siamkpn_jax.core.atomic_io import check_output
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   config_flags.add_config_argument(
-      parser, 'Configuration file, as for training.', required=True)
+      parser, 'Training configuration.', required=True)
   parser.add_argument(
       '--output', default='pairs.png',
-      help="Picture of sampled pairs to write, .png or .jpg; '' for none.")
+      help="Image of sample pairs to write, .png or .jpg; '' for none.")
   parser.add_argument(
-      '--pairs', type=whole(1), default=16, help='How many pairs it shows.')
+      '--pairs', type=whole(1), default=16,
+      help='Number of pairs in the image.')
   parser.add_argument(
       '--first', type=whole(0), default=0,
-      help='Number of the first of them: training names the pairs of a step '
-      'that it skips.')
+      help='Index of the first pair, such as one that training reports for a '
+      'skipped step.')
 
 
 def run(args: argparse.Namespace) -> None:

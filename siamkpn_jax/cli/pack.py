@@ -1,11 +1,11 @@
-"""Packs a training set: its crops as records, for clusters and slow disks.
+"""Packs the crops of a data set into records, for clusters and slow disks.
 
   python -m siamkpn_jax.pack --set data/got10k --output packed
   python -m siamkpn_jax.train --config CONFIG --config.data.root=packed
 
-The output is a TFDS data set in parts. The same command goes on after an
-interruption and makes damaged parts anew. --beam_pipeline_options makes the
-crops in a Beam pipeline, for example runner=FlinkRunner,flink_master=host:8081.
+Writes a TFDS data set in several parts. The same command resumes after an
+interruption and rebuilds damaged parts. --beam_pipeline_options runs the job
+in Apache Beam, for example runner=FlinkRunner,flink_master=host:8081.
 """
 
 import argparse
@@ -20,24 +20,25 @@ def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--set', required=True,
-      help='Folder of the set, as for training (docs/datasets.md).')
+      help='Data set folder, laid out as for training (docs/datasets.md).')
   parser.add_argument(
       '--output', required=True,
-      help='Folder that gets a folder of the same name; may be storage that '
-      'TensorFlow writes to, as gs://...')
+      help='Folder to create the packed set in, under the same name; may be '
+      'any storage that TensorFlow writes to, such as gs://...')
   parser.add_argument(
       '--part_frames', type=whole(1), default=50000,
-      help='Frames in a part; an interruption loses one part at most.')
+      help='Frames per part; an interruption loses at most one part.')
   parser.add_argument(
       '--quality', type=whole(1, 100), default=95,
-      help='Of the JPEGs; crop511 files are kept as they are.')
+      help='JPEG quality; crop511 files are copied unchanged.')
   parser.add_argument(
       '--verify', action=Switch, default=False,
-      help='Check every record of the parts that are there; not whether the '
-      'images have changed since.')
+      help='Check every record of existing parts, but not whether the source '
+      'images have changed.')
   parser.add_argument(
       '--beam_pipeline_options', default='',
-      help='name=value,... of a Beam pipeline; empty: threads of this machine.')
+      help='Options of a Beam pipeline: name=value,...; default: threads on '
+      'this machine.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -55,12 +56,12 @@ def run(args: argparse.Namespace) -> None:
     from siamkpn_jax.datasets.packing.pack import pack
   except ImportError as error:
     raise UserError(f'packing needs a package that cannot be imported ({error})'
-                    "; expected: pip install 'siamkpn_jax[tf]'") from error
+                    ": pip install 'siamkpn_jax[tf]'") from error
   try:
     output = epath.Path(args.output)
   except KeyError as error:
-    raise UserError(f'--output {args.output}: unknown kind of storage; '
-                    'expected a folder, gs://... or s3://...') from error
+    raise UserError(f'--output {args.output}: unknown storage scheme; expected '
+                    'a folder, gs://... or s3://...') from error
   pack(folder, output, part_frames=args.part_frames, quality=args.quality,
        verify=args.verify, beam_options=args.beam_pipeline_options)
   print(catalog.describe([

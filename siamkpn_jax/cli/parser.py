@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         prog, description=description, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     self.add_argument('--debug', action=Switch, default=False,
-                      help='Show the full traceback of an error.')
+                      help='Show full tracebacks of errors.')
 
   def add_argument(self, *names: str, **options: Any) -> argparse.Action:
     """Declares a flag; see argparse."""
@@ -71,7 +71,7 @@ class Parser(argparse.ArgumentParser):
 
   def _refuse(self, argument: str) -> NoReturn:
     if not argument.startswith('-'):
-      raise UsageError(f'unexpected argument {argument!r}; expected flags only')
+      raise UsageError(f'unexpected argument {argument!r}: expected only flags')
     name = argument.partition('=')[0]
     near = difflib.get_close_matches(name, self._flags, 1)
     raise UsageError(f'{name}: unknown flag' +

@@ -1,9 +1,9 @@
-"""Writes the page of a training run: state, curves, numbers, settings.
+"""Writes a report page of a training run: progress, curves and settings.
 
   python -m siamkpn_jax.report --workdir runs/kpn3s
 
-The page, report.html in the run's folder, needs no other file and no network.
-The run may be under way: the page shows what is logged so far.
+Writes report.html to the workdir: a self-contained page that works offline. The
+run may still be in progress; the page shows what has been logged so far.
 """
 
 import argparse
@@ -16,7 +16,7 @@ def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--workdir', required=True,
-      help='Folder of the run, as given to training.')
+      help='Workdir of the training run.')
 
 
 def run(args: argparse.Namespace) -> None:

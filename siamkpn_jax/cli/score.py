@@ -1,9 +1,9 @@
-r"""Scores result files on a benchmark, by the rule of a toolkit.
+r"""Scores result files of any tracker on a benchmark.
 
   python -m siamkpn_jax.score --benchmark otb --annotations OTB100 \
     --results DIR --protocol otb --json scores.json
 
-The files may be anybody's; docs/evaluation.md lists layouts and protocols.
+docs/evaluation.md lists the supported file layouts and protocols.
 """
 
 import argparse
@@ -21,28 +21,28 @@ def add_arguments(parser: Parser) -> None:
 
   parser.add_argument(
       '--benchmark', choices=sorted(SCORERS), required=True,
-      help='What was tracked.')
+      help='Benchmark that was tracked.')
   parser.add_argument(
       '--annotations', required=True,
-      help="The benchmark's folder, or a JSON file of pysot's kind; images "
-      'are not needed.')
+      help="Benchmark folder, or an annotation file in pysot's JSON format; "
+      'images are not needed.')
   parser.add_argument(
-      '--results', required=True, help='Folder of result files.')
+      '--results', required=True, help='Folder with the result files.')
   parser.add_argument(
-      '--protocol', help="The rule; default: the benchmark's own.")
+      '--protocol', help="Scoring protocol; default: the benchmark's own.")
   parser.add_argument(
-      '--json', help='Where the scores are written.')
+      '--json', help='JSON file to write the scores to.')
   parser.add_argument(
       '--attributes',
-      help='File or folder that tells the attributes of each sequence; '
-      'default: the one beside the annotations.')
+      help='File or folder with the attributes of each sequence; default: the '
+      'one next to the annotations.')
   parser.add_argument(
       '--sequences', type=names, default=(),
-      help='Score only these (comma-separated names or patterns).')
+      help='Score only these sequences (comma-separated names or patterns).')
   parser.add_argument(
       '--shift', type=real(), default=0,
-      help='Added to x and y of the results: 1 where they count pixels from 0 '
-      'and the annotations from 1.')
+      help='Pixels to add to x and y of the results: 1 if they are 0-based and '
+      'the annotations 1-based.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,11 +53,11 @@ def run(args: argparse.Namespace) -> None:
 
   benchmark = args.benchmark
   if not (benchmark and args.annotations and args.results):
-    raise UserError('--benchmark, --annotations and --results must not be '
-                    'empty')
+    raise UserError('--annotations or --results: empty; expected a path for '
+                    'each')
   if not math.isfinite(args.shift):
     raise UserError(f'--shift={args.shift}: expected a finite number of '
-                    'pixels; give one, or leave it out')
+                    'pixels')
   output = check_output(args.json, '--json', suffixes=('.json',))
   summary = scoring.score(scoring.Request(
       benchmark, Path(args.annotations), Path(args.results),
@@ -70,4 +70,4 @@ def run(args: argparse.Namespace) -> None:
         f'protocol {summary["protocol"]}: {summary["rule"]}')
   if output:
     write_summary(output, summary)
-    print(f'scores: {output}')
+    print(f'wrote {output}')

@@ -1,12 +1,12 @@
-r"""Makes a small copy of a training's data, to carry to another machine.
+r"""Makes a small copy of the training data, to move to another machine.
 
   python -m siamkpn_jax.shrink --config CONFIG --config.data.root=DIR \
     --megabytes 60 --output small
   python -m siamkpn_jax.train --config CONFIG --config.data.root=small
 
-Every set becomes 511-pixel crops of less quality, and long tracks keep fewer
-frames, chosen evenly, until all of it fits. The folders of the cut-outs and
-the weights that training starts from are copied, too.
+Stores every data set as 511-pixel crops of lower JPEG quality, and thins long
+tracks evenly until everything fits. Cut-out folders and the weights that
+training starts from are copied as well.
 """
 
 import argparse
@@ -24,30 +24,31 @@ _WEIGHTS = ('weights', 'backbone_weights')  # of config.model
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   config_flags.add_config_argument(
-      parser, 'Configuration file, as for training.', required=True)
+      parser, 'Training configuration.', required=True)
   parser.add_argument(
       '--output', required=True,
-      help='Folder to make: the new config.data.root.')
+      help='New folder for the copy, to be used as config.data.root.')
   parser.add_argument(
       '--megabytes', type=real(0.0), default=60.0,
-      help='Million bytes of all files at most.')
+      help='Size limit of the whole copy, in millions of bytes.')
   parser.add_argument(
       '--quality', type=whole(1, 100), default=60,
-      help='Of the JPEGs: lower, and more frames fit.')
+      help='JPEG quality; with a lower one more frames fit.')
   parser.add_argument(
       '--reach', type=whole(0, geometry.CONTEXT_SIZE), default=0,
-      help='Side of the middle of the crops that is kept, pixels; around it '
-      'they become flat. 0: all that the augmentation can reach.')
+      help='Side of the central square of each crop to keep, pixels; the rest '
+      'is filled with a flat color. 0: everything that augmentation can reach.'
+      )
   parser.add_argument(
       '--cutouts', type=real(0.001, 1.0), default=1.0,
-      help='Share of the pictures that is kept at most, of folders of images '
-      'that serve the cut-outs alone.')
+      help='Largest share of images to keep in folders used only for '
+      'cut-outs.')
 
 
 def run(args: argparse.Namespace) -> None:
   """Copies what the configuration names."""
   if not args.output:
-    raise UserError('--output must not be empty')
+    raise UserError('--output: empty; expected a new folder')
   output = Path(args.output)
   check_new_folder(output, '--output')
   # Late: a mistake in the flags shows before the slow imports.
@@ -71,7 +72,8 @@ def run(args: argparse.Namespace) -> None:
       extras=extras)
   print(copy.table(rows, dict(
       zip(config.data.sets, config.data.ratios, strict=True))))
-  print(f'quality {args.quality}; of the crops, the middle {reach} pixels\n'
+  print(f'JPEG quality {args.quality}; kept the central {reach} pixels of each '
+        'crop\n'
         f'train with --config.data.root={output}' + ''.join(
             f' --config.model.{name.split(".")[0]}={output / name}'
             for name in extras))

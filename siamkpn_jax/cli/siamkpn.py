@@ -40,7 +40,7 @@ def _usage() -> str:
   lines = [f'  {name:8} {(_module(name).__doc__ or "").splitlines()[0]}'
            for name in COMMANDS]
   return '\n'.join(['usage: siamkpn COMMAND [--FLAG ...]', '', *lines, '',
-                    'The flags of a command: siamkpn COMMAND --help'])
+                    'Run siamkpn COMMAND --help for the flags of a command.'])
 
 
 def _module(name: str):

@@ -1,9 +1,9 @@
-r"""Follows an object through a video, a folder of images or a camera.
+r"""Tracks an object in a video, a folder of images or a camera stream.
 
   python -m siamkpn_jax.track --input in.mp4 --box 100,50,40,80 \
     --output out.mp4 --boxes out.txt
 
-Without --weights it is the packaged model.
+Uses the packaged model unless --weights is given.
 """
 
 import argparse
@@ -19,27 +19,28 @@ def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--input', required=True,
-      help='Video file, folder of images, or camera index (Ctrl-C ends a '
-      'camera).')
+      help='Video file, folder of images, or camera index (stop a camera with '
+      'Ctrl-C).')
   parser.add_argument(
       '--box', required=True,
-      help='The object in the first frame, in pixels: left,top,width,height.')
+      help='Box of the object in the first frame: left,top,width,height in '
+      'pixels.')
   parser.add_argument(
       '--weights',
       help='Checkpoint or .safetensors file of the tracker, or the name of a '
       f'packaged model; default: {DEFAULT}.')
   parser.add_argument(
       '--tracking', default='',
-      help="Other settings than the checkpoint's: penalty_k=0.1,... "
-      '(docs/tracking.md).')
+      help="Override the checkpoint's tracking hyperparameters: "
+      'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
-      '--output', help='Video to write, .mp4 or .avi, with the box drawn in.')
+      '--output', help='Video to write with the box drawn in, .mp4 or .avi.')
   parser.add_argument(
-      '--boxes', help='Text file to write: a line x,y,w,h for each frame.')
+      '--boxes', help='Text file to write, one line x,y,w,h per frame.')
   parser.add_argument(
       '--fps', type=real(),
-      help='Frames per second of --output; default: those of the input, 25 '
-      'for a folder.')
+      help='Frame rate of --output; default: that of the input, or 25 for a '
+      'folder.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -63,8 +64,8 @@ def run(args: argparse.Namespace) -> None:
   speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
   print(f'{summary.frames} frames{speed}')
   if source.count is not None and summary.frames < source.count:
-    print(f'note: {source.name} announces {source.count} frames, '
-          f'{summary.frames} of them could be decoded')
+    print(f'note: {source.name} claims {source.count} frames, but only '
+          f'{summary.frames} could be decoded')
 
 
 def parse_box(text: str) -> tuple[float, ...]:
@@ -72,8 +73,8 @@ def parse_box(text: str) -> tuple[float, ...]:
   try:
     left, top, width, height = (float(part) for part in text.split(','))
   except ValueError:
-    raise UserError(f'--box {text!r}: expected four numbers, left,top,width,'
-                    f'height in pixels: --box 100,50,40,80') from None
+    raise UserError(f'--box {text!r}: expected four numbers left,top,width,'
+                    'height in pixels, such as --box 100,50,40,80') from None
   return left, top, width, height
 
 
@@ -82,7 +83,7 @@ def _output_paths(
   from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
 
   if not (args.output or args.boxes):
-    raise UserError('nothing to write: give --output VIDEO or --boxes FILE')
+    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
   check_distinct({'--input': args.input, '--output': args.output,
                   '--boxes': args.boxes})
   if args.fps is not None:

@@ -2,9 +2,9 @@
 
   python -m siamkpn_jax.train --config configs/kpn3s.py --workdir runs/kpn3s
 
-Single settings can be changed on the command line, for example
---config.train.batch_size=16. A run that was interrupted goes on where it was.
-On several hosts: launch/README.md.
+Override single settings on the command line, for example
+--config.train.batch_size=16. The same command resumes an interrupted run.
+For several hosts, see launch/README.md.
 """
 
 import argparse
@@ -21,44 +21,45 @@ if TYPE_CHECKING:
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   config_flags.add_config_argument(
-      parser, 'Configuration file, with an optional argument: '
+      parser, 'Training configuration with an optional argument: '
       'configs/kpn3s.py or configs/kpn3s.py:otb.', required=True)
   parser.add_argument(
       '--workdir',
-      help='Folder for checkpoints and logs; default runs/<name>. All hosts '
-      'share it.')
+      help='Folder for checkpoints and logs, shared by all hosts; default: '
+      'runs/<name>.')
   parser.add_argument(
       '--resume', action=Switch, default=True,
-      help='Go on from the newest checkpoint in the workdir.')
+      help='Resume from the newest checkpoint in the workdir.')
   parser.add_argument(
       '--profile', type=whole(0), default=0,
-      help='Trace so many steps, after the first ten, for TensorBoard and '
-      'Perfetto: <workdir>/profile.')
+      help='Number of steps to trace, after the first ten, to '
+      '<workdir>/profile for TensorBoard and Perfetto.')
   parser.add_argument(
       '--distributed', choices=('auto', 'on', 'off'), default='auto',
-      help='Train together with other processes: auto if SLURM, Open MPI, GKE '
-      'or an Indexed Job of Kubernetes has started several; on: JAX finds '
-      'out, as on TPU VMs.')
+      help='Train with several processes: auto, if SLURM, Open MPI, GKE or a '
+      'Kubernetes Indexed Job started them; on, to let JAX detect the cluster, '
+      'as on TPU VMs.')
   parser.add_argument(
       '--coordinator',
-      help='host:port of process 0, the same for all processes, where they '
-      'are started by hand.')
+      help='host:port of process 0, the same for all processes, when they are '
+      'started by hand.')
   parser.add_argument(
-      '--num_processes', type=whole(), help='How many, with --coordinator.')
+      '--num_processes', type=whole(),
+      help='Number of processes, with --coordinator.')
   parser.add_argument(
       '--process_id', type=whole(),
-      help='Which one this is, from 0, with --coordinator.')
+      help='Index of this process, from 0, with --coordinator.')
   parser.add_argument(
       '--start_timeout', type=whole(1), default=300,
-      help='Seconds until all processes must have come.')
+      help='Seconds to wait for all processes to join.')
   parser.add_argument(
       '--silence_timeout', type=whole(1), default=100,
-      help='Seconds after which a process that is not heard of counts as '
-      'dead, and all others end.')
+      help='Seconds of silence after which a process counts as dead and all '
+      'others stop.')
   parser.add_argument(
       '--stopped_exit_code', type=whole(0, 125), default=0,
-      help='Exit status after SIGTERM, when the state is saved; something '
-      'else than 0 tells a scheduler to start the run again.')
+      help='Exit status after SIGTERM, once the state is saved; a nonzero one '
+      'tells a scheduler to restart the run.')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(config: 'Config', args: argparse.Namespace) -> None:
-  """Opens the data, tells what it found, trains."""
+  """Opens the data, lists what it found, and trains."""
   from siamkpn_jax.datasets import catalog
   from siamkpn_jax.distributed import multihost
   from siamkpn_jax.training import metrics, trainer
@@ -97,8 +98,8 @@ def _train(config: 'Config', args: argparse.Namespace) -> None:
   trainer.train(config, workdir, sources, resume=args.resume,
                 profile=args.profile)
   if multihost.is_main_host():
-    print(f'{workdir}: trained; track with --weights {workdir}')
+    print(f'{workdir}: training finished; track with --weights {workdir}')
     best = metrics.best_validation(metrics.read_log(workdir / metrics.LOG_NAME))
     if best is not None:
-      print('best in validation: success AUC {1:.3f}, --weights {2}/{0}'.format(
+      print('best validation: success AUC {1:.3f}, --weights {2}/{0}'.format(
           *best, workdir / 'checkpoints'))

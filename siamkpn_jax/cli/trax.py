@@ -1,10 +1,10 @@
-r"""A TraX server, which the vot-toolkit starts and drives.
+r"""Runs the tracker as a TraX server for the vot-toolkit.
 
   python -m siamkpn_jax.trax --weights CHECKPOINT \
     --trackers_ini trackers.ini --label siamkpn
 
-makes it known to the toolkit and ends; docs/vot.md goes on from there. Without
---trackers_ini it tracks for the client at its standard input and output.
+With --trackers_ini it registers the tracker with the toolkit and exits (see
+docs/vot.md); otherwise it serves a TraX client on standard input and output.
 """
 
 import argparse
@@ -23,15 +23,15 @@ def add_arguments(parser: Parser) -> None:
       'packaged model.')
   parser.add_argument(
       '--tracking', default='',
-      help="Other settings than the checkpoint's: penalty_k=0.1,... "
-      '(docs/tracking.md).')
+      help="Override the checkpoint's tracking hyperparameters: "
+      'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
       '--trackers_ini',
-      help="Do not track: write the tracker's entry to this file of the "
-      'vot-toolkit, whose other entries stay.')
+      help='Instead of tracking, add the tracker to this vot-toolkit file; '
+      'other entries are kept.')
   parser.add_argument(
       '--label', default='siamkpn',
-      help='The name of the tracker in the toolkit.')
+      help='Name of the tracker in the toolkit.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> None:
   from siamkpn_jax.evaluation.trax import server, trackers_ini
 
   if not args.weights:
-    raise UserError('--weights must not be empty')
+    raise UserError('--weights: empty; expected a checkpoint or the name of a '
+                    'packaged model')
   weights = find_weights(args.weights)
   registry = check_output(args.trackers_ini, '--trackers_ini',
                           suffixes=('.ini',))
@@ -56,4 +57,4 @@ def run(args: argparse.Namespace) -> None:
       server.serve(tracker, opened)
       return
   trackers_ini.write_entry(registry, args.label, weights, args.tracking)
-  print(f'wrote {registry}\ntest it: vot test {args.label}')
+  print(f'wrote {registry}\ntest with: vot test {args.label}')

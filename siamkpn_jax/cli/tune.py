@@ -1,11 +1,11 @@
-r"""Searches the tracker's hyperparameters on annotated sequences.
+r"""Searches for the best tracking hyperparameters on annotated sequences.
 
   python -m siamkpn_jax.tune --benchmark got10k --data GOT10k/val \
     --weights RUN --output runs/tuned
 
-Writes to --output: result.json, hyperparameters.png, trials.jsonl, and the
-checkpoint `tuned` that tracks with the best. Started again, it goes on where it
-was. See docs/tuning.md.
+Writes to --output: result.json, hyperparameters.png, trials.jsonl, and `tuned`,
+a checkpoint with the best hyperparameters. The same command resumes an
+interrupted search. See docs/tuning.md.
 """
 
 import argparse
@@ -18,46 +18,49 @@ def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--benchmark', required=True,
-      help='Layout and protocol, as for siamkpn_jax.score.')
+      help='Benchmark whose data layout and protocol to use, as in '
+      'siamkpn_jax.score.')
   parser.add_argument(
-      '--data', required=True, help='Folder with the sequences.')
+      '--data', required=True,
+      help='Benchmark folder with annotations and images.')
   parser.add_argument(
       '--weights', action='append', required=True,
-      help="Checkpoint, a run's workdir, a .safetensors file or the name of a "
-      'packaged model; may be repeated.')
+      help='Checkpoint, workdir of a run, .safetensors file or name of a '
+      'packaged model. Repeat the flag to compare several.')
   parser.add_argument(
       '--last', type=whole(1), default=1,
-      help='Newest checkpoints of each workdir.')
+      help='Number of newest checkpoints to try from each workdir.')
   parser.add_argument(
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
-      '--protocol', help="The rule; default: the benchmark's own.")
+      '--protocol', help="Scoring protocol; default: the benchmark's own.")
   parser.add_argument(
       '--sequences', type=names, default=(),
-      help='Search only on these (names or patterns).')
+      help='Use only these sequences (comma-separated names or patterns).')
   parser.add_argument(
       '--zero_based', type=names, default=(),
-      help='Sequences whose annotation counts pixels from 0, where the layout '
-      'counts from 1 (names or patterns).')
+      help='Sequences whose annotations are 0-based in a 1-based layout '
+      '(comma-separated names or patterns).')
   parser.add_argument(
       '--strategy', choices=('grid', 'optuna'), default='grid',
-      help="The paper's, or Optuna's TPE.")
+      help="The paper's grid search, or Optuna's TPE sampler.")
   parser.add_argument(
       '--step', type=real(), default=0.1,
-      help='Of the first level of the grid.')
+      help='Step of the first level of the grid.')
   parser.add_argument(
       '--budget', type=whole(0), default=0,
-      help='Trials: drawn at random of each level, or of Optuna; 0: the whole '
-      'grid, or 200.')
+      help='Number of trials, drawn at random per grid level or run by Optuna; '
+      '0: the whole grid, or 200 for Optuna.')
   parser.add_argument(
-      '--seed', type=whole(), default=0, help='Of drawing and of the order.')
+      '--seed', type=whole(), default=0,
+      help='Random seed of the trials and the order of sequences.')
   parser.add_argument(
       '--prune_z', type=real(0), default=3.0,
-      help='Standard errors behind the best at which a trial is pruned; 0: '
-      'none is.')
+      help='Prune a trial this many standard errors behind the best; 0: never '
+      'prune.')
   parser.add_argument(
       '--batch', type=whole(1), default=64,
-      help='Trials run at once, at most.')
+      help='Most trials to run at once.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -75,7 +78,8 @@ def run(args: argparse.Namespace) -> None:
     raise UserError(f'--benchmark {benchmark}: expected one of '
                     f'{", ".join(sorted(SCORERS))}')
   if not (data and weights and all(weights) and args.output):
-    raise UserError('--data, --weights and --output must not be empty')
+    raise UserError('--data, --weights or --output: empty; expected a path for '
+                    'each')
   output = Path(args.output)
   plan = search.Plan(args.strategy, args.step, args.budget, args.seed,
                      args.batch)

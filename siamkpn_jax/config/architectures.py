@@ -1,6 +1,6 @@
-"""Names of the backbones and of their layers; imports nothing.
+"""Names of the backbones and of their layers.
 
-A network's levels and the layers that train are chosen among these names.
+The levels of a network and the layers to train are chosen from these names.
 """
 
 _RESNET = ('conv1', 'layer1', 'layer2', 'layer3', 'layer4')
@@ -21,5 +21,5 @@ _LEVELS = {_RESNET: _RESNET[2:], _EFFICIENTNET: _EFFICIENTNET[3:]}
 
 
 def levels_of(arch: str) -> tuple[str, ...]:
-  """The layers of a backbone that a network may use."""
+  """The layers of a backbone whose features a network may use."""
   return _LEVELS[LAYERS[arch]]

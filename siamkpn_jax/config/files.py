@@ -1,8 +1,8 @@
-"""Configuration files and overrides: the edge at which ml_collections ends.
+"""Configuration files and overrides: the only user of ml_collections.
 
-A file has a function `get_config(arg)`, which returns a `default_config()` with
-some settings changed. ml_collections is imported where one is read: a
-checkpoint, which holds its own configuration, is tracked without it.
+A file defines a function `get_config(arg)`, which returns a modified
+`default_config()`. ml_collections is imported only when a file is read:
+tracking with a checkpoint, which holds its own configuration, does not need it.
 """
 
 import dataclasses
@@ -31,9 +31,9 @@ _PACKAGED = Path(__file__).parents[1] / 'configs'
 
 
 def default_config() -> 'ConfigDict':
-  """The defaults, for a configuration file to change.
+  """The default configuration, for a configuration file to modify.
 
-  It is locked: a key that is not a setting cannot be set.
+  It is locked: setting an unknown key raises an error.
   """
   return config_dict(Config())
 
@@ -55,10 +55,10 @@ def config_dict(config: Config) -> 'ConfigDict':
 
 
 def typed(config: 'ConfigDict') -> Config:
-  """What a configuration file has returned, checked.
+  """Checks what a configuration file returned and converts it.
 
   Raises:
-    UserError: a key that is not a setting, or a value that it cannot have.
+    UserError: an unknown key, or a value that its setting does not allow.
   """
   plain = config.to_dict()
   known = flatten(Config())
@@ -69,18 +69,18 @@ def typed(config: 'ConfigDict') -> Config:
 
 
 def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
-  """The configuration of a file, with some settings changed.
+  """Loads a configuration file and applies overrides.
 
   Args:
-    path_or_name: 'configs/kpn3s.py', or 'kpn3s' for the packaged one; with an
-      argument 'kpn3s:otb'. A file that does not exist, but is called as a
-      packaged one, stands for that.
-    overrides: 'section.name=value' each, values as --config.section.name takes
-      them.
+    path_or_name: a path such as 'configs/kpn3s.py', or a packaged name such as
+      'kpn3s'; either may carry an argument, as in 'kpn3s:otb'. A missing file
+      with the name of a packaged one stands for that one.
+    overrides: each 'section.name=value', with values as in
+      --config.section.name=value.
 
   Raises:
-    UserError: no such file, one that is wrong, an unknown key, or a value that
-      a setting cannot have.
+    UserError: a missing or invalid file, an unknown key, or a value that its
+      setting does not allow.
   """
   drive, rest = os.path.splitdrive(path_or_name)
   name, _, arg = rest.partition(':')
@@ -103,7 +103,7 @@ def _find(name: str) -> Path:
     return packaged
   names = ', '.join(sorted(p.stem for p in _PACKAGED.glob('*.py')))
   raise UserError(f'--config {name}: no such file; expected a configuration '
-                  f'file such as configs/kpn3s.py, or one of {names}')
+                  f'file, such as configs/kpn3s.py, or one of {names}')
 
 
 def _get_config(path: Path, arg: str) -> 'ConfigDict':
@@ -113,7 +113,7 @@ def _get_config(path: Path, arg: str) -> 'ConfigDict':
     get_config: Callable[..., Any] = runpy.run_path(str(path))['get_config']
     takes_one = bool(inspect.signature(get_config).parameters)
     if arg and not takes_one:
-      raise UserError(f"takes no argument; expected it without ':{arg}'")
+      raise UserError(f"takes no argument; expected no ':{arg}': omit it")
     config = get_config(arg) if takes_one and arg else get_config()
   except UserError:
     raise
@@ -122,8 +122,8 @@ def _get_config(path: Path, arg: str) -> 'ConfigDict':
   if isinstance(config, Config):
     return config_dict(config)
   if not isinstance(config, ConfigDict):
-    raise UserError(f'get_config returns a {type(config).__name__}; expected '
-                    'the ConfigDict of default_config(), changed')
+    raise UserError(f'get_config() returns a {type(config).__name__}; '
+                    'expected a modified default_config(): return that')
   return config
 
 
@@ -135,8 +135,8 @@ def _file_error(error: Exception) -> UserError:
   if isinstance(error, KeyError | AttributeError) and missing:
     key = missing[1]
     if key == 'get_config':
-      return UserError('has no get_config(); expected a function that returns '
-                       'a default_config(), changed')
+      return UserError('no get_config(); expected a function that returns a '
+                       'modified default_config(): add it')
     return unknown_key(key)
   return UserError(f'{type(error).__name__}: {" ".join(str(error).split())}')
 

@@ -1,4 +1,4 @@
-"""Settings of the training itself: labels, losses, optimizer, validation."""
+"""Training settings: targets, losses, optimization and validation."""
 
 import dataclasses
 
@@ -15,18 +15,18 @@ from siamkpn_jax.core import geometry
 
 @dataclasses.dataclass(frozen=True)
 class TargetsConfig(Section):
-  """What the network is taught (SPEC 5).
+  """Training targets (SPEC 5).
 
   Attributes:
     sigma: standard deviation of the first stage's Gaussian, cells.
     rho: factor by which it shrinks from stage to stage.
-    heatmap_radius: distance, in cells, from which on the heatmap is zero; None
-      or infinity for the paper's untruncated form.
-    heatmap_shrink: 'cascade' (each stage its own Gaussian, as the paper says)
-      or 'released' (every stage the last one's).
-    offset_target: 'released' (distance to the center for every cell of the
-      circle, in units of 64 pixels) or 'paper' (what rounding to the stride
-      loses, at the center cell, in cells).
+    heatmap_radius: distance in cells beyond which the heatmap is zero; None or
+      infinity for the paper's untruncated Gaussian.
+    heatmap_shrink: 'cascade' (each stage has its own Gaussian, as in the paper)
+      or 'released' (all stages have that of the last one).
+    offset_target: 'released' (distance to the center at every cell of the
+      circle, in units of 64 pixels) or 'paper' (quantization error of the
+      stride at the center cell, in cells).
   """
 
   sigma: float = setting(geometry.MAP_SIZE / 16, POSITIVE)
@@ -38,16 +38,16 @@ class TargetsConfig(Section):
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig(Section):
-  """Weights of the losses (SPEC 6).
+  """Losses and their weights (SPEC 6).
 
   Attributes:
     alpha: focusing exponent of the heatmap loss.
-    beta: exponent that spares the neighbors of the center.
+    beta: exponent that reduces the loss at cells near the center.
     gamma: weight of the negative cells.
-    positive_weight: weight of the center cell: 1 (released), 0.95 = 1 - gamma
+    positive_weight: weight of the center cell: 1 (released) or 0.95 = 1 - gamma
       (paper, equation 5).
-    offsets_weight: lambda 1.
-    size_weight: lambda 2.
+    offsets_weight: weight of the offset loss, lambda 1 of the paper.
+    size_weight: weight of the size loss, lambda 2 of the paper.
   """
 
   alpha: float = setting(2.0, at_least(0))
@@ -60,28 +60,29 @@ class LossConfig(Section):
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig(Section):
-  """Steps, rates, memory, and what is logged and saved (SPEC 7).
+  """Optimization, memory, logging and checkpoints (SPEC 7).
 
   Attributes:
-    batch_size: pairs of a step, on all devices together.
-    accumulate: parts of the batch, one after the other: less memory.
-    shard_optimizer: each device keeps a part of Adam's moments.
-    remat: 'none', or 'blocks': computes again what it does not keep.
-    epochs: of the run.
-    pairs_per_epoch: in each of them.
-    schedule: of the learning rate, see `optimizer.learning_rate`.
-    peak_lr: its peak, 'cosine' only.
-    freeze_epochs: the first epochs, in which the backbone rests.
-    backbone_layers: its layers that train after that, the last ones.
-    backbone_lr_scale: their rate, as a fraction of the head's.
+    batch_size: pairs per step, over all devices.
+    accumulate: number of parts that a batch is processed in, to save memory.
+    shard_optimizer: shard Adam's moments over the devices.
+    remat: 'none', or 'blocks' to recompute activations in the backward pass.
+    epochs: number of epochs.
+    pairs_per_epoch: pairs per epoch.
+    schedule: learning rate schedule, see `optimizer.learning_rate`.
+    peak_lr: peak learning rate of 'cosine'.
+    freeze_epochs: number of first epochs with a frozen backbone.
+    backbone_layers: backbone layers to train after that, always the last ones.
+    backbone_lr_scale: their learning rate as a fraction of the head's.
     clip_norm: largest norm of the gradient.
-    ema_decay: tracking gets a moving average of the weights with this share of
-      the old (such as 0.9998) after every step; 0 for the last weights.
-    max_loss: a step whose loss is larger or not finite is skipped.
-    max_skipped: in the steps between two log lines; 0 for any number.
-    log_every: steps.
-    save_every: steps.
-    keep_checkpoints: how many of the newest are kept.
+    ema_decay: decay of the moving average of the weights that is used for
+      tracking, such as 0.9998; 0 to use the last weights.
+    max_loss: steps with a larger or non-finite loss are skipped.
+    max_skipped: most steps that may be skipped between two log lines; 0 for no
+      limit.
+    log_every: steps between log lines.
+    save_every: steps between checkpoints.
+    keep_checkpoints: number of newest checkpoints to keep.
   """
 
   batch_size: int = setting(80, at_least(1))
@@ -111,17 +112,17 @@ class TrainConfig(Section):
 
   @property
   def steps_per_epoch(self) -> int:
-    """Whole batches in an epoch, at least 1."""
+    """Steps per epoch: whole batches, at least 1."""
     return max(1, self.pairs_per_epoch // self.batch_size)
 
   @property
   def total_steps(self) -> int:
-    """Of the run."""
+    """Number of steps of the whole run."""
     return self.epochs * self.steps_per_epoch
 
   @property
   def unfreeze_step(self) -> int:
-    """The last step whose backbone is frozen, 0 if none is."""
+    """The last step with a frozen backbone, 0 if there is none."""
     return self.freeze_epochs * self.steps_per_epoch
 
 
@@ -131,10 +132,11 @@ class ValidationConfig(Section):
 
   Attributes:
     data: folder of sequences in OTB layout; '' for rendered videos.
-    zero_based: its sequences whose boxes count pixels from 0.
-    sequences: the first ones; 0 for no validation.
-    rendered: rendered videos beside those of data, scored apart.
-    frames: of each sequence, the first ones; 0 for all.
+    zero_based: names of sequences in it whose annotations are 0-based.
+    sequences: number of sequences, the first ones; 0 for no validation.
+    rendered: number of rendered videos in addition to `data`, scored
+      separately.
+    frames: number of frames of each sequence, the first ones; 0 for all.
   """
 
   data: str = ''
@@ -146,5 +148,5 @@ class ValidationConfig(Section):
   def _check(self) -> None:
     if self.rendered and not (self.data and self.sequences):
       raise self.wrong(
-          'rendered', '0 without config.validation.data (then all are '
-          'rendered) and where config.validation.sequences is 0')
+          'rendered', '0 if config.validation.data is empty (all videos are '
+          'rendered then) or config.validation.sequences is 0')

@@ -1,4 +1,4 @@
-"""Settings that a checkpoint is tracked with: the network, and its decoding."""
+"""Settings needed to track with a checkpoint: network and decoding."""
 
 import dataclasses
 import math
@@ -18,22 +18,23 @@ from siamkpn_jax.core.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(Section):
-  """The network, and the weights that its training starts from (SPEC 2-4).
+  """The network, and the weights that training starts from (SPEC 2-4).
 
   Attributes:
     arch: backbone, a key of `architectures.LAYERS`.
     width: channels of the backbone's first layer.
-    levels: backbone layers that are used, in order.
-    channels: of neck and head.
-    num_stages: length of the cascade.
-    head_sharing: 'per_task' or 'shared': whether the template and search
-      convolutions of a level serve one task or all.
-    head_conv: 'full', or 'separable': a tenth of the work.
-    level_fusion: 'softmax' of learned weights, or the 'mean' of the levels.
-    dtype: of the computation; parameters, batch statistics and predictions are
-      float32.
-    weights: checkpoint that training starts from; '' for fresh weights.
-    backbone_weights: the same, of which the backbone alone is taken.
+    levels: backbone layers whose features are used, in order.
+    channels: channels of neck and head.
+    num_stages: number of cascade stages.
+    head_sharing: whether each level has template and search convolutions per
+      task ('per_task'), or one set for all tasks ('shared').
+    head_conv: 'full', or 'separable' for a tenth of the computation.
+    level_fusion: how levels are combined: by learned weights ('softmax') or
+      equally ('mean').
+    dtype: type of the computation; parameters, batch statistics and predictions
+      are always float32.
+    weights: checkpoint that training starts from; '' for random weights.
+    backbone_weights: checkpoint that only the backbone is taken from.
   """
 
   arch: str = setting('resnet50', one_of(*architectures.LAYERS))
@@ -52,7 +53,8 @@ class ModelConfig(Section):
     if self.weights and self.backbone_weights:
       raise UserError(
           'config.model.weights and config.model.backbone_weights are both '
-          'given; expected one: the whole network has its own backbone')
+          'set; expected only one, as the whole network includes a backbone: '
+          'unset the other')
     allowed = architectures.levels_of(self.arch)
     if not self.levels or self.levels != tuple(
         layer for layer in allowed if layer in self.levels):
@@ -61,15 +63,15 @@ class ModelConfig(Section):
 
 @dataclasses.dataclass(frozen=True)
 class TrackingConfig(Section):
-  """How a box is chosen (SPEC 8); VOT2018's settings of three stages.
+  """How a box is chosen (SPEC 8); defaults: three stages on VOT2018.
 
   Attributes:
     penalty_k: strength of the penalty on changes of scale and aspect ratio.
     window_influence: weight of the window that favors small displacements.
-    size_lr: rate at which the size follows the prediction.
-    topk_max: candidates at most.
-    topk_min: candidates at least, whatever their scores.
-    threshold: score that the other candidates must exceed.
+    size_lr: rate at which the box size follows the prediction.
+    topk_max: largest number of candidates.
+    topk_min: number of best candidates that are kept whatever their score.
+    threshold: score that any further candidate must exceed.
   """
 
   penalty_k: float = setting(

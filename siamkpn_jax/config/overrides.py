@@ -1,4 +1,4 @@
-"""Variants of a configuration, written as 'section.name=value,...'."""
+"""Overrides of a configuration, written as 'section.name=value,...'."""
 
 import ast
 import re
@@ -12,29 +12,28 @@ _COMMA = re.compile(r',\s*(?=\w+\.\w+=)')  # not those inside a value
 
 
 def with_changes(config: Config, settings: str) -> Config:
-  """A copy of a configuration with other settings, checked.
+  """A validated copy of a configuration with some settings changed.
 
   Args:
     config: the configuration.
-    settings: 'section.name=value', several separated by commas; '' for none.
-      Values as in Python, text without quotes.
+    settings: comma-separated 'section.name=value'; '' for no change. Values
+      are Python literals, strings without quotes.
 
   Raises:
-    UserError: not of this form, an unknown setting, or a value that it cannot
-      have.
+    UserError: wrong syntax, an unknown setting, or a value that it does not
+      allow.
   """
   changes: dict[str, dict[str, Any]] = {}
   for change in filter(None, _COMMA.split(settings)):
     match = re.fullmatch(r'(\w+)\.(\w+)=(.+)', change)
     if not match:
-      raise UserError(f"the change '{change}' of the configuration: expected "
-                      'section.name=value, such as model.num_stages=2')
+      raise UserError(f"override '{change}': expected section.name=value, such "
+                      'as model.num_stages=2')
     section, name, text = match.groups()
     part = getattr(config, section, None)
     if not isinstance(part, Section) or name not in types_of(type(part)):
-      raise UserError(f"the change '{change}' of the configuration: unknown "
-                      f'setting {section}.{name}; '
-                      'siamkpn_jax/config/settings.py lists all')
+      raise UserError(f"override '{change}': unknown setting {section}.{name}; "
+                      'expected one of siamkpn_jax/config/settings.py')
     kind = types_of(type(part))[name]
     try:
       value = text if kind is str else ast.literal_eval(text)
@@ -42,18 +41,18 @@ def with_changes(config: Config, settings: str) -> Config:
         raise TypeError(text)
     except (ValueError, SyntaxError, TypeError) as error:
       raise UserError(
-          f"the change '{change}' of the configuration: expected a value "
-          f'like {getattr(part, name)!r}') from error
+          f"override '{change}': expected a value like "
+          f'{getattr(part, name)!r}') from error
     changes.setdefault(section, {})[name] = value
   return config.updated(**changes)
 
 
 def with_tracking(config: Config, settings: str) -> Config:
-  """A copy of a configuration that tracks with other settings.
+  """A copy of a configuration with other tracking hyperparameters.
 
   Args:
-    config: as stored with a checkpoint.
-    settings: 'name=value,...' of its section `tracking`; '' for none.
+    config: the configuration, usually that of a checkpoint.
+    settings: 'name=value,...', fields of `TrackingConfig`; '' for no change.
 
   Raises:
     UserError: as `with_changes`.

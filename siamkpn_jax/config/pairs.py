@@ -1,4 +1,4 @@
-"""Settings of the training pairs: where they come from, how they vary."""
+"""Settings of the training pairs: data sets and augmentation."""
 
 import dataclasses
 from pathlib import Path
@@ -14,21 +14,21 @@ from siamkpn_jax.config.section import (
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Section):
-  """The training sets, and how pairs are drawn from them and read (SPEC 7).
+  """Training sets, and how pairs are sampled and loaded (SPEC 7).
 
   Attributes:
-    sets: names, see datasets/catalog.py.
-    ratios: how often each is drawn.
-    ranges: how many labeled frames may lie between template and search, for
-      each.
+    sets: names of the data sets, see datasets/catalog.py.
+    ratios: relative sampling frequency of each set.
+    ranges: largest distance between template and search in each set, in labeled
+      frames.
     root: folder that holds the sets; '' for $SIAMKPN_DATA or ./data.
-    cutouts: folders below it that the set 'cutouts' is made of.
-    negative_fraction: of pairs with another target in the search crop.
-    gray_fraction: of pairs without color.
-    loader: 'threads', or 'tf': the same batches by tf.data.
-    workers: reading threads; 0 for one per core.
-    prefetch: batches that are read ahead.
-    cache_mb: image files that are kept in memory once read, MiB.
+    cutouts: folders in `root` that the set 'cutouts' is made from.
+    negative_fraction: fraction of pairs whose search crop shows another target.
+    gray_fraction: fraction of pairs converted to gray.
+    loader: 'threads', or 'tf' for tf.data, which gives the same batches.
+    workers: loader threads; 0 for one per core.
+    prefetch: number of batches to load ahead.
+    cache_mb: memory for caching image files, MiB.
   """
 
   sets: tuple[str, ...] = ('youtube_bb', 'lasot', 'got10k', 'coco')
@@ -46,47 +46,50 @@ class DataConfig(Section):
   def _check(self) -> None:
     if not self.sets or not (
         len(self.sets) == len(self.ratios) == len(self.ranges)):
-      raise self.wrong('sets', 'at least one set, with as many data.ratios and '
-                       'data.ranges')
+      raise self.wrong('sets', 'at least one set, and as many data.ratios and '
+                       'data.ranges as sets')
     for key in ('sets', 'cutouts'):
       for name in getattr(self, key):
         if Path(name).is_absolute() or '..' in Path(name).parts:
-          raise self.wrong(key, 'the name of a folder below config.data.root: '
-                           'link it there', name)
+          raise self.wrong(key, 'the name of a folder in config.data.root: '
+                           'move or link it there', name)
     if min(self.ratios) < 0 or max(self.ratios) <= 0:
-      raise self.wrong('ratios', 'none negative, one positive')
+      raise self.wrong('ratios', 'numbers of 0 or more, at least one of them '
+                       'positive')
     if min(self.ranges) < 0:
-      raise self.wrong('ranges', 'numbers of frames')
+      raise self.wrong('ranges', 'numbers of frames, each 0 or more')
     if ('cutouts' in self.sets) != bool(self.cutouts):
-      raise self.wrong('cutouts', 'folders below data.root if '
-                       "'cutouts' is in data.sets, else ()")
+      raise self.wrong('cutouts', 'folders in config.data.root if '
+                       "'cutouts' is in config.data.sets, else ()")
 
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig(Section):
-  """How training crops vary (SPEC 7, docs/training.md); 0 leaves a step out.
+  """Augmentation of training crops (SPEC 7, docs/training.md); 0 disables.
+
+  `padding` and the attributes after it run on the host, the others on the
+  device.
 
   Attributes:
-    template_shift: largest displacement per axis, pixels of the patch.
-    template_scale: largest relative change of the window's side, per axis.
-    search_shift: as `template_shift`, of the search crop.
-    search_scale: as `template_scale`, of the search crop.
+    template_shift: largest shift of the template crop per axis, pixels.
+    template_scale: largest relative change of its side per axis.
+    search_shift: as `template_shift`, for the search crop.
+    search_scale: as `template_scale`, for the search crop.
     search_blur: probability of blurring the search crop.
-    flip: probability of exchanging left and right, in both crops.
+    flip: probability of flipping both crops horizontally.
     brightness: largest offset, gray levels.
-    contrast: s: a factor of 1 / (1 + s) to 1 + s, about the mean.
-    gamma: s: an exponent in the same range.
-    white_balance: s: a factor in the same range for each channel.
+    contrast: s, for a factor of 1 / (1 + s) to 1 + s about the mean.
+    gamma: s, for an exponent in the same range.
+    white_balance: s, for a factor per channel in the same range.
     noise: largest standard deviation, gray levels.
-    padding: probability that the flat border outside of the image is filled
-      otherwise; this and what follows on the host, all else on the device.
-    warp: probability of rotation, shear, perspective, another aspect.
+    padding: probability of filling the area outside of the image with something
+      else than a flat color.
+    warp: probability of rotation, shear, perspective and aspect changes.
     motion_blur: probability of a blur along a line.
-    occlusion: probability that something covers a part of the target, in the
-      search region only.
-    low_resolution: probability of the looks of a target that is small in its
+    occlusion: probability of covering a part of the target in the search crop.
+    low_resolution: probability of simulating a target that is small in its
       image.
-    jpeg: probability of compressing once more.
+    jpeg: probability of recompressing the crop.
   """
 
   template_shift: float = setting(4.0, at_least(0))

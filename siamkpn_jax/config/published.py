@@ -1,4 +1,4 @@
-"""The paper's models as configurations, in the variants that it reports."""
+"""Configurations of the paper's models and their variants."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ _ONE_SET = {'got10k': 100, 'synthetic': 30}
 
 
 def kpn_config(num_stages: int, arg: str) -> Config:
-  """The paper's model with a number of stages, in a variant.
+  """The configuration of a model of the paper.
 
   Args:
     num_stages: one of `STAGES`.
-    arg: any of 'otb', 'got10k', 'paper', 'released', 'synthetic', separated by
-      commas; see configs/kpn3s.py.
+    arg: comma-separated variants: 'otb', 'got10k', 'paper', 'released',
+      'synthetic'; see configs/kpn3s.py.
 
   Raises:
-    UserError: unknown argument.
+    UserError: an unknown variant.
   """
   words = [word for word in arg.split(',') if word]
   data: dict[str, Any] = {}
@@ -40,8 +40,8 @@ def kpn_config(num_stages: int, arg: str) -> Config:
       train['schedule'] = word
     else:
       raise UserError(
-          f"unknown argument '{word}' of the configuration; expected otb, "
-          'got10k, paper, released or synthetic')
+          f"unknown argument '{word}'; expected otb, got10k, paper, released "
+          'or synthetic')
   tracking = _TRACKING[num_stages]['otb' if 'otb' in words else 'vot']
   return Config().updated(
       name='_'.join([f'kpn{num_stages}s', *words]),

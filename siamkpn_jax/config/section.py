@@ -1,7 +1,7 @@
-"""What every section of the configuration shares: types and ranges, checked.
+"""The base of all configuration sections: checks types and ranges.
 
-A setting is a field of a frozen dataclass. Its default and its range stand
-there, and nowhere else.
+A setting is a field of a frozen dataclass, the only place that defines its
+default and its range.
 """
 
 import dataclasses
@@ -15,11 +15,11 @@ from siamkpn_jax.core.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-  """The values that a setting may have.
+  """The values that a setting allows.
 
   Attributes:
-    allows: whether a value is one of them.
-    expected: the values in words.
+    allows: whether a value is allowed.
+    expected: the allowed values in words, for error messages.
   """
 
   allows: Callable[[Any], bool]
@@ -31,34 +31,34 @@ POSITIVE = Range(lambda x: x > 0, 'more than 0')
 
 
 def one_of(*choices: str) -> Range:
-  """One of some words."""
+  """One of the given strings."""
   return Range(lambda word: word in choices, f'one of {", ".join(choices)}')
 
 
 def at_least(least: float) -> Range:
-  """A number that is not smaller."""
+  """A number of at least `least`."""
   return Range(lambda x: x >= least, f'{least:g} or more')
 
 
 def between(low: float, high: float) -> Range:
-  """A number from `low` to `high`."""
+  """A number from `low` to `high`, both included."""
   return Range(lambda x: low <= x <= high, f'{low:g} to {high:g}')
 
 
 def setting(default: Any, allowed: Range | None = None) -> Any:
-  """A dataclass field with a default and the range of its values."""
+  """A dataclass field with a default and a range of allowed values."""
   return dataclasses.field(default=default, metadata={'allowed': allowed})
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-  """A part of the configuration: ModelConfig is `config.model`, and so on."""
+  """A section of the configuration, such as ModelConfig for `config.model`."""
 
   def __post_init__(self) -> None:
-    """Checks every value; lists become tuples, integers numbers.
+    """Checks every value, after converting lists to tuples and int to float.
 
     Raises:
-      UserError: names the first setting that is wrong, and what it may be.
+      UserError: the first invalid setting, its value and what was expected.
     """
     kinds = types_of(type(self))
     for field in dataclasses.fields(self):
@@ -78,10 +78,10 @@ class Section:
     self._check()
 
   def _check(self) -> None:
-    """Checks what several settings of a section say together."""
+    """Checks settings of the section against each other."""
 
   def wrong(self, name: str, expected: str, item: Any = None) -> UserError:
-    """The error of a setting that has a value, or item, it may not have."""
+    """The error for a setting with an invalid value, or item of a tuple."""
     section = type(self).__name__.removesuffix('Config').lower()
     key = f'{section}.{name}' if section else name
     value = getattr(self, name) if item is None else item
@@ -117,6 +117,7 @@ def words_of(kind: Any) -> str:
   if typing.get_origin(kind) is tuple:
     return f'a tuple, each item {words_of(typing.get_args(kind)[0])}'
   return {bool: 'True or False', int: 'an integer', float: 'a number',
-          str: 'a text', type(None): 'None'}.get(kind, 'a section of settings')
+          str: 'a string', type(None): 'None'}.get(
+              kind, 'a section of settings')
 
 

@@ -1,7 +1,7 @@
 """The whole configuration: every setting, its default, meaning and range.
 
-The defaults are the paper's three-stage model. The sections lie in network.py,
-pairs.py and learning.py; files in configs/ change some settings.
+The defaults describe the paper's three-stage model. The sections are defined in
+network.py, pairs.py and learning.py; the files in configs/ modify the defaults.
 """
 
 import dataclasses
@@ -35,11 +35,19 @@ _NEEDED = ('model', 'targets', 'tracking')
 
 @dataclasses.dataclass(frozen=True)
 class Config(Section):
-  """The configuration of SiamKPN-3s (SPEC 2-8), if nothing is changed.
+  """All settings; the defaults are SiamKPN-3s as published (SPEC 2-8).
 
   Attributes:
-    name: of the run, and of its folder.
-    seed: of weights, data and augmentation.
+    name: name of the run and of its default workdir.
+    seed: random seed of weights, data order and augmentation.
+    model: the network.
+    targets: training targets.
+    loss: loss weights.
+    data: training data.
+    augment: augmentation of training pairs.
+    train: optimization, logging and checkpoints.
+    validation: validation by tracking.
+    tracking: how boxes are chosen.
   """
 
   name: str = 'kpn3s'
@@ -63,14 +71,14 @@ class Config(Section):
           'through those above it')
 
   def updated(self, **changes: Any) -> 'Config':
-    """A copy with other settings, checked when all are changed.
+    """A copy with some settings changed, then validated.
 
     Args:
-      **changes: as `seed=1, train={'epochs': 2}`.
+      **changes: new values, such as `seed=1, train={'epochs': 2}`.
 
     Raises:
-      UserError: a value that a setting cannot have.
-      TypeError: a setting that is not known.
+      UserError: a value that its setting does not allow.
+      TypeError: an unknown setting.
     """
     return dataclasses.replace(self, **{
         key: dataclasses.replace(getattr(self, key), **value)
@@ -79,7 +87,7 @@ class Config(Section):
 
 
 def to_plain(config: Config | Mapping[str, Any]) -> dict[str, Any]:
-  """The configuration as a plain dict that JSON can hold."""
+  """The configuration as a plain dict that can be written as JSON."""
   if isinstance(config, Config):
     config = dataclasses.asdict(config)
   return {
@@ -89,17 +97,17 @@ def to_plain(config: Config | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def config_from_dict(plain: Mapping[str, Any]) -> Config:
-  """The configuration that is stored with a run or with weights.
+  """Restores a configuration that was stored with a run or with weights.
 
-  A setting that came after it was written has its default.
+  Settings that were added since then get their defaults.
 
   Args:
-    plain: as from `to_plain`. What is not a setting of training, data or
-      validation today is left out; so is what is beside the sections.
+    plain: a dict as from `to_plain`. Unknown settings of training, data or
+      validation are ignored, as are keys outside of the sections.
 
   Raises:
-    UserError: a setting of network, targets or tracking that this version does
-      not have, or a value that a setting cannot have.
+    UserError: an unknown setting of network, targets or tracking, or a value
+      that its setting does not allow.
   """
   known = {field.name for field in dataclasses.fields(Config)}
   return Config(**{
@@ -114,9 +122,8 @@ def _read_section(section: str, stored: Mapping[str, Any]) -> Any:
              if key not in known]
   if unknown and section in _NEEDED:
     raise UserError(
-        f'config.{section} has {", ".join(unknown)}, which this version does '
-        'not know; expected a configuration or checkpoint of this version: '
-        'train or convert again')
+        f'config.{section}: unknown {", ".join(unknown)}; expected a '
+        'configuration or checkpoint of this version: train or convert again')
   settings = {key: value for key, value in stored.items() if key in known}
   if section == 'validation' and not settings.get('data'):
     settings.pop('rendered', None)  # exported weights name no folders
@@ -124,7 +131,7 @@ def _read_section(section: str, stored: Mapping[str, Any]) -> Any:
 
 
 def with_new_names(plain: Mapping[str, Any]) -> dict[str, Any]:
-  """A stored configuration with the names that settings have today."""
+  """A stored configuration with old setting names replaced."""
   return {
       section: {_OLD_NAMES.get(f'{section}.{key}', key): value
                 for key, value in settings.items()}
@@ -147,11 +154,11 @@ def flatten(config: Config | Mapping[str, Any],
 
 
 def config_differences(config: Config | Mapping[str, Any]) -> dict[str, Any]:
-  """{'model.num_stages': 2, ...}: where a configuration is not the default.
+  """Settings that differ from the defaults, as {'model.num_stages': 2, ...}.
 
   Args:
-    config: a configuration, or a plain one as stored with a run. Settings that
-      this version does not know count as different.
+    config: a configuration, or a plain one as stored with a run, whose unknown
+      settings count as different.
   """
   default = flatten(to_plain(Config()))
   plain = flatten(to_plain(config))
@@ -160,11 +167,11 @@ def config_differences(config: Config | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_key(key: str) -> UserError:
-  """The error of a key, such as 'train.epoch', that no setting has."""
+  """The error for an unknown key, such as 'train.epoch'."""
   known = flatten(Config())
   near = difflib.get_close_matches(key, known, 1) or [
       name for name in known for last in difflib.get_close_matches(
           key, [name.rpartition('.')[2]], 1)]
-  meant = f"did you mean '{near[0]}'? " if near else ''
-  return UserError(f"unknown configuration key '{key}'; {meant}"
+  meant = f"; did you mean '{near[0]}'?" if near else ''
+  return UserError(f"unknown configuration key '{key}'{meant}; "
                    'siamkpn_jax/config/settings.py lists all keys')

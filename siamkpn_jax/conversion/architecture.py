@@ -17,8 +17,8 @@ _WIDTH = ('backbone.conv1.', 'backbone.bn1.', 'backbone.stem.')
 _CHANNELS = ('neck.',)
 _SEVERAL = 8  # names shown of a file that is something else
 _EXPECTED = {
-    'network': "a checkpoint of SiamKPN; a backbone alone, as torchvision's, "
-               'converts with --part backbone',
+    'network': "a checkpoint of SiamKPN: convert a backbone alone, such as "
+               "torchvision's, with --part backbone",
     'backbone': 'a tracker with a ResNet, a torchvision ResNet-18, 34 or 50, '
                 'or an EfficientNet-Lite0'}
 
@@ -53,8 +53,9 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
   num_stages = count_stages(shapes)
   if not num_stages:
     raise UserError(f'no names that start with kpn_head.; found '
-                    f'{_some(shapes)}; expected a checkpoint of SiamKPN; the '
-                    'backbone of other trackers converts with --part backbone')
+                    f'{_some(shapes)}; expected a checkpoint of SiamKPN: '
+                    'convert the backbone of other trackers with --part '
+                    'backbone')
   levels = find_levels(shapes) or ModelConfig.levels
   return found | {
       'levels': levels,

@@ -102,8 +102,8 @@ def to_jax(source: Path, output: Path, part: str,
     raise UserError(f'{source}: {error}') from error
   notes: tuple[str, ...] = ()
   if found.get('num_stages', 1) not in STAGES:
-    notes = ('tracking settings are published for 1 to 3 stages; these are '
-             "the three-stage model's",)
+    notes = ('tracking settings are published only for 1 to 3 stages; using '
+             "those of the three-stage model",)
   report = Report(
       str(source), sha256(source), _describe(found, origin), mapped, notes)
   _write_folder(output, config, variables, part, report)
@@ -126,9 +126,9 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
   config, variables = load_model(source, part)
   wrong = _foreign(config) if part == 'network' else []
   if wrong:
-    raise UserError(f'{source}: the released program has no such network: '
-                    f'{"; ".join(wrong)}; train one with these settings, or '
-                    'write its --part backbone')
+    raise UserError(f'{source}: not supported by the released program: '
+                    f'{"; ".join(wrong)}: train with these, or convert '
+                    'only --part backbone')
   model = build_model(config.model)
   if model.level_fusion == 'mean' and part == 'network':
     variables = _with_equal_level_weights(variables, len(model.levels))
@@ -170,7 +170,7 @@ def _fitting_config(found: Mapping[str, Any], part: str,
   differing += _foreign(config) if part == 'network' else []
   if differing:
     raise UserError(f'{"; ".join(differing)}; expected the configuration of '
-                    'these weights: change --config, or leave it out')
+                    'these weights: change --config, or omit it')
   return config
 
 

@@ -36,20 +36,20 @@ def check_output(path: str | os.PathLike[str] | None, flag: str, *,
     return None
   path = Path(path)
   if path.is_dir():
-    raise UserError(f'{flag} {path}: this is a folder; expected the name of a '
-                    f'file: add one, as in {path / ("out" + _first(suffixes))}')
+    raise UserError(f'{flag} {path}: this is a folder; expected a file name: '
+                    f'add one, as in {path / ("out" + _first(suffixes))}')
   if suffixes and path.suffix.lower() not in suffixes:
-    raise UserError(f'{flag} {path}: expected a name that ends in '
-                    f'{" or ".join(suffixes)}: change the ending')
+    raise UserError(f'{flag} {path}: expected a file name that ends in '
+                    f'{" or ".join(suffixes)}')
   if path.exists() and not path.is_file():
-    raise UserError(f'{flag} {path}: this is not a regular file, and it would '
-                    f'be replaced: give another name')
+    raise UserError(f'{flag} {path}: already exists and is not a regular '
+                    'file: choose another name')
   folder = path.absolute().parent
   while not os.path.lexists(folder):
     folder = folder.parent
   if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-    raise UserError(f'{flag} {path}: {folder} is not a folder that can be '
-                    f'written to; expected one: change {flag}')
+    raise UserError(f'{flag} {path}: {folder} is not a writable folder; '
+                    f'expected one: choose another {flag}')
   return path
 
 
@@ -69,8 +69,8 @@ def check_distinct(paths: dict[str, str | os.PathLike[str] | None]) -> None:
       continue
     real = os.path.realpath(path)
     if real in seen:
-      raise UserError(f'{flag} {os.fspath(path)}: {seen[real]} names the same '
-                      f'file; expected different ones: change {flag}')
+      raise UserError(f'{flag} {os.fspath(path)}: same file as {seen[real]}; '
+                      f'expected different files: choose another {flag}')
     seen[real] = flag
 
 
@@ -150,8 +150,8 @@ def check_new_folder(folder: Path, flag: str) -> None:
     UserError: there is something already, or it cannot be made.
   """
   if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-    raise UserError(f'{flag} {folder}: exists already; expected the name of a '
-                    'new folder: give another, or remove this one')
+    raise UserError(f'{flag} {folder}: already exists; expected a new or '
+                    'empty folder: choose another name, or remove this one')
   check_output(folder / 'any' if folder.exists() else folder, flag)
 
 
@@ -173,8 +173,8 @@ def file_errors(path: Path) -> Iterator[None]:
     yield
   except OSError as error:
     raise UserError(f'{path}: cannot be written ({error.strerror or error}); '
-                    f'expected a writable folder with room: free space or '
-                    f'give another path') from error
+                    'expected a writable folder with enough free space: free '
+                    'space, or choose another path') from error
 
 
 def save_figure(figure: Any, path: Path) -> None:

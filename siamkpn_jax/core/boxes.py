@@ -93,14 +93,14 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
   text = ','.join(f'{value:g}' for value in box.ravel()[:8])
   if box.shape != (4,) or not np.isfinite(box).all():
     raise UserError(f'box {text or repr(box_xywh)}: expected four finite '
-                    f'numbers: left, top, width, height in pixels')
+                    'numbers left,top,width,height in pixels')
   left, top, width, height = box.tolist()
   if width <= 0 or height <= 0:
-    raise UserError(f'box {text} has a side that is not positive; expected '
-                    f'left,top,width,height, not the corners x1,y1,x2,y2')
+    raise UserError(f'box {text}: width and height must be positive; expected '
+                    'left,top,width,height, not the corners x1,y1,x2,y2')
   if (left >= frame_width or top >= frame_height or
       left + width <= 0 or top + height <= 0):
     raise UserError(
-        f'box {text} lies outside the {frame_width}x{frame_height} frame; '
-        f'expected left,top,width,height in pixels of the first frame')
+        f'box {text}: lies outside the {frame_width}x{frame_height} frame; '
+        'expected left,top,width,height in pixels of the first frame')
   return box

@@ -34,9 +34,9 @@ def check_writable_name(name: str) -> None:
       name not in ('', '.', '..') and not re.search('[/\x00]', name))
   if not fine:
     raise UserError(
-        f'sequence {name!r}: no file can have that name here, so its results '
-        'cannot be kept; expected a name without such characters: rename its '
-        'folder')
+        f'sequence {name!r}: not a valid file name on this system; expected '
+        'one, as results are saved under it: rename the folder of the sequence'
+        )
 
 
 def _is_device(name: str) -> bool:

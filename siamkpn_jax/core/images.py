@@ -100,8 +100,8 @@ def jpeg_header(data: bytes) -> JpegHeader | None:
 
 
 def _unreadable(path: Path | str) -> UserError:
-  return UserError(f'{path}: this image cannot be read; expected a whole '
-                   f'jpg, png, bmp or webp file: replace or remove it')
+  return UserError(f'{path}: this image cannot be read; expected an intact '
+                   'jpg, png, bmp or webp file: replace or remove it')
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

@@ -46,8 +46,8 @@ def open_sources(config: DataConfig, seed: int) -> list[Source]:
   root = config.root or os.environ.get(ROOT_VARIABLE, 'data')
   if '://' in root:  # storage holds packed sets only
     if 'cutouts' in config.sets:
-      raise UserError(f"config.data.root is {root}: the set 'cutouts' is made "
-                      'from folders; expected a folder on a disk')
+      raise UserError(f'config.data.root is {root}; expected a local folder, '
+                      "as the set 'cutouts' needs")
     return [_synthetic(seed) if name == 'synthetic' else
             PackedSource(name, f'{root.rstrip("/")}/{name}')
             for name in config.sets]
@@ -61,16 +61,16 @@ def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
            if name not in ('synthetic', 'cutouts')}
   for name in kinds:
     if is_unfinished(root / name):
-      raise UserError(f'{root / name}: the packing is not finished; run python '
-                      '-m siamkpn_jax.pack again, which goes on')
+      raise UserError(f'{root / name}: packing is not finished: run python -m '
+                      'siamkpn_jax.pack again to resume it')
   missing = [name for name, kind in kinds.items() if not kind]
   if missing:
     looked = ', '.join(f'{name} ({root / name})' for name in missing)
     raise UserError(
-        f'training sets not found: {looked}; expected folders as their owners '
-        'ship them, or crop511 (docs/datasets.md). Point at the folder that '
-        f'holds the sets with --config.data.root=DIR or {ROOT_VARIABLE}=DIR, '
-        f'or train without any download: {WITHOUT_DOWNLOAD}')
+        f'data sets not found: {looked}; expected their original layout, or '
+        'crop511 (docs/datasets.md): set the folder that holds them with '
+        f'--config.data.root=DIR or {ROOT_VARIABLE}=DIR, or train without any '
+        f'download: {WITHOUT_DOWNLOAD}')
   made: dict[str, Callable[[], Source]] = {
       'synthetic': lambda: _synthetic(seed),
       'cutouts': lambda: _cutouts([root / name for name in cutouts], seed)}
@@ -110,8 +110,8 @@ def open_images(name: str, folder: Path,
   """
   kind = find_kind(name, folder)
   if kind not in LAYOUTS:
-    raise UserError(f'{folder}: {"packed already" if kind else "no data set"}; '
-                    'expected images as their owners ship them, or crop511 '
+    raise UserError(f'{folder}: {"already packed" if kind else "no data set"}; '
+                    'expected images in their original layout, or crop511 '
                     '(docs/datasets.md)')
   index, dropped = load_index(name, folder, LAYOUTS[kind])
   return ImageSource(name, kind, folder, index, dropped, cache)
@@ -133,7 +133,7 @@ def _cutouts(folders: list[Path], seed: int) -> Source:
 
 def describe(sources: Sequence[Source]) -> str:
   """A table of what was found and what was left out."""
-  rows = [f'{"set":14}  {"layout":12}  {"tracks":>9}  {"frames":>11}  left out']
+  rows = [f'{"set":14}  {"layout":12}  {"tracks":>9}  {"frames":>11}  skipped']
   for source in sources:
     reasons = [f'{reason} {count:,} (first: {source.dropped.examples[reason]})'
                for reason, count in source.dropped.counts.items()]

@@ -86,12 +86,12 @@ def load_index(name: str, folder: Path, layout: Layout
         f'{reason}: {count} (first: {dropped.examples[reason]})'
         for reason, count in dropped.counts.items())
     raise UserError(f'{folder}: no usable frame for {name}; expected '
-                    f'{layout.EXPECTED}; left out: {reasons or "nothing"}')
+                    f'{layout.EXPECTED}; skipped: {reasons or "nothing"}')
   paths = _cache_paths(folder, layout)
   if not any(_write_cache(path, mark, folder, index, dropped)
              for path in paths):
-    print(f'note: the index of {name} cannot be kept in {paths[0].parent} or '
-          f'{paths[1].parent}; the set is scanned at every start',
+    print(f'note: the index of {name} cannot be saved in {paths[0].parent} or '
+          f'{paths[1].parent}; the data set is scanned at every start',
           file=sys.stderr)
   return index, dropped
 
@@ -111,7 +111,7 @@ def build_index(tracks: Iterator[RawTrack], folder: Path,
   for track in tracks:
     keep = _usable(track, existing, dropped)
     if not keep.any():
-      dropped.add('tracks: without a usable frame', track.name)
+      dropped.add('tracks: no usable frame', track.name)
       continue
     for k in np.flatnonzero(keep):
       parent, _, name = track.images[k].rpartition('/')
@@ -141,7 +141,7 @@ def _usable(track: RawTrack, existing: '_Existing',
   for reason, good in (
       ('frames: target absent', ~track.absent),
       ('frames: box is not a number', finite),
-      ('frames: box without an area or far outside', area),
+      ('frames: box without area or far outside', area),
       ('frames: image missing', there)):
     bad = keep & ~good
     if bad.any():

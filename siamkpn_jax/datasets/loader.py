@@ -165,10 +165,10 @@ class _Unreadable:
       self._first = index if self._first is None else min(self._first, index)
       read = index - self._first + 1
       if self._count > self._FREE + self._SHARE * read:
-        raise UserError(f'{error} ({self._count} images could not be read in '
-                        f'about {read} pairs: the data set is damaged)')
+        raise UserError(f'{error} ({self._count} unreadable images in about '
+                        f'{read} pairs: the data set is damaged)')
       if self._count <= self._NAMED or self._count & (self._count - 1) == 0:
-        print(f'left out, another pair stands in: {error}', file=sys.stderr)
+        print(f'skipped, replaced by another pair: {error}', file=sys.stderr)
 
 
 def _stack(examples: list[Batch]) -> Batch:

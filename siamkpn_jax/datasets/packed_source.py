@@ -93,18 +93,18 @@ class PackedSource:
         self._files, self._folder = LocalFileSystem(), os.path.abspath(place)
       content = self._files.cat_file(f'{self._folder}/{INDEX_NAME}')
     except ImportError as error:
-      raise UserError(f'{place}: {error}; expected the package that reads '
-                      'this storage') from error
+      raise UserError(f'{place}: {error}; expected the package for this '
+                      'storage: install it') from error
     except Exception as error:  # each storage has errors of its own
       raise UserError(
           f'{place}/{INDEX_NAME}: cannot be read ({_line(error)}); expected a '
-          'set packed by python -m siamkpn_jax.pack') from error
+          'data set packed by python -m siamkpn_jax.pack') from error
     try:
       self._index, self.dropped = PackedIndex.from_bytes(content)
     except Exception as error:  # a cut file shows as errors of any kind
-      raise UserError(f'{place}/{INDEX_NAME}: damaged; run python -m '
-                      'siamkpn_jax.pack again, which keeps what is '
-                      'whole') from error
+      raise UserError(f'{place}/{INDEX_NAME}: damaged: run python -m '
+                      'siamkpn_jax.pack again, which keeps intact '
+                      'parts') from error
     self._check_files()
     self.num_tracks = len(self._index.starts) - 1
     self.total_frames = len(self._index.wh)
@@ -124,8 +124,8 @@ class PackedSource:
     if bad:
       raise UserError(
           f'{self._place}: {len(bad)} of {len(names)} record files are missing '
-          f'or cut, the first: {bad[0]}; run python -m siamkpn_jax.pack '
-          'again, which makes these anew')
+          f'or truncated, first {bad[0]}: run python -m siamkpn_jax.pack again '
+          'to rebuild them')
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""
@@ -153,9 +153,8 @@ class PackedSource:
     file = f'{self._place}/{index.files[index.file_ids[frame]]}'
     data = self._range(file, begin, begin + length)
     if zlib.crc32(data) != index.checksums[frame]:
-      raise UserError(f'{file}: damaged at byte {begin}; expected the record '
-                      'that was written: run python -m siamkpn_jax.pack '
-                      '--verify')
+      raise UserError(f'{file}: damaged at byte {begin}; expected an intact '
+                      'record: run python -m siamkpn_jax.pack --verify')
     wh = index.wh[frame]
     size = geometry.CONTEXT_SIZE
     return EncodedFrame(data, f'{file} at byte {begin}',
@@ -167,7 +166,7 @@ class PackedSource:
       return self._files.cat_file(path, begin, end)
     except Exception as error:  # each storage has errors of its own
       raise UserError(f'{file}: cannot be read ({_line(error)}); expected the '
-                      'record files of this set') from error
+                      'record files of this data set') from error
 
 
 def is_packed(folder: Path) -> bool:

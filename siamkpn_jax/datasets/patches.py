@@ -90,8 +90,8 @@ def decode_patch(frame: EncodedFrame, patch: int, *, reduce: bool = True,
                     f'{frame.side}x{frame.side} crop')
   if not ((box[:2] < size) & (box[:2] + box[2:] > 0)).all():
     raise UserError(f'{frame.where}: the box {np.round(box, 1).tolist()} is '
-                    f'outside of this image of about {size[0]}x{size[1]} '
-                    'pixels; expected annotations of these images')
+                    f'outside of the image of about {size[0]}x{size[1]} '
+                    'pixels; expected the annotation of this image')
   return context_patch(image, box, patch, reduced=factor)
 
 

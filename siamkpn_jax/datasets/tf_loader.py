@@ -30,8 +30,8 @@ try:
   import tensorflow as tf
 except ImportError as error:
   raise UserError(
-      "config.data.loader is 'tf', and TensorFlow cannot be imported "
-      f'({error}); install it by pip install .[tf], or take '
+      "config.data.loader is 'tf', but TensorFlow cannot be imported "
+      f"({error}): pip install 'siamkpn_jax[tf]', or use "
       '--config.data.loader=threads, which gives the same batches') from error
 
 tf.config.set_visible_devices([], 'GPU')

@@ -69,8 +69,8 @@ def joined(mode: str, coordinator: str | None, num_processes: int | None,
     raise UserError(f'process {k}: {error}' if k else str(error)) from error
   except BaseException as error:
     error.add_note(f'in process {jax.process_index()} of '
-                   f'{jax.process_count()}; if another one ended first, its '
-                   'output says why')
+                   f'{jax.process_count()}; if another one stopped first, see '
+                   'its output')
     _part(_exit_code(error))
     raise
   jax.distributed.shutdown()
@@ -89,12 +89,12 @@ def _arguments(mode: str, coordinator: str | None, num_processes: int | None,
     return {}
   flags = ' '.join(f'--{name}={value}' for name, value in given.items())
   if mode == 'off':
-    raise UserError(f'{flags}: given together with --distributed=off; leave '
-                    'out one of them')
+    raise UserError(f'{flags}: not used with --distributed=off: omit one of '
+                    'them')
   missing = [f'--{name}' for name in _FLAGS if name not in given]
   if missing:
     raise UserError(f'{flags}: {" and ".join(missing)} missing; expected all '
-                    'three, or none where a cluster tells them')
+                    'three, or none on a detected cluster')
   address, count, number = given.values()
   host, _, port = address.rpartition(':')
   if not host or not port.isdigit() or not 0 < int(port) < 2**16:
@@ -102,7 +102,7 @@ def _arguments(mode: str, coordinator: str | None, num_processes: int | None,
                     'process 0, such as 10.0.0.1:8476')
   if not 0 <= number < count:
     raise UserError(f'--process_id={number} --num_processes={count}: expected '
-                    'processes numbered from 0 to one less than their number')
+                    '0 <= process_id < num_processes')
   return {'coordinator_address': address, 'num_processes': count,
           'process_id': number}
 
@@ -127,8 +127,8 @@ def launcher(environment: Mapping[str, str]) -> str:
     if 'OMPI_MCA_orte_hnp_uri' in environment:
       return 'ompi'
     raise UserError(
-        'this Open MPI (5 or newer) does not tell where process 0 is; start '
-        "with: mpirun ... bash -c 'python -m siamkpn_jax.train ... "
+        'Open MPI 5 or newer does not provide the address of process 0: start '
+        "with mpirun ... bash -c 'python -m siamkpn_jax.train ... "
         '--coordinator=HOST:8476 --num_processes=$OMPI_COMM_WORLD_SIZE '
         "--process_id=$OMPI_COMM_WORLD_RANK', or pass --distributed=off")
   if 'SLURM_STEP_NODELIST' in environment and several('SLURM_STEP_NUM_TASKS'):
@@ -163,7 +163,7 @@ def _initialize(arguments: dict[str, Any], found: str, start_timeout: int,
     except Exception as error:  # network, environment, metadata: of any kind
       reason = (str(error).splitlines() or [type(error).__name__])[0]
       raise UserError(
-          f'{who}: cannot join the other processes ({reason}); give '
+          f'{who}: cannot join the other processes ({reason}): set '
           '--coordinator, --num_processes and --process_id, or '
           '--distributed=off to train alone') from error
 
@@ -185,11 +185,11 @@ def _nobody_came(who: str, coordinator: str | None, timeout: int) -> str:
   """The message when time is over."""
   place = coordinator or 'the coordinator'
   if coordinator and not _answers(coordinator):
-    what = (f'nothing answers at {place}; expected process 0 there: check the '
-            'address, that it runs, and the firewall')
+    what = (f'no answer from {place}; expected process 0 there: check the '
+            'address, that it is running, and the firewall')
   else:
-    what = (f'{place} answers, but not all processes came; expected one start '
-            'for each --process_id: look at the output of the others')
+    what = (f'{place} answers, but some processes have not joined; expected '
+            'one for each --process_id: check the output of the others')
   return f'{who}: {what} (waited {timeout} s, --start_timeout)'
 
 

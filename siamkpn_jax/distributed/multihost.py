@@ -122,8 +122,8 @@ def check_shared(folder: Path) -> None:
     if not (folder / name).exists():
       raise UserError(
           f'{folder.absolute()} on {socket.gethostname()}: not the folder that '
-          'process 0 writes to; expected one that all hosts share: choose '
-          'another --workdir')
+          'process 0 writes to; expected a shared folder: choose another '
+          '--workdir')
   run_on_all_hosts(write)
   try:
     run_on_all_hosts(look)

@@ -55,7 +55,7 @@ class PreemptionGuard:
       if jax.process_count() > 1:
         os.kill(os.getpid(), signal.SIGTERM)  # which JAX tells the others
     if not self.signalled:
-      print('\nstopping: saving after this step', file=sys.stderr)
+      print('\nstopping: saving a checkpoint after this step', file=sys.stderr)
     self.signalled = True
 
 

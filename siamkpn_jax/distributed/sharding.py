@@ -27,15 +27,14 @@ def data_mesh(batch_size: int, accumulate: int = 1) -> Mesh:
   if len(set(counts.values())) > 1:
     raise UserError(
         f'the processes have {[counts[k] for k in range(processes)]} devices; '
-        'expected equally many in each')
+        'expected the same number in each')
   if batch_size % (devices * accumulate):
     where = f' of {processes} processes' if processes > 1 else ''
     parts = (f' times {accumulate} parts (config.train.accumulate)'
              if accumulate > 1 else '')
     raise UserError(
-        f'config.train.batch_size {batch_size} cannot be divided over '
-        f'{devices} devices{where}{parts}; expected a multiple of '
-        f'{devices * accumulate}')
+        f'config.train.batch_size is {batch_size}; expected a multiple of '
+        f'{devices * accumulate}, for {devices} devices{where}{parts}')
   return jax.make_mesh((devices,), ('data',), axis_types=(AxisType.Auto,))
 
 

@@ -126,9 +126,9 @@ def _score_got10k(request: Request) -> dict[str, Any]:
       raise UserError(f'{paths[0]}: {error}') from error
   every = got10k.all_overlaps(overlaps.values())
   if not every.ious.size:
-    raise UserError(f'{request.annotations}: no frame but the first of each '
-                    'sequence is annotated; expected the validation set; the '
-                    'test set is scored by its server alone')
+    raise UserError(f'{request.annotations}: only the first frame of each '
+                    'sequence is annotated; expected the validation set: '
+                    'submit results of the test set to its server')
   return {
       **_head(request, name, 'the GOT-10k toolkit', len(overlaps),
               every.ious.size),
@@ -145,8 +145,8 @@ def _score_vot(request: Request) -> dict[str, Any]:
   for flag, given in (('attributes', request.attributes),
                       ('shift', request.shift)):
     if given:
-      raise UserError(f'--{flag}: not for {request.benchmark}, whose tags and '
-                      'pixels are those of its own files; leave it out')
+      raise UserError(f'--{flag}: not used with {request.benchmark}, whose own '
+                      'files define it: omit the flag')
   rule = vot.find_protocol(request.protocol or vot.OWN_RULE,
                            request.benchmark)
   sequences = load_vot_sequences(request.benchmark, request.annotations,
@@ -211,8 +211,9 @@ def _protocol(request: Request, own: str, known: Any) -> str:
   if request.protocol is None:
     return own
   if request.protocol not in known:
-    raise UserError(f'--protocol {request.protocol}: {request.benchmark} is '
-                    f'scored by {", ".join(sorted(known))}; choose one')
+    raise UserError(f'--protocol {request.protocol}: unknown for '
+                    f'{request.benchmark}; expected one of '
+                    f'{", ".join(sorted(known))}')
   return request.protocol
 
 
@@ -264,9 +265,9 @@ def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
   hidden = [a.name for a in annotations if len(a) == 1]
   if hidden:
     raise UserError(
-        f'{request.annotations}: sequence {hidden[0]} has its first box alone; '
-        'expected one box per frame; a test set whose boxes are not public is '
-        'scored by its server alone')
+        f'{request.annotations}: sequence {hidden[0]} has only its first box; '
+        'expected one box per frame: submit results of a test set to its '
+        'server')
   paths = find_results(request.results, [a.name for a in annotations], names)
   shift = np.array([1, 1, 0, 0]) * request.shift
   runs: _Runs = {}
@@ -305,8 +306,8 @@ def annotated_part(annotation: Annotation, boxes_xywh: np.ndarray,
   """
   first, last = annotation.frame_range or (1, 0)
   if len(boxes_xywh) == last > len(annotation) == last - first + 1:
-    notes.append(f'{annotation.name}: boxes of frames {first} to {last} of '
-                 f'{last}, as annotated')
+    notes.append(f'{annotation.name}: only frames {first} to {last} of {last} '
+                 'are scored, as annotated')
     return boxes_xywh[first - 1:]
   return boxes_xywh
 
@@ -317,10 +318,10 @@ def _count_notes(annotation: Annotation, count: int,
   notes = []
   if count != len(annotation):
     notes.append(f'{annotation.name}: {count} boxes for {len(annotation)} '
-                 'annotated frames; the others are left out')
+                 'annotated frames; only frames with both are scored')
   if len(paths) > 1:
-    notes.append(f'{annotation.name}: {paths[0].name} alone of {len(paths)} '
-                 'repetitions')
+    notes.append(f'{annotation.name}: only {paths[0].name} of {len(paths)} '
+                 'repetitions is scored')
   return notes
 
 
@@ -332,8 +333,8 @@ def _shift_notes(annotations: list[Annotation], runs: _Runs) -> list[str]:
                for a in annotations]
     if 2 * sum(shifted) > len(annotations):
       return [f'in {sum(shifted)} of {len(annotations)} sequences the first '
-              f'result lies {by:+d} pixel beside the annotation: if they count '
-              f'pixels from different numbers, use --shift={-by}']
+              f'box is {by:+d} pixel off the annotation: if one is 0-based and '
+              f'the other 1-based, use --shift={-by}']
   return []
 
 

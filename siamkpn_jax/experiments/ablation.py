@@ -66,8 +66,8 @@ def make_variants(config: Config, changes: Sequence[str]) -> list[Variant]:
   for change in changes:
     variant = Variant(change, with_changes(config, change))
     if not change or variant.folder in [v.folder for v in variants]:
-      raise UserError(f"the change '{change}' is empty or given twice; "
-                      'expected different ones')
+      raise UserError(f"--change '{change}': empty or duplicate; expected "
+                      'distinct changes')
     variants.append(variant)
   return variants
 
@@ -135,8 +135,8 @@ def _finished(folder: Path, config: Config,
   except FileNotFoundError:
     return None
   except (ValueError, KeyError, TypeError) as error:
-    raise UserError(f'{path}: not a result of this program; expected one, or '
-                    'none: delete it, nothing is trained again') from error
+    raise UserError(f'{path}: not a result of this program: delete it, which '
+                    'keeps all trained models') from error
   check_same_run(found, to_plain(config), path)
   return result
 

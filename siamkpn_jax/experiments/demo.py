@@ -88,15 +88,15 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   if sights:
     save_heatmap_figure(figure, sights)
   else:
-    _say('no figure of the heatmaps: the target was lost too early')
+    _say('no heatmap figure: the target was lost too early')
   first = sequences[0]
   with open_frames(first.frames[0].parent) as source:
     track_video(tracker, source, first.boxes_xywh[0],
                 video_path=output / 'tracking.mp4')
   files = [
       (output / 'success.png', 'success plot'),
-      (output / 'loss.png', 'losses while training'),
-      (figure, 'what each stage makes of look-alikes'),
+      (output / 'loss.png', 'training losses'),
+      (figure, 'response of each stage to distractors'),
       (output / 'tracking.mp4', f'{first.name} with the predicted box'),
       (training, 'checkpoints, metrics.jsonl, tensorboard/')]
   return rows, [(path, what) for path, what in files if path.exists()]

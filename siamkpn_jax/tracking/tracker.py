@@ -104,7 +104,7 @@ class Tracker:
 
   def _known(self) -> int:
     if self._target is None:
-      raise RuntimeError('the tracker has no target; call init first')
+      raise RuntimeError('the tracker has no target: call init first')
     return self._target
 
 

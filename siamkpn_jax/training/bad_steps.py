@@ -61,9 +61,9 @@ class BadSteps:
             f'{end - 1})')
     if self._max_skipped and skipped > self._max_skipped:
       raise UserError(
-          f'{line}; config.train.max_skipped is {self._max_skipped}: train '
-          'in another --workdir with a lower learning rate or '
-          'config.train.clip_norm, from the start or from '
+          f'{line}; expected at most config.train.max_skipped = '
+          f'{self._max_skipped}: train in another --workdir with a lower '
+          'learning rate or config.train.clip_norm, from scratch or from '
           '--config.model.weights=<this workdir>')
     return line
 
@@ -79,6 +79,6 @@ def reason(metrics: Mapping[str, float], max_loss: float) -> str:
   loss = metrics['loss']
   if not loss <= max_loss:
     largest = max(parts, key=parts.__getitem__)
-    return (f'its loss {loss:.4g} is above config.train.max_loss {max_loss:g}, '
-            f'the largest part being {largest}, {parts[largest]:.4g}')
+    return (f'its loss {loss:.4g} exceeds config.train.max_loss {max_loss:g}, '
+            f'mostly due to {largest}, {parts[largest]:.4g}')
   return f'its gradient is {metrics["grad_norm"]}, with finite losses'

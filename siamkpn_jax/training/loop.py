@@ -110,7 +110,7 @@ def train(run: Run) -> TrainState:
         run.checkpoints.wait()
         raise preemption.Preempted(
             f'{run.workdir}: stopped and saved at step {step} of {run.total}; '
-            'the same command goes on from there',
+            'run the same command to resume',
             interrupted=stop.interrupted)
     run.checkpoints.wait()
   return state

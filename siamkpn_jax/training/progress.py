@@ -51,7 +51,7 @@ class Progress:
     self._waited = self._paused = 0.0
     self._speed: float | None = None  # seconds per step, without pauses
     self._running: list[Mapping[str, jax.Array]] = []
-    bar.set_postfix_str('compiling, up to a minute or two')
+    bar.set_postfix_str('compiling, may take a minute or two')
 
   @contextlib.contextmanager
   def waiting(self) -> Iterator[None]:

@@ -36,7 +36,7 @@ _NO_SETTINGS = ('name', _REVISION)
 _RATES = {'head': 'learning_rate', 'backbone': 'backbone_learning_rate'}
 _TITLES = {'grad_norm': 'gradient norm', 'skipped': 'skipped steps',
            'pairs_per_second': 'pairs per second',
-           'data_wait': 'share of the time spent waiting for data',
+           'data_wait': 'fraction of time spent waiting for data',
            'mfu': 'model FLOP utilization'}
 # Beginnings of what is drawn as it is logged.
 _EXACT = (*_RATES.values(), 'skipped', 'val_')
@@ -77,9 +77,9 @@ def _read_config(workdir: Path) -> dict[str, Any]:
   """What is stored in config.json, its name a string."""
   path = workdir / CONFIG_NAME
   if not path.is_file():
-    what = 'holds no run' if workdir.is_dir() else 'no such folder'
-    raise UserError(f'{workdir}: {what}; expected a --workdir of training, '
-                    f'with its {CONFIG_NAME}: correct the path')
+    what = 'no training run' if workdir.is_dir() else 'no such folder'
+    raise UserError(f'{workdir}: {what}; expected a --workdir of training with '
+                    f'its {CONFIG_NAME}: check the path')
   try:
     config = json.loads(path.read_text())
     config_from_dict({'train': config['train']})
@@ -90,12 +90,12 @@ def _read_config(workdir: Path) -> dict[str, Any]:
     raise UserError(
         f'{path}: not the configuration of a run '
         f'({type(error).__name__}: {error}); expected the file that training '
-        'writes: continue the run, which writes it anew') from error
+        'writes: resume the run to write it again') from error
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
   return UserError(f'{path}: cannot be read ({error.strerror or error}); '
-                   'expected a readable file: change its permissions')
+                   'expected a readable file: check its permissions')
 
 
 def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
@@ -104,12 +104,12 @@ def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
   train = config_from_dict({'train': config['train']}).train
   total, epochs = train.total_steps, train.epochs
   if not rows:
-    lines = [f'<p>No step is logged yet; there will be {total:,}.</p>']
+    lines = [f'<p>No step of {total:,} has been logged yet.</p>']
   else:
     step = rows[-1]['step']
     epoch = min(-(-step // train.steps_per_epoch), epochs)
     end = ('finished' if step >= total else
-           'not finished: under way, or interrupted')
+           'not finished: in progress or interrupted')
     when = datetime.datetime.fromtimestamp(logged, datetime.UTC)
     lines = [
         f'<p>Step {step:,} of {total:,}, epoch {epoch} of {epochs}; {end}. '
@@ -118,7 +118,7 @@ def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
         *_best(rows)]
   if _REVISION in config:
     revision = escape(str(config[_REVISION]))
-    lines.append(f'<p>Program: <code>{revision}</code></p>')
+    lines.append(f'<p>Code version: <code>{revision}</code></p>')
   return lines
 
 
@@ -128,7 +128,7 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> list[str]:
   if best is None:
     return []
   step, auc = best
-  return [f'<p>Best in validation: success AUC {auc:.3f} at step {step:,}, '
+  return [f'<p>Best validation: success AUC {auc:.3f} at step {step:,}, '
           f'kept as <code>checkpoints/{step}</code>.</p>']
 
 
@@ -151,8 +151,8 @@ def _pictures(curves: dict[str, Curve]) -> list[str]:
     return []
   figures = draw(curves)
   return [
-      '<h2>Curves</h2>', '<p>Against the step. Where a curve is drawn twice, '
-      'the strong line is the running mean of the faint one.</p>',
+      '<h2>Curves</h2>', '<p>Horizontal axis: training step. A strong line '
+      'is the running mean of the faint one.</p>',
       '<div class="curves">',
       *(_picture(title, names, curves, figures[title])
         for title, names in _panels(curves).items()), '</div>']
@@ -190,7 +190,7 @@ def _picture(title: str, names: dict[str, str], curves: dict[str, Curve],
   """A panel, see `_panels`."""
   shown = [curves[name] for name in names.values()]
   missing = sum(int((~np.isfinite(curve.values)).sum()) for curve in shown)
-  note = f'gaps: values that are not finite ({missing:,})' if missing else ''
+  note = f'gaps: non-finite values ({missing:,})' if missing else ''
   return figure(title, [label for label in names if label],
                 image(title, drawing), note)
 
@@ -206,7 +206,7 @@ def _numbers(curves: Mapping[str, Curve]) -> list[str]:
     rows.append([name, f'{curve.values[-1]:.4g}', f'{curve.steps[-1]:,.0f}',
                  *(f'{end:.4g}' for end in ends)])
   return ['<h2>Numbers</h2>', table(
-      ['', 'latest', 'at step', 'least', 'largest'], rows, numbers=True)]
+      ['', 'latest', 'at step', 'min', 'max'], rows, numbers=True)]
 
 
 def _settings(config: dict[str, Any]) -> list[str]:

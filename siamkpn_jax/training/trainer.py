@@ -204,20 +204,21 @@ def _start(config: Config, step_fn: TrainStep, mesh: jax.sharding.Mesh,
     given = _given_weights(
         config.model, step_fn.model, sharding.replicated(mesh))
     if not given and config.train.freeze_epochs:
-      log_main('note: the backbone starts from random weights and is frozen '
-               f'for {config.train.freeze_epochs} epochs; give it trained ones '
-               'by --config.model.backbone_weights (docs/conversion.md)')
+      log_main('note: the backbone has random weights and is frozen for '
+               f'{config.train.freeze_epochs} epochs; for pretrained ones, set '
+               '--config.model.backbone_weights (docs/conversion.md)')
     return jax.jit(
         lambda given: start_from(_init(config, step_fn), given),
         out_shardings=sharding.placement(abstract))(given)
   restored = from_items(items)
   if not resume:
     raise UserError(
-        f'{workdir}: holds a run of {int(restored.step)} steps; leave out '
-        '--noresume to continue it, or choose another --workdir')
+        f'{workdir}: holds a run of {int(restored.step)} steps: omit '
+        '--noresume to resume it, or choose another --workdir')
   log_main(f'resuming {workdir} at step {int(restored.step)}')
   if config.model.weights or config.model.backbone_weights:
-    log_main('note: the weights that a run starts from are not read again')
+    log_main('note: a resumed run ignores config.model.weights and '
+             'config.model.backbone_weights')
   return restored
 
 

@@ -89,7 +89,7 @@ class Validation:
     try:
       rows = self._rows(local, stop)
     except _GivenUpError:
-      trouble = 'the run is to stop'
+      trouble = 'the run is stopping'
     except UserError as error:
       trouble = str(error)
     found = [json.loads(text)

@@ -63,14 +63,14 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
   if benchmark in scoring.OWN_PROTOCOLS or benchmark == got10k.PROTOCOL:
     return _load_boxes(benchmark, path, protocol, names, zero_based)
   if zero_based:
-    raise UserError(f'--zero_based: not for {benchmark}, whose pixels are '
-                    'those of its own files; leave it out')
+    raise UserError(f'--zero_based: not used with {benchmark}, whose own files '
+                    'define it: omit the flag')
   rule = vot.find_protocol(protocol or vot.OWN_RULE, benchmark)
   videos = scoring.load_vot_sequences(benchmark, path, names)
   bare = [v.name for v in videos if not v.frames]
   if bare:
-    raise UserError(f'{path}: no images of sequence {bare[0]}; expected them '
-                    'beside the annotation; check the download')
+    raise UserError(f'{path}: no images for sequence {bare[0]}; expected them '
+                    'next to the annotation: check the download')
   truths = [v.truth.numbers for v in videos]
   objective = EaoObjective(videos, rule)
   return Data(objective, videos, rule, _checksum(objective.names, truths),
@@ -83,11 +83,11 @@ def _load_boxes(benchmark: str, path: Path, protocol: str | None,
   known = (sorted(scoring.ONE_PASS) if benchmark in scoring.OWN_PROTOCOLS
            else [got10k.PROTOCOL])
   if rule not in known:
-    raise UserError(f'--protocol {rule}: {benchmark} is scored by '
-                    f'{", ".join(known)}; choose one')
+    raise UserError(f'--protocol {rule}: unknown for {benchmark}; expected one '
+                    f'of {", ".join(known)}')
   if zero_based and benchmark != 'otb':
-    raise UserError(f'--zero_based: not for {benchmark}, whose layout says '
-                    'from where boxes count; leave it out')
+    raise UserError(f'--zero_based: not used with {benchmark}, whose layout '
+                    'defines it: omit the flag')
   found = layouts.load_annotations(benchmark, path, names=names)
   layouts.check_known(zero_based, [a.name for a in found], 'zero_based')
   annotations = [_counted(a, zero_based) for a in found]
@@ -126,7 +126,7 @@ def _warning(benchmark: str, names: Sequence[str]) -> str:
     what = f'{benchmark} is a test set'
     public_set = benchmark in _TEST_SETS
   return '' if not public_set else (
-      f'warning: {what}. Tuning on a test set is tuning on a test set: the '
-      "score below says nothing about other videos. The paper's values were "
-      "found like this. To compare trackers fairly, search on GOT-10k's "
-      'validation set (--benchmark got10k) or your own (--benchmark folder)')
+      f'warning: {what}: the score below says nothing about other videos. '
+      "(The paper's values were tuned this way.) For a fair comparison of "
+      "trackers, search on GOT-10k's validation set (--benchmark got10k) or on "
+      'your own videos (--benchmark folder)')

@@ -111,8 +111,8 @@ class Evaluator:
       spent = time.perf_counter() - start
       if len(self._unseen(group, step)) < len(group):
         raise UserError(
-            'another search has reported the same trials in the meantime; '
-            'expected one at a time; wait for it, or give another --output')
+            'another search is running the same trials; expected only one: '
+            'wait for it, or choose another --output')
       for trial, measured in zip(group, found, strict=True):
         if measured.details is not None:
           trial.set_user_attr(self._objective.names[index], measured.details)

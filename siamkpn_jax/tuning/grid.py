@@ -25,8 +25,8 @@ def level_one(step: float = STEP) -> list[TrialParams]:
     UserError: a step that is not above 0 and below 1, or too small.
   """
   if not 0.01 <= step < 1:
-    raise UserError(f'--step {step:g}: expected 0.01 to below 1, such as 0.1, '
-                    'which has 10 values for each of the three')
+    raise UserError(f'--step {step:g}: expected 0.01 or more and below 1; 0.1 '
+                    'gives 10 values for each of the three hyperparameters')
   values = list(itertools.takewhile(
       lambda value: value < 1, (round(i * step, 6) for i in itertools.count())))
   return [rounded(numbers) for numbers in itertools.product(values, repeat=3)]

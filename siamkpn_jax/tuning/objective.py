@@ -74,8 +74,8 @@ class _Boxes:
     hidden = [a.name for a in annotations if len(a) == 1]
     if hidden:
       raise UserError(
-          f'sequence {hidden[0]} has its first box alone; expected one box per '
-          'frame; only a set whose boxes are public can be searched on')
+          f'sequence {hidden[0]} has only its first box; expected one box per '
+          'frame: use a data set with public annotations')
     self.names = [a.name for a in annotations]
     self.frames = [len(a) for a in annotations]
     self._annotations = annotations
@@ -130,8 +130,8 @@ class AverageOverlapObjective(_Boxes):
     counted = np.array([self._overlaps(i, a.boxes_xywh).ious.size
                         for i, a in enumerate(annotations)])
     if not counted.any():
-      raise UserError('no frame in which the target can be seen; expected the '
-                      'validation set of GOT-10k; check --data')
+      raise UserError('no frame with a visible target; expected the validation '
+                      'set of GOT-10k: check --data')
     self._weights = counted / counted.mean()
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:

@@ -62,7 +62,7 @@ def save_plot(path: Path, scores: Mapping[TrialParams, float],
                    facecolors='none', edgecolors='#D55E00')
       axes.spines[['top', 'right']].set_visible(False)
     figure.colorbar(drawn, ax=row, label=label, extend='min')
-  figure.suptitle('ring: best, cross: base line; below: around the best',
+  figure.suptitle('ring: best, cross: baseline; bottom: around the best',
                   fontsize=10)
   save_figure(figure, path)
 

@@ -60,7 +60,7 @@ def table(result: dict[str, Any]) -> str:
   lines = [f'{"":9}  penalty_k  window_influence  size_lr  '
            f'{result["metric"]:>11}  checkpoint']
   rows = [(str(i), row) for i, row in enumerate(result['top'], start=1)]
-  rows += [('base line', row) for row in result['baselines']]
+  rows += [('baseline', row) for row in result['baselines']]
   for name, row in rows:
     found = row['hyperparameters']
     lines.append(
@@ -73,12 +73,12 @@ def table(result: dict[str, Any]) -> str:
 def conclusion(result: dict[str, Any], tuned: Path) -> str:
   """What was found, how, and what to do with it."""
   lines = [
-      f'{result["metric"]} {result["score"]:.4f}, base line '
+      f'{result["metric"]} {result["score"]:.4f}, baseline '
       f'{result["baseline"]["score"]:.4f}; {result["num_sequences"]} sequences '
       f'of {result["benchmark"]}, protocol {result["protocol"]}; '
       f'{result["num_trials"]} trials, {result["num_pruned"]} of them '
       f'pruned; {result["seconds"]:.0f} s',
-      f'to track with it: --weights {tuned}',
-      f'to train with it: {result["overrides"]}',
+      f'track with --weights {tuned}',
+      f'train with {result["overrides"]}',
   ]
   return '\n'.join(lines + [result['warning']] * bool(result['warning']))

@@ -71,12 +71,12 @@ def run(request: Request, make_runner: Callable[[Path, Data], TrialRunner], *,
   """
   if not math.isfinite(request.prune_z):
     raise UserError(f'--prune_z {request.prune_z}: expected a number, 0 or '
-                    'more; change it')
+                    'more')
   strategy = search.describe(request.plan)
   log, tuned = request.output / trial_log.TRIAL_LOG, request.output / TUNED
   if tuned.exists() and not log.exists():  # a training, perhaps
-    raise UserError(f'{tuned} is there and would be replaced; expected no '
-                    'such folder; give another --output')
+    raise UserError(f'{tuned}: already exists and would be replaced: choose '
+                    'another --output, or remove it')
   data = load(request.benchmark, request.data, request.protocol,
               names=request.sequences, zero_based=request.zero_based)
   if data.warning:

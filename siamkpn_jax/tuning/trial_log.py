@@ -112,13 +112,13 @@ def open_study(path: Path, search: Mapping[str, Any],
       changed = [key for key in {**found, **search}
                  if found.get(key) != search.get(key)]
     except (ValueError, KeyError, TypeError, AssertionError) as error:
-      raise UserError(f'{path} is damaged; expected the trials of a search; '
-                      'delete it to search anew') from error
+      raise UserError(f'{path} is damaged; expected the trials of a search: '
+                      'delete it to start over') from error
   if changed:
     raise UserError(
-        f'{path} is of another search: {changed[0]} was '
+        f'{path}: belongs to another search: {changed[0]} was '
         f'{_short(found.get(changed[0]))}, now '
-        f'{_short(search.get(changed[0]))}; expected the same; give another '
+        f'{_short(search.get(changed[0]))}; expected the same: choose another '
         '--output, or delete the file')
   return study
 

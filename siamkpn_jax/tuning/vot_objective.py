@@ -37,9 +37,8 @@ class EaoObjective:
     longest, needed = max(map(len, sequences)), protocol.window[0]
     if longest < needed:
       raise UserError(
-          f'EAO by {protocol.name} averages over {needed} frames and more, the '
-          f'longest sequence has {longest}; expected longer ones: take another '
-          'benchmark')
+          f'EAO by {protocol.name} needs sequences of {needed} frames or more, '
+          f'but the longest has {longest}: choose another benchmark')
     # Found once: it may mean to read an image.
     self._sequences = [dataclasses.replace(s, size=frame_size(s))
                        for s in sequences]

@@ -82,11 +82,11 @@ def test_help(sample):
 
 @pytest.mark.parametrize(('flag', 'message'), [
     ('--do=mistake', 'box.txt: 3 numbers, expected 4'),
-    ('--do=full', 'out.txt: No space left on device; expected a place that can '
-     'be read and written'),
+    ('--do=full', 'out.txt: No space left on device; expected a path with read '
+     'and write access: check its permissions and the free space'),
     ('--do=import', 'this command needs the package optax, which is not '
-     "installed; expected: pip install 'siamkpn_jax[train]'"),
-    ('video.mp4', "unexpected argument 'video.mp4'; expected flags only "
+     "installed: pip install 'siamkpn_jax[train]'"),
+    ('video.mp4', "unexpected argument 'video.mp4': expected only flags "
      '(see --help)'),
     ('--nonsense=3', '--nonsense: unknown flag (see --help)'),
     ('--nummer=3', '--nummer: unknown flag; did you mean --number? '

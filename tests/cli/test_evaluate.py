@@ -53,7 +53,7 @@ def test_evaluate(evaluate, otb, tmp_path):
            '--zero_based', 'Car']
   done = evaluate(*flags)
   assert done.returncode == 0, done.stderr
-  assert 'or hidden): _notes' in done.stdout
+  assert 'groundtruth_rect.txt): _notes' in done.stdout
   table = [line.split() for line in done.stdout.splitlines()]
   assert ['Ball', '0.9524', '1.0000'] in [row[:3] for row in table]
   assert ['all', '0.9524', '1.0000'] in [row[:3] for row in table]
@@ -107,7 +107,7 @@ def test_packaged_weights(evaluate, otb, tmp_path):
   flags = ['--data', otb, '--output', out]
   done = evaluate(*flags)
   assert done.returncode == 2 and done.stderr.count('\n') == 1
-  assert 'without the default weights' in done.stderr and not out.exists()
+  assert 'default weights missing' in done.stderr and not out.exists()
   (tmp_path / 'weights').mkdir()
   (tmp_path / 'weights' / 'kpn3s_nano.safetensors').touch()
   done = evaluate(*flags)
@@ -125,7 +125,7 @@ def test_mistakes(evaluate, otb, tmp_path):
   done = evaluate('--data', otb, '--benchmark', 'otb99', *common)
   assert done.returncode == 2 and 'otb99' in done.stderr
   done = evaluate('--data', otb, '--protocol', 'vot', *common)
-  assert done.returncode == 2 and '--protocol vot: otb is' in done.stderr
+  assert done.returncode == 2 and 'vot: unknown for otb' in done.stderr
   done = evaluate(*common)
   assert done.returncode == 2 and '--data' in done.stderr
   assert not (tmp_path / 'out').exists()

@@ -62,7 +62,7 @@ def test_export(export, trained, tmp_path):
   before = output.read_bytes()
   again = export(*flags)
   assert again.returncode == 2 and again.stderr.count('\n') == 1
-  assert 'exists already' in again.stderr and output.read_bytes() == before
+  assert 'already exists' in again.stderr and output.read_bytes() == before
   done = export('--weights', output, '--output', output, '--overwrite',
                  '--command', 'another', '--tracking', 'size_lr=0.07')
   assert done.returncode == 0, done.stderr
@@ -84,8 +84,8 @@ def test_places_of_the_machine_are_left_out():
 @pytest.mark.parametrize(('flags', 'message'), [
     (['--output', '{0}/a.safetensors'], '--weights'),
     (['--weights', '{0}'], '--output'),
-    (['--weights', '', '--output', '{0}/a.safetensors'], 'must not be empty'),
-    (['--weights', '{0}', '--output', ''], 'must not be empty'),
+    (['--weights', '', '--output', '{0}/a.safetensors'], '--weights: empty'),
+    (['--weights', '{0}', '--output', ''], '--output: empty'),
     (['--weights', '{0}', '--output', '{0}/a.npz'], 'ends in .safetensors'),
     (['--weights', '{0}', '--output', '{0}/a.safetensors'],
      'expected a folder that training')])

@@ -52,8 +52,8 @@ def test_table_alone(run, own):
 
 
 @pytest.mark.parametrize(('name', 'message'), [
-    ('nothing', 'training sets not found: nothing'),
-    ('empty', 'training sets not found: empty')])
+    ('nothing', 'data sets not found: nothing'),
+    ('empty', 'data sets not found: empty')])
 def test_not_there(run, own, name, message):
   (own / 'empty').mkdir()
   done = run(*use(own, name))

@@ -33,21 +33,21 @@ BAD = {
     'no box': ('expected four numbers', {'box': ''}),
     'nan': ('four finite numbers', {'box': '1,2,nan,4'}),
     'infinite': ('four finite numbers', {'box': '1,2,inf,4'}),
-    'flat box': ('box 1,2,0,4 has a side that is not positive',
+    'flat box': ('box 1,2,0,4: width and height must be positive',
                  {'box': '1,2,0,4'}),
-    'negative side': ('box 1,2,3,-4 has a side', {'box': '1,2,3,-4'}),
-    'box outside': ('box 400,10,50,50 lies outside the 64x48 frame',
+    'negative side': ('box 1,2,3,-4: width', {'box': '1,2,3,-4'}),
+    'box outside': ('box 400,10,50,50: lies outside the 64x48 frame',
                     {'box': '400,10,50,50'}),
     'box before': ('outside the 64x48', {'box': '-30,1,20,20'}),
     'missing file': ("missing.mp4': no such file or folder",
                      {'input': '{0}/missing.mp4'}),
     'no input': ('no such file or folder', {'input': ''}),
-    'no camera': ('no camera with this index opens', {'input': '99'}),
+    'no camera': ('no such file, folder or camera', {'input': '99'}),
     'empty file': ('cannot be opened as a video', {'input': '{0}/empty.mp4'}),
     'junk': ('cannot be opened as a video', {'input': '{0}/junk.avi'}),
     'cut mp4': ('cannot be opened as a video', {'input': '{0}/cut.mp4'}),
     'header only': ('video', {'input': '{0}/header.avi'}),
-    'one image': ('this is one image', {'input': '{0}/good/1.png'}),
+    'one image': ('this is a single image', {'input': '{0}/good/1.png'}),
     'no images': ('no images in this folder', {'input': '{0}/none'}),
     'empty image': ('first/1.jpg: this image cannot be read',
                     {'input': '{0}/first'}),
@@ -57,23 +57,24 @@ BAD = {
                 {'input': '{0}/cut_png'}),
     'damaged png': ('damaged_png/3.png: this image cannot be read',
                     {'input': '{0}/damaged_png'}),
-    'other size': ('frame 3 is 32x16, the frames before it are 64x48',
+    'other size': ('frame 3 is 32x16, earlier frames are 64x48',
                    {'input': '{0}/sizes'}),
     'no output': ('nothing to write', {'output': '', 'boxes': ''}),
     'output folder': ('this is a folder', {'output': '{1}'}),
     'boxes folder': ('this is a folder', {'boxes': '{1}'}),
     'ending': ('ends in .mp4 or .avi', {'output': '{1}/out.mkv'}),
     'no ending': ('ends in .mp4 or .avi', {'output': '{1}/out'}),
-    'below a file': ('not a folder', {'boxes': '{0}/empty.mp4/out.txt'}),
+    'below a file': ('not a writable folder',
+                     {'boxes': '{0}/empty.mp4/out.txt'}),
     'device': ('not a regular file', {'boxes': '/dev/null'}),
-    'same file': ('names the same file',
+    'same file': ('same file as --output',
                   {'output': '{1}/a.mp4', 'boxes': '{1}/./a.mp4'}),
-    'over the input': ('names the same file', {'output': '{0}/video.avi'}),
+    'over the input': ('same file as --input', {'output': '{0}/video.avi'}),
     'fps': ('frames per second between', {'fps': 'nan'}),
     'weights': ('weights broken: no checkpoint', {'weights': 'broken'}),
     'tracker': ('the tracker refuses', {'weights': 'refuses'}),
-    'empty weights': ('empty name', {'weights': ''}),
-    'no packaged weights': ('without the default weights', {'weights': None}),
+    'empty weights': ('weights: empty', {'weights': ''}),
+    'no packaged weights': ('default weights missing', {'weights': None}),
 }
 GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'video': {},
@@ -281,7 +282,7 @@ def test_cut_video_keeps_what_was_decoded(
   outcome = outcomes['cut avi']
   lines = (outcome.folder / 'out.txt').read_text().splitlines()
   assert outcome.code == 0 and 0 < len(lines) < 8
-  assert (f'announces 8 frames, {len(lines)} of them could be decoded'
+  assert (f'claims 8 frames, but only {len(lines)} could be decoded'
           in outcome.out)
 
 

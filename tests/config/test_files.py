@@ -66,12 +66,12 @@ WRONG = {
     'value': (_file('config.train.epochs = 0'), 'config.train.epochs is 0; '),
     'unlocked': (_file('config.unlock()', 'config.train.later = 1'),
                  "key 'train.later'"),
-    'no function': ('a = 1', r'has no get_config\(\)'),
-    'no argument': (_file(arguments=''), "takes no argument; expected it "
-                    "without ':some'"),
+    'no function': ('a = 1', r': no get_config\(\)'),
+    'no argument': (_file(arguments=''), "takes no argument; expected no "
+                    "':some': omit it"),
     'syntax': ('def', 'SyntaxError: '),
     'import': ('import nothing_of_this_name', 'ModuleNotFoundError: '),
-    'result': (_file('config = 5'), 'get_config returns a int; expected the '),
+    'result': (_file('config = 5'), r'get_config\(\) returns a int; '),
 }
 
 

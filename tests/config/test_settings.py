@@ -96,14 +96,14 @@ def test_whole_numbers_pass_as_numbers():
 
 @pytest.mark.parametrize('name', ['/data/coco', '../coco', 'a/../../b'])
 def test_folders_lie_below_the_root(name):
-  with pytest.raises(UserError, match='data.sets is .*below config.data.root'):
+  with pytest.raises(UserError, match='data.sets is .*in config.data.root'):
     DataConfig(sets=(name,), ratios=(1.0,), ranges=(1,))
-  with pytest.raises(UserError, match='data.cutouts is .*below config.data'):
+  with pytest.raises(UserError, match='data.cutouts is .*in config.data'):
     DataConfig(sets=('cutouts',), ratios=(1.0,), ranges=(1,), cutouts=(name,))
 
 
 def test_one_start_alone():
-  with pytest.raises(UserError, match='both given; expected one'):
+  with pytest.raises(UserError, match='both set; expected only one'):
     Config().updated(model={'weights': 'a', 'backbone_weights': 'b'})
 
 
@@ -146,8 +146,8 @@ def test_stored_by_another_version():
   stored['git_revision'] = 'abc'
   assert config_from_dict(stored).train == Config().train
   for section in ('model', 'targets', 'tracking'):
-    with pytest.raises(UserError, match=f'config.{section} has later=1, which '
-                       'this version does not know'):
+    with pytest.raises(UserError, match=f'config.{section}: unknown later=1; '
+                       'expected a configuration'):
       config_from_dict({section: {'later': 1}})
   with pytest.raises(UserError, match='config.model is 5; expected a section'):
     config_from_dict({'model': 5})

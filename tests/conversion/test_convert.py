@@ -177,7 +177,7 @@ def test_what_the_released_program_is_not(tmp_path, changes):
 def test_existing_output_is_kept(source, tmp_path):
   (tmp_path / 'mine').write_text('x')
   for output in (tmp_path, tmp_path / 'mine'):
-    with pytest.raises(UserError, match='exists already'):
+    with pytest.raises(UserError, match='already exists'):
       run.to_jax(source, output, 'network')
   assert [p.name for p in tmp_path.iterdir()] == ['mine']
   (tmp_path / 'empty').mkdir()
@@ -219,7 +219,7 @@ def test_backbone_there_and_back(tmp_path):
       k: v for k, v in state.items() if 'num_batches' not in k}
   small.assert_same(drop(read_state(tmp_path / 'back.npz')),
                     drop(find_backbone(state)[0]))
-  with pytest.raises(UserError, match='not a whole network'):
+  with pytest.raises(UserError, match='holds only a backbone'):
     run.to_torch(tmp_path / 'out', tmp_path / 'x.npz', 'network')
 
 
@@ -253,7 +253,7 @@ def test_training_starts_from_the_network(converted, tmp_path, capsys):
   assert 'starting from the network of' in capsys.readouterr().err
   # Resumed, the run no longer needs them, wherever they are.
   assert int(train_from(tmp_path, weights='moved').step) == 1
-  assert 'not read again' in capsys.readouterr().err
+  assert 'ignores config.model.weights' in capsys.readouterr().err
 
 
 def test_training_starts_from_the_backbone(tmp_path):
@@ -285,7 +285,7 @@ def test_weights_that_do_not_fit(converted, tmp_path):
   with pytest.raises(UserError, match='no such checkpoint'):
     train_from(tmp_path, weights='mistyped')
   assert not (tmp_path / 'run').exists()
-  with pytest.raises(UserError, match='both given'):
+  with pytest.raises(UserError, match='both set'):
     train_from(tmp_path, weights='a', backbone_weights='b')
 
 
@@ -304,8 +304,8 @@ def convert(command):
 def test_command(convert, source, tmp_path):
   done = convert(f'--input={source}', f'--output={tmp_path / "w"}')
   assert done.returncode == 0, done.stderr
-  assert f'train: python -m siamkpn_jax.train --config {tmp_path}/w/config.py' \
-      in done.stdout
+  assert ('train with: python -m siamkpn_jax.train --config '
+          f'{tmp_path}/w/config.py') in done.stdout
   done = convert('--to=torch', f'--input={tmp_path / "w"}',
                  f'--output={tmp_path / "back.npz"}')
   assert done.returncode == 0 and 'sha256' in done.stdout

@@ -70,5 +70,5 @@ def test_check_distinct_sees_through_links(tmp_path: Path) -> None:
   (tmp_path / 'a').write_text('')
   (tmp_path / 'b').symlink_to('a')
   check_distinct({'--input': tmp_path / 'a', '--output': None, '--boxes': ''})
-  with pytest.raises(UserError, match='--input names the same file'):
+  with pytest.raises(UserError, match='same file as --input'):
     check_distinct({'--input': tmp_path / 'a', '--output': tmp_path / 'b'})

@@ -134,7 +134,7 @@ BAD = {
         (1, 2, 3), (1, 2, 3, 4, 5), (), 'abcd', None, 7, [[1, 2, 3, 4]],
         (1, 2, float('nan'), 4), (1, 2, 3, float('inf')),
         (-float('inf'), 2, 3, 4), ('a', 'b', 'c', 'd'), [(1, 2), (3,), 4, 5]],
-    'a side that is not positive': [
+    'width and height must be positive': [
         (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, -3, 4), (30, 20, 10, -5)],
     'lies outside the 64x48 frame': [
         (64, 10, 5, 5), (10, 48, 5, 5), (-5, 10, 5, 5), (10, -5, 5, 5),

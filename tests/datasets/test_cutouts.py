@@ -226,7 +226,7 @@ def test_thin_lines_are_no_end_of_training(side):
       placed = poses.place(sprite, poses.pose_matrix(turn=0.3), context)
       assert placed.box_xywh[2:].min() > 1
     except UserError as error:
-      assert 'vanishes when it is made small' in str(error)
+      assert 'vanishes when it is scaled down' in str(error)
 
 
 def test_tints_keep_within_alpha():
@@ -365,7 +365,7 @@ def test_folders_without_use_are_named(root, cutouts, named):
 
 
 def test_not_from_object_storage():
-  with pytest.raises(UserError, match='folder on a disk'):
+  with pytest.raises(UserError, match='local folder'):
     catalog.open_sources(config_of('gs://sets', 'still').data, 0)
 
 

@@ -201,4 +201,4 @@ def test_an_unreadable_frame_is_still_replaced(capsys):
       return super().read(track, position, patch)
 
   assert take(loader(source=Damaged()), 2)[0]['search'].any()
-  assert 'another pair stands in' in capsys.readouterr().err
+  assert 'replaced by another pair' in capsys.readouterr().err

@@ -71,11 +71,11 @@ def test_usable_frames_and_reasons(folder):
       ('b/sub/0.jpg', [np.float32(v).round(3) for v in (0.1, 0.2, 0.3, 0.4)])]
   assert dropped.counts == {
       'frames: target absent': 1, 'frames: box is not a number': 2,
-      'frames: box without an area or far outside': 2,
+      'frames: box without area or far outside': 2,
       'frames: image missing': 2,
-      'tracks: without a usable frame': 1, 'tracks: no annotation': 1}
+      'tracks: no usable frame': 1, 'tracks: no annotation': 1}
   assert dropped.examples['frames: box is not a number'] == 'a, a/1.jpg'
-  assert dropped.examples['tracks: without a usable frame'] == 'c'
+  assert dropped.examples['tracks: no usable frame'] == 'c'
 
 
 def test_images_beside_the_annotations(tmp_path):
@@ -182,4 +182,4 @@ def test_nowhere_to_keep_the_cache(folder, monkeypatch, capsys):
   for _ in range(2):
     load_index('fake', folder, layout)
   assert layout.scans == 2
-  assert 'index of fake cannot be kept' in capsys.readouterr().err
+  assert 'index of fake cannot be saved' in capsys.readouterr().err

@@ -121,12 +121,12 @@ def test_unreadable_images_are_replaced_and_named(capsys):
       assert not ((places[:, 0] == 1) & (places[:, 2] == 7)).any()
   err = capsys.readouterr().err
   assert '/7.jpg: this image cannot be read' in err
-  assert 'another pair stands in' in err
+  assert 'replaced by another pair' in err
 
 
 def test_a_damaged_set_ends_the_run():
   found = [PartlyDamaged(n, [30] * 3, range(5, 30)) for n in range(2)]
-  with pytest.raises(UserError, match=r'images could not be read.*damaged'):
+  with pytest.raises(UserError, match=r'unreadable images.*damaged'):
     take(make_loader(found), 50)
 
 

@@ -111,7 +111,7 @@ def test_damage_is_repaired(packed, folder, how, capsys):
     victim.with_name(how).write_bytes(b'{"na')
   pack_here(folder, packed, verify=how == 'flipped')
   err = capsys.readouterr().err
-  assert 'made again' in err and 'part_00001_of_00004' in err
+  assert 'rebuilding it' in err and 'part_00001_of_00004' in err
   after = record_files(packed)
   assert after.keys() == before.keys()
   assert [p for p in after if after[p] != before[p]] == [victim]
@@ -150,7 +150,7 @@ def test_images_that_come_back(packed, folder):
   for path in good:
     path.write_bytes(b'')
   other = packed.with_name('[other]')  # brackets, which are no pattern here
-  with pytest.raises(UserError, match='no image of the set can be read'):
+  with pytest.raises(UserError, match='no image of the data set can be read'):
     pack_here(folder, other)
   with pytest.raises(UserError, match='packing is not finished'):
     config = DataConfig(
@@ -164,7 +164,7 @@ def test_images_that_come_back(packed, folder):
 
 def test_second_packing_is_kept_out(packed, folder):
   with (file_lock(packed / 'mine' / '.siamkpn_lock', 'held already'),
-        pytest.raises(UserError, match='by another process')):
+        pytest.raises(UserError, match='another process is packing it')):
     pack_here(folder, packed)
   pack_here(folder, packed)
 
@@ -222,8 +222,8 @@ def test_refusals(packed, folder, tmp_path):
   before = record_files(packed)
   for where, output, message in (
       (tmp_path / 'none', packed, 'none: no data set'),
-      (packed / 'mine', packed, 'packed already'),
-      (folder, folder.parent, 'is the set itself')):
+      (packed / 'mine', packed, 'already packed'),
+      (folder, folder.parent, 'is the data set itself')):
     with pytest.raises(UserError, match=message):
       pack_here(where, output)
   time.sleep(0.01)
@@ -232,7 +232,7 @@ def test_refusals(packed, folder, tmp_path):
     pack_here(folder, packed)
   (folder.parent / 'other' / 'mine').mkdir(parents=True)
   (folder.parent / 'other' / 'mine' / 'a').write_text('of somebody')
-  with pytest.raises(UserError, match='holds something else'):
+  with pytest.raises(UserError, match='not a packed data set'):
     pack_here(folder, folder.parent / 'other')
   (packed / 'mine' / 'siamkpn_plan.json').write_text('{"dig')
   with pytest.raises(UserError, match='other data'):
@@ -247,7 +247,7 @@ def test_full_disk(folder, tmp_path):
        f'--set={folder} --output={tmp_path / "packed"} --part_frames=4'],
       capture_output=True, text=True, check=False, timeout=300)
   assert done.returncode == 2, done.stderr
-  assert 'Traceback' not in done.stderr and 'expected room' in done.stderr
+  assert 'Traceback' not in done.stderr and 'enough space' in done.stderr
   assert not record_files(tmp_path / 'packed')
   pack_here(folder, tmp_path / 'packed')
   assert_same_crops(tmp_path / 'packed', folder)

@@ -115,5 +115,5 @@ def test_box_outside_of_the_image(tmp_path):
   """Annotations of other images are not trained on."""
   path = write_photograph(tmp_path / 'a.jpg', 320, 240)
   for box in ([400, 10, 50, 50], [-60, 10, 50, 50], [10, 300, 900, 900]):
-    with pytest.raises(UserError, match='outside of this image'):
+    with pytest.raises(UserError, match='outside of the image'):
       read_patch(path, np.array(box, float), 255)

@@ -280,7 +280,7 @@ def test_command(run, root, tmp_path):
   assert lines[-1].endswith(f'--config.model.weights={path}')
   assert path.stat().st_size > 10**6
   again = run(root, tmp_path / 'small')
-  assert again.returncode == 2 and 'exists already' in again.stderr
+  assert again.returncode == 2 and 'already exists' in again.stderr
   assert again.stderr.count('\n') == 1
 
 

@@ -219,13 +219,13 @@ def test_the_same_pairs_stand_in(sources, tmp_path, capsys):
   named = set(capsys.readouterr().err.splitlines())
   assert_equal(take(make(tf_loader.TfLoader, sources), 5), expected)
   assert set(capsys.readouterr().err.splitlines()) == named
-  assert any('0.jpg' in line and 'stands in' in line for line in named)
+  assert any('0.jpg' in line and 'replaced by' in line for line in named)
 
 
 def test_errors_reach_the_loop_as_they_are():
   """Not as an error of TensorFlow with a traceback in it, and not sooner."""
   found = [PartlyDamaged(n, [30] * 3, range(5, 30)) for n in range(2)]
-  with pytest.raises(UserError, match=r'could not be read.*damaged') as info:
+  with pytest.raises(UserError, match=r'unreadable.*damaged') as info:
     take(make(tf_loader.TfLoader, found), 50)
   assert '\n' not in str(info.value)
   taken = collections.Counter()

@@ -199,15 +199,15 @@ def test_otb_files_count_from_where_the_annotation_does(make_sequence,
 def test_mistakes_before_any_work(make_sequence, vot_data, tmp_path):
   root = make_sequence('Ball', BOXES).parent
   for match, benchmark, data, options in (
-      ('vot: otb is scored by', 'otb', root, {'protocol': 'vot'}),
-      ('lasot: got10k is scored by got10k', 'got10k', root,
+      ('vot: unknown for otb', 'otb', root, {'protocol': 'vot'}),
+      ('lasot: unknown for got10k; ', 'got10k', root,
        {'protocol': 'lasot'}),
-      ('not known for vot2018', 'vot2018', vot_data, {'protocol': 'otb'}),
-      ('no sequence is called X', 'otb', root, {'sequences': ('X',)}),
-      ('no sequence is called X', 'vot2018', vot_data, {'sequences': ('X',)}),
-      ('--zero_based: not for vot2018', 'vot2018', vot_data,
+      ('unknown for vot2018', 'vot2018', vot_data, {'protocol': 'otb'}),
+      ('no sequence matches X', 'otb', root, {'sequences': ('X',)}),
+      ('no sequence matches X', 'vot2018', vot_data, {'sequences': ('X',)}),
+      ('--zero_based: not used with vot2018', 'vot2018', vot_data,
        {'zero_based': ('a',)}),
-      ('--zero_based: not for got10k', 'got10k', root,
+      ('--zero_based: not used with got10k', 'got10k', root,
        {'zero_based': ('a',)})):
     with pytest.raises(UserError, match=match):
       _run(benchmark, data, tmp_path / 'out', **options)
@@ -218,11 +218,11 @@ def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
   root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
   _run('otb', root, out)
   (out / 'settings.json').unlink()
-  with pytest.raises(UserError, match=r'Ball.txt. without settings.json'):
+  with pytest.raises(UserError, match=r'Ball.txt. but no settings.json'):
     _run('otb', root, out)
   for damaged in ('[]', '{'):
     (out / 'settings.json').write_text(damaged)
-    with pytest.raises(UserError, match='settings.json is damaged'):
+    with pytest.raises(UserError, match='settings.json: damaged'):
       _run('otb', root, out)
 
 
@@ -230,7 +230,7 @@ def test_another_annotation_is_noticed(make_sequence, tmp_path):
   folder, out = make_sequence('Ball', BOXES), tmp_path / 'out'
   _run('otb', folder.parent, out)
   _write(folder / 'groundtruth_rect.txt', [[9, *BOXES[0][1:]], *BOXES[1:]])
-  with pytest.raises(UserError, match='first box is not that of the annot'):
+  with pytest.raises(UserError, match='first box differs from the annot'):
     _run('otb', folder.parent, out)
 
 
@@ -238,7 +238,7 @@ def test_first_boxes_alone_here_and_there(make_sequence, tmp_path):
   """Told before anything is tracked, not when all is."""
   make_sequence('Ball', BOXES)
   folder = make_sequence('Car', BOXES[:1], frames=6)
-  with pytest.raises(UserError, match='Car has its first box alone, others'):
+  with pytest.raises(UserError, match='Car has only its first box, others'):
     _run('otb', folder.parent, tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
   _images(tmp_path / 'TEST' / 'frames' / 'a_0', 6, '{:d}.jpg')
@@ -249,7 +249,7 @@ def test_first_boxes_alone_here_and_there(make_sequence, tmp_path):
 
 def test_a_name_that_is_taken(make_sequence, tmp_path):
   root = make_sequence('settings', BOXES).parent
-  with pytest.raises(UserError, match='a sequence is called settings, as a'):
+  with pytest.raises(UserError, match='sequence settings: this name is used'):
     _run('otb', root, tmp_path / 'out')
 
 
@@ -268,6 +268,6 @@ def test_damaged_result_is_named_not_overwritten(make_sequence, tmp_path):
   root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
   _run('otb', root, out)
   (out / 'Ball.txt').write_text('1,2,3,4\n')
-  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes .* or delete'):
+  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes, .* or delete'):
     _run('otb', root, out)
   assert (out / 'Ball.txt').read_text() == '1,2,3,4\n'

@@ -101,18 +101,18 @@ def test_exact_names_come_first(tmp_path):
     find_results(tmp_path, ['a1', 'a-1'])
   assert find_results(tmp_path, ['a1'])['a1'][0].stem == 'A_1'
   _write(tmp_path / 'A.1.txt')
-  with pytest.raises(UserError, match=r'A\.1.* and .*A_1.*of one sequence'):
+  with pytest.raises(UserError, match=r'A\.1.* and .*A_1.*same sequence'):
     find_results(tmp_path, ['a1'])
 
 
 def test_missing_and_double(tmp_path):
-  with pytest.raises(UserError, match='is not a folder'):
+  with pytest.raises(UserError, match='not a folder'):
     find_results(tmp_path / 'none', ['a'])
   _write(tmp_path / 'Ball.txt')
   with pytest.raises(UserError, match='no result file for Car, Dog of 3'):
     find_results(tmp_path, ['Ball', 'Car', 'Dog'])
   _write(tmp_path / 'Ball' / 'Ball_001.txt')
-  with pytest.raises(UserError, match='results of one sequence'):
+  with pytest.raises(UserError, match='results of the same sequence'):
     find_results(tmp_path, ['Ball'])
 
 
@@ -132,12 +132,12 @@ def test_odd_numbers_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(('content', 'told'), [
-    ('', 'is empty'), (' \n\n', 'is empty'),
+    ('', ': empty'), (' \n\n', ': empty'),
     ('1,2,3,4\n1,2,3\n', r'line 2.*\(3 columns\)'),
     ('1,2,3,4,5,6,7,8\n', r'line 1.*\(8 columns\)'), ('1:2:3:4\n', 'line 1'),
     ('1,2,3,4\n\n1,2,3,4\n', 'line 2'), ('x,y,w,h\n1,2,3,4', 'line 1'),
     ('1,2,3,0x4\n', 'line 1'), ('1_0,2,3,4\n', 'line 1'), ('1,,3,4', 'line 1'),
-    (b'\xff\xd8\xff\xe0', 'not a text file'), (b'\x00\x00', 'line 1')])
+    (b'\xff\xd8\xff\xe0', 'not a UTF-8 text file'), (b'\x00\x00', 'line 1')])
 def test_damage_is_refused_in_one_line(tmp_path, content, told):
   path = _write(tmp_path / 'a.txt', content)
   with pytest.raises(UserError, match=told) as error:
@@ -152,7 +152,7 @@ def test_damage_is_refused_in_one_line(tmp_path, content, told):
     '[{"res": [[1, 2, 3, 4]], "resType": "ivtAff"}]', '[{"res": null}]',
     '[{"res": [[1, 2, 3, 4], [1]]}]', '[[' * 10_000])
 def test_damaged_json(tmp_path, content):
-  with pytest.raises(UserError, match='is not a result'):
+  with pytest.raises(UserError, match='not a result'):
     read_result(_write(tmp_path / 'a.json', content))
 
 

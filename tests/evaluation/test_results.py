@@ -34,7 +34,7 @@ def test_separators(tmp_path, text):
 
 
 @pytest.mark.parametrize(('text', 'told'), [
-    ('', 'is empty'), ('\n \n', 'is empty'),
+    ('', ': empty'), ('\n \n', ': empty'),
     ('1,2,3,4\n1,2,3\n', "line 2: '1,2,3' is not a box"),
     ('1:2:3:4\n', 'line 1'), ('1,2,3,4,5\n', 'line 1'),
     ('1,2,3,4\n\n1,2,3,4\n', 'line 2'), ('1,2,3,four\n', 'line 1'),
@@ -58,10 +58,10 @@ def test_nan_on_request(tmp_path):
 
 
 def test_missing_and_binary_files(tmp_path):
-  with pytest.raises(UserError, match='cannot read'):
+  with pytest.raises(UserError, match='cannot be read'):
     results.read_boxes(tmp_path / 'none.txt')
   (tmp_path / 'b.txt').write_bytes(b'\xff\xd8\xff\xe0')
-  with pytest.raises(UserError, match='not a text file'):
+  with pytest.raises(UserError, match='not a UTF-8 text file'):
     results.read_boxes(tmp_path / 'b.txt')
 
 

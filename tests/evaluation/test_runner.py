@@ -132,7 +132,7 @@ def test_unreadable_image_keeps_finished_sequences(otb, tmp_path):
 def test_wrong_box_of_the_tracker(otb, tmp_path, box):
   tracker = _Recorder()
   tracker.update = lambda frame: (True, np.array(box))
-  with pytest.raises(UserError, match='the tracker gave .*0002.png'):
+  with pytest.raises(UserError, match='the tracker returned .*0002.png'):
     _run(tracker, load_otb(otb), tmp_path)
 
 
@@ -150,7 +150,7 @@ def test_first_box_refused_by_the_tracker(otb, tmp_path):
 def test_output_folder_is_checked_first(otb, tmp_path):
   tracker = _Recorder()
   (tmp_path / 'file').write_text('')
-  with pytest.raises(UserError, match='cannot make the folder'):
+  with pytest.raises(UserError, match='folder cannot be created'):
     _run(tracker, load_otb(otb), tmp_path / 'file')
   assert not tracker.calls
 
@@ -158,7 +158,7 @@ def test_output_folder_is_checked_first(otb, tmp_path):
 def test_no_sequences_and_equal_names(otb, tmp_path):
   with pytest.raises(UserError, match='no sequences'):
     _run(_Recorder(), [], tmp_path)
-  with pytest.raises(UserError, match='several sequences are called Ball'):
+  with pytest.raises(UserError, match='duplicate sequence names Ball'):
     _run(_Recorder(), load_otb(otb)[:1] * 2, tmp_path)
 
 

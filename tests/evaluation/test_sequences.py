@@ -36,9 +36,9 @@ def test_selection_and_single_sequence(make_sequence):
   assert [s.name for s in sequences.load_otb(root, names=['B*'])] == ['Ball']
   assert [s.name for s in sequences.load_otb(folder)] == ['Ball']
   assert otb.skipped_folders(folder) == []
-  with pytest.raises(UserError, match='called Bal; there are Ball, Car'):
+  with pytest.raises(UserError, match='expected some of Ball, Car'):
     sequences.load_otb(root, names=['Bal'])
-  with pytest.raises(UserError, match='zero_based: no sequence is called x'):
+  with pytest.raises(UserError, match='zero_based: no sequence matches x'):
     sequences.load_otb(root, zero_based=['x'])
 
 
@@ -64,7 +64,7 @@ def test_several_targets(make_sequence):
   names = [s.name for s in sequences.load_otb(folder)]
   assert names == ['Human-10', 'Human-2']
   make_sequence('Human-2', BOXES)
-  with pytest.raises(UserError, match='two sequences are called Human-2'):
+  with pytest.raises(UserError, match='duplicate sequence Human-2'):
     sequences.load_otb(folder.parent)
 
 
@@ -132,16 +132,16 @@ def test_nothing_to_read(make_sequence, tmp_path):
   folder = make_sequence('Ball', BOXES)
   for image in (folder / 'img').iterdir():
     image.unlink()
-  with pytest.raises(UserError, match='no images in'):
+  with pytest.raises(UserError, match='no images; expected'):
     sequences.load_otb(folder)
   (folder / 'img').rmdir()
-  with pytest.raises(UserError, match='img is not a folder'):
+  with pytest.raises(UserError, match='img: not a folder'):
     sequences.load_otb(folder)
   (folder / 'img').write_text('x' * 5000)
-  with pytest.raises(UserError, match='is not a folder'):
+  with pytest.raises(UserError, match='not a folder'):
     sequences.load_otb(folder)
   (folder / 'groundtruth_rect.txt').write_text('')
-  with pytest.raises(UserError, match='groundtruth_rect.txt is empty'):
+  with pytest.raises(UserError, match='groundtruth_rect.txt: empty'):
     sequences.load_otb(folder)
 
 

@@ -139,7 +139,7 @@ def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
   path = out / 'baseline' / 'b' / 'b_001.txt'
   path.write_text('1\n')
   tracker = _Scripted()
-  with pytest.raises(UserError, match=r'b_001\.txt: 1 lines .* or delete'):
+  with pytest.raises(UserError, match=r'b_001\.txt: 1 lines, .* or delete'):
     _run(tracker, sequences, out)
   assert path.read_text() == '1\n' and not tracker.calls
 
@@ -167,7 +167,7 @@ def test_what_just_overlaps_is_no_failure():
 def test_wrong_box_of_the_tracker(sequences, tmp_path, box):
   tracker = _Scripted()
   tracker.update = lambda frame: (True, np.array(box))
-  with pytest.raises(UserError, match='the tracker gave .*00000002.png'):
+  with pytest.raises(UserError, match='the tracker returned .*00000002.png'):
     _run(tracker, sequences, tmp_path / 'out')
   assert not (tmp_path / 'out' / 'baseline').exists()
 
@@ -175,10 +175,10 @@ def test_wrong_box_of_the_tracker(sequences, tmp_path, box):
 def test_wrong_sequences(sequences, tmp_path):
   with pytest.raises(UserError, match='no sequences'):
     _run(_Scripted(), [], tmp_path / 'out')
-  with pytest.raises(UserError, match='several sequences are called a'):
+  with pytest.raises(UserError, match='duplicate sequence names a'):
     _run(_Scripted(), sequences[:1] * 2, tmp_path / 'out')
   bare = load_vot(vot_files.write_json(tmp_path / 'bare' / 'v.json', ROWS))
-  with pytest.raises(UserError, match='no images of 2 sequences: a, b;'):
+  with pytest.raises(UserError, match='no images for 2 sequences: a, b;'):
     _run(_Scripted(), bare, tmp_path / 'out')
   flat = {'c': [[1, 1, 9, 1, 9, 1, 1, 1]] * 2}
   with pytest.raises(UserError, match='sequence c: the first region has no'):

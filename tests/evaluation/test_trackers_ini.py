@@ -96,7 +96,7 @@ def test_other_entries_stay(tmp_path):
 def test_damaged_file(tmp_path, text):
   path = tmp_path / 'trackers.ini'
   path.write_text(text)
-  with pytest.raises(UserError, match='is damaged') as error:
+  with pytest.raises(UserError, match=': damaged') as error:
     trackers_ini.write_entry(path, 'ours', Path('w'))
   assert '\n' not in str(error.value) and str(path) in str(error.value)
   assert path.read_text() == text

@@ -153,9 +153,9 @@ def test_bad_requests(talk, frame, tmp_path):
   _refused(talk('@@TRAX:initialize "1,2,9,2,5,2,3,2"', first),
            'the region [1.0, 2.0, 9.0, 2.0, 5.0, 2.0, 3.0, 2.0] has no area')
   _refused(talk(start, first, frame(99, 0, 0)),
-           'the tracker gave the box [nan, nan, nan, nan]')
-  _refused(talk(start, first, start, first), 'the client follows several')
-  _refused(talk(start, start, first), 'the client follows several')
+           'the tracker returned the box [nan, nan, nan, nan]')
+  _refused(talk(start, first, start, first), 'the TraX client requests several')
+  _refused(talk(start, start, first), 'the TraX client requests several')
   missing = tmp_path / 'missing.png'
   _refused(talk(start, first, f'@@TRAX:frame "file://{missing}"'),
            f'{missing}: this image cannot be read')
@@ -164,7 +164,7 @@ def test_bad_requests(talk, frame, tmp_path):
 def test_client_is_gone(talk, needs_trax):
   done = talk()
   assert done.returncode == 2 and 'Traceback' not in done.stderr
-  assert 'the connection to the TraX client broke' in done.stderr
+  assert 'lost the connection to the TraX client' in done.stderr
 
 
 def test_trax_is_missing(monkeypatch):
@@ -181,7 +181,7 @@ def test_another_package_called_trax(command, monkeypatch, tmp_path):
   for name in [n for n in sys.modules if n.partition('.')[0] == 'trax']:
     monkeypatch.delitem(sys.modules, name)
   assert_one_line(command('trax', '--weights', tmp_path),
-                  'it is another package of that name')
+                  'another package of that name')
   for name in ('trax', 'trax.server'):
     monkeypatch.delitem(sys.modules, name)
 
@@ -195,7 +195,7 @@ def test_bad_flags(command, needs_trax, tmp_path, monkeypatch):
                                            '--trackers_ini', ini]),
       ("--label 'a b'", ['--weights', tmp_path, '--trackers_ini', ini,
                          '--label', 'a b']),
-      ('must not be empty', ['--weights', '']),
+      ('--weights: empty', ['--weights', '']),
       ('ends in .ini', ['--weights', tmp_path, '--trackers_ini',
                         tmp_path / 'trackers.yaml'])):
     assert_one_line(command('trax', *flags), message)

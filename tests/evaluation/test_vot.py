@@ -151,7 +151,7 @@ def test_the_windows_of_the_rules_are_shifted():
   assert all(p.burn_in == 10 and p.skip == 5 for p in vot.PROTOCOLS.values())
   assert vot.find_protocol('pysot', 'vot2019').window == (46, 291)
   assert vot.find_protocol('vot2016_vot-toolkit').window == (108, 371)
-  with pytest.raises(UserError, match='protocol otb: not known'):
+  with pytest.raises(UserError, match='protocol otb: unknown'):
     vot.find_protocol('otb')
 
 
@@ -256,7 +256,7 @@ def test_missing_short_and_long_results_are_named(tmp_path):
     vot.score_results(file, tmp_path / 'none')
   for wrong in (runs['seq1'][:-1], runs['seq1'] + runs['seq1'][-1:]):
     vot_files.write_results(out, {'seq1': [wrong]})
-    with pytest.raises(UserError, match=rf'seq1_001\.txt: {len(wrong)} lines '
+    with pytest.raises(UserError, match=rf'seq1_001\.txt: {len(wrong)} lines, '
                        'but seq1 has 30 frames'):
       vot.score_results(file, out)
 

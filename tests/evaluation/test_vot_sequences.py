@@ -46,7 +46,7 @@ def test_both_layouts_without_images_and_sizes(tmp_path):
   (root / 'b' / 'sequence').unlink()
   path = vot_files.write_json(tmp_path / 'v.json', ROWS, size=None)
   for sequence in (load_vot(root)[0], load_vot(path)[0]):
-    with pytest.raises(UserError, match='sequence b: the size of the frames'):
+    with pytest.raises(UserError, match='sequence b: unknown frame size'):
       frame_size(sequence)
 
 
@@ -78,19 +78,19 @@ def test_counts_that_do_not_match_are_named(tmp_path):
 
 
 def test_missing_parts_are_named(tmp_path):
-  with pytest.raises(UserError, match='none does not exist'):
+  with pytest.raises(UserError, match='none: does not exist'):
     load_vot(tmp_path / 'none')
-  with pytest.raises(UserError, match=r'list\.txt does not exist'):
+  with pytest.raises(UserError, match=r'list\.txt: does not exist'):
     load_vot(tmp_path)
   root = vot_files.write_folder(tmp_path, ROWS)
   (root / 'a' / 'groundtruth.txt').unlink()
   with pytest.raises(UserError, match=r'a/groundtruth\.txt: No such file'):
     load_vot(root)
   (root / 'list.txt').write_text('b\nb\n')
-  with pytest.raises(UserError, match='names a sequence twice'):
+  with pytest.raises(UserError, match='lists a sequence twice'):
     load_vot(root)
   (root / 'list.txt').write_text('\n')
-  with pytest.raises(UserError, match='names no sequence'):
+  with pytest.raises(UserError, match='lists no sequence'):
     load_vot(root)
 
 

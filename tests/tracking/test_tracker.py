@@ -138,7 +138,8 @@ def test_equals_reference_at_the_border(box):
 
 @pytest.mark.parametrize(('box', 'message'), [
     ((200, 10, 20, 20), 'outside the 160x120 frame'),
-    ((10, 10, 0, 20), 'not positive'), ((10, 10, 20, -1), 'not positive'),
+    ((10, 10, 0, 20), 'must be positive'),
+    ((10, 10, 20, -1), 'must be positive'),
     ((10, 10, float('nan'), 20), 'four finite numbers'),
     ((10, 10, 20), 'four finite numbers')])
 def test_bad_box(box, message):

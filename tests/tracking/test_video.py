@@ -174,10 +174,10 @@ def test_check_box_accepts_any_overlap(box: list[float]) -> None:
 
 @pytest.mark.parametrize(('box', 'message'), [
     ([400, 10, 50, 50],
-     'box 400,10,50,50 lies outside the 320x240 frame'),
+     'box 400,10,50,50: lies outside the 320x240 frame'),
     ([320, 0, 5, 5], 'outside'), ([0, 240, 5, 5], 'outside'),
     ([-5, 0, 5, 5], 'outside'), ([0, -9, 5, 5], 'outside'),
-    ([0, 0, 0, 5], 'not positive'), ([0, 0, 5, -1], 'not positive'),
+    ([0, 0, 0, 5], 'must be positive'), ([0, 0, 5, -1], 'must be positive'),
     ([0, 0, np.nan, 5], 'four finite'), ([0, 0, np.inf, 5], 'four finite'),
     ([0, 0, 5], 'four finite'), ([[0, 0, 5, 5]], 'four finite'),
     ('here', 'four finite'), (None, 'four finite'), ([[1], 2], 'four finite')])
@@ -277,7 +277,7 @@ def test_full_disk_leaves_nothing(
   with FrameSource('noise', frames) as source:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # bytes a file
     try:
-      with pytest.raises(UserError, match='room'):
+      with pytest.raises(UserError, match='disk space|free space'):
         track_video(ShiftingTracker(), source, BOX,
                     video_path=tmp_path / video if video else None,
                     boxes_path=tmp_path / boxes if boxes else None)

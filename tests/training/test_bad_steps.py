@@ -38,9 +38,9 @@ def watch(steps, **kwargs):
     ({'stage2/size': math.nan, 'stage1/heatmap': math.inf, 'loss': math.nan},
      'stage1/heatmap is inf, stage2/size is nan'),
     ({'loss': 2e4, 'stage2/size': 3e4},
-     r'its loss 2e\+04 is above config.train.max_loss 10000, '
-     r'the largest part being stage2/size, 3e\+04'),
-    ({'loss': math.inf}, 'its loss inf is above .* stage2/size, 2.5'),
+     r'its loss 2e\+04 exceeds config.train.max_loss 10000, '
+     r'mostly due to stage2/size, 3e\+04'),
+    ({'loss': math.inf}, 'its loss inf exceeds .* stage2/size, 2.5'),
     ({'grad_norm': math.nan}, 'its gradient is nan, with finite losses')])
 def test_reason(changes, expected):
   assert re.fullmatch(expected, reason(GOOD | changes, 1e4))
@@ -57,7 +57,7 @@ def test_the_last_skipped_step_is_named():
   watched = watch([(GOOD, 5), (BAD, 6), (GOOD | {'loss': 2e4}, 7), (GOOD, 7)])
   line = watched.report()
   assert line.startswith(
-      '2 of the last 4 steps skipped, step 13 because its loss 2e+04 is above')
+      '2 of the last 4 steps skipped, step 13 because its loss 2e+04 exceeds')
   assert '(learning rate 0.00125, pairs 96 to 103)' in line
   assert '\n' not in line
   watched.add(15, GOOD | {'skipped': np.int32(7)})
@@ -73,7 +73,7 @@ def test_too_many():
   assert '2 of the last 3' in watch(steps, max_skipped=2).report()
   with pytest.raises(UserError, match=(
       '^2 of the last 3 steps skipped, step 12 because stage2/size is nan .*'
-      'max_skipped is 1: train in another --workdir with a lower')) as info:
+      'max_skipped = 1: train in another --workdir with a lower')) as info:
     watch(steps, max_skipped=1).report()
   assert '\n' not in str(info.value)
 
@@ -88,7 +88,7 @@ def test_a_run_ends(tmp_path, capsys):
           if 'skipped' in line]
   assert [line.split(' steps')[0] for line in said] == [
       '1 of the last 1', '2 of the last 2', '3 of the last 3']
-  assert all('above config.train.max_loss 1e-06' in line for line in said)
+  assert all('exceeds config.train.max_loss 1e-06' in line for line in said)
   config = config.updated(train={'max_skipped': 1})
   with pytest.raises(UserError, match='2 of the last 2 steps .* step 3'):
     trainer.train(config, tmp_path / 'limit', [BlobSource()])

@@ -85,7 +85,7 @@ def test_not_finite_is_a_gap(tmp_path, bad):
     rows[k]['loss'] = bad
   rows[20]['grad_norm'], rows[21]['grad_norm'] = 2e5, bad  # on a log scale
   page, drawn = page_of(tmp_path, rows), figures(rows)
-  assert 'gaps: values that are not finite (4)' in panels(page)['total loss']
+  assert 'gaps: non-finite values (4)' in panels(page)['total loss']
   for kind in ('faint', 'strong'):
     (line,) = lines(drawn['total loss'], kind)
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(line[:, 1])), gaps)

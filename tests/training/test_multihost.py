@@ -115,8 +115,8 @@ def test_start_without_the_others(tmp_path):
     return Done(done.returncode, done.stdout, done.stderr)
 
   assert_one_line(start(0), 'process 0 of 2', address,
-                  'not all processes came', '2 s')
-  assert_one_line(start(1), 'process 1 of 2', f'nothing answers at {address}',
+                  'some processes have not joined', '2 s')
+  assert_one_line(start(1), 'process 1 of 2', f'no answer from {address}',
                   'firewall')
   assert not list(tmp_path.iterdir())
 

@@ -81,7 +81,7 @@ def test_nothing_from_elsewhere(tmp_path):
 
 
 @pytest.mark.parametrize(('step', 'words'), [
-    (1, 'Step 1 of 200, epoch 1 of 20; not finished: under way, or'),
+    (1, 'Step 1 of 200, epoch 1 of 20; not finished: in progress or'),
     (10, 'Step 10 of 200, epoch 1 of 20; not finished'),
     (11, 'Step 11 of 200, epoch 2 of 20; not finished'),
     (199, 'Step 199 of 200, epoch 20 of 20; not finished'),
@@ -159,7 +159,7 @@ def test_nothing_logged_yet(tmp_path, log):
   if log is not None:
     (tmp_path / 'metrics.jsonl').write_text(log)
   page = write_report(tmp_path).read_text()
-  assert 'No step is logged yet; there will be 200.' in page
+  assert 'No step of 200 has been logged yet.' in page
   assert 'Settings' in page and 'train.batch_size' in page
   assert '<img' not in page and 'Numbers' not in page
   Page(page)
@@ -246,7 +246,7 @@ def test_command(run, tmp_path):
 
 
 @pytest.mark.parametrize(('flags', 'words'), [
-    (['--workdir={0}'], '{0}: holds no run; expected a --workdir'),
+    (['--workdir={0}'], '{0}: no training run; expected a --workdir'),
     (['--workdir={0}/x'], '{0}/x: no such folder; expected a --workdir'),
     ([], '--workdir'), (['{0}'], "unexpected argument '{0}'")])
 def test_command_refuses(run, tmp_path, flags, words):

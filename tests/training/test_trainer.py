@@ -115,7 +115,7 @@ def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
   monkeypatch.delitem(sys.modules, 'siamkpn_jax.datasets.tf_loader',
                       raising=False)
   config = tiny_config(data={'loader': 'tf'})
-  with pytest.raises(UserError, match=r'pip install \.\[tf\], or .*=threads'
+  with pytest.raises(UserError, match=r'siamkpn_jax\[tf\].*, or .*=threads'
                      ) as info:
     _train(config, tmp_path / 'run')
   assert '\n' not in str(info.value)

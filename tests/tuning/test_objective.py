@@ -83,7 +83,7 @@ def test_sequence_that_cannot_be_seen():
   measured = _stored(objective, tracked)
   assert measured[1].value == 0
   assert 0 < objective.score(measured) < 1
-  with pytest.raises(UserError, match='no frame in which'):
+  with pytest.raises(UserError, match='no frame with a visible target'):
     AverageOverlapObjective(annotations[1:2])
 
 
@@ -125,12 +125,12 @@ def test_sequences_too_short_for_eao_are_refused():
   """Every trial would have none, and an arbitrary one would win."""
   sequence = VotSequence('a', regions.from_rows([[1, 2, 3, 4]] * 99), {},
                          size=(60, 40))
-  with pytest.raises(UserError, match='over 100 frames and more, the longest '
-                     'sequence has 99'):
+  with pytest.raises(UserError, match='100 frames or more, but the longest '
+                     'has 99'):
     EaoObjective([sequence], vot.find_protocol('vot2018_pysot'))
 
 
 def test_hidden_boxes_are_refused():
   annotations = [Annotation('test_1', np.array([[1.0, 2, 3, 4]]))]
-  with pytest.raises(UserError, match='test_1 has its first box alone'):
+  with pytest.raises(UserError, match='test_1 has only its first box'):
     SuccessObjective(annotations, protocols.OTB)

@@ -139,7 +139,7 @@ def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
   table = report.table(result)
   assert table.count('\n') == len(scores) + 2
   assert f'{result["score"]:.4f}' in table.splitlines()[1]
-  assert table.splitlines()[-1].startswith('base line')
+  assert table.splitlines()[-1].startswith('baseline')
   assert result['warning'] in report.conclusion(result, output / 'tuned')
 
 
@@ -221,11 +221,11 @@ def test_refusals(tmp_path, videos, weights_folder):
       ({'protocol': 'pysot'}, 'protocol was "otb", now "pysot"'),
       ({'last': 2}, 'checkpoints was'), ({'sequences': ('a',)}, 'sequences'),
       ({'zero_based': ('a',)}, 'annotations was'),
-      ({'protocol': 'nonsense'}, '--protocol nonsense: otb is scored by'),
+      ({'protocol': 'nonsense'}, '--protocol nonsense: unknown for otb'),
       ({'weights': (tmp_path,)}, 'expected a folder'),
       ({'benchmark': 'vot2018', 'zero_based': ('a',)}, '--zero_based'),
-      ({'benchmark': 'folder', 'zero_based': ('a',)}, '--zero_based: not for'),
-      ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence is called'),
+      ({'benchmark': 'folder', 'zero_based': ('a',)}, '--zero_based: not used'),
+      ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence matches'),
       ({'prune_z': float('nan')}, '--prune_z nan: expected a number'),
       ({'sequences': ('nobody',)}, 'nobody')):
     with pytest.raises(UserError, match=words):
@@ -262,7 +262,7 @@ def test_weights_file(tmp_path, videos, weights_folder):
   variables['params']['head'] = jax.tree.map(
       lambda leaf: leaf + 1, variables['params']['head'])
   save_weights_file(path, config, variables, {})
-  with pytest.raises(UserError, match='is of another search: checkpoints was'):
+  with pytest.raises(UserError, match='belongs to another search: checkpoints'):
     _run(tmp_path, videos, path)
 
 
@@ -288,7 +288,7 @@ def test_command(tune, tmp_path, videos, weights_folder):
   assert done.stderr.startswith('warning: 1 of these 1 sequences are of OTB')
   assert 'best ' in done.stderr
   assert f'--weights {tmp_path}/out/tuned' in done.stdout
-  assert 'base line' in done.stdout and 'Tuning on a test set' in done.stdout
+  assert 'baseline' in done.stdout and 'nothing about other' in done.stdout
   done = tune('--benchmark', 'otb99', *common[2:])
   assert done.returncode == 2 and done.stdout == ''
   assert done.stderr.startswith('error: --benchmark otb99: expected one of')

@@ -161,7 +161,7 @@ def test_two_searches_at_once(tmp_path):
     return measure(index, result)
 
   late.objective.measure = slow
-  with pytest.raises(UserError, match='another search .* one at a time'):
+  with pytest.raises(UserError, match='another search .* only one'):
     late.search(**plan)
   assert Setup(tmp_path, objective=FakeObjective(6)).search(**plan).runs == 0
 

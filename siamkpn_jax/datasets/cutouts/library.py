@@ -129,11 +129,11 @@ def open_library(folders: Iterable[Path]) -> Library:
   cutouts = [found[folder][0] for folder in folders]
   if useless or not any(cutouts):
     raise UserError(
-        f'no cut-outs: {"nothing to use in " if useless else "none in "}'
-        f'{", ".join(useless or map(str, found))}; expected folders below '
+        f'no cut-outs: {"nothing usable in " if useless else "none in "}'
+        f'{", ".join(useless or map(str, found))}; expected folders in '
         'config.data.root, at least one of them with masked crops '
-        '(train.json, .x.jpg and .m.png) or with PNG or WebP images that have '
-        'alpha (docs/datasets.md): correct config.data.cutouts')
+        '(train.json, .x.jpg and .m.png) or PNG or WebP images with alpha '
+        '(docs/datasets.md): correct config.data.cutouts')
   dropped = Dropped()
   for _, _, (maskless, example) in found.values():
     dropped.add('objects: without a mask', example, maskless)
@@ -239,8 +239,8 @@ def _load(cutout: Cutout) -> tuple[np.ndarray, ...]:
     found.append(sprites.from_mask(crop, mask))
   frames = tuple(frame for frame in found if frame is not None)
   if not frames:
-    raise UserError(f'{cutout.images[0]}: this cut-out is empty; expected an '
-                    'object of some pixels: remove it')
+    raise UserError(f'{cutout.images[0]}: this cut-out is empty; expected a '
+                    'visible object: remove it')
   return frames
 
 

@@ -139,8 +139,8 @@ def alpha_box(alpha: np.ndarray) -> np.ndarray:
     level = alpha.max(axis=axis) - (SOLID + 0.5)
     solid = np.flatnonzero(level > 0)
     if not len(solid):
-      raise UserError('a cut-out vanishes when it is made small; expected '
-                      'objects that are thicker than a line: remove thin ones')
+      raise UserError('a cut-out vanishes when it is scaled down; expected '
+                      'objects thicker than a line: remove thin ones')
     a, b = solid[0], solid[-1]
     spans.append((a - level[a] / (level[a] - level[a - 1]),
                   b + level[b] / (level[b] - level[b + 1])))

@@ -56,7 +56,7 @@ def decode_frames(data: bytes, where: str, most: int) -> list[np.ndarray]:
     _, animation = cv2.imdecodeanimation(np.frombuffer(data, np.uint8)[None])
     frames = list(animation.frames)
   if not frames or frames[0].dtype != np.uint8 or frames[0].shape[2:] != (4,):
-    raise UserError(f'{where}: this cut-out cannot be read; expected a whole '
+    raise UserError(f'{where}: this cut-out cannot be read; expected an intact '
                     'PNG or WebP file with alpha, 8 bits per channel: replace '
                     'or remove it')
   count = min(most, len(frames))

@@ -66,8 +66,8 @@ def check_first(boxes_xywh: np.ndarray, where: str) -> None:
   """
   if not (np.isfinite(boxes_xywh[0]).all() and (boxes_xywh[0, 2:] > 0).all()):
     raise UserError(
-        f'{where}: the first box has no area; a tracker starts from it; '
-        'expected width and height > 0; correct it')
+        f'{where}: the first box has no area; expected width and height > 0, '
+        'as trackers start from it: correct it')
 
 
 def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
@@ -83,8 +83,8 @@ def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
   """
   flags = text.read_flags(path)
   if len(flags) != count:
-    raise UserError(f'{path}: {len(flags)} flags but {count} {what}; expected '
-                    'one flag for each; check the download')
+    raise UserError(f'{path}: {len(flags)} flags, but {count} {what}; expected '
+                    'one flag for each: check the download')
   return np.trunc(flags)
 
 
@@ -102,11 +102,11 @@ def check_any(found: Sized, folder: Path, expected: str) -> None:
   if not found:
     what = (f'no sequences in {folder}' if folder.exists() else
             f'{folder} is not a folder')
-    raise UserError(f'{what}; expected {expected}; check the path')
+    raise UserError(f'{what}; expected {expected}: check the path')
 
 
 def missing(folder: Path, names: list[str], expected: str) -> UserError:
   """The error for sequences that a list names and a folder lacks."""
   more = f' and {len(names) - 1} more' if len(names) > 1 else ''
-  return UserError(f'sequence {names[0]}{more} is missing in {folder}; '
-                   f'expected {expected}; complete the download')
+  return UserError(f'{folder}: sequence {names[0]}{more} is missing; '
+                   f'expected {expected}: complete the download')

@@ -59,7 +59,7 @@ def load(folder: Path) -> list[Annotation]:
   """
   split = _find_split(folder, 'val', 'test')
   if split is None:
-    raise UserError(f'no list.txt in {folder}; expected {_EXPECTED_TEST}; '
+    raise UserError(f'{folder}: no list.txt; expected {_EXPECTED_TEST}: '
                     'check the path')
   videos = [_video(split, name) for name in text.read_names(split / 'list.txt')]
   absent = [video.name for video in videos if not video.boxes.is_file()]
@@ -107,6 +107,6 @@ def _resolution(path: Path) -> tuple[int, int] | None:
   found = re.search(r'^resolution\s*[:=]\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)',
                     text.read_text(path), re.MULTILINE)
   if not found:
-    raise UserError(f'{path} has no resolution; expected a line "resolution: '
-                    '(width, height)"; restore the file')
+    raise UserError(f'{path}: no resolution; expected a line "resolution: '
+                    '(width, height)": restore the file')
   return int(found[1]), int(found[2])

@@ -69,7 +69,7 @@ def _read(path: Path) -> np.ndarray:
       left, top, right, bottom = (float(v) for v in line.split()[1:5])
     except ValueError as error:
       raise UserError(f'{path} line {number}: {line.strip()[:60]!r} is not a '
-                      'box; expected "id x1 y1 x2 y2 frame ..."; correct it'
+                      'box; expected "id x1 y1 x2 y2 frame ...": correct it'
                       ) from error
     rows.append((left, top, right - left, bottom - top))
   return np.array(rows)

@@ -93,9 +93,9 @@ def _search(folder: Path) -> list[VideoFiles]:
   for video in _targets(folder) or [
       video for home in scan.sequences(folder) for video in _targets(home)]:
     if video.name in found:
-      raise UserError(f'two sequences are called {video.name}: '
-                      f'{found[video.name].boxes} and {video.boxes}; rename '
-                      'one folder')
+      raise UserError(f'duplicate sequence {video.name}: '
+                      f'{found[video.name].boxes} and {video.boxes}; expected '
+                      'unique names: rename one folder')
     found[video.name] = video
   return [found[name] for name in sorted(found)]
 

@@ -40,9 +40,9 @@ def find(path: Path) -> Path | None:
     return None
   files = sorted(path.glob('*.json'))
   if len(files) > 1:
-    raise UserError(f'{path} has several JSON files ({files[0].name}, '
-                    f'{files[1].name} ...); expected one; name the one that '
-                    'holds the annotations')
+    raise UserError(f'{path}: several JSON files ({files[0].name}, '
+                    f'{files[1].name} ...); expected one: use the path of the '
+                    'annotation file')
   return files[0] if files else None
 
 
@@ -55,11 +55,11 @@ def load(path: Path) -> list[Annotation]:
   try:
     content = json.loads(text.read_text(path))
   except (ValueError, RecursionError) as error:
-    raise UserError(f'{path} is not JSON ({error}); expected the annotations '
-                    'of a benchmark; restore the file') from error
+    raise UserError(f'{path}: not JSON ({error}); expected the annotations of '
+                    'a benchmark: restore the file') from error
   if not isinstance(content, dict):
-    raise UserError(f'{path}: expected an object with a sequence under each '
-                    'name; restore the file')
+    raise UserError(f'{path}: wrong content; expected an object that maps '
+                    'names to sequences: restore the file')
   found = [_read(path, key, value) for key, value in content.items()]
   check_any(found, path, 'an object with a sequence under each name')
   return sorted(found, key=lambda a: a.name)
@@ -68,15 +68,16 @@ def load(path: Path) -> list[Annotation]:
 def _read(path: Path, key: str, value: Any) -> Annotation:
   where = f'{path}: sequence {key}'
   if not isinstance(value, dict) or 'gt_rect' not in value:
-    raise UserError(f'{where} has no gt_rect; expected img_names and gt_rect; '
+    raise UserError(f'{where}: no gt_rect; expected img_names and gt_rect: '
                     'restore the file')
   boxes_xywh = _boxes(where, value['gt_rect'])
   visible = None
   if 'absent' in value:
     visible = _numbers(value['absent']) == 1
     if visible.shape != (len(boxes_xywh),):
-      raise UserError(f'{where}: absent has not one flag for each of the '
-                      f'{len(boxes_xywh)} boxes; restore the file')
+      raise UserError(f'{where}: wrong number of flags in "absent"; expected '
+                      f'one for each of the {len(boxes_xywh)} boxes: restore '
+                      'the file')
   attributes = _strings(where, value.get('attr') or [])
   if 'name' in value:
     name = _name(key, str(value['name']))
@@ -104,8 +105,8 @@ def _boxes(where: str, rows: Any) -> np.ndarray:
     polygons = boxes_xywh.ndim == 2 and boxes_xywh.shape[1] == 8
     raise UserError(
         f'{where}: gt_rect is not a list of boxes [x, y, w, h]' +
-        (' but of polygons, as VOT has; expected a one-pass benchmark; choose '
-         'another --benchmark' if polygons else '; restore the file'))
+        (' but of polygons, as VOT has; expected a one-pass benchmark: choose '
+         'another --benchmark' if polygons else ': restore the file'))
   check_first(boxes_xywh, where)
   boxes_xywh.flags.writeable = False
   return boxes_xywh
@@ -121,6 +122,6 @@ def _numbers(rows: Any) -> np.ndarray:
 
 def _strings(where: str, values: Any) -> tuple[str, ...]:
   if not isinstance(values, list):
-    raise UserError(f'{where}: {str(values)[:40]!r} is not a list of names; '
+    raise UserError(f'{where}: {str(values)[:40]!r}; expected a list of names: '
                     'restore the file')
   return tuple(str(v) for v in values)

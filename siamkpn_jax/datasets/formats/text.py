@@ -24,10 +24,10 @@ def read_text(path: str | Path) -> str:
   try:
     return Path(path).read_text(encoding='utf-8-sig')
   except OSError as error:
-    raise UserError(f'cannot read {path}: {error.strerror}; expected a text '
-                    'file') from error
+    raise UserError(f'{path}: cannot be read ({error.strerror}); expected a '
+                    'text file: check the path') from error
   except UnicodeDecodeError as error:
-    raise UserError(f'{path} is not a text file (byte {error.start}); '
+    raise UserError(f'{path}: not a UTF-8 text file (byte {error.start}): '
                     'restore the file') from error
 
 
@@ -48,7 +48,7 @@ def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
   """
   content = read_text(path).rstrip()
   if not content:
-    raise UserError(f'{path} is empty; expected one "x,y,w,h" line per frame; '
+    raise UserError(f'{path}: empty; expected one "x,y,w,h" line per frame: '
                     'restore the file')
   rows = [line.split() for line in content.translate(_TO_SPACES).splitlines()]
   boxes_xywh = _numbers(rows)
@@ -67,7 +67,7 @@ def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
   columns = f' ({len(rows[bad])} columns)' if len(rows[bad]) != 4 else ''
   raise UserError(
       f'{path} line {bad + 1}: {line[:60]!r} is not a box{columns}; expected '
-      f'four numbers "x,y,w,h" (comma, tab or space between); {advice}')
+      f'four numbers "x,y,w,h" separated by comma, tab or space: {advice}')
 
 
 def read_flags(path: str | Path) -> np.ndarray:
@@ -83,7 +83,7 @@ def read_flags(path: str | Path) -> np.ndarray:
     flags = np.array([np.nan])
   if not np.isfinite(flags).all():
     raise UserError(f'{path}: not all entries are numbers; expected one flag '
-                    'for each frame; restore the file')
+                    'per frame: restore the file')
   return flags
 
 
@@ -96,7 +96,7 @@ def read_names(path: str | Path) -> list[str]:
   lines = read_text(path).splitlines()
   names = [line.strip() for line in lines if line.strip()]
   if not names:
-    raise UserError(f'{path} is empty; expected one sequence name per line; '
+    raise UserError(f'{path}: empty; expected one sequence name per line: '
                     'restore the file')
   return names
 

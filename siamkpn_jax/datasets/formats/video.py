@@ -160,7 +160,7 @@ def _read_absent(flags: Mapping[Path, int], length: int) -> np.ndarray:
       continue
     values = text.read_flags(path)
     if not len(values):
-      raise UserError(f'{path} is empty; expected one flag per frame')
+      raise UserError(f'{path}: empty; expected one flag per frame')
     absent = absent[:len(values)] | (values[:len(absent)] == out_of_sight)
   return absent
 

@@ -86,7 +86,7 @@ def _rows(path: Path, dropped: Dropped) -> Iterator[_Row]:
         except ValueError:
           dropped.add('frames: row cannot be read', ','.join(words)[:80])
   except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error):
-    dropped.add('files: annotation cannot be read to its end', str(path))
+    dropped.add('files: annotation is truncated', str(path))
 
 
 def _parse(words: list[str]) -> _Row:

@@ -28,9 +28,8 @@ def beam_download(text: str) -> tfds.download.DownloadConfig:
     )
     from apache_beam.runners import create_runner
   except ImportError as error:
-    raise UserError(f'{_FLAG} needs Apache Beam ({error}); install it by '
-                    "pip install '.[tf,beam]', or leave the flag "
-                    'out') from error
+    raise UserError(f'{_FLAG}: needs Apache Beam ({error}): pip install '
+                    "'siamkpn_jax[tf,beam]', or omit the flag") from error
   logging.getLogger('apache_beam').setLevel(logging.CRITICAL)
   complaint = io.StringIO()
   try:
@@ -48,7 +47,7 @@ def beam_download(text: str) -> tfds.download.DownloadConfig:
                     'runner=NAME and other options of Beam') from error
   unknown = sorted(every.keys() - known.keys())
   if unknown:
-    raise UserError(f'{_FLAG}={text}: Beam knows no {unknown[0]}; expected '
+    raise UserError(f'{_FLAG}={text}: unknown option {unknown[0]}; expected '
                     'runner=NAME and other options of Beam')
   return tfds.download.DownloadConfig(
       beam_options=options, nondeterministic_order=True, num_shards=_FILES)

@@ -66,8 +66,8 @@ def pack(folder: Path, output: epath.Path, *, part_frames: int, quality: int,
   source = open_set(str(folder))
   home = output / folder.name
   if os.path.realpath(home) == os.path.realpath(folder):
-    raise UserError(f'--output {output}: {home} is the set itself; expected '
-                    'another folder')
+    raise UserError(f'--output {output}: {home} is the data set itself; '
+                    'expected another folder')
   plan = {'digest': source.index.digest(), 'part_frames': part_frames,
           'quality': quality}
   try:
@@ -80,7 +80,7 @@ def pack(folder: Path, output: epath.Path, *, part_frames: int, quality: int,
       _write(home / INDEX_NAME, index.to_bytes(dropped))
   except tf.errors.OpError as error:  # of storage; a disk has OSError
     raise UserError(f'{home}: {" ".join(error.message.split())}; expected '
-                    'storage that can be written to') from error
+                    'writable storage') from error
   return index
 
 
@@ -99,8 +99,8 @@ def _keep_plan(path: epath.Path, plan: dict) -> None:
   home = path.parent
   if not path.exists():
     if home.exists() and any(home.iterdir()):
-      raise UserError(f'{home}: holds something else; expected a set that is '
-                      'packed, or no such folder: give another --output')
+      raise UserError(f'{home}: not a packed data set; expected one, or no '
+                      'such folder: choose another --output')
     home.mkdir(parents=True, exist_ok=True)
     _write(path, json.dumps(plan, indent=2).encode())
     return
@@ -110,9 +110,9 @@ def _keep_plan(path: epath.Path, plan: dict) -> None:
     found = None
   if found != plan:
     raise UserError(
-        f'{home}: was packed from other data, or with another --quality or '
-        '--part_frames; expected the same to go on: give another --output, or '
-        'remove that folder')
+        f'{home}: packed from other data, or with another --quality or '
+        '--part_frames; expected the same to resume: choose another --output, '
+        'or remove that folder')
 
 
 @contextlib.contextmanager
@@ -122,8 +122,8 @@ def _lock(home: epath.Path) -> Iterator[None]:
     yield
     return
   with file_lock(Path(home) / '.siamkpn_lock',
-                 f'{home}: is being packed by another process; expected one '
-                 'at a time: wait for it, or stop it'):
+                 f'{home}: another process is packing it; expected only '
+                 'one: wait for it, or stop it'):
     yield
 
 
@@ -158,9 +158,9 @@ def _make(builder: SiamkpnCrops,
       raise
     reason = ' '.join(str(cause).split())
     raise UserError(
-        f'{builder.data_dir}: cannot be made ({reason[:500]}); expected room '
-        'to write to, and with Beam workers that see the set: the same command '
-        'goes on (--debug shows more)') from error
+        f'{builder.data_dir}: packing failed ({reason[:500]}); expected enough '
+        'space and, with Beam, workers that can read the data set: run the '
+        'same command to resume (--debug shows more)') from error
 
 
 def _whole(place: epath.Path, config: PartConfig,
@@ -180,12 +180,12 @@ def _whole(place: epath.Path, config: PartConfig,
     print(f'{place}: {" ".join(str(error).split())}', file=sys.stderr)
     fine = False
   if not fine:
-    print(f'{place}: damaged or not complete; made again', file=sys.stderr)
+    print(f'{place}: damaged or incomplete; rebuilding it', file=sys.stderr)
     return None
   unread = found.frames[(found.wh <= 0).any(axis=1)]
   if any(is_readable(config.folder, int(frame)) for frame in unread):
-    print(f'{place}: images could not be read then, and can be now; made '
-          'again', file=sys.stderr)
+    print(f'{place}: some images can be read now that could not before; '
+          'rebuilding it', file=sys.stderr)
     return None
   return found
 
@@ -195,8 +195,8 @@ def _index(source: ImageSource,
   """Crops in the order of the tracks, and what is left out of the set."""
   order = np.argsort(found.frames)
   if not np.array_equal(found.frames[order], np.arange(source.total_frames)):
-    raise UserError('the records do not hold every frame once; expected the '
-                    'same data on every worker: remove the output')
+    raise UserError('the records do not hold every frame exactly once; '
+                    'expected the same data on every worker: remove the output')
   dropped = source.dropped
   readable = (found.wh[order] > 0).all(axis=1)
   bad = np.flatnonzero(~readable)
@@ -205,8 +205,9 @@ def _index(source: ImageSource,
                 source.index.image(int(bad[0])), len(bad))
   order = order[readable]
   if not len(order):
-    raise UserError('no image of the set can be read; expected whole jpg, png '
-                    'or bmp files: the same command tries them again')
+    raise UserError('no image of the data set can be read; expected intact '
+                    'jpg, png or bmp files: restore them and run the same '
+                    'command')
   kept = np.concatenate([[0], np.cumsum(readable)])
   return PackedIndex(
       np.unique(kept[source.index.starts]), found.files, found.sizes,

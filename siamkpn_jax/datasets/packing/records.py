@@ -84,7 +84,7 @@ def scan(folder: epath.Path) -> Records:
   # Not glob, to which brackets in the folder's name are a pattern.
   paths = sorted(path for path in folder.iterdir() if '.tfrecord-' in path.name)
   if not paths:
-    raise UserError(f'{folder}: holds no record files; expected some')
+    raise UserError(f'{folder}: no record files; expected a packed data set')
   with ThreadPoolExecutor(8) as pool:
     return join(list(pool.map(_scan_file, paths)))
 
@@ -100,7 +100,7 @@ def _scan_file(path: epath.Path) -> Records:
                    zlib.crc32(jpeg), tuple(feature['wh'].float_list.value)))
       start += len(content) + _AROUND
   except (tf.errors.OpError, IndexError, ValueError) as error:
-    raise UserError(f'{path}: damaged at byte {start}; expected whole '
+    raise UserError(f'{path}: damaged at byte {start}; expected intact '
                     'records') from error
   frames, offsets, lengths, checksums, wh = (
       zip(*rows, strict=True) if rows else [()] * 5)

@@ -101,10 +101,10 @@ def make_copy(material: Sequence[Material], output: Path, *, limit: int,
           max((max(one.lengths) for one in material), default=1))
     if found is None:
       raise UserError(
-          f'the copy does not fit into {limit / MEGABYTE:g} MB; expected room '
-          'for some frames of each set: raise --megabytes or lower --quality')
+          f'the copy does not fit into {limit / MEGABYTE:g} MB; expected space '
+          'for a few frames of each set: raise --megabytes or lower --quality')
     return [copy.finish(found) for copy in copies] + [
-        Row(name, 'as it is', (0, 0), (0, 0), (size, size))
+        Row(name, 'unchanged', (0, 0), (0, 0), (size, size))
         for name, size in sizes.items()]
 
 

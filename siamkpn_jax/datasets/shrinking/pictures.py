@@ -40,7 +40,7 @@ def pictures(name: str, folder: Path, *, quality: int,
   paths = [Path(cutout.images[0]) for cutout in cutouts] + list(
       map(Path, backdrops))
   if not paths:
-    raise UserError(f'{folder}: no pictures; expected images, or crops with '
+    raise UserError(f'{folder}: no images; expected images, or crops with '
                     'their train.json: correct config.data.cutouts')
   encoders: list[tuple[str, Callable[[Path], bytes]]] = [
       *[('.webp', functools.partial(cutout_file, quality=quality))

@@ -32,14 +32,14 @@ def read_rows(path: Path) -> list[list[float]]:
       rows.append([float(v) for v in struct.unpack_from(layout, data, place)])
       place += struct.calcsize(layout)
     if place != len(data):
-      raise ValueError(f'{len(data) - place} bytes too many')
+      raise ValueError(f'{len(data) - place} extra bytes')
   except OSError as error:
-    raise UserError(f'cannot read {path}: {error.strerror}; expected a result '
-                    'of the vot-toolkit') from error
+    raise UserError(f'{path}: cannot be read ({error.strerror}); expected a '
+                    'result of the vot-toolkit: check the path') from error
   except (struct.error, IndexError, ValueError) as error:
-    raise UserError(f'{path} is not a binary result of the vot-toolkit '
+    raise UserError(f'{path}: not a binary result of the vot-toolkit '
                     f'({error}); expected rectangles and polygons of four '
-                    'corners; run the tracker again on this sequence'
+                    'corners: run the tracker again on this sequence'
                     ) from error
   return rows
 

@@ -82,8 +82,8 @@ def find_results(folder: Path, names: Collection[str],
     UserError: the folder or a sequence's file is missing, or there are two.
   """
   if not folder.is_dir():
-    raise UserError(f'{folder} is not a folder; expected result files '
-                    f'{_LAYOUT}; check --results')
+    raise UserError(f'{folder}: not a folder; expected result files '
+                    f'{_LAYOUT}: check --results')
   files = _by_name(folder)
   spellings = find_spellings(names, files, among)
   for found in spellings.values():
@@ -92,10 +92,10 @@ def find_results(folder: Path, names: Collection[str],
   missing = [name for name, found in spellings.items() if not found]
   if missing:
     raise UserError(
-        f'{folder} has no result file for {", ".join(missing[:5])}' +
+        f'{folder}: no result file for {", ".join(missing[:5])}' +
         (f' and {len(missing) - 5} more' if len(missing) > 5 else '') +
-        f' of {len(names)} sequences; expected {_LAYOUT}; run the tracker on '
-        'them, or leave them out (--sequences)')
+        f' of {len(names)} sequences; expected {_LAYOUT}: run the tracker on '
+        'them, or exclude them with --sequences')
   return {name: files[found[0]] for name, found in spellings.items()}
 
 
@@ -135,8 +135,8 @@ def _add(files: dict[str, list[Path]], name: str, paths: list[Path]) -> None:
 
 
 def _double(first: Path, second: Path) -> UserError:
-  return UserError(f'{first} and {second} are results of one sequence; '
-                   'expected one of them; remove the other')
+  return UserError(f'{first} and {second}: results of the same sequence; '
+                   'expected only one: remove the other')
 
 
 def _read_json(path: Path) -> np.ndarray:
@@ -145,14 +145,14 @@ def _read_json(path: Path) -> np.ndarray:
     content = json.loads(text.read_text(path))
     (run,) = content
     if run.get('resType', 'rect') != 'rect':
-      raise ValueError('it holds no rectangles')
+      raise ValueError('no rectangles')
     boxes_xywh = np.array(run['res'], np.float64)
     if boxes_xywh.ndim != 2 or boxes_xywh.shape[1] != 4:
-      raise ValueError('its boxes have not four numbers each')
+      raise ValueError('boxes without four numbers each')
   except (ValueError, TypeError, KeyError, AttributeError, RecursionError,
           OverflowError) as error:
     raise UserError(
-        f'{path} is not a result ({type(error).__name__}: '
+        f'{path}: not a result file ({type(error).__name__}: '
         f'{" ".join(str(error).split())[:60]}); expected [{{"resType": "rect", '
-        '"res": [[x, y, w, h], ...]}]; convert the file') from error
+        '"res": [[x, y, w, h], ...]}]: convert the file') from error
   return boxes_xywh

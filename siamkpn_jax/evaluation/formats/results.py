@@ -74,8 +74,8 @@ def make_folder(path: str | Path) -> Path:
   try:
     Path(path).mkdir(parents=True, exist_ok=True)
   except OSError as error:
-    raise UserError(f'cannot make the folder {path}: {error.strerror}; '
-                    'expected a place for the results') from error
+    raise UserError(f'{path}: folder cannot be created ({error.strerror}); '
+                    'expected a writable path: choose another') from error
   return Path(path)
 
 

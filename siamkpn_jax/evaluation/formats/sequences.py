@@ -183,8 +183,8 @@ def check_known(patterns: Collection[str], known: Collection[str],
   """
   for pattern in patterns:
     if not any(_matches(name, [pattern]) for name in known):
-      raise UserError(f'{what}: no sequence is called {pattern}; there are '
-                      f'{", ".join(sorted(known))}')
+      raise UserError(f'{what}: no sequence matches {pattern}; expected some '
+                      f'of {", ".join(sorted(known))}')
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
@@ -195,25 +195,25 @@ def _images(annotation: Annotation) -> list[Path]:
   """The images of a sequence, sorted by the numbers in their names."""
   images, name = annotation.images, annotation.name
   if images is None:
-    raise UserError(f'sequence {name}: its annotation does not tell where the '
-                    'images are; expected a layout with images; name the '
-                    "data set's folder")
+    raise UserError(f'sequence {name}: its annotation does not say where the '
+                    'images are; expected a layout with images: use the folder '
+                    'of the data set')
   if isinstance(images, tuple):
     absent = next((f for f in images if not f.is_file()), None)
     if absent is not None:
-      raise UserError(f'sequence {name}: {absent} is missing; expected the '
-                      f'{len(images)} images of the annotation; check the '
+      raise UserError(f'sequence {name}: {absent} is missing; expected all '
+                      f'{len(images)} images of the annotation: check the '
                       'download')
     return list(images)
   if images.is_file():  # a symbolic link, checked out as a text file
     images = images.parent / text.read_text(images).strip()
   if not os.path.isdir(images):  # False, not an error, for a senseless path
-    raise UserError(f'{images} is not a folder; expected the images of the '
-                    f'sequence {name} there')
+    raise UserError(f'{images}: not a folder; expected the images of sequence '
+                    f'{name}: check the download')
   files = list_images(images)
   if not files:
-    raise UserError(f'no images in {images}; expected '
-                    f'{" ".join(IMAGE_SUFFIXES)} files; check the download')
+    raise UserError(f'{images}: no images; expected '
+                    f'{" ".join(IMAGE_SUFFIXES)} files: check the download')
   return files
 
 
@@ -230,7 +230,7 @@ def _matching_frames(annotation: Annotation, frames: list[Path]) -> list[Path]:
       return inside
   raise UserError(
       f'sequence {annotation.name}: {len(frames)} images in '
-      f'{frames[0].parent} but {boxes} boxes; expected one box per image; '
+      f'{frames[0].parent} but {boxes} boxes; expected one box per image: '
       'check the download')
 
 

@@ -68,8 +68,8 @@ def load_vot(path: str | Path) -> list[VotSequence]:
   path = Path(path)
   sequences = _load_json(path) if path.is_file() else _load_folder(path)
   if not sequences:
-    raise UserError(f'{path} names no sequence; expected at least one; restore '
-                    'the file')
+    raise UserError(f'{path}: lists no sequence; expected at least one: '
+                    'restore the file')
   return sequences
 
 
@@ -83,9 +83,8 @@ def frame_size(sequence: VotSequence) -> tuple[int, int]:
     return sequence.size
   if not sequence.frames:
     raise UserError(
-        f'sequence {sequence.name}: the size of the frames is not known; '
-        'expected width and height in the annotation or the images beside it; '
-        'add one of them')
+        f'sequence {sequence.name}: unknown frame size; expected width and '
+        'height in the annotation, or images next to it: add either')
   height, width = read_image(sequence.frames[0]).shape[:2]
   return width, height
 
@@ -116,17 +115,17 @@ def starting_box(region: list[float]) -> np.ndarray:
 
 def _load_folder(root: Path) -> list[VotSequence]:
   if not root.is_dir():
-    raise UserError(f'{root} does not exist; expected a folder with list.txt '
-                    "or pysot's JSON file; check the path")
+    raise UserError(f'{root}: does not exist; expected a folder with list.txt '
+                    "or pysot's JSON file: check the path")
   listed = root / 'list.txt'
   if not listed.is_file():
-    raise UserError(f'{listed} does not exist; expected the names of the '
-                    'sequences, one per line; check the path')
+    raise UserError(f'{listed}: does not exist; expected the names of the '
+                    'sequences, one per line: check the path')
   names = [line.strip() for line in text.read_text(listed).splitlines()
            if line.strip()]
   if len(set(names)) < len(names):
-    raise UserError(f'{listed} names a sequence twice; expected each once; '
-                    'correct it')
+    raise UserError(f'{listed}: lists a sequence twice; expected each once: '
+                    'remove the duplicate')
   return [_load_sequence(root / name) for name in names]
 
 
@@ -143,7 +142,7 @@ def _load_sequence(folder: Path) -> VotSequence:
     size = _size(folder.name, width, height) if width and height else None
   except ValueError as error:
     raise UserError(f'{folder / "sequence"}: {" ".join(str(error).split())}; '
-                    'expected width and height in pixels; correct it'
+                    'expected width and height in pixels: correct it'
                     ) from error
   return VotSequence(folder.name, truth, tags, frames, size)
 
@@ -182,7 +181,7 @@ def _check_count(name: str, frames: tuple[Path, ...], truth: Regions) -> None:
   if frames and len(frames) != len(truth):
     raise UserError(
         f'sequence {name}: {len(frames)} images in {frames[0].parent} but '
-        f'{len(truth)} regions; expected one region per image; check the '
+        f'{len(truth)} regions; expected one region per image: check the '
         'download')
 
 
@@ -207,9 +206,9 @@ def _load_json(path: Path) -> list[VotSequence]:
           OverflowError) as error:
     # Not JSON, or not what it should hold.
     raise UserError(
-        f'{path} is not an annotation ({type(error).__name__}: '
+        f'{path}: not an annotation file ({type(error).__name__}: '
         f'{" ".join(str(error).split())[:60]}); expected name -> gt_rect, '
-        "img_names and tags, as in pysot's VOT2018.json; restore it") from error
+        "img_names and tags, as in pysot's VOT2018.json: restore it") from error
 
 
 def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
@@ -218,11 +217,12 @@ def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
     raise ValueError(f'gt_rect of {name}: expected 4 or 8 numbers per frame')
   truth = regions.from_rows(rows)
   if not (np.abs(truth.numbers) <= regions.LARGEST).all():
-    raise ValueError(f'gt_rect of {name} holds numbers that are no pixels')
+    raise ValueError(f'gt_rect of {name} holds invalid numbers')
   images = tuple(root / image for image in entry.get('img_names', ()))
   if images and len(images) != len(truth):
     raise UserError(f'sequence {name}: {len(images)} images but {len(truth)} '
-                    f'regions in the annotation; expected as many; restore it')
+                    'regions in the annotation; expected one region per image: '
+                    'restore it')
   tags = {tag: _tag([value == 1 for value in entry[tag]], len(truth))
           for tag in TAGS if tag in entry}
   size = (_size(name, entry['width'], entry['height'])

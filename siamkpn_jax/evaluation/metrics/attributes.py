@@ -50,16 +50,16 @@ def with_attributes(annotations: Sequence[Annotation], path: Path,
   """
   if path.is_dir():
     if benchmark not in FLAGS:
-      raise UserError(f'{path} is a folder; expected a file with lines '
-                      f'"<name><tab>IV, OCC" for {benchmark}; give one')
+      raise UserError(f'{path}: is a folder; expected a file with lines '
+                      f'"<name><tab>IV, OCC" for {benchmark}: use a file')
     return [dataclasses.replace(a, attributes=_flagged(
         path / f'{a.name}.txt', FLAGS[benchmark])) for a in annotations]
   listed = _read_list(path)
   spellings = find_spellings([a.name for a in annotations], listed, among)
   unknown = [name for name, found in spellings.items() if not found]
   if unknown:
-    raise UserError(f'{path} has no attributes of {", ".join(unknown[:5])}; '
-                    'expected a line for each sequence; complete it')
+    raise UserError(f'{path}: no attributes for {", ".join(unknown[:5])}; '
+                    'expected a line per sequence: add the missing ones')
   for found in spellings.values():
     if len(found) > 1:
       raise _double(path, found[0], found[1])
@@ -68,8 +68,8 @@ def with_attributes(annotations: Sequence[Annotation], path: Path,
 
 
 def _double(path: Path, first: str, second: str) -> UserError:
-  return UserError(f'{path}: {first} and {second} are one sequence; expected '
-                   'one line for each; remove the other')
+  return UserError(f'{path}: {first} and {second} are the same sequence; '
+                   'expected one line per sequence: remove one')
 
 
 def _flagged(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,8 +86,8 @@ def _read_list(path: Path) -> dict[str, tuple[str, ...]]:
       continue
     name, tab, names = line.strip().partition('\t')
     if not tab:
-      raise UserError(f'{path} line {number}: {line.strip()[:60]!r} is not '
-                      '"<name><tab>IV, OCC"; correct it')
+      raise UserError(f'{path} line {number}: {line.strip()[:60]!r}; expected '
+                      '"<name><tab>IV, OCC": correct it')
     if name in listed:
       raise _double(path, name, name)
     listed[name] = tuple(

@@ -73,7 +73,7 @@ def sequence_overlaps(
     if len(run) != len(truth):
       raise UserError(
           f'{len(run)} result boxes but {len(truth)} annotated boxes; expected '
-          'one result per frame; run the tracker again on this sequence')
+          'one result per frame: run the tracker again on this sequence')
     with np.errstate(all='ignore'):
       iou = boxes.iou_xywh(_clipped(np.asarray(run, np.float64), frame_size),
                            _clipped(truth, frame_size))

@@ -137,8 +137,8 @@ def score_sequence(result_xywh: np.ndarray, truth_xywh: np.ndarray, *,
                      protocol)
   kept = counted_frames(truth, protocol)
   if not kept.any():
-    raise UserError(f'none of the {count} annotated boxes is a number; '
-                    'expected at least one; correct the annotation')
+    raise UserError(f'none of the {count} annotated boxes is valid; expected '
+                    'at least one: correct the annotation')
   return _score(result[kept], truth[kept], visible[:count][kept], protocol)
 
 
@@ -170,7 +170,7 @@ def _common_length(results: int, truths: int, protocol: OnePass) -> int:
           (results > truths and protocol.long == 'cut'))
   if not fine or not min(results, truths):
     raise UserError(f'{results} result boxes but {truths} annotated boxes; '
-                    'expected one result per frame; run the tracker again on '
+                    'expected one result per frame: run the tracker again on '
                     'this sequence')
   return min(results, truths)
 

@@ -110,9 +110,9 @@ def check_order(trajectory: Regions, path: str | Path) -> None:
     if wrong:
       text = ','.join(f'{v:g}' for v in row)
       raise UserError(
-          f'{path} line {i + 1}: {text!r} cannot stand here; expected 1 in the '
-          'first line, regions until 2 (failure), then 0 until the next 1; run '
-          'the tracker again on this sequence')
+          f'{path} line {i + 1}: unexpected {text!r}; expected 1 in the first '
+          'line, regions until 2 (failure), then 0 until the next 1: run the '
+          'tracker again on this sequence')
 
 
 def write_trajectory(path: str | Path, trajectory: Regions) -> None:
@@ -151,7 +151,7 @@ def _read(path: str | Path) -> Regions:
     return from_rows(rows)
   lines = results.read_text(path).rstrip().split('\n')
   if lines == ['']:
-    raise UserError(f'{path} is empty; expected one region per frame; restore '
+    raise UserError(f'{path}: empty; expected one region per frame: restore '
                     'the file')
   return from_rows([_parse(path, number, line)
                     for number, line in enumerate(lines, start=1)])
@@ -178,8 +178,7 @@ def _is_region(row: Sequence[float]) -> bool:
 def _refused(path: str | Path, number: int, text: str) -> UserError:
   return UserError(
       f'{path} line {number}: {text[:60]!r} is not a region; '
-      'expected "x,y,w,h", the 8 numbers of four corners, or 0, 1 or 2; '
-      'correct it')
+      'expected "x,y,w,h", 8 corner coordinates, or 0, 1 or 2: correct it')
 
 
 def _refuse(path: str | Path, regions: Regions, bad: np.ndarray, what: str,
@@ -187,4 +186,4 @@ def _refuse(path: str | Path, regions: Regions, bad: np.ndarray, what: str,
   if bad.any():
     i = int(np.argmax(bad))
     raise UserError(f'{path} line {i + 1}: {regions.numbers[i, 0]:g} is {what};'
-                    f' expected {expected} in every frame; correct it')
+                    f' expected {expected} in every frame: correct it')

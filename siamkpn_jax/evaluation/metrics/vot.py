@@ -88,7 +88,7 @@ def find_protocol(name: str, benchmark: str = 'vot2018') -> Protocol:
   """
   found = PROTOCOLS.get(name) or PROTOCOLS.get(f'{benchmark}_{name}')
   if found is None:
-    raise UserError(f'protocol {name}: not known for {benchmark}; expected '
+    raise UserError(f'protocol {name}: unknown for {benchmark}; expected '
                     f'{" or ".join(_SOURCES)}, or one of '
                     f'{", ".join(PROTOCOLS)}')
   return found
@@ -139,8 +139,8 @@ def read_runs(sequences: Sequence[VotSequence],
     raise UserError(
         f'{results}: no results for {len(missing)} of {len(sequences)} '
         f'sequences: {", ".join(missing[:5])}{" ..." if missing[5:] else ""}; '
-        f'expected {EXPERIMENT}/<sequence>/<sequence>_001.txt; check the '
-        'folder or run the tracker on them')
+        f'expected {EXPERIMENT}/<sequence>/<sequence>_001.txt: check the '
+        'folder, or run the tracker on them')
   return {s.name: _read_repetitions(root, s) for s in sequences}
 
 
@@ -165,8 +165,8 @@ def read_run(path: Path, sequence: VotSequence) -> Regions:
   trajectory = regions.read_trajectory(path)
   if len(trajectory) != len(sequence):
     raise UserError(
-        f'{path}: {len(trajectory)} lines but {sequence.name} has '
-        f'{len(sequence)} frames; expected one line per frame; run the tracker '
+        f'{path}: {len(trajectory)} lines, but {sequence.name} has '
+        f'{len(sequence)} frames; expected one line per frame: run the tracker '
         'again on this sequence')
   return trajectory
 

@@ -24,7 +24,7 @@ from siamkpn_jax.evaluation.report.measures import (
 from siamkpn_jax.evaluation.report.tables import Table
 
 _PLACES = ('b', 'i', 'u')  # first, second, third
-_MARKS = 'The best three of a column are bold, italic and underlined'
+_MARKS = 'The best three of each column are bold, italic and underlined'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,10 +131,10 @@ def variants() -> Table:
       {'benchmark': 'OTB-100 and VOT2018',
        'protocol': 'Tables 4 and 5 of the SiamKPN paper',
        'scored sequences': '100 and 60'},
-      ('1s, 2s, 3s: stages. Without decay: the labels of all stages have one '
-       'variance. Speeds on VOT2018, on a GTX 1080 Ti. Accuracy and '
-       'robustness of 1s and 2s are from the repository of the paper, which '
-       'has 0.605 and 0.187 for 3s.',))
+      ('1s, 2s, 3s: number of stages. Without decay: labels of all stages '
+       'have the same variance. Speeds: VOT2018 on a GTX 1080 Ti. Accuracy and '
+       "robustness of 1s and 2s come from the paper's repository, which lists "
+       '0.605 and 0.187 for 3s.',))
 
 
 def places(values: Sequence[float], measure: Measure) -> dict[int, int]:
@@ -176,18 +176,18 @@ def _arrow(measure: Measure) -> str:
 
 def _notes(found: Sequence[Row], measures: Sequence[Measure],
            published: Published | None) -> tuple[str, ...]:
-  marks = _MARKS + ('; rows that are not comparable are left out.' if any(
+  marks = _MARKS + ('; rows that are not comparable are not ranked.' if any(
       row.remark for row in found) else '.')
   notes = [marks]
   if published:
-    notes.append(f'Published results: {published.source}, which does not say '
-                 'which toolkit scored them; scores by '
-                 f'{" or ".join(published.protocols)} are laid beside them.')
+    notes.append(f'Published results: {published.source}, which does not name '
+                 'the toolkit; they are compared with scores by '
+                 f'{" or ".join(published.protocols)}.')
   if ROBUSTNESS in measures:
-    notes.append('Robustness: failures in 100 frames.')
+    notes.append('Robustness: failures per 100 frames.')
   notes += [f'{row.name}: {row.remark}.' for row in found if row.remark]
   ours = [row.num_sequences for row in found if row.ours]
   if len(set(ours)) > 1:
-    notes.append('Our trackers were scored on different sequences: not '
-                 'comparable with one another.')
+    notes.append('Our trackers were scored on different sequences and are '
+                 'not comparable with each other.')
   return tuple(notes)

@@ -26,7 +26,7 @@ def runs(entries: Sequence[Entry]) -> Table:
       f'{e.figures[key]:.1f}')
   frames = lambda e: f'{e.figures.get("num_frames") or 0:.0f}'
   return Table(
-      'runs', 'What was scored',
+      'runs', 'Scored runs',
       ('tracker', 'sequences', 'frames', 'network, frames/s',
        'tracker, frames/s', 'end to end, frames/s', 'hardware', 'weights',
        'result files'),
@@ -54,9 +54,9 @@ def attributes(entries: Sequence[Entry]) -> Table | None:
              *_cells([e.attributes.get(name, {}) for e in entries], measures))
             for name in names),
       facts(entries),
-      ('Each row is the score of the frames that have the tag; empty: of '
-       'those that have none.' if count == 'frames' else
-       'Each row is the mean over the sequences that have the attribute.',))
+      ('Each row scores the frames with that tag; "empty" scores those '
+       'without any.' if count == 'frames' else
+       'Each row is the mean over the sequences with that attribute.',))
 
 
 def attribute_count(entries: Sequence[Entry], name: str) -> int:

@@ -69,8 +69,8 @@ def read_entry(name: str, path: Path) -> Entry:
     summary = json.loads(results.read_text(path))
   except (ValueError, RecursionError) as error:
     raise UserError(f'{path}: not JSON ({" ".join(str(error).split())[:60]}); '
-                    'expected the scores that siamkpn_jax.score writes by '
-                    '--json; score again') from error
+                    'expected a file of siamkpn_jax.score --json: score '
+                    'again') from error
   return make_entry(name, summary, str(path))
 
 
@@ -91,8 +91,8 @@ def make_entry(name: str, summary: Any, where: str = 'summary') -> Entry:
           OverflowError) as error:
     what = ' '.join(str(error).split())[:80]
     raise UserError(f'{where}: not the scores of a benchmark '
-                    f'({type(error).__name__}: {what}); expected the file '
-                    'that siamkpn_jax.score writes by --json; score again'
+                    f'({type(error).__name__}: {what}); expected a file '
+                    'of siamkpn_jax.score --json: score again'
                     ) from error
 
 

@@ -73,8 +73,8 @@ def worst_strips(entry: Entry, data: Path,
   """
   results = Path(entry.texts['results'])
   if not entry.texts['results']:
-    raise UserError(f'the scores of {entry.name} do not tell where the result '
-                    'files are; expected the key results; score again')
+    raise UserError(f'scores of {entry.name}: no path of the result files; '
+                    'expected the key "results": score again')
   if is_vot(entry.benchmark):
     sequences = _supervised(entry, data, results)
   else:
@@ -82,8 +82,8 @@ def worst_strips(entry: Entry, data: Path,
   spelled = find_spellings(entry.sequences, sequences)
   names = [n for n in worst_first(entry) if len(spelled[n]) == 1]
   missing = len(entry.sequences) - len(names)
-  notes = [f'{data} has {len(names)} of the {len(entry.sequences)} sequences: '
-           'the others are not looked at'] if missing else []
+  notes = [f'{data} has only {len(names)} of the {len(entry.sequences)} '
+           'sequences; failures in the others are not shown'] if missing else []
   found: list[FailureStrip] = []
   for name in names:
     if len(found) == count:
@@ -197,7 +197,7 @@ def _strip(name: str, score: str, images: Sequence[Path], overlaps: np.ndarray,
   lost, is_lost = moment_of_loss(overlaps)
   frames = choose_frames(lost, len(images))
   event = (f'lost in frame {lost + 1}' if is_lost else
-           f'never lost, least overlap in frame {lost + 1}')
+           f'never lost, lowest overlap in frame {lost + 1}')
   return FailureStrip(
       name, f'{score}; {event} of {len(images)}',
       tuple(images[i] for i in frames), frames, lost, truth[frames],

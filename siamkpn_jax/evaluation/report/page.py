@@ -110,7 +110,7 @@ def report(entries: Sequence[Entry], found: Mapping[str, Table],
       shown.pop('attributes', ''), shown.pop('sequences'),
       *_failures(entries[0], strips, notes),
       *shown.values(),
-      '<h2>How to make this again</h2>',
+      '<h2>How to reproduce this report</h2>',
       f'<pre>{escape(again)}</pre>',
       _SCRIPT]
   names = ', '.join(e.name for e in entries)
@@ -126,7 +126,7 @@ def _scored(entries: Sequence[Entry], runs: str) -> list[str]:
       *(f'<p>{escape(text)}</p>' for text in rules.in_words(first)), runs]
   notes = [f'{e.name}: {note}' for e in entries for note in e.notes]
   if notes:
-    lines += ['<details><summary>Notes of the scoring '
+    lines += ['<details><summary>Scoring notes '
               f'({len(notes)})</summary>',
               *(f'<p class="note">{escape(note)}</p>' for note in notes),
               '</details>']
@@ -144,9 +144,9 @@ def _failures(entry: Entry, strips: Sequence[DrawnStrip],
               notes: Sequence[str]) -> list[str]:
   lines = [f'<h2>Worst failures of {escape(entry.name)}</h2>']
   if strips:
-    lines.append('<p>Green: annotation; red: tracker. The frame with a red '
-                 'border is that in which the target is lost, or has least '
-                 'overlap.</p>')
+    lines.append('<p>Green: annotation; red: tracker. The red border marks '
+                 'the frame in which the target is lost, or the overlap is '
+                 'lowest.</p>')
   for strip in strips:
     lines += [f'<h3>{escape(strip.name)}</h3>',
               f'<p class="facts">{escape(strip.text)}</p>',

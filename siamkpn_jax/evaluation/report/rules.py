@@ -10,20 +10,20 @@ from siamkpn_jax.evaluation.report.entries import Entry
 _LISTED = 20
 
 _BROKEN = {
-    'lost': 'is a miss', 'previous': 'is replaced by the box before',
-    'previous_unless_part_nan': 'is replaced by the box before (a miss where '
-                                'some numbers alone are NaN)'}
+    'lost': 'counts as a miss', 'previous': 'is replaced by the previous box',
+    'previous_unless_part_nan': 'is replaced by the previous box (a miss if '
+                                'only some numbers are NaN)'}
 
 
 def in_words(entry: Entry) -> list[str]:
   """Sentences on the protocol of an entry; none where it is not known."""
   name = entry.protocol
   if name == got10k.PROTOCOL and entry.benchmark == 'got10k':
-    return ['Boxes are clipped to the image; the first frame and frames in '
-            'which nothing of the target is visible are left out; every frame '
-            'of every sequence counts the same.',
+    return ['Boxes are clipped to the image; the first frame and frames with '
+            'an invisible target are skipped; all frames of all sequences have '
+            'equal weight.',
             'AO is the mean overlap, SR the share of frames with an overlap '
-            'above 0.5 and 0.75.']
+            'above 0.5 or 0.75.']
   if name in protocols.ONE_PASS:
     return _one_pass(protocols.ONE_PASS[name])
   if name in vot.PROTOCOLS:
@@ -52,19 +52,19 @@ def score_command(entry: Entry) -> str:
 def _one_pass(rule: protocols.OnePass) -> list[str]:
   first = ('is taken from the annotation' if rule.first_box == 'annotation'
            else "is the result's")
-  absent = ('a miss' if rule.absence == 'lost' else 'as any other')
+  absent = ('as a miss' if rule.absence == 'lost' else 'like any other')
   lines = [
-      'One pass: the tracker is started on the first frame and runs to the '
-      'end. The success AUC is the mean share of frames whose overlap is '
-      f'above {len(rule.overlap_thresholds)} thresholds from 0 to 1, the '
-      'precision the share whose center is within 20 pixels, the normalized '
-      'precision within 0.2 sides of the annotated box; sequences count the '
-      'same, however long.',
-      f'The box of the first frame {first}; a broken box of the result '
+      'One pass: the tracker is initialized on the first frame and runs to '
+      'the end. Success AUC is the mean share of frames whose overlap exceeds '
+      f'{len(rule.overlap_thresholds)} thresholds from 0 to 1, precision the '
+      'share whose center error is at most 20 pixels, normalized precision '
+      'the same within 0.2 sides of the annotated box. All sequences have '
+      'equal weight.',
+      f'The box of the first frame {first}; an invalid result box '
       f'{_BROKEN[rule.broken_box]}; a frame whose target is marked as absent '
-      f'is {absent}.']
+      f'counts {absent}.']
   if rule.nan_annotation == 'left_out':
-    lines.append('Frames whose annotation has NaN are left out.')
+    lines.append('Frames with NaN in the annotation are skipped.')
   return lines
 
 
@@ -72,12 +72,12 @@ def _supervised(rule: vot.Protocol) -> list[str]:
   low, high = rule.window
   inclusive = ('x + w' if rule.rule == 'pysot' else 'x + w - 1')
   average = ('all frames' if rule.rule == 'pysot' else
-             'sequences, weighted by their length')
+             'sequences, weighted by length')
   return [
-      'Supervised: a tracker whose region has no overlap with the annotation '
-      f'has failed and is started again {rule.skip} frames later. Accuracy is '
-      f'the mean overlap, without {rule.burn_in} frames from each start; '
-      'robustness the failures in 100 frames; EAO the expected average '
-      f'overlap over a sequence of {low} to {high} frames.',
-      f'A rectangle reaches to pixel {inclusive}; accuracy is the mean over '
+      'Supervised: a tracker fails when its region does not overlap the '
+      f'annotation, and is restarted {rule.skip} frames later. Accuracy is '
+      f'the mean overlap without the first {rule.burn_in} frames after each '
+      'start, robustness the number of failures per 100 frames, EAO the '
+      f'expected average overlap on sequences of {low} to {high} frames.',
+      f'A rectangle extends to pixel {inclusive}; accuracy is averaged over '
       f'{average}.']

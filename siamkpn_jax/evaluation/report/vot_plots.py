@@ -106,12 +106,12 @@ def save_speed(path: Path, entries: Sequence[Entry], rows: Sequence[Row],
 
 def speed_note(entries: Sequence[Entry]) -> str:
   """What the speeds of the plot were taken on."""
-  known = {e.name: e.texts['hardware'] or 'hardware not known' for e in entries
+  known = {e.name: e.texts['hardware'] or 'unknown hardware' for e in entries
            if e.figures.get('frames_per_second')}
   ours = [f'{name}: {hardware}.' for name, hardware in known.items()]
   missing = [e.name for e in entries if e.name not in known]
   if missing:
-    ours.append(f'No speed is known of {", ".join(missing)}.')
+    ours.append(f'Speed unknown: {", ".join(missing)}.')
   return ' '.join(['Published speeds: GTX 1080 Ti.', *ours])
 
 

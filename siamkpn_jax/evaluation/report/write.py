@@ -94,12 +94,12 @@ def check_comparable(entries: Sequence[Entry]) -> None:
       protocols.
   """
   if not entries:
-    raise UserError('no scores; expected at least one tracker')
+    raise UserError('no scores; expected those of at least one tracker')
   names = [e.name for e in entries]
   for name in names:
     if not name or names.count(name) > 1:
-      raise UserError(f'the name {name!r} is empty or given twice; expected a '
-                      'name for each tracker')
+      raise UserError(f'tracker name {name!r}: empty or duplicate; expected a '
+                      'unique name for each tracker')
   first = entries[0]
   for entry in entries[1:]:
     for what in ('benchmark', 'protocol'):
@@ -107,8 +107,8 @@ def check_comparable(entries: Sequence[Entry]) -> None:
       if mine != other:
         raise UserError(
             f'{entry.name} was scored on {what} {mine}, {first.name} on '
-            f'{what} {other}; expected the same, as such numbers must not be '
-            'compared; make a report for each, or score again')
+            f'{what} {other}; expected the same, as scores are not comparable '
+            'otherwise: write separate reports, or score again')
 
 
 def _remove_earlier(output: Path) -> None:
@@ -158,9 +158,8 @@ def _strips(entry: Entry, sequences: Path | None,
             output: Path) -> tuple[list[page.DrawnStrip], list[str]]:
   """Strips of the worst failures, and what to say of those missing."""
   if sequences is None:
-    return [], ['No failure strips: the images are not known. '
-                '--sequences=DATA, the folder of the benchmark with its '
-                'images, adds them.']
+    return [], ['No failure strips, as no images were given: add '
+                '--sequences=DATA, the benchmark folder with images.']
   try:
     found, notes = worst_strips(entry, sequences, _WORST)
   except UserError as error:

@@ -99,8 +99,8 @@ def make_plan(request: Request) -> Plan:
   # An unknown protocol is to be reported before hours of work.
   scoring.check_protocol(_scoring_request(request))
   if request.zero_based and request.benchmark != 'otb':
-    raise UserError(f'--zero_based: not for {request.benchmark}, whose layout '
-                    'says from where boxes count; leave it out')
+    raise UserError(f'--zero_based: not used with {request.benchmark}, whose '
+                    'layout defines it: omit the flag')
   if _is_vot(request.benchmark):
     return _plan_vot(request)
   if request.zero_based:
@@ -170,9 +170,9 @@ def _hidden(found: Sequence[Video], request: Request) -> bool:
             if len(s) > 1 and np.isnan(s.boxes_xywh[1:]).all()]
   if single and len(single) < len(found):
     raise UserError(
-        f'{request.data}: sequence {single[0].name} has its first box alone, '
-        'others have all; expected the same of all; complete the annotation, '
-        'or leave it out (--sequences)')
+        f'{request.data}: sequence {single[0].name} has only its first box, '
+        'others have all; expected the same for all: complete the annotation, '
+        'or exclude the sequence with --sequences')
   return bool(single) or request.benchmark not in scoring.SCORERS
 
 

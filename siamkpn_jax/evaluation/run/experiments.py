@@ -74,6 +74,6 @@ def checked_box(box_xywh: Any, frame: Path) -> np.ndarray:
   """
   box_xywh = np.asarray(box_xywh, np.float64)
   if box_xywh.shape != (4,) or not np.isfinite(box_xywh).all():
-    raise BoxError(f'the tracker gave the box {box_xywh.tolist()} for {frame};'
-                    ' expected four finite numbers; check the weights')
+    raise BoxError(f'the tracker returned the box {box_xywh.tolist()} for '
+                    f'{frame}; expected four finite numbers: check the weights')
   return box_xywh

@@ -60,8 +60,8 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     try:
       job.check()
     except UserError as error:
-      raise UserError(f'{error}; or delete {job.path}, and the sequence is '
-                      'run again') from error
+      raise UserError(f'{error}, or delete {job.path} to track the sequence '
+                      'again') from error
   return todo
 
 
@@ -100,7 +100,7 @@ def run_jobs(tracker: Tracker, todo: Sequence[Job],
   if errors:
     more = len(errors) - 1
     raise UserError(f'{errors[0]}' + (
-        f' (and {more} more sequences that cannot be run)' if more else ''))
+        f' (and {more} more sequences that cannot be tracked)' if more else ''))
   return frames / (time.perf_counter() - start) if frames else None
 
 
@@ -133,9 +133,9 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
     found = [job.path for job in jobs if job.path.exists()]
     if found:
       raise UserError(
-          f'{output_dir} holds results ({found[0].name}) without settings.json,'
-          ' which says by what they were made; expected a new folder or one of '
-          'an evaluation; give another --output')
+          f'{output_dir}: holds results ({found[0].name}) but no settings.json;'
+          ' expected a new folder, or that of an earlier evaluation: choose '
+          'another --output')
     results.write_summary(path, settings)
     return
   try:
@@ -143,16 +143,16 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
     if not isinstance(before, dict):
       raise ValueError('no settings')
   except ValueError as error:
-    raise UserError(f'{path} is damaged; expected the settings of a run; '
-                    'delete the folder or give another one') from error
+    raise UserError(f'{path}: damaged; expected the settings of a run: delete '
+                    'the folder, or choose another') from error
   changed = [key for key in {**before, **settings}
              if before.get(key) != settings.get(key)]
   if changed:
     key = changed[0]
     raise UserError(
-        f'{path.parent} holds results of another run ({key} was '
+        f'{path.parent}: holds results of another run ({key} was '
         f'{before.get(key)}, now {settings.get(key)}); expected the same '
-        'settings; give another folder')
+        'settings: choose another folder')
 
 
 def check_names(names: Collection[str]) -> None:
@@ -166,12 +166,13 @@ def check_names(names: Collection[str]) -> None:
     raise UserError('no sequences to evaluate; expected at least one')
   twice = sorted(n for n, k in collections.Counter(names).items() if k > 1)
   if twice:
-    raise UserError(f'several sequences are called {", ".join(twice)}; their '
-                    'results would overwrite each other; rename them')
+    raise UserError(f'duplicate sequence names {", ".join(twice)}; expected '
+                    'unique names, as results are saved under them: rename the '
+                    'sequences')
   taken = sorted(_OWN_FILES.intersection(names))
   if taken:
-    raise UserError(f'a sequence is called {taken[0]}, as a file of the '
-                    'evaluation itself; rename it')
+    raise UserError(f'sequence {taken[0]}: this name is used by a file of the '
+                    'evaluation itself: rename the sequence')
   for name in names:
     check_writable_name(name)
 

@@ -44,13 +44,13 @@ def read_boxes(path: Path, sequence: Video) -> np.ndarray:
   boxes = results.read_boxes(path, origin=sequence.origin)
   if len(boxes) != len(sequence):
     raise UserError(
-        f'{path}: {len(boxes)} boxes but {sequence.name} has {len(sequence)} '
-        'frames; expected one box per frame; run the tracker again on this '
+        f'{path}: {len(boxes)} boxes, but {sequence.name} has {len(sequence)} '
+        'frames; expected one box per frame: run the tracker again on this '
         'sequence')
   if not np.allclose(boxes[0], sequence.boxes_xywh[0], rtol=0, atol=1e-3):
     raise UserError(
-        f'{path}: its first box is not that of the annotation; expected the '
-        'box that the tracker was started from; run the tracker again on this '
+        f'{path}: the first box differs from the annotation; expected the box '
+        'that the tracker was initialized with: run the tracker again on this '
         'sequence')
   return boxes
 

@@ -77,8 +77,8 @@ def supervised(sequence: VotSequence, protocol: Protocol) -> Experiment:
         continue
       if box_xywh is None:
         raise UserError(f'sequence {sequence.name}: the first region has no '
-                        'area, or lies outside the image; a tracker starts '
-                        'from it; correct the annotation')
+                        'area or lies outside the image; expected a visible '
+                        'target: correct the annotation')
       yield Start(box_xywh)
       rows.append([regions.STARTED])
     else:
@@ -120,6 +120,6 @@ def check_sequences(sequences: Collection[VotSequence]) -> None:
   jobs.check_names([s.name for s in sequences])
   bare = [s.name for s in sequences if not s.frames]
   if bare:
-    raise UserError(f'no images of {len(bare)} sequences: '
+    raise UserError(f'no images for {len(bare)} sequences: '
                     f'{", ".join(bare[:5])}{" ..." if bare[5:] else ""}; '
-                    'expected them beside the annotation; check the download')
+                    'expected them next to the annotation: check the download')

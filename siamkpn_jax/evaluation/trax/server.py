@@ -36,11 +36,11 @@ def import_trax() -> Any:
     import trax.server
     if hasattr(trax.server, 'Server'):
       return trax
-    reason = 'it is another package of that name'
+    reason = 'another package of that name'
   except (ImportError, OSError) as error:  # OSError: its library is not for us
     reason = str(error)
-  raise UserError(f'the package trax cannot be used ({reason}); expected that '
-                  "of vot-trax: install it (pip install 'siamkpn_jax[vot]')")
+  raise UserError(f'package trax cannot be used ({reason}); expected the one '
+                  "of vot-trax: pip install 'siamkpn_jax[vot]'")
 
 
 @contextlib.contextmanager
@@ -114,9 +114,9 @@ def serve(tracker: SingleTracker, opened: Opening) -> None:
       with opened():
         server.status([answer])
   except trax.TraxException as error:
-    raise UserError(f'the connection to the TraX client broke ({error}); this '
-                    'program is started by one, such as the vot-toolkit: see '
-                    'docs/vot.md') from error
+    raise UserError(f'lost the connection to the TraX client ({error}); '
+                    'expected a client, such as the vot-toolkit, that starts '
+                    'this program: see docs/vot.md') from error
 
 
 def _answer(tracker: SingleTracker, request: Any) -> tuple[Any, dict[str, Any]]:
@@ -124,8 +124,8 @@ def _answer(tracker: SingleTracker, request: Any) -> tuple[Any, dict[str, Any]]:
   from trax import Rectangle, TraxStatus
   starts = request.type == TraxStatus.INITIALIZE
   if len(request.objects or ()) != int(starts):
-    raise UserError('the client follows several objects at once; expected one '
-                    'in each session')
+    raise UserError('the TraX client requests several objects; expected one '
+                    'per session')
   frame = _read(request.image)
   if starts:
     box_xywh = _starting_box(request.objects[0][0])
@@ -133,8 +133,9 @@ def _answer(tracker: SingleTracker, request: Any) -> tuple[Any, dict[str, Any]]:
     return Rectangle.create(*map(float, box_xywh)), {}
   _, box_xywh = tracker.update(frame)
   if not np.isfinite(box_xywh).all():
-    raise UserError(f'the tracker gave the box {list(map(float, box_xywh))}; '
-                    'expected four finite numbers; check the weights')
+    raise UserError('the tracker returned the box '
+                    f'{list(map(float, box_xywh))}; expected four finite '
+                    'numbers: check the weights')
   return (Rectangle.create(*map(float, box_xywh)),
           {'confidence': tracker.score})
 
@@ -160,7 +161,8 @@ def _read(images: dict[str, Any]) -> np.ndarray:
   from trax import Image
   image = images.get('color')
   if image is None:
-    raise UserError('no image in the channel "color"; expected one')
+    raise UserError('the TraX client sent no image in the channel "color"; '
+                    'expected one')
   if image.type() == Image.PATH:
     return read_image(Path(image.path()))
   return decode_image(image.buffer(), 'image in memory', cv2.IMREAD_COLOR)

@@ -22,8 +22,8 @@ def check_label(label: str) -> None:
     UserError: it does not.
   """
   if not re.fullmatch('[a-zA-Z0-9_-]+', label) or label == 'DEFAULT':
-    raise UserError(f'--label {label!r}: expected letters, digits, - and _; '
-                    'give another name')
+    raise UserError(f'--label {label!r}: expected only letters, digits, - and '
+                    '_: choose another name')
 
 
 def write_entry(path: Path, label: str, weights: Path,
@@ -44,8 +44,8 @@ def write_entry(path: Path, label: str, weights: Path,
   before = _sections(path, text)
   text = replaced(text, label, entry(label, weights, tracking))
   if _sections(path, text) | {label} != before | {label}:
-    raise UserError(f'{path} has entries that do not begin at the start of a '
-                    'line; expected that of all; correct it')
+    raise UserError(f'{path}: has indented entries; expected all entries to '
+                    'begin at the start of a line: correct it')
   results.write_text(path, text)
 
 
@@ -54,9 +54,9 @@ def _sections(path: Path, text: str) -> set[str]:
   try:
     reader.read_string(text)
   except configparser.Error as error:
-    raise UserError(f'{path} is damaged ({" ".join(str(error).split())}); '
-                    'expected a trackers.ini of the vot-toolkit; correct it or '
-                    'give another name') from error
+    raise UserError(f'{path}: damaged ({" ".join(str(error).split())}); '
+                    'expected a trackers.ini of the vot-toolkit: correct it, '
+                    'or choose another file') from error
   return set(reader.sections())
 
 

@@ -126,7 +126,7 @@ def test_some_images_are_missing(tmp_path):
   (tmp_path / 'otb' / 'Cut' / 'img' / '0003.png').unlink()
   found, notes = worst_strips(entry, tmp_path / 'otb', 5)
   assert [f.name for f in found] == ['There']
-  assert 'has 2 of the 3 sequences' in notes[0]
+  assert 'has only 2 of the 3 sequences' in notes[0]
   assert '19 images' in notes[1]
 
 

@@ -159,11 +159,11 @@ def test_what_was_scored(tmp_path):
 
 
 @pytest.mark.parametrize(('protocol', 'words'), [
-    ('pysot', "The box of the first frame is the result&#x27;s; a broken box "
-     'of the result is a miss; a frame whose target is marked as absent is a '
-     'miss'),
-    ('lasot', 'is replaced by the box before; a frame'),
-    ('uav123_got10k', 'whose annotation has NaN are left out'),
+    ('pysot', "The box of the first frame is the result&#x27;s; an invalid "
+     'result box counts as a miss; a frame whose target is marked as absent '
+     'counts as a miss'),
+    ('lasot', 'is replaced by the previous box; a frame'),
+    ('uav123_got10k', 'Frames with NaN in the annotation are skipped'),
     ('of next year', 'of next year')])
 def test_protocol_in_words(tmp_path, protocol, words):
   assert words in _report(tmp_path, A=summaries.one_pass(protocol=protocol))
@@ -209,8 +209,8 @@ def test_speed(tmp_path, monkeypatch):
   assert low < 20
   assert high > 300
   assert vot_plots.speed_note(found) == (
-      'Published speeds: GTX 1080 Ti. Fast: hardware not known. No speed is '
-      'known of Unknown.')
+      'Published speeds: GTX 1080 Ti. Fast: unknown hardware. Speed '
+      'unknown: Unknown.')
 
 
 @pytest.mark.parametrize(('protocol', 'first'), [
@@ -262,7 +262,7 @@ def test_what_must_not_be_compared(tmp_path, other, message):
   with pytest.raises(UserError, match=message):
     write_report({'A': summaries.one_pass(), 'B': other}, tmp_path / 'new')
   assert not (tmp_path / 'new').exists()
-  with pytest.raises(UserError, match='given twice'):
+  with pytest.raises(UserError, match='empty or duplicate'):
     write_report({'A': other, ' A': other}, tmp_path / 'new')
   with pytest.raises(UserError, match='at least one'):
     write_report({}, tmp_path / 'new')

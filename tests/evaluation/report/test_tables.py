@@ -61,7 +61,7 @@ def test_part_is_not_comparable():
                                          'ATOM': 'u'}
   assert table.facts['scored sequences'] == '279 of 280'
   assert _rows(table)['ATOM']['remark'] == ''
-  assert any('left out' in note for note in table.notes)
+  assert any('not ranked' in note for note in table.notes)
   assert 'Part: 279 of 280 sequences: not comparable.' in table.notes
 
 

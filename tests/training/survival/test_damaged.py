@@ -69,7 +69,7 @@ def test_damaged_is_not_restored(uninterrupted, tmp_path, damage, capsys):
   assert_equal(jax.device_get(saved_arrays(state)), last_state(run, before))
   text = capsys.readouterr().err
   assert f'{run}/checkpoints/{MIDDLE}: damaged (' in text
-  assert f'moved to {MIDDLE}.damaged, trying the one before' in text
+  assert f'moved to {MIDDLE}.damaged, trying the previous one' in text
 
 
 @pytest.mark.slow

@@ -54,8 +54,8 @@ def test_no_room_for_a_checkpoint(uninterrupted, tmp_path, env):
   newest = max(steps(tmp_path))
   assert line == (
       f'error: {tmp_path}/checkpoints/{newest + EVERY}: this checkpoint '
-      'cannot be written (File too large); free space and give the same '
-      f'command, which goes on from {newest}, the newest that is intact')
+      'cannot be written (File too large): free space and run the same '
+      f'command, which resumes from {newest}, the newest intact one')
   for step in steps(tmp_path):
     assert has_training_state(tmp_path / 'checkpoints' / str(step))
   assert log_steps(tmp_path)[-1] < STEPS
@@ -70,7 +70,7 @@ def test_no_room_for_the_first_checkpoint(tmp_path, env):
   limit_files(process, 20_000)
   line = one_error(process)
   assert f'{tmp_path}/checkpoints/2: this checkpoint cannot be ' in line
-  assert 'give the same command, which starts anew' in line
+  assert 'run the same command, which starts over' in line
 
 
 @pytest.mark.slow
@@ -127,7 +127,7 @@ def test_full_disk(uninterrupted, tmp_path, small_disk, env):
   newest = max(steps(there))
   assert f'{folder}/checkpoints/{newest + EVERY}: this checkpoint cann' in line
   assert 'No space left on device' in line
-  assert f'which goes on from {newest}, the newest that is intact' in line
+  assert f'which resumes from {newest}, the newest intact one' in line
   subprocess.run([*inside, 'mount', '-o', 'remount,size=50m', folder],
                  check=True)
   code, output = finish(start(*arguments, env=env, inside=inside))
