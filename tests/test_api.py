@@ -76,9 +76,9 @@ def test_names_after_a_command():
 
 
 def test_mistakes(tmp_path):
-  with pytest.raises(UserError, match="benchmark 'chess': expected one of"):
+  with pytest.raises(UserError, match='chess.*expected one of'):
     siamkpn_jax.score('chess', tmp_path, tmp_path)
-  with pytest.raises(UserError, match="benchmark 'chess': expected one of"):
+  with pytest.raises(UserError, match='chess.*expected one of'):
     siamkpn_jax.load_benchmark('chess', tmp_path)
   with pytest.raises(UserError, match="to='onnx': expected"):
     siamkpn_jax.convert(tmp_path, tmp_path / 'x', to='onnx')

@@ -73,8 +73,8 @@ def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
 
   Args:
     path_or_name: a path such as 'configs/kpn3s.py', or a packaged name such as
-      'kpn3s'; either may carry an argument, as in 'kpn3s:otb'. A missing file
-      with the name of a packaged one stands for that one.
+      'kpn3s'; either may carry an argument, as in 'kpn3s:otb'. Where there
+      is no configs/ folder, 'configs/NAME.py' is the packaged NAME.
     overrides: each 'section.name=value', with values as in
       --config.section.name=value.
 
@@ -88,7 +88,10 @@ def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
   try:
     config = _get_config(path, arg)
     for override in overrides:
-      _override(config, override)
+      try:
+        _override(config, override)
+      except UserError as error:
+        raise UserError(f'--config.{override}: {error}') from error
     return typed(config)
   except UserError as error:
     raise UserError(f'--config {path_or_name}: {error}') from error
@@ -98,8 +101,9 @@ def _find(name: str) -> Path:
   path = Path(name)
   if path.is_file():
     return path
-  packaged = _PACKAGED / f'{path.name.removesuffix(".py")}.py'
-  if packaged.is_file() and (path.suffix == '.py' or path.name == name):
+  packaged = _PACKAGED / f'{path.stem}.py'
+  if packaged.is_file() and name in (
+      path.stem, f'configs/{path.name}', f'configs\\{path.name}'):
     return packaged
   names = ', '.join(sorted(p.stem for p in _PACKAGED.glob('*.py')))
   raise UserError(f'--config {name}: no such file; expected a configuration '
@@ -153,8 +157,7 @@ def _override(config: 'ConfigDict', override: str) -> None:
       raise ValueError
     value = _parse(text if equals else 'true', kind)
   except ValueError as error:
-    raise UserError(f'--config.{override}: expected {words_of(kind)}'
-                    ) from error
+    raise UserError(f'expected {words_of(kind)}') from error
   (config[section] if section else config)[name] = value
 
 

@@ -37,6 +37,7 @@ def with_changes(config: Config, settings: str) -> Config:
     kind = types_of(type(part))[name]
     try:
       value = text if kind is str else ast.literal_eval(text)
+      value = tuple(value) if isinstance(value, list) else value
       if not fits(value, kind):
         raise TypeError(text)
     except (ValueError, SyntaxError, TypeError) as error:

@@ -75,6 +75,7 @@ def placement(tree: Any) -> Any:
 
 def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, Any]:
   """This process's part of a batch -> global arrays."""
-  return jax.tree.map(
-      lambda x: jax.make_array_from_process_local_data(by_batch(mesh), x),
-      batch)
+  with jax.transfer_guard('allow'):  # this one is meant
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(by_batch(mesh), x),
+        batch)

@@ -124,7 +124,7 @@ def test_interrupt(sample):
 # ---- the real commands
 
 UNKNOWN_KEY = '''
-from siamkpn_jax.config.settings import default_config
+from siamkpn_jax.config.files import default_config
 
 def get_config(arg=''):
   config = default_config()

@@ -87,7 +87,7 @@ def digest(folder):
       if path.is_file()}
 
 
-def test_with_room_all_frames_read_as_before(shrink, root, tmp_path):
+def test_with_room_all_frames_read_as_before(root, tmp_path):
   """Same tracks, sizes and groups, and nearly the same pixels."""
   shrink(root, tmp_path / 'small', quality=95)
   before = catalog.open_sources(config_of(root), 0)
@@ -106,7 +106,7 @@ def test_with_room_all_frames_read_as_before(shrink, root, tmp_path):
   assert after[3].num_tracks == before[3].num_tracks
 
 
-def test_cutouts_of_the_copy(shrink, root, tmp_path):
+def test_cutouts_of_the_copy(root, tmp_path):
   """All objects with their masks or alpha, all backdrops."""
   shrink(root, tmp_path / 'small')
   names = ('masked', 'art')
@@ -140,7 +140,7 @@ def test_a_cutout_without_transparent_pixels_stays_one(tmp_path):
   assert (w, h) == (64, 64)
 
 
-def test_long_tracks_lose_frames_first(shrink, root, tmp_path):
+def test_long_tracks_lose_frames_first(root, tmp_path):
   """As many as needed, and what is left is spread over the track."""
   whole = shrink(root, tmp_path / 'whole')
   total = sum(row.size[1] for row in whole.values())
@@ -165,25 +165,25 @@ def test_long_tracks_lose_frames_first(shrink, root, tmp_path):
   assert table[-1].split()[-1] == f'{size_of(tmp_path / "small") / 1e6:.1f}'
 
 
-def test_twice_the_same(shrink, root, tmp_path):
+def test_twice_the_same(root, tmp_path):
   for name in 'ab':
     shrink(root, tmp_path / name, 0.25)
   assert digest(tmp_path / 'a') == digest(tmp_path / 'b')
 
 
-def test_share_of_the_pictures(shrink, root, tmp_path):
+def test_share_of_the_pictures(root, tmp_path):
   """Four tenths of all, and always the first."""
   rows = shrink(root, tmp_path / 'small', share=0.4)
   assert rows['art'].tracks == (5, 3) and rows['crops'].tracks == (3, 3)
 
 
-def test_too_little_room_leaves_nothing(shrink, root, tmp_path):
+def test_too_little_room_leaves_nothing(root, tmp_path):
   with pytest.raises(UserError, match=r'does not fit into 0\.001 MB; expected'):
     shrink(root, tmp_path / 'small', 0.001)
   assert not list(tmp_path.iterdir())
 
 
-def test_interrupted_copy_has_no_name(shrink, root, tmp_path, monkeypatch):
+def test_interrupted_copy_has_no_name(root, tmp_path, monkeypatch):
   monkeypatch.setattr(copy._Copy, 'finish', lambda *_: 1 / 0)
   with pytest.raises(ZeroDivisionError):
     shrink(root, tmp_path / 'small')

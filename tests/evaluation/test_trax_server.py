@@ -15,7 +15,8 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.trax import server
-from siamkpn_jax.tracking import tracker as tracking
+from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking import tracker as tracker_module
 from tests.commands import assert_one_line
 
 HELLO = ('@@TRAX:hello "trax.name=siamkpn_jax" "trax.family=SiamKPN" '
@@ -47,7 +48,7 @@ class Stub:
 @pytest.fixture(autouse=True)
 def stub(monkeypatch):
   """In the place of the tracker with weights, for the conversations."""
-  monkeypatch.setattr(tracking, 'load_tracker', lambda *unused: Stub())
+  monkeypatch.setattr(tracker_module, 'load_tracker', lambda *unused: Stub())
   monkeypatch.setattr(server, 'warm_up', lambda tracker: None)
 
 
@@ -207,9 +208,10 @@ def test_warm_up_leaves_nothing_to_compile(monkeypatch):
   from tests.tracking.test_tracker import new_tracker, video
   tracker = new_tracker()
   server.warm_up(tracker)
-  sizes = tracking.init._cache_size(), tracking.update._cache_size()
+  sizes = functional.init._cache_size(), functional.update._cache_size()
   frames, box = video()
   tracker.init(frames[0], box)
   for each in frames[1:]:
     tracker.update(each)
-  assert sizes == (tracking.init._cache_size(), tracking.update._cache_size())
+  assert sizes == (
+      functional.init._cache_size(), functional.update._cache_size())

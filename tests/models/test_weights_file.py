@@ -167,7 +167,7 @@ def test_boxes(written, folder):
   wanted = run(load_tracker(folder), frames, box)
   assert np.abs(np.diff(wanted, axis=0)).max() > 1  # it moves
   tracker = load_tracker(written[0])
-  assert tracker._config.window_influence == 0.2
+  assert tracker._batch._config.window_influence == 0.2
   np.testing.assert_allclose(run(tracker, frames, box), wanted, atol=1)
   _, details = load_batch_tracker(str(written[0]), [6])
   assert details['weights'] == read_metadata(written[0])['checksum']

@@ -24,7 +24,7 @@ def our_step(settings, variables, layers, dtype):
   """
   with jax.enable_x64(dtype == 'float64'):
     config = Config().updated(
-        model=settings, train={'backbone_layers': layers} if layers else {})
+        model=settings, train={'backbone_layers': layers})
     step = trainer.build_step(config)
     model = step.model
     step = dataclasses.replace(step, model=model.clone(dtype=dtype))

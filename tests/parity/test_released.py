@@ -6,7 +6,6 @@ network is that of the paper in full size, its weights take the way of a user's:
 a file, `siamkpn_jax.convert`, a checkpoint.
 """
 
-import dataclasses
 import functools
 
 import cv2
@@ -84,9 +83,8 @@ def test_boxes_and_scores(real_data, num_stages, converted):
   tracker.init(frames[0], golden['boxes'][0])
   for n, frame in enumerate(frames[1:], 1):
     state = golden['states'][n]
-    tracker._state = dataclasses.replace(
-        tracker._state, center=np.float32(state[:2]),
-        size=np.float32(state[2:]))
+    target = tracker._batch._targets[tracker._target]
+    target.center, target.size = np.float32(state[:2]), np.float32(state[2:])
     _, box = tracker.update(frame)
     np.testing.assert_allclose(
         box, golden['boxes'][n], rtol=0, atol=0.01, err_msg=f'frame {n}')

@@ -152,7 +152,7 @@ def test_gives_up_when_asked_to(tmp_path):
 def test_missing_folder_is_named_at_once(tmp_path):
   """Before anything is written."""
   config = validated_config(data=str(tmp_path / 'nowhere'))
-  with pytest.raises(UserError, match=r'nowhere.*expected a folder'):
+  with pytest.raises(UserError, match=r'nowhere is not a folder; expected'):
     trainer.train(config, tmp_path / 'run', [BlobSource()])
   assert not (tmp_path / 'run').exists()
 

@@ -59,7 +59,7 @@ def one_at_a_time(checkpoint, video, protocol=None):
   config, variables = weights.load_model(checkpoint)
   for params in PARAMS:
     tracker = Tracker(
-        build_model(config['model']), variables, dataclasses.replace(
+        build_model(config.model), variables, dataclasses.replace(
             decode_config(config), **dataclasses.asdict(params)))
     (done,) = drive(OneTarget(tracker), [trial_runner.task(video, protocol)])
     yield done.result
