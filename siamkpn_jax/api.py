@@ -1,6 +1,6 @@
-"""The functions of the public API, as `siamkpn_jax` has them.
+"""The functions of the public API, importable from `siamkpn_jax`.
 
-Each does what the command of its name does, without printing a table.
+Each does what the command of the same name does, without printing a table.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,22 +15,23 @@ def train(config: str | Path | Config, workdir: str | Path, *,
   """Trains a tracker on this host.
 
   Args:
-    config: a `Config`, or the name of a packaged configuration or a file, with
-      an optional argument: 'kpn3s:otb', 'configs/kpn3s.py'.
+    config: a `Config`, a packaged name or a path, such as 'kpn3s:otb' or
+      'configs/kpn3s.py'.
     workdir: folder for checkpoints and logs.
-    overrides: changes of a file's settings: 'train.batch_size=16'.
-    resume: go on from the newest checkpoint in `workdir`.
+    overrides: settings to override, such as 'train.batch_size=16'; only with a
+      name or path.
+    resume: resume from the newest checkpoint in `workdir`.
 
   Returns:
-    `workdir`, which `load_tracker` takes.
+    `workdir`, which `load_tracker` accepts.
 
   Raises:
-    UserError: a wrong setting, missing data, or a run in `workdir` that cannot
-      be continued.
-    Preempted: after SIGINT or SIGTERM, when the state is saved.
+    UserError: an invalid setting, missing data, or a run in `workdir` that
+      cannot be resumed.
+    Preempted: after SIGINT or SIGTERM, once the state is saved.
 
   Examples:
-    Two steps of the smallest configuration, on rendered videos:
+    Two steps of the smallest configuration on rendered videos:
 
     >>> import siamkpn_jax, tempfile
     >>> workdir = siamkpn_jax.train('demo', tempfile.mkdtemp(), overrides=[
@@ -55,26 +56,27 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
              sequences: Collection[str] = (),
              zero_based: Collection[str] = (), tracking: str = '',
              batch: int | None = None) -> dict[str, Any]:
-  """Tracks the sequences of a benchmark and scores the results.
+  """Runs a tracker on a benchmark and scores the results.
 
   Args:
-    benchmark: its layout and protocol: 'otb', 'got10k', 'vot2018', ...
-    data: its folder, annotations and images.
-    output: folder for the results; what is there already is not run again.
-    weights: a run's workdir, a checkpoint, a file of weights or the name of a
-      packaged model; None: the default one.
-    protocol: the rule of the scores; None: the benchmark's own.
-    sequences: names or patterns; empty for all.
-    zero_based: names or patterns of OTB sequences that count pixels from 0.
-    tracking: 'penalty_k=0.1,...', other tracking settings than the weights'.
-    batch: sequences tracked at once; None: what suits the devices.
+    benchmark: benchmark whose layout and protocol to use, such as 'otb',
+      'got10k' or 'vot2018'.
+    data: folder of the benchmark, with annotations and images.
+    output: folder for the results; sequences with a result are not run again.
+    weights: the workdir of a run, a checkpoint, a .safetensors file, or the
+      name of a packaged model; None for the default packaged model.
+    protocol: scoring protocol; None for the benchmark's own.
+    sequences: names or patterns of sequences; empty for all.
+    zero_based: names or patterns of OTB sequences with 0-based annotations.
+    tracking: 'penalty_k=0.1,...' to override tracking hyperparameters.
+    batch: number of sequences to track at once; None to choose automatically.
 
   Returns:
     The scores, as in summary.json.
 
   Raises:
-    UserError: data, weights or settings that cannot be used, or results in
-      `output` of other ones.
+    UserError: invalid data, weights or settings, or `output` holds results of
+      other ones.
 
   Examples:
     >>> import siamkpn_jax, tempfile
@@ -108,23 +110,24 @@ def score(benchmark: str, annotations: str | Path, results: str | Path, *,
   """Scores result files of any tracker.
 
   Args:
-    benchmark: what was tracked: 'otb', 'got10k', 'vot2018', ...
-    annotations: its folder, or a JSON file as pysot has them.
-    results: folder of result files.
-    protocol: the rule of the scores; None: the benchmark's own.
-    attributes: file or folder with the attributes of the sequences; None: what
-      lies beside the annotations.
-    sequences: names or patterns; empty for all.
-    shift: added to x and y of the results, pixels.
+    benchmark: benchmark that was tracked, such as 'otb', 'got10k' or 'vot2018'.
+    annotations: folder of the benchmark, or an annotation file in pysot's JSON
+      format.
+    results: folder with the result files.
+    protocol: scoring protocol; None for the benchmark's own.
+    attributes: file or folder with the attributes of the sequences; None for
+      those next to the annotations.
+    sequences: names or patterns of sequences; empty for all.
+    shift: pixels to add to x and y of the results.
 
   Returns:
-    The scores, ready for JSON.
+    The scores, as a dict that can be written as JSON.
 
   Raises:
     UserError: an unknown protocol, or files that cannot be scored.
 
   Examples:
-    The annotations themselves as results:
+    Using the annotations themselves as results:
 
     >>> import pathlib, siamkpn_jax, shutil, tempfile
     >>> from siamkpn_jax.datasets import synthetic
@@ -148,27 +151,28 @@ def score(benchmark: str, annotations: str | Path, results: str | Path, *,
 
 def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
             part: str = 'network', config: str | Path | None = None) -> Path:
-  """Converts PyTorch weights to a checkpoint, or back.
+  """Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
 
   Args:
-    source: file of weights (.pth, .safetensors or .npz); with to='torch' a
+    source: weights to convert (.pth, .safetensors or .npz); with to='torch', a
       checkpoint.
-    output: folder to make for the checkpoint and a report; with to='torch' a
-      file to write.
+    output: new folder for the checkpoint and a report; with to='torch', a .pth,
+      .safetensors or .npz file.
     to: 'jax' or 'torch'.
     part: 'network' for a whole SiamKPN, 'backbone' for the backbone of any
-      tracker of the SiamRPN++ family or of torchvision.
-    config: configuration whose tracking settings go with the weights; None:
-      the published one for as many stages. For to='jax' only.
+      SiamRPN++-style tracker or torchvision ResNet.
+    config: configuration whose tracking settings are stored with the weights;
+      None for the published one with the same number of stages. Only with
+      to='jax'.
 
   Returns:
-    `output`, which `load_tracker` takes if it is the checkpoint of a network.
+    `output`, which `load_tracker` accepts if it holds a whole network.
 
   Raises:
-    UserError: the input cannot be read or does not fit, or `output` exists.
+    UserError: `source` cannot be read or does not match, or `output` exists.
 
   Examples:
-    The backbone of the packaged model for PyTorch:
+    Converting the backbone of the packaged model to PyTorch:
 
     >>> import pathlib, siamkpn_jax, tempfile
     >>> weights = siamkpn_jax.packaged_weights()['kpn3s_nano']

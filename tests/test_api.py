@@ -13,7 +13,9 @@ import siamkpn_jax
 from siamkpn_jax.core.errors import UserError
 
 CLASHING = ['train', 'evaluate', 'score', 'convert']  # also entry points
-FUNCTIONS = [*CLASHING, 'load_benchmark', 'packaged_weights']
+FUNCTIONS = [
+  *CLASHING, 'load_benchmark', 'load_tracker', 'packaged_weights']
+CLASSES = ['BatchTracker', 'SiamKPN', 'Tracker']
 
 
 def test_names():
@@ -26,7 +28,7 @@ def test_names():
 
 
 @pytest.mark.filterwarnings('default')  # of Orbax
-@pytest.mark.parametrize('name', FUNCTIONS)
+@pytest.mark.parametrize('name', FUNCTIONS + CLASSES)
 def test_example(name, monkeypatch, tmp_path):
   """What the docstring shows is what comes out."""
   monkeypatch.setattr('tempfile.tempdir', str(tmp_path))

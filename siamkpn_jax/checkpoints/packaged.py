@@ -10,7 +10,7 @@ DEFAULT = 'kpn3s_nano'
 
 
 def packaged_weights() -> dict[str, Path]:
-  """The models that come with the package: {name: file}.
+  """The models that come with the package, as {name: file}.
 
   Examples:
     >>> import siamkpn_jax

@@ -18,19 +18,33 @@ from siamkpn_jax.models.neck import Neck
 
 
 class SiamKPN(nn.Module):
-  """The whole network; training's forward is `template` and `search` composed.
+  """The SiamKPN network: backbone, neck and cascaded head.
+
+  Tracking calls `template` once and `search` for every frame; calling the
+  module composes both, for training.
 
   Attributes:
     arch: backbone, a key of `architectures.LAYERS`.
     width: channels of the backbone's first layer.
-    levels: backbone layers that are used.
-    channels: of neck and head.
-    num_stages: length of the cascade.
+    levels: backbone layers whose features are used.
+    channels: channels of neck and head.
+    num_stages: number of cascade stages.
     head_sharing, head_conv, level_fusion: see `Head`.
-    dtype: of the computation ('float32' or 'bfloat16'); parameters, batch
-      statistics and predictions are float32.
-    remat: training keeps the results of blocks and stages only, and computes
-      the rest again for the gradient.
+    dtype: type of the computation, 'float32' or 'bfloat16'; parameters, batch
+      statistics and predictions are always float32.
+    remat: recompute activations in the backward pass to save memory.
+
+  Examples:
+    Predictions of every stage, here only their shapes:
+
+    >>> import jax, jax.numpy as jnp, siamkpn_jax
+    >>> model = siamkpn_jax.SiamKPN(arch='resnet18', num_stages=2)
+    >>> z, x = jnp.zeros((1, 127, 127, 3)), jnp.zeros((1, 255, 255, 3))
+    >>> predictions, variables = jax.eval_shape(
+    ...     lambda key: model.init_with_output(key, z, x, train=False),
+    ...     jax.random.key(0))
+    >>> len(predictions), predictions[-1].heatmap.shape, sorted(variables)
+    (2, (1, 31, 31, 1), ['batch_stats', 'params'])
   """
 
   arch: str = ModelConfig.arch
@@ -57,28 +71,31 @@ class SiamKPN(nn.Module):
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:
-    """Everything of the target that the search needs.
+    """Computes the template features of targets.
 
     Args:
-      z: [b, 127, 127, 3] template crop, BGR 0..255.
-      train: batch normalization of neck and head uses batch statistics.
-      train_layers: backbone layers that train, see `resnet.ResNet`.
+      z: [b, 127, 127, 3] template crops, BGR 0..255.
+      train: whether batch normalization of neck and head uses batch statistics.
+      train_layers: backbone layers to train, see `resnet.ResNet`.
+
+    Returns:
+      The features that `search` needs.
     """
     features = self.backbone(z, train_layers=train_layers)
     return self.head.template(self.neck(features, train=train), train=train)
 
   def search(self, template: Template, x: jax.Array, *, train: bool,
              train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
-    """Looks for the target.
+    """Searches for targets.
 
     Args:
       template: result of `template`.
-      x: [b, 255, 255, 3] search crop, BGR 0..255.
+      x: [b, 255, 255, 3] search crops, BGR 0..255.
       train: as in `template`.
       train_layers: as in `template`.
 
     Returns:
-      The maps of every stage; the last one is used in tracking.
+      The predictions of every stage; tracking uses the last one.
     """
     features = self.backbone(x, train_layers=train_layers)
     return self.head.search(
@@ -86,7 +103,7 @@ class SiamKPN(nn.Module):
 
   def __call__(self, z: jax.Array, x: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
-    """`search` with the `template` of z; shapes as there."""
+    """Computes `template` of z, then `search` in x; shapes as there."""
     template = self.template(z, train=train, train_layers=train_layers)
     return self.search(template, x, train=train, train_layers=train_layers)
 

@@ -1,12 +1,11 @@
-"""Any number of targets, in one video or many, tracked as one batch.
+"""Tracks any number of targets, in one video or many, as one batch.
 
-The crops are cut side by side on the host, the network sees them as one batch,
-divided over the devices of this process, and the boxes come back together.
-Targets lie in slots, of which there are more than targets: one that comes or
-goes compiles nothing.
+Crops are cut in parallel on the host and processed as one batch, which is split
+over the devices of this process. Each target occupies one of a fixed number of
+slots, so that adding or removing a target does not recompile anything.
 
-The boxes are those of `Tracker` but for the rounding of float32, which depends
-on the size of the batch.
+The boxes equal those of `Tracker` up to float32 rounding, which depends on the
+batch size.
 """
 
 import dataclasses
@@ -41,29 +40,54 @@ from siamkpn_jax.tracking.targets import (
 
 
 class BatchTracker:
-  """Tracks many targets.
+  """Tracks any number of targets, in one video or many, as one batch.
 
   Attributes:
-    slots: targets that there is room for; doubles, and compiles once more,
-      when another one comes.
-    devices: how many devices share them; not all where slots are fewer.
-    crops_seen: crops that the network saw so far.
+    slots: number of targets that fit; doubles, with one recompilation, when a
+      target is added to a full tracker.
+    devices: number of devices in use, at most one per slot.
+    crops_seen: number of crops that the network has processed so far.
+
+  Examples:
+    Two targets in one video:
+
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.checkpoints.weights import load_model
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> from siamkpn_jax.models.siamkpn import build_model
+    >>> from siamkpn_jax.tracking.tracker import decode_config
+    >>> path = siamkpn_jax.packaged_weights()['kpn3s_nano']
+    >>> config, variables = load_model(path)
+    >>> tracker = siamkpn_jax.BatchTracker(
+    ...     build_model(config.model), variables, decode_config(config),
+    ...     slots=2)
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> frame, box_xywh = scene.render(0)
+    >>> first = tracker.add(frame, box_xywh)
+    >>> second = tracker.add(frame, [20, 20, 30, 30])
+    >>> frame, _ = scene.render(1)
+    >>> results = tracker.update(frame)
+    >>> results[first].found, results[second].box_xywh.shape
+    (True, (4,))
+    >>> tracker.remove(second)
+    >>> len(tracker.targets)
+    1
   """
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
                slots: int = 1, share_crops: bool = False,
                every_stage: bool = False):
-    """A tracker without targets.
+    """Creates a tracker without targets.
 
     Args:
       model: the network.
-      variables: {'params', 'batch_stats'}.
-      config: how boxes are chosen, where a target has no other numbers.
-      slots: targets that are expected; rounded up to a multiple of the devices.
-      share_crops: targets of one template that look at the same pixels share
-        their pass through the network: for targets that differ in their
-        hyperparameters alone.
-      every_stage: keep the heatmaps of every stage, not of the last one alone.
+      variables: its variables, {'params', 'batch_stats'}.
+      config: how boxes are chosen, unless a target has its own hyperparameters.
+      slots: expected number of targets; rounded up to a multiple of the number
+        of devices.
+      share_crops: process equal crops of equal templates only once, for targets
+        that differ only in their hyperparameters.
+      every_stage: keep the heatmaps of every stage, not only of the last.
     """
     devices = jax.local_devices()[:slots]
     self.devices = len(devices)
@@ -88,28 +112,28 @@ class BatchTracker:
 
   @property
   def targets(self) -> Collection[int]:
-    """The targets that are tracked."""
+    """The current targets, as returned by `add`."""
     return self._targets.keys()
 
   def add(self, frame: np.ndarray, box_xywh: Any,
           hyperparameters: Hyperparameters | None = None, *,
           replace: int | None = None) -> int:
-    """Takes a target.
+    """Starts tracking a target.
 
     Args:
-      frame: [h, w, 3] uint8 BGR.
-      box_xywh: left, top, width, height; pixels.
-      hyperparameters: of this target; None: those of the tracker.
-      replace: a target whose slot this one takes; it stays where the box is
-        refused. None: a free slot.
+      frame: [h, w, 3] uint8 BGR frame that shows it.
+      box_xywh: [4] left, top, width, height of the target, pixels.
+      hyperparameters: those of this target; None for those of the tracker.
+      replace: a target to replace, which is kept if the new one is invalid;
+        None to use a free slot.
 
     Returns:
-      The target, for `update` and `remove`.
+      The number of the target, for `update` and `remove`.
 
     Raises:
-      UserError: the box is outside the frame or has a side that is not
+      UserError: the box lies outside the frame, or its width or height is not
         positive.
-      ValueError: another kind of frame.
+      ValueError: the frame has another shape or type.
     """
     view = self._template(frame, box_xywh)
     slot = self._free_slot() if replace is None else replace
@@ -122,7 +146,7 @@ class BatchTracker:
     return slot
 
   def remove(self, target: int) -> None:
-    """Forgets a target; its slot is free for another one."""
+    """Stops tracking a target and frees its slot."""
     del self._targets[target]
 
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
@@ -130,15 +154,15 @@ class BatchTracker:
     """Finds targets in their next frames.
 
     Args:
-      frames: [h, w, 3] uint8 BGR of all targets, or target -> its frame, of
-        any sizes; targets that are not named stay as they are.
+      frames: one [h, w, 3] uint8 BGR frame for all targets, or a mapping from
+        target to frame, of any sizes; targets that are not in it do not change.
 
     Returns:
-      Target -> where it was found.
+      The result for each target.
 
     Raises:
-      KeyError: a target that there is not.
-      ValueError: another kind of frame.
+      KeyError: an unknown target.
+      ValueError: a frame has another shape or type.
     """
     if isinstance(frames, np.ndarray):
       frames = dict.fromkeys(self._targets, frames)
@@ -149,29 +173,29 @@ class BatchTracker:
     return {search.slot: search.target.result() for search in searches}
 
   def heatmaps(self, target: int) -> np.ndarray:
-    """[s, 31, 31] of a target's last update; s = 0 before the first."""
+    """[s, 31, 31] heatmaps of a target's last update; s = 0 before it."""
     seen = self._targets[target].seen
     if seen is None:
       return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
     return jax.device_get(seen[0])[seen[1]]
 
   def search_crop(self, target: int) -> np.ndarray | None:
-    """[255, 255, 3] uint8, what a target's last update looked at."""
+    """[255, 255, 3] uint8 search crop of a target's last update, or None."""
     return self._targets[target].crop
 
   def network_speed(self) -> float | None:
-    """Crops per second on the devices, from crops to boxes on the host.
+    """Crops per second of the network, from crops to boxes on the host.
 
-    Without the first batch, which compiles. None before there is another.
+    Excludes the first batch, which compiles; None before the second one.
     """
     return self._timed / self._seconds if self._timed else None
 
   def search_window(self, target: int) -> tuple[np.ndarray, float]:
-    """Where the next `update` looks.
+    """Where the next `update` will search for a target.
 
     Returns:
-      The center [2] x, y of the search crop in the frame, pixels, and its
-      scale: crop pixels per frame pixel.
+      The center [2] x, y of the search crop, frame pixels, and its scale: crop
+      pixels per frame pixel.
     """
     found = self._targets[target]
     return found.center, search_scale(found.size)

@@ -1,8 +1,8 @@
-"""The tracker as pure jitted functions over a batch of targets.
+"""The tracker as pure, jitted functions over a batch of targets.
 
-`init` looks at the first frame, `update` finds the targets in the next one.
-Everything that a target remembers travels in `TrackerState`; the numbers that
-are tuned are traced, one set per target, so that other values compile nothing.
+`init` processes the first frame, `update` each following one. All state is
+passed in and out as `TrackerState`. Hyperparameters are traced, one set per
+target, so that changing them does not recompile anything.
 """
 
 import dataclasses
@@ -29,12 +29,12 @@ _MIN_SIDE = 10.0  # pixels
 
 @flax.struct.dataclass
 class TrackerState:
-  """Everything that is remembered of b targets between frames.
+  """The state of b targets between frames.
 
   Attributes:
-    template: of the first frame, [b, ...].
-    center: [b, 2] x, y, frame pixels.
-    size: [b, 2] width, height, frame pixels.
+    template: [b, ...] template features of the first frame.
+    center: [b, 2] x, y of the last box, frame pixels.
+    size: [b, 2] width, height of the last box, frame pixels.
   """
 
   template: Template
@@ -44,15 +44,15 @@ class TrackerState:
 
 @flax.struct.dataclass
 class SearchInput:
-  """Where b targets are looked for: n crops, mostly one for each target.
+  """Search crops for b targets: n crops, usually one per target.
 
   Attributes:
     crops: [n, 255, 255, 3] uint8 search crops.
     scale: [b] crop pixels per frame pixel.
-    frame_size: [b, 2] width and height of the frame.
-    owner: [n] a target whose template the crop is compared with; None: n = b,
-      and crop i belongs to target i alone.
-    crop: [b] the crop of each target; None with `owner`.
+    frame_size: [b, 2] width and height of the frame, pixels.
+    owner: [n] index of the target whose template each crop is compared with;
+      None if n = b and crop i belongs to target i.
+    crop: [b] index of each target's crop; None if `owner` is None.
   """
 
   crops: Array
@@ -64,11 +64,12 @@ class SearchInput:
 
 @flax.struct.dataclass
 class Observation:
-  """What one frame showed of b targets.
+  """What was observed of b targets in one frame.
 
   Attributes:
-    score: [b] of the chosen cell, 0..1.
-    heatmaps: [b, s, 31, 31], 0..1: of the last stage (s = 1) or of every one.
+    score: [b] score of the chosen cell, 0..1.
+    heatmaps: [b, s, 31, 31] heatmaps of the last stage (s = 1) or of every
+      stage, 0..1.
   """
 
   score: jax.Array
@@ -78,14 +79,17 @@ class Observation:
 @functools.partial(jax.jit, static_argnames='model')
 def init(variables: Any, crops: Array, center: Array, size: Array,
          *, model: SiamKPN) -> TrackerState:
-  """The state after the first frame.
+  """Initializes b targets from the first frame.
 
   Args:
-    variables: of the network.
+    variables: variables of the network.
     crops: [b, 127, 127, 3] uint8 template crops.
-    center: [b, 2] of the given boxes.
-    size: [b, 2] of the given boxes.
+    center: [b, 2] x, y of the given boxes, frame pixels.
+    size: [b, 2] width, height of the given boxes, frame pixels.
     model: the network.
+
+  Returns:
+    The state after the first frame.
   """
   template: Any = model.apply(
       variables, crops.astype(jnp.float32), train=False,
@@ -99,16 +103,19 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
            hyperparameters: Hyperparameters, *, model: SiamKPN,
            rule: CandidateRule, every_stage: bool = False
            ) -> tuple[TrackerState, Observation]:
-  """Finds the targets in the next frame.
+  """Finds b targets in the next frame.
 
   Args:
-    variables: of the network.
-    state: of b targets after the last frame.
-    search: crops around `state.center`.
-    hyperparameters: [b] of each.
+    variables: variables of the network.
+    state: state of the targets after the previous frame.
+    search: search crops around `state.center`.
+    hyperparameters: hyperparameters, each [b].
     model: the network.
     rule: which cells are candidates.
-    every_stage: observe the heatmaps of every stage, which takes longer.
+    every_stage: return the heatmaps of every stage, which is slower.
+
+  Returns:
+    The new state, and what was observed.
   """
   template = state.template
   if search.owner is not None:
@@ -132,15 +139,15 @@ def update_box(maps: Predictions, center: Array, size: Array,
                scale: Array, frame_size: Array,
                hyperparameters: Hyperparameters, rule: CandidateRule
                ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """A target's next box, kept inside the frame.
+  """The next box of one target, clipped to the frame.
 
   Args:
-    maps: of the last stage and one crop, without the batch axis.
-    center: [2] of the search crop, frame pixels.
-    size: [2] the target's last width and height, frame pixels.
+    maps: predictions of the last stage for one crop, without the batch axis.
+    center: [2] x, y of the search crop's center, frame pixels.
+    size: [2] width, height of the target's last box, frame pixels.
     scale: () crop pixels per frame pixel.
-    frame_size: [2] width, height.
-    hyperparameters: () of this target.
+    frame_size: [2] width, height of the frame, pixels.
+    hyperparameters: hyperparameters of this target, each ().
     rule: which cells are candidates.
 
   Returns:

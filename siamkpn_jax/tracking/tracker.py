@@ -17,26 +17,39 @@ from siamkpn_jax.tracking.decode import DecodeConfig
 
 
 class Tracker:
-  """Tracks one target: a `BatchTracker` of one slot.
+  """Tracks one target, with the interface of `cv2.Tracker`.
 
-  Its attributes are empty or 0 before the first update.
+  It is a `BatchTracker` with one slot; `load_tracker` creates one from weights.
 
   Attributes:
-    score: of the last update, 0..1.
-    heatmaps: [s, 31, 31] of the last update: of the last stage (s = 1), or of
-      every stage.
-    search_crop: [255, 255, 3] uint8, what the last update looked at.
+    score: score of the last update, 0..1; 0 before the first one.
+    heatmaps: [s, 31, 31] heatmaps of the last update, of the last stage (s = 1)
+      or of every stage; empty before the first one.
+    search_crop: [255, 255, 3] uint8 search crop of the last update; empty
+      before the first one.
+
+  Examples:
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> frame, box_xywh = scene.render(0)
+    >>> tracker = siamkpn_jax.load_tracker()
+    >>> tracker.init(frame, box_xywh)
+    >>> frame, _ = scene.render(1)
+    >>> found, box_xywh = tracker.update(frame)
+    >>> found, box_xywh.shape, 0 < tracker.score < 1
+    (True, (4,), True)
   """
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
                every_stage: bool = False):
-    """A tracker without a target; `init` gives it one.
+    """Creates a tracker without a target; call `init` next.
 
     Args:
       model: the network.
-      variables: {'params', 'batch_stats'}.
+      variables: its variables, {'params', 'batch_stats'}.
       config: how boxes are chosen.
-      every_stage: keep the heatmaps of every stage.
+      every_stage: keep the heatmaps of every stage, not only of the last.
     """
     self._batch = BatchTracker(model, variables, config,
                                every_stage=every_stage)
@@ -44,16 +57,16 @@ class Tracker:
     self.score = 0.0
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
-    """Takes the target of the first frame.
+    """Starts tracking a target, instead of the previous one if any.
 
     Args:
-      frame: [h, w, 3] uint8 BGR.
-      box_xywh: left, top, width, height; pixels.
+      frame: [h, w, 3] uint8 BGR first frame.
+      box_xywh: [4] left, top, width, height of the target, pixels.
 
     Raises:
-      UserError: the box is outside the frame or has a side that is not
-        positive; the target that was there stays.
-      ValueError: another kind of frame.
+      UserError: the box lies outside the frame, or its width or height is not
+        positive; a previous target is kept.
+      ValueError: the frame has another shape or type.
     """
     self._target = self._batch.add(frame, box_xywh, replace=self._target)
     self.score = 0.0
@@ -65,23 +78,23 @@ class Tracker:
       frame: [h, w, 3] uint8 BGR.
 
     Returns:
-      Whether the score is above the candidates' threshold, and the box
-      [x, y, w, h] in pixels, which is the best guess in either case.
+      Whether the score exceeds the threshold, and the box [4] left, top, width,
+      height in pixels, which is the best guess in either case.
 
     Raises:
       RuntimeError: `init` has not been called.
-      ValueError: another kind of frame.
+      ValueError: the frame has another shape or type.
     """
     target = self._known()
     found, box_xywh, self.score = self._batch.update({target: frame})[target]
     return found, box_xywh
 
   def search_window(self) -> tuple[np.ndarray, float]:
-    """Where the next `update` looks.
+    """Where the next `update` will search.
 
     Returns:
-      The center [2] x, y of the search crop in the frame, pixels, and its
-      scale: crop pixels per frame pixel.
+      The center [2] x, y of the search crop, frame pixels, and its scale: crop
+      pixels per frame pixel.
 
     Raises:
       RuntimeError: `init` has not been called.
@@ -117,17 +130,33 @@ def decode_config(config: Config) -> DecodeConfig:
 
 def load_tracker(weights: str | Path | None = None, settings: str = '', *,
                  every_stage: bool = False) -> Tracker:
-  """A tracker with the weights and settings of a checkpoint.
+  """Loads a tracker for one target.
 
   Args:
-    weights: a run's workdir, one of its checkpoints, a file of weights, or the
-      name of a packaged model; None: the default one.
-    settings: 'penalty_k=0.1,...', other tracking settings than its own.
-    every_stage: keep the heatmaps of every stage.
+    weights: the workdir of a run, a checkpoint, a .safetensors file, or the
+      name of a packaged model; None for the default packaged model.
+    settings: 'penalty_k=0.1,...' to override the tracking hyperparameters that
+      are stored with the weights.
+    every_stage: keep the heatmaps of every stage, not only of the last.
+
+  Returns:
+    A tracker without a target; call its `init` next.
 
   Raises:
-    UserError: it is not a checkpoint, or a damaged one, the package came
-      without the default one, or settings that are not known.
+    UserError: a missing or damaged checkpoint, missing default weights, or
+      invalid settings.
+
+  Examples:
+    The packaged model with another hyperparameter:
+
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> tracker = siamkpn_jax.load_tracker(settings='window_influence=0.3')
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> tracker.init(*scene.render(0))
+    >>> found, box_xywh = tracker.update(scene.render(1)[0])
+    >>> found
+    True
   """
   config, variables = load_model(find_weights(weights))
   config = with_tracking(config, settings)

@@ -70,11 +70,10 @@ def test_code_is_refused(tmp_path, torch):
   """In PyTorch's file and in a bare pickle; nothing is run."""
   mark, path = tmp_path / 'mark', tmp_path / 'w.pth'
   torch.save({'state_dict': {'a': torch.zeros(2)}, 'x': Malicious(mark)}, path)
-  with pytest.raises(UserError,
-                     match=r'refused.*posix\.system.*nothing.*executed'):
+  with pytest.raises(UserError, match=r'refused.*posix\.system.*nothing.*'):
     read_state(path)
   path.write_bytes(pickle.dumps(Malicious(mark)))
-  with pytest.raises(UserError, match=r'refused.*nothing.*(run|executed)'):
+  with pytest.raises(UserError, match=r'refused.*nothing'):
     read_state(path)
   assert not mark.exists()
   torch.save(torch.nn.Linear(2, 3), path)

@@ -53,19 +53,19 @@ def load_benchmark(name: str, root: str | Path, *,
 
   Args:
     name: a key of `BENCHMARKS`: otb, lasot, got10k, trackingnet, uav123, nfs,
-      nfs240, or folder for one's own videos. VOT's are read by
+      nfs240, or folder for your own videos. For VOT, see
       `vot_sequences.load_vot`.
-    root: the folder of the benchmark as its owners ship it, or a JSON file of
-      pysot's kind with the images beside it.
-    sequences: read only these names or patterns (`Human*`); empty for all.
+    root: the folder of the benchmark in its original layout, or an annotation
+      file in pysot's JSON format with the images next to it.
+    sequences: names or patterns (`Human*`) of sequences; empty for all.
 
   Returns:
-    At least one sequence, sorted by name (GOT-10k: as its list is). Images are
-    found, not read. Boxes count pixels from 0 whatever the files do.
+    At least one sequence, sorted by name (GOT-10k: in the order of its list).
+    Images are located but not read. Boxes are always 0-based.
 
   Raises:
-    UserError: an unknown benchmark or name, nothing to read, a damaged
-      annotation, or images and boxes that do not belong together.
+    UserError: an unknown benchmark or name, no sequences, a damaged
+      annotation, or images that do not match the boxes.
 
   Examples:
     >>> import pathlib, tempfile
@@ -97,7 +97,7 @@ def load_annotations(benchmark: str, path: str | Path, *,
   """
   path = Path(path)
   if benchmark not in BENCHMARKS:
-    raise UserError(f'no benchmark is called {benchmark}; expected one of '
+    raise UserError(f'benchmark {benchmark!r}: expected one of '
                     f'{", ".join(sorted(BENCHMARKS))}')
   json_file = pysot_json.find(path)
   return select(pysot_json.load(json_file) if json_file else
