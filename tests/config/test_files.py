@@ -39,13 +39,14 @@ def test_found_by_name_and_from_anywhere(tmp_path, monkeypatch):
   """A file that is there comes first."""
   expected = load_config(str(ROOT / 'configs' / 'kpn2s.py'))
   monkeypatch.chdir(tmp_path)
-  for name in ('kpn2s', 'kpn2s.py', 'configs/kpn2s.py', '/no/where/kpn2s.py'):
+  for name in ('kpn2s', 'configs/kpn2s.py'):
     assert load_config(name) == expected
   assert load_config('configs/kpn3s.py:otb,paper').name == 'kpn3s_otb_paper'
   assert load_config('demo:7').seed == 7
   (tmp_path / 'kpn2s.py').write_text(_file('config.seed = 5'))
   assert load_config('kpn2s.py').seed == 5
-  for name in ('kpn4s', 'a/kpn2s', 'kpn4s.py'):
+  for name in ('kpn4s', 'a/kpn2s', 'kpn4s.py', '/no/where/kpn2s.py',
+               'configs/kpn2s'):
     with pytest.raises(UserError, match='no such file; .*kpn3s_nano'):
       load_config(name)
 
