@@ -45,8 +45,7 @@ def test_found_by_name_and_from_anywhere(tmp_path, monkeypatch):
   assert load_config('demo:7').seed == 7
   (tmp_path / 'kpn2s.py').write_text(_file('config.seed = 5'))
   assert load_config('kpn2s.py').seed == 5
-  for name in ('kpn4s', 'a/kpn2s', 'kpn4s.py', '/no/where/kpn2s.py',
-               'configs/kpn2s'):
+  for name in ('kpn4s', 'a/kpn2s', 'kpn4s.py', '/no/where/kpn2s.py'):
     with pytest.raises(UserError, match='no such file; .*kpn3s_nano'):
       load_config(name)
 
