@@ -81,7 +81,7 @@ class Validation:
       Means over the sequences: `val_success_auc` and `val_precision_20`, by
       the rule of `benchmarks.ope`; `val_rendered_...` over rendered videos
       that are watched beside them. {} without sequences, or where one cannot
-      be read, which is said; it is no reason to end a run.
+      be read, which is logged and does not end the run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
     rows: list[_Row] = []

@@ -291,7 +291,7 @@ def test_damaged_json(tmp_path, text, told):
 
 def test_unknown_benchmark(tmp_path):
   for read in (sequences.load_annotations, sequences.load_benchmark):
-    with pytest.raises(UserError, match='called otb2; expected .* nfs, .*otb'):
+    with pytest.raises(UserError, match="'otb2': expected .* nfs, .*otb"):
       read('otb2', tmp_path)
 
 
