@@ -124,7 +124,7 @@ def test_files_missing_or_cut(content, place, how):
     del files[INDEX_NAME]
   for name, data in files.items():
     write(name, data)
-  expected = {'missing': '1 of 2 record files are missing or truncated.*part_1/b',
+  expected = {'missing': '1 of 2 record files are missing or trunc.*part_1/b',
               'cut': '1 of 2 record files are missing or truncated.*part_1/b',
               'bad index': f'{INDEX_NAME}: damaged',
               'no index': 'cannot be read.*pack|not found'}[how]
