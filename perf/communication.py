@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
       train={'batch_size': 2})
   step_fn = trainer.build_step(config)
   state = jax.eval_shape(lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0)))
+      step_fn.model, step_fn.optimizer, 0))
   groups = param_groups(state.params, step_fn.backbone_layers)
   sizes: collections.Counter[str] = collections.Counter()
   for leaf, group in zip(jax.tree.leaves(state.params),

@@ -132,8 +132,7 @@ def _our_trackers(threads: int, args: argparse.Namespace) -> dict[str, Tracker]:
   else:
     config = config_flags.load(args)
     model = build_model(config.model)
-    variables = jax.jit(lambda key: init_variables(model, key))(
-        jax.random.key(0))
+    variables = jax.jit(lambda: init_variables(model, 0))()
   settings = ours.decode_config(config)
   trackers: dict[str, Tracker] = {OURS: ours.Tracker(
       model, variables, settings)}

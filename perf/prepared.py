@@ -33,7 +33,7 @@ def fresh_state(config: Config, step: TrainStep,
   abstract = trainer.abstract_state(config, step, mesh)
   return jax.jit(
       lambda: init_state(step.model, step.optimizer,
-                         jax.random.key(config.seed),
+                         config.seed,
                          ema=config.train.ema_decay > 0),
       out_shardings=sharding.placement(abstract))()
 

@@ -67,8 +67,8 @@ def test_the_training_loop_needs_no_tensorflow_and_no_matplotlib():
 def test_no_orbax_for_a_weights_file(tmp_path):
   """Which saves its import, and works where it is broken or missing."""
   config = tiny_config()
-  variables = jax.jit(lambda key: init_variables(
-      build_model(config.model), key))(jax.random.key(0))
+  variables = jax.jit(
+      lambda: init_variables(build_model(config.model), 0))()
   path = tmp_path / 'model.safetensors'
   save_weights_file(path, config, variables, {})
   code = ('import sys; sys.modules["orbax"] = None; import siamkpn_jax; '

@@ -22,7 +22,7 @@ def weights(tmp_path_factory):
   config, workdir = tiny_config(), tmp_path_factory.mktemp('weights')
   step_fn = trainer.build_step(config)
   state = jax.jit(lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0)))()
+      step_fn.model, step_fn.optimizer, 0))()
   with Checkpoints(workdir, config, keep=1) as checkpoints:
     checkpoints.save(0, to_items(state))
   return workdir

@@ -64,7 +64,7 @@ class Pointwise(nn.Module):
 
   features: int
   dtype: Any = None
-  kernel_init: initializers.Initializer = initializers.he
+  kernel_init: nn.initializers.Initializer = initializers.he
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -90,7 +90,7 @@ class Depthwise(nn.Module):
   stride: int = 1
   padding: int = 0
   dtype: Any = None
-  kernel_init: initializers.Initializer = initializers.he_depthwise
+  kernel_init: nn.initializers.Initializer = initializers.he_depthwise
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -169,7 +169,7 @@ class ConvBN(nn.Module):
   padding: int = 0
   dilation: int = 1
   dtype: Any = None
-  kernel_init: initializers.Initializer = initializers.he
+  kernel_init: nn.initializers.Initializer = initializers.he
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:

@@ -126,11 +126,14 @@ def abstract_variables(model: SiamKPN) -> dict[str, Any]:
 def _abstract_variables(model: SiamKPN, default: np.dtype) -> dict[str, Any]:
   del default  # of floats: another one gives other dtypes
   return jax.eval_shape(
-      lambda key: init_variables(model, key), jax.random.key(0))
+      lambda: init_variables(model, 0))
 
 
-def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
+def init_variables(model: SiamKPN, seed: int) -> dict[str, Any]:
   """`model.init` with crops of the right sizes; jit it, or eval_shape it."""
+  # A key of JAX's default generator, threefry, takes two to three times as long
+  # to compile: its 20 rounds are unrolled for every kernel.
+  key = jax.random.key(seed, impl='unsafe_rbg')
   z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
   x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))
   return dict(model.init(key, z, x, train=False))

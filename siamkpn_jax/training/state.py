@@ -45,16 +45,16 @@ class TrainState:
 
 
 def init_state(model: SiamKPN, optimizer: optax.GradientTransformation,
-               key: jax.Array, *, ema: bool = False) -> TrainState:
+               seed: int, *, ema: bool = False) -> TrainState:
   """A fresh state; jit it, or eval_shape it for a restore.
 
   Args:
     model: the network.
     optimizer: see `optimizer.make_optimizer`.
-    key: of the weights.
+    seed: of the weights.
     ema: whether the state has moving averages.
   """
-  variables = init_variables(model, key)
+  variables = init_variables(model, seed)
   zero = jnp.zeros((), jnp.int32)
   return TrainState(
       step=zero, skipped=zero, params=variables['params'],

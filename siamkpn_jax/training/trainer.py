@@ -181,9 +181,8 @@ def _check_inputs(config: Config, workdir: Path) -> None:
 
 
 def _init(config: Config, step_fn: TrainStep) -> TrainState:
-  return init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(config.seed),
-      ema=config.train.ema_decay > 0)
+  return init_state(step_fn.model, step_fn.optimizer, config.seed,
+                    ema=config.train.ema_decay > 0)
 
 
 def abstract_state(config: Config, step_fn: TrainStep,

@@ -189,12 +189,12 @@ def test_initial_values():
   model, _ = small_model()
 
   @jax.jit
-  def init(key):  # Only what is looked at: drawing every kernel takes long.
-    params = init_variables(model, key)['params']
+  def init(seed):  # Only what is looked at: drawing every kernel takes long.
+    params = init_variables(model, seed)['params']
     return [params['head'][f'{task}_weight'] for task in TASKS] + [
         params['neck']['layer2']['bn']['scale']]
 
-  for value in init(jax.random.key(0)):
+  for value in init(0):
     np.testing.assert_array_equal(value, 1)
 
 

@@ -23,7 +23,7 @@ def run(batches, step_fn, devices):
   wide = lambda x: x.astype(
       jnp.float64 if jnp.issubdtype(x.dtype, jnp.floating) else x.dtype)
   state = jax.jit(lambda: jax.tree.map(wide, init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0))),
+      step_fn.model, step_fn.optimizer, 0)),
                   out_shardings=sharding.replicated(mesh))()
   steps = [trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)
            for unfrozen in (False, True)]

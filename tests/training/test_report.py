@@ -37,7 +37,7 @@ def test_names_are_those_of_the_step():
   config = tiny_config(model={'num_stages': 2})
   step = trainer.build_step(config)
   state = jax.eval_shape(
-      lambda: init_state(step.model, step.optimizer, jax.random.key(0)))
+      lambda: init_state(step.model, step.optimizer, 0))
   b = 2
   batch = {'index': jnp.zeros(b, int), 'gray': jnp.zeros(b, bool),
            'negative': jnp.zeros(b, bool)}

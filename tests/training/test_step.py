@@ -50,13 +50,13 @@ def make_step(*, frozen_bn=False, **changes):
 
 
 @functools.cache
-def start():
+def compiled_start():
   """Fresh weights, and the statistics that they have on the batch."""
   step = make_step()
 
   @jax.jit
-  def init(batch):
-    state = init_state(step.model, step.optimizer, jax.random.key(0))
+  def init(seed, batch):
+    state = init_state(step.model, step.optimizer, seed)
     z, x, _ = step.prepare(batch)
     _, new = step.model.apply(
         {'params': state.params, 'batch_stats': state.batch_stats}, z, x,
@@ -65,7 +65,12 @@ def start():
     return dataclasses.replace(state, batch_stats=jax.tree.map(
         lambda old, new: old + (new - old) / (1 - 0.9**2),  # two crops
         state.batch_stats, new['batch_stats']))
-  return jax.device_get(init(batch_of_eight()))
+  return init
+
+
+@functools.cache
+def start(seed=0):
+  return jax.device_get(compiled_start()(seed, batch_of_eight()))
 
 
 def gradients(step, unfrozen=True, examples=slice(None)):
@@ -165,7 +170,7 @@ def test_rematerialization(unfrozen):
     {}, {'train__accumulate': 2, 'train__remat': 'blocks',
          'train__ema_decay': 0.9}], ids=['alone', 'with all else'])
 def test_bfloat16(changes):
-  """Only the computation is narrow: the state stays float32, losses are near.
+  """Only the computation is narrow: the state stays float32.
 
   Two steps, so that the second sees what the first has made.
   """
@@ -174,22 +179,26 @@ def test_bfloat16(changes):
   if step.ema_decay:
     state = dataclasses.replace(state, ema=state.variables)
   train = jax.jit(functools.partial(step, unfrozen=True))
-  results = []
   for _ in range(2):
     state, metrics = train(state, batch_of_eight())
-    results.append(metrics)
     for leaf in jax.tree.leaves((state, metrics)):
       assert leaf.dtype in (np.float32, np.int32)
       assert np.isfinite(leaf).all()
   assert state.step == 2 and state.skipped == 0
-  if not changes:
-    wide = make_step()
-    losses = jax.jit(lambda state, batch: wide.gradients(
-        state.params, state.batch_stats, *wide.prepare(batch),
-        unfrozen=True)[1])(start(), batch_of_eight())
-    for name, value in losses.items():
-      # Offsets are a 300th of the loss; over keys of the weights the narrow one
-      # is off by 0 to 3%, of the other parts by 1% at most.
-      np.testing.assert_allclose(
-          results[0][name], value, err_msg=name,
-          rtol=0.05 if name.endswith('offsets') else 0.02)
+
+
+def test_losses_of_bfloat16():
+  """Their mean over six sets of weights: 2% of each.
+
+  Those of one set would not do: offsets are so small at first that their loss
+  is a square, a 300th of the whole, and off by up to 3%.
+  """
+  def mean_losses(step):
+    losses = jax.jit(lambda state, batch: step.gradients(
+        state.params, state.batch_stats, *step.prepare(batch),
+        unfrozen=True)[1])
+    return jax.tree.map(lambda *x: np.mean(x), *(
+        losses(start(seed), batch_of_eight()) for seed in range(6)))
+  narrow = mean_losses(make_step(model__dtype='bfloat16'))
+  for name, value in mean_losses(make_step()).items():
+    np.testing.assert_allclose(narrow[name], value, rtol=0.02, err_msg=name)

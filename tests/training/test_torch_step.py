@@ -60,7 +60,7 @@ def start(network='resnet'):
   config = make_config(network)
   step = trainer.build_step(config)
   state = jax.device_get(jax.jit(lambda: init_state(
-      step.model, step.optimizer, jax.random.key(0),
+      step.model, step.optimizer, 0,
       ema=config.train.ema_decay > 0))())
   crops = jax.device_get(jax.jit(step.prepare)(tiny_batch(config)))
   wide = lambda tree: jax.tree.map(

@@ -149,7 +149,7 @@ def test_freeze(tmp_path):
   config = tiny_config()
   step_fn = trainer.build_step(config)
   start = jax.device_get(jax.jit(lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0)))())
+      step_fn.model, step_fn.optimizer, 0))())
   config = config.updated(train={'freeze_epochs': 2})
   frozen = _train(config, tmp_path / 'frozen')
   for name in ('params', 'batch_stats'):
@@ -180,7 +180,7 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
       (devices,), ('data',), devices=jax.devices()[:devices],
       axis_types=(jax.sharding.AxisType.Auto,))
   state = jax.jit(
-      lambda: init_state(step_fn.model, step_fn.optimizer, jax.random.key(0),
+      lambda: init_state(step_fn.model, step_fn.optimizer, 0,
                          ema=step_fn.ema_decay > 0),
       out_shardings=sharding.replicated(mesh))()
   old = jax.device_get(state)
