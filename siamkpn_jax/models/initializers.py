@@ -3,12 +3,13 @@
 Signatures are those of `jax.nn.initializers`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.nn.initializers import Initializer, variance_scaling
+from jax.nn.initializers import variance_scaling
 
 _GAIN = 0.3  # of the noise around the identity
 
@@ -39,7 +40,7 @@ def near_identity_depthwise(key: jax.Array, shape: tuple[int, ...],
       height // 2, width // 2].add(1.0)
 
 
-def normal_per_output(stds: np.ndarray) -> Initializer:
+def normal_per_output(stds: np.ndarray) -> Callable[..., jax.Array]:
   """Normal numbers with a standard deviation for each output, [outputs]."""
   def init(key, shape, dtype=jnp.float_):
     normal = jax.random.normal(key, shape, dtype)
