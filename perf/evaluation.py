@@ -27,9 +27,9 @@ from siamkpn_jax.core.provenance import hardware
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
-from siamkpn_jax.evaluation.run.load import load_batch_tracker
+from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.protocol import OneTarget, Tracker
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 
 
 def add_arguments(parser: Parser) -> None:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
   videos = [dataclasses.replace(v, frames=v.frames[:args.frames],
                                 boxes_xywh=v.boxes_xywh[:args.frames])
             for v in load_otb(args.data)]
-  batch, _ = load_batch_tracker(args.weights, [len(v) for v in videos],
+  batch, _ = load_for_sequences(args.weights, [len(v) for v in videos],
                               batch=args.batch)
   one = OneTarget(load_tracker(Path(args.weights)))
   largest = np.abs(_boxes(batch, videos) - _boxes(one, videos)).max()

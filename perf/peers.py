@@ -51,6 +51,7 @@ from siamkpn_jax.evaluation.report.failure_strips import whole_sequence
 from siamkpn_jax.evaluation.run.protocol import Tracker
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking import tracker as ours
+from siamkpn_jax.tracking.load import decode_config
 
 
 def add_arguments(parser: Parser) -> None:
@@ -133,7 +134,7 @@ def _our_trackers(threads: int, args: argparse.Namespace) -> dict[str, Tracker]:
     config = config_flags.load(args)
     model = build_model(config.model)
     variables = jax.jit(lambda: init_variables(model, 0))()
-  settings = ours.decode_config(config)
+  settings = decode_config(config)
   trackers: dict[str, Tracker] = {OURS: ours.Tracker(
       model, variables, settings)}
   if args.onnx:

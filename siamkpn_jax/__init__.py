@@ -14,7 +14,8 @@ if TYPE_CHECKING:
   from siamkpn_jax.evaluation.formats.sequences import load_benchmark
   from siamkpn_jax.models.siamkpn import SiamKPN
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
-  from siamkpn_jax.tracking.tracker import Tracker, load_tracker
+  from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
+  from siamkpn_jax.tracking.tracker import Tracker
 
 # Name -> where it is, imported when it is first used: a command's --help does
 # not wait for JAX.
@@ -25,8 +26,9 @@ _PLACES = {
     'Tracker': 'tracking.tracker',
     'convert': 'api',
     'evaluate': 'api',
+    'load_batch_tracker': 'tracking.load',
     'load_benchmark': 'evaluation.formats.sequences',
-    'load_tracker': 'tracking.tracker',
+    'load_tracker': 'tracking.load',
     'packaged_weights': 'checkpoints.packaged',
     'score': 'api',
     'train': 'api',
@@ -39,6 +41,7 @@ __all__ = [
     'Tracker',
     'convert',
     'evaluate',
+    'load_batch_tracker',
     'load_benchmark',
     'load_tracker',
     'packaged_weights',

@@ -3,7 +3,7 @@
 Each does what the command of the same name does, without printing a table.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,9 @@ def train(config: str | Path | Config, workdir: str | Path, *,
 def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
              weights: str | Path | None = None, protocol: str | None = None,
              sequences: Collection[str] = (),
-             zero_based: Collection[str] = (), tracking: str = '',
-             batch: int | None = None) -> dict[str, Any]:
+             zero_based: Collection[str] = (), batch: int | None = None,
+             hyperparameters: Mapping[str, Any] | None = None
+             ) -> dict[str, Any]:
   """Runs a tracker on a benchmark and scores the results.
 
   Args:
@@ -68,8 +69,9 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
     protocol: scoring protocol; None for the benchmark's own.
     sequences: names or patterns of sequences; empty for all.
     zero_based: names or patterns of OTB sequences with 0-based annotations.
-    tracking: 'penalty_k=0.1,...' to override tracking hyperparameters.
     batch: number of sequences to track at once; None to choose automatically.
+    hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
+      stored with the weights.
 
   Returns:
     The scores, as in summary.json.
@@ -90,14 +92,14 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
   """
   from siamkpn_jax.checkpoints.packaged import DEFAULT
   from siamkpn_jax.evaluation.run import evaluation
-  from siamkpn_jax.evaluation.run.load import load_batch_tracker
+  from siamkpn_jax.evaluation.run.load import load_for_sequences
 
   plan = evaluation.make_plan(evaluation.Request(
       benchmark, Path(data), Path(output), protocol, tuple(sequences),
       tuple(zero_based)))
-  tracker, details = load_batch_tracker(
+  tracker, details = load_for_sequences(
       weights, [len(job.task.frames) for job in plan.left()], batch=batch,
-      settings=tracking)
+      hyperparameters=hyperparameters)
   summary = evaluation.run(plan, tracker, details,
                            remarks={'checkpoint': str(weights or DEFAULT)})
   assert summary is not None  # which stands for the shards of other hosts

@@ -72,9 +72,9 @@ def test_no_orbax_for_a_weights_file(tmp_path):
   path = tmp_path / 'model.safetensors'
   save_weights_file(path, config, variables, {})
   code = ('import sys; sys.modules["orbax"] = None; import siamkpn_jax; '
-          'from siamkpn_jax.evaluation.run.load import load_batch_tracker; '
+          'from siamkpn_jax.evaluation.run.load import load_for_sequences; '
           'siamkpn_jax.load_tracker(sys.argv[1]); '
-          'load_batch_tracker(sys.argv[1], [3]); '
+          'load_for_sequences(sys.argv[1], [3]); '
           'assert not [m for m in sys.modules if m.startswith("orbax.")]')
   subprocess.run([sys.executable, '-c', code, path], check=True, cwd=ROOT)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX, find_weights
 from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,13 +104,14 @@ def _run(plan: 'evaluation.Plan',
   from siamkpn_jax.core.cpu_devices import one_device_per_core
   from siamkpn_jax.core.provenance import git_revision, hardware
   from siamkpn_jax.evaluation.run import evaluation
-  from siamkpn_jax.evaluation.run.load import load_batch_tracker
+  from siamkpn_jax.evaluation.run.load import load_for_sequences
 
+  hyperparameters = parse_tracking(args.tracking)
   if args.batch != 1:
     one_device_per_core()
-  tracker, details = load_batch_tracker(
+  tracker, details = load_for_sequences(
       args.weights, [len(job.task.frames) for job in plan.left()],
-      batch=args.batch, settings=args.tracking)
+      batch=args.batch, hyperparameters=hyperparameters)
   try:
     return evaluation.run(
         plan, tracker, details,

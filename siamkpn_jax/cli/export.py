@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> None:
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.checkpoints.weights import load_model, read_origin
   from siamkpn_jax.checkpoints.weights_file import save_weights_file
-  from siamkpn_jax.config.overrides import with_tracking
+  from siamkpn_jax.config.overrides import parse_tracking, with_tracking
   source = Path(args.weights)
   config, variables = load_model(source)
-  config = with_tracking(config, args.tracking)
+  config = with_tracking(config, parse_tracking(args.tracking))
   info = read_origin(source)
   if args.command:
     info['command'] = args.command

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
 from siamkpn_jax.cli.parser import Parser, real
+from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
 
@@ -55,8 +56,8 @@ def run(args: argparse.Namespace) -> None:
   with open_frames(args.input or '') as source:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
-    from siamkpn_jax.tracking.tracker import load_tracker
-    tracker = load_tracker(weights, args.tracking)
+    from siamkpn_jax.tracking.load import load_tracker
+    tracker = load_tracker(weights, **parse_tracking(args.tracking))
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=args.fps)
   for path in filter(None, (video_path, boxes_path)):

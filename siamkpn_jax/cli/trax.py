@@ -11,6 +11,7 @@ import argparse
 
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError
 
@@ -49,8 +50,8 @@ def run(args: argparse.Namespace) -> None:
   with server.stdout_kept() as opened:
     server.import_trax()
     # Late: a mistake above shows before the slow imports of the model.
-    from siamkpn_jax.tracking.tracker import load_tracker
-    tracker = load_tracker(weights, args.tracking)
+    from siamkpn_jax.tracking.load import load_tracker
+    tracker = load_tracker(weights, **parse_tracking(args.tracking))
     if not registry:
       # Before the client is greeted: it measures the time from there.
       server.warm_up(tracker)

@@ -2,12 +2,15 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from siamkpn_jax.config.network import TrackingConfig
 from siamkpn_jax.config.section import Section, fits, types_of
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 
+_DEFAULT = Config()
 _COMMA = re.compile(r',\s*(?=\w+\.\w+=)')  # not those inside a value
 
 
@@ -23,6 +26,40 @@ def with_changes(config: Config, settings: str) -> Config:
     UserError: wrong syntax, an unknown setting, or a value that it does not
       allow.
   """
+  return config.updated(**_parse(settings))
+
+
+def parse_tracking(settings: str) -> dict[str, Any]:
+  """'name=value,...' with fields of `TrackingConfig` -> name -> value.
+
+  Raises:
+    UserError: as `with_changes`, except for the range of the values.
+  """
+  return _parse(','.join(
+      f'tracking.{setting.strip()}' for setting in settings.split(',')
+      if setting.strip())).get('tracking', {})
+
+
+def with_tracking(config: Config, hyperparameters: Mapping[str, Any]) -> Config:
+  """A copy of a configuration with other tracking hyperparameters.
+
+  Args:
+    config: the configuration, usually that of a checkpoint.
+    hyperparameters: field of `TrackingConfig` -> value.
+
+  Raises:
+    UserError: an unknown hyperparameter, or a value that it does not allow.
+  """
+  known = types_of(TrackingConfig)
+  for name in hyperparameters:
+    if name not in known:
+      raise UserError(f'{name}: unknown hyperparameter; expected one of '
+                      f'{", ".join(known)}')
+  return config.updated(tracking=hyperparameters)
+
+
+def _parse(settings: str) -> dict[str, dict[str, Any]]:
+  """Section -> name -> value."""
   changes: dict[str, dict[str, Any]] = {}
   for change in filter(None, _COMMA.split(settings)):
     match = re.fullmatch(r'(\w+)\.(\w+)=(.+)', change)
@@ -30,7 +67,7 @@ def with_changes(config: Config, settings: str) -> Config:
       raise UserError(f"override '{change}': expected section.name=value, such "
                       'as model.num_stages=2')
     section, name, text = match.groups()
-    part = getattr(config, section, None)
+    part = getattr(_DEFAULT, section, None)
     if not isinstance(part, Section) or name not in types_of(type(part)):
       raise UserError(f"override '{change}': unknown setting {section}.{name}; "
                       'expected one of siamkpn_jax/config/settings.py')
@@ -45,19 +82,4 @@ def with_changes(config: Config, settings: str) -> Config:
           f"override '{change}': expected a value like "
           f'{getattr(part, name)!r}') from error
     changes.setdefault(section, {})[name] = value
-  return config.updated(**changes)
-
-
-def with_tracking(config: Config, settings: str) -> Config:
-  """A copy of a configuration with other tracking hyperparameters.
-
-  Args:
-    config: the configuration, usually that of a checkpoint.
-    settings: 'name=value,...', fields of `TrackingConfig`; '' for no change.
-
-  Raises:
-    UserError: as `with_changes`.
-  """
-  return with_changes(config, ','.join(
-      f'tracking.{setting.strip()}' for setting in settings.split(',')
-      if setting.strip()))
+  return changes

@@ -22,7 +22,7 @@ from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.evaluation.formats.results import write_summary, write_text
 from siamkpn_jax.evaluation.formats.sequences import Video
-from siamkpn_jax.evaluation.run.load import load_batch_tracker
+from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
@@ -145,7 +145,7 @@ def _train_and_evaluate(folder: Path, config: Config,
                         videos: Sequence[Video]) -> dict[str, float]:
   sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, folder, sources)  # which goes on, or has finished
-  tracker, _ = load_batch_tracker(folder, [len(video) for video in videos])
+  tracker, _ = load_for_sequences(folder, [len(video) for video in videos])
   summary = run_one_pass(tracker, videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
   result['skipped'] = max(

@@ -15,15 +15,16 @@ from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.report.curves import save_success_plot
-from siamkpn_jax.evaluation.run.load import load_batch_tracker
+from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.follow import track_video
 from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
+from siamkpn_jax.tracking.load import decode_config, load_tracker
 from siamkpn_jax.tracking.slots import good_slots
-from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
+from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.tracking.video import open_frames
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
@@ -66,7 +67,7 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   _say('3/4 evaluating')
   lengths = [len(s) for s in sequences]
   trackers: dict[str, Any] = {
-      'trained': load_batch_tracker(training, lengths)[0],
+      'trained': load_for_sequences(training, lengths)[0],
       'untrained': untrained_tracker(config, lengths),
       'first box, never moved': OneTarget(FirstBoxTracker())}
   rows: Rows = []

@@ -52,15 +52,8 @@ class BatchTracker:
     Two targets in one video:
 
     >>> import siamkpn_jax
-    >>> from siamkpn_jax.checkpoints.weights import load_model
     >>> from siamkpn_jax.datasets.synthetic import Scene
-    >>> from siamkpn_jax.models.siamkpn import build_model
-    >>> from siamkpn_jax.tracking.tracker import decode_config
-    >>> path = siamkpn_jax.packaged_weights()['kpn3s_nano']
-    >>> config, variables = load_model(path)
-    >>> tracker = siamkpn_jax.BatchTracker(
-    ...     build_model(config.model), variables, decode_config(config),
-    ...     slots=2)
+    >>> tracker = siamkpn_jax.load_batch_tracker(slots=2)
     >>> scene = Scene(seed=0, index=0, size=(160, 120))
     >>> frame, box_xywh = scene.render(0)
     >>> first = tracker.add(frame, box_xywh)

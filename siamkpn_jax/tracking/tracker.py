@@ -1,17 +1,11 @@
 """A tracker of one target, used like `cv2.Tracker`."""
 
-import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.config.overrides import with_tracking
-from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
-from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
 
@@ -119,46 +113,3 @@ class Tracker:
     if self._target is None:
       raise RuntimeError('the tracker has no target: call init first')
     return self._target
-
-
-def decode_config(config: Config) -> DecodeConfig:
-  """How a configuration chooses boxes."""
-  return DecodeConfig(
-      **dataclasses.asdict(config.tracking),
-      offset_unit=geometry.offset_unit(config.targets.offset_target))
-
-
-def load_tracker(weights: str | Path | None = None, settings: str = '', *,
-                 every_stage: bool = False) -> Tracker:
-  """Loads a tracker for one target.
-
-  Args:
-    weights: the workdir of a run, a checkpoint, a .safetensors file, or the
-      name of a packaged model; None for the default packaged model.
-    settings: 'penalty_k=0.1,...' to override the tracking hyperparameters that
-      are stored with the weights.
-    every_stage: keep the heatmaps of every stage, not only of the last.
-
-  Returns:
-    A tracker without a target; call its `init` next.
-
-  Raises:
-    UserError: a missing or damaged checkpoint, missing default weights, or
-      invalid settings.
-
-  Examples:
-    The packaged model with another hyperparameter:
-
-    >>> import siamkpn_jax
-    >>> from siamkpn_jax.datasets.synthetic import Scene
-    >>> tracker = siamkpn_jax.load_tracker(settings='window_influence=0.3')
-    >>> scene = Scene(seed=0, index=0, size=(160, 120))
-    >>> tracker.init(*scene.render(0))
-    >>> found, box_xywh = tracker.update(scene.render(1)[0])
-    >>> found
-    True
-  """
-  config, variables = load_model(find_weights(weights))
-  config = with_tracking(config, settings)
-  return Tracker(build_model(config.model), variables,
-                 decode_config(config), every_stage=every_stage)

@@ -28,8 +28,8 @@ from siamkpn_jax.evaluation.run.batch_runner import Finished, drive
 from siamkpn_jax.evaluation.run.experiments import BoxError, Task, one_pass
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.load import decode_config
 from siamkpn_jax.tracking.slots import good_slots
-from siamkpn_jax.tracking.tracker import decode_config
 from siamkpn_jax.training.metrics import AUC, PRECISION
 
 FOLDER = 'validation'  # below the workdir: the rendered videos

@@ -17,7 +17,7 @@ from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
-from siamkpn_jax.tracking.tracker import decode_config
+from siamkpn_jax.tracking.load import decode_config
 from siamkpn_jax.tuning.trial_runner import SequenceResult, TrialParams, task
 
 

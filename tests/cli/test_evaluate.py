@@ -26,8 +26,10 @@ def stand_in(monkeypatch, tmp_path):
   """In the place of the tracker with weights."""
   monkeypatch.setattr(packaged, 'FOLDER', tmp_path / 'weights')
   monkeypatch.setattr(
-      load, 'load_batch_tracker', lambda weights, lengths, batch, settings: (
-          OneTarget(Watched()), {'weights': weights, 'tracking': settings}))
+      load, 'load_for_sequences',
+      lambda weights, lengths, batch, hyperparameters: (
+          OneTarget(Watched()),
+          {'weights': weights, 'tracking': hyperparameters}))
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_evaluate(evaluate, otb, tmp_path):
   assert "protocol pysot: pysot's OPEBenchmark" in again.stdout
   other = evaluate(*flags, '--tracking', 'penalty_k=0.2')
   assert other.returncode == 2 and other.stderr.count('\n') == 1
-  assert 'tracking was , now penalty_k=0.2' in other.stderr
+  assert "tracking was {}, now {'penalty_k': 0.2}" in other.stderr
 
 
 def test_shards(evaluate, otb, tmp_path):

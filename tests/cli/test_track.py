@@ -17,7 +17,7 @@ import pytest
 from siamkpn_jax import track
 from siamkpn_jax.checkpoints import packaged
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking import tracker as tracking
+from siamkpn_jax.tracking import load as tracking
 from tests.commands import assert_one_line
 
 BOX = '5,6,20,10'
@@ -104,8 +104,7 @@ class StandIn:
 
   score = 0.5
 
-  def __init__(self, weights: Path, settings: str) -> None:
-    assert not settings
+  def __init__(self, weights: Path) -> None:
     print('weights read:', weights)
     if weights.name == 'broken':
       raise UserError(f'weights {weights}: no checkpoint')

@@ -141,7 +141,7 @@ def test_a_checkpoint_needs_no_configuration_files():
   """Settings are read, changed and checked without ml_collections."""
   code = ('import sys; from siamkpn_jax.config import files, overrides; '
           'from siamkpn_jax.config.settings import config_from_dict; '
-          'overrides.with_tracking(config_from_dict({}), "size_lr=0.1"); '
+          'overrides.with_tracking(config_from_dict({}), {"size_lr": 0.1}); '
           'assert not {"ml_collections", "jax"} & set(sys.modules)')
   subprocess.run([sys.executable, '-c', code], check=True, cwd=ROOT)
   assert files.default_config().name == 'kpn3s'

@@ -2,7 +2,11 @@
 
 import pytest
 
-from siamkpn_jax.config.overrides import with_changes, with_tracking
+from siamkpn_jax.config.overrides import (
+    parse_tracking,
+    with_changes,
+    with_tracking,
+)
 from siamkpn_jax.config.settings import Config, config_differences
 from siamkpn_jax.core.errors import UserError
 
@@ -46,11 +50,16 @@ def test_mistakes(settings, words):
 def test_tracking():
   """Names alone; the rest stays."""
   config = Config().updated(seed=3)
-  changed = with_tracking(config, 'penalty_k=0.3, topk_max=8')
-  assert changed == config.updated(tracking={'penalty_k': 0.3, 'topk_max': 8})
-  assert with_tracking(config, '') == config
+  given = parse_tracking('penalty_k=0.3, topk_max=8')
+  assert given == {'penalty_k': 0.3, 'topk_max': 8}
+  assert with_tracking(config, given) == config.updated(tracking=given)
+  assert parse_tracking('') == {} and with_tracking(config, {}) == config
   with pytest.raises(UserError, match=r'unknown setting tracking\.penalti'):
-    with_tracking(config, 'penalti=0.3')
+    parse_tracking('penalti=0.3')
+  with pytest.raises(UserError, match=r'penalti: unknown .* one of penalty_k,'):
+    with_tracking(config, {'penalti': 0.3})
+  with pytest.raises(UserError, match='tracking.size_lr is 2.*expected 0 to 1'):
+    with_tracking(config, {'size_lr': 2})
 
 
 def test_together():

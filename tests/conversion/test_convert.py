@@ -20,7 +20,7 @@ from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training import trainer
 from tests.conversion import small
 from tests.conversion.test_backbones import torchvision_state

@@ -15,8 +15,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.trax import server
-from siamkpn_jax.tracking import functional
-from siamkpn_jax.tracking import tracker as tracker_module
+from siamkpn_jax.tracking import functional, load
 from tests.commands import assert_one_line
 
 HELLO = ('@@TRAX:hello "trax.name=siamkpn_jax" "trax.family=SiamKPN" '
@@ -48,7 +47,7 @@ class Stub:
 @pytest.fixture(autouse=True)
 def stub(monkeypatch):
   """In the place of the tracker with weights, for the conversations."""
-  monkeypatch.setattr(tracker_module, 'load_tracker', lambda *unused: Stub())
+  monkeypatch.setattr(load, 'load_tracker', lambda weights: Stub())
   monkeypatch.setattr(server, 'warm_up', lambda tracker: None)
 
 

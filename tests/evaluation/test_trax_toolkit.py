@@ -12,7 +12,7 @@ from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot, starting_box
 from siamkpn_jax.evaluation.metrics import regions, vot
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training.state import TrainState, to_items
 from tests.evaluation import vot_files, vot_toolkit
 from tests.tracking.test_tracker import SMALL, small_network

@@ -30,9 +30,9 @@ from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.conversion import run as conversion
 from siamkpn_jax.conversion.files import read_state
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.run.load import load_batch_tracker
+from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from tests.conversion import small
 from tests.tracking.test_tracker import SMALL, run, small_network, video
 
@@ -169,7 +169,7 @@ def test_boxes(written, folder):
   tracker = load_tracker(written[0])
   assert tracker._batch._config.window_influence == 0.2
   np.testing.assert_allclose(run(tracker, frames, box), wanted, atol=1)
-  _, details = load_batch_tracker(str(written[0]), [6])
+  _, details = load_for_sequences(str(written[0]), [6])
   assert details['weights'] == read_metadata(written[0])['checksum']
 
 
@@ -193,14 +193,14 @@ def test_packaged_model(written, tmp_path, monkeypatch):
   with pytest.raises(UserError, match='default weights missing'):
     load_tracker()
   with pytest.raises(UserError, match='default weights missing'):
-    load_batch_tracker(None, [6])
+    load_for_sequences(None, [6])
   shutil.copy(written[0], tmp_path / 'kpn3s_nano.safetensors')
   frames, box = video()
   wanted = run(load_tracker(written[0]), frames[:3], box)
   for tracker in (load_tracker(), load_tracker('kpn3s_nano')):
     np.testing.assert_array_equal(run(tracker, frames[:3], box), wanted)
   for name in (None, 'kpn3s_nano'):
-    assert load_batch_tracker(name, [6])[1]['weights'] == (
+    assert load_for_sequences(name, [6])[1]['weights'] == (
         read_metadata(written[0])['checksum'])
 
 

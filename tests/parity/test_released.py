@@ -19,7 +19,7 @@ from siamkpn_jax.conversion.run import to_jax
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training.losses import siamkpn_losses, smooth_l1
 from siamkpn_jax.training.targets import make_targets
 from tests.models.capture import assert_close, run_captured

@@ -287,15 +287,16 @@ def test_loaded_with_other_settings(tmp_path, monkeypatch):
   given = Config()
   monkeypatch.setattr(load, 'load_model', lambda path: (given, variables))
   monkeypatch.setattr(load, 'build_model', lambda config: model)
-  tracker, details = load.load_batch_tracker(
-      'w', [10] * 8, batch=4, settings='penalty_k=0.3,topk_max=8')
+  tracker, details = load.load_for_sequences(
+      'w', [10] * 8, batch=4,
+      hyperparameters={'penalty_k': 0.3, 'topk_max': 8})
   assert tracker.slots == 4
   assert details['tracking'] == dataclasses.asdict(given.tracking) | {
       'penalty_k': 0.3, 'topk_max': 8, 'offset_target': 'released'}
   changed = jax.tree.map(np.array, variables)
   changed['params']['backbone']['conv1']['conv']['kernel'].flat[0] += 1e-3
   monkeypatch.setattr(load, 'load_model', lambda path: (given, changed))
-  _, other = load.load_batch_tracker('w', [10])
+  _, other = load.load_for_sequences('w', [10])
   assert other['weights'] != details['weights'] and len(other['weights']) == 8
-  with pytest.raises(UserError, match=r'tracking\.penalti'):
-    load.load_batch_tracker('w', [10], settings='penalti=0.3')
+  with pytest.raises(UserError, match=r'penalti: unknown hyperparameter'):
+    load.load_for_sequences('w', [10], hyperparameters={'penalti': 0.3})

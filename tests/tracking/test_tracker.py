@@ -14,7 +14,8 @@ from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.decode import DecodeConfig
-from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
+from siamkpn_jax.tracking.load import decode_config, load_tracker
+from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.training.state import TrainState, to_items
 from tests.reference import tracking as reference
 
