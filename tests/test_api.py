@@ -14,8 +14,8 @@ from siamkpn_jax.core.errors import UserError
 
 CLASHING = ['train', 'evaluate', 'score', 'convert']  # also entry points
 FUNCTIONS = [
-  *CLASHING, 'load_batch_tracker', 'load_benchmark', 'load_tracker',
-      'packaged_weights']
+    *CLASHING, 'load_batch_tracker', 'load_benchmark', 'load_tracker',
+    'packaged_weights']
 CLASSES = ['BatchTracker', 'SiamKPN', 'Tracker']
 
 
