@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_typed_and_documented(name):
   assert signature.return_annotation is not inspect.Signature.empty
   for parameter in signature.parameters.values():
     assert parameter.annotation is not inspect.Parameter.empty
-    assert f'    {parameter.name}: ' in function.__doc__
+    assert re.search(rf'    (\*\*)?{parameter.name}: ', function.__doc__)
 
 
 @pytest.mark.parametrize('name', CLASHING)

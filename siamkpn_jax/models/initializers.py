@@ -20,7 +20,7 @@ he_depthwise = variance_scaling(2.0, 'fan_in', 'normal')
 
 
 def near_identity(key: jax.Array, shape: tuple[int, ...],
-                  dtype: Any = jnp.float_) -> jax.Array:
+                  dtype: Any = float) -> jax.Array:
   """The identity with some noise.
 
   With it the first correlations already measure how alike template and search
@@ -33,7 +33,7 @@ def near_identity(key: jax.Array, shape: tuple[int, ...],
 
 
 def near_identity_depthwise(key: jax.Array, shape: tuple[int, ...],
-                            dtype: Any = jnp.float_) -> jax.Array:
+                            dtype: Any = float) -> jax.Array:
   """`near_identity` of a depth-wise kernel [h, w, 1, c]."""
   height, width, _, _ = shape
   return (_GAIN * he_depthwise(key, shape, dtype)).at[
@@ -42,7 +42,7 @@ def near_identity_depthwise(key: jax.Array, shape: tuple[int, ...],
 
 def normal_per_output(stds: np.ndarray) -> Callable[..., jax.Array]:
   """Normal numbers with a standard deviation for each output, [outputs]."""
-  def init(key, shape, dtype=jnp.float_):
+  def init(key, shape, dtype=float):
     normal = jax.random.normal(key, shape, dtype)
     return normal * jnp.asarray(stds, normal.dtype)
   return init

@@ -14,7 +14,11 @@ from siamkpn_jax.config.settings import ModelConfig
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.layers import ConvBN
 from siamkpn_jax.models.resnet import ResNet, max_pool
-from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.models.siamkpn import (
+  SiamKPN,
+  abstract_variables,
+  init_variables,
+)
 from tests.models.capture import assert_close, run_captured
 from tests.reference import network as reference
 
@@ -69,8 +73,7 @@ def test_network_equals_reference(case):
   """Every ConvBN, residual block, response and map."""
   kwargs, sharing = CASES[case]
   model = SiamKPN(width=4, channels=8, head_sharing=sharing, **kwargs)
-  variables = random_variables(jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0)), seed=1)
+  variables = random_variables(abstract_variables(model), seed=1)
   z, x = random_crops(seed=2)
   maps, blocks = jax.jit(functools.partial(run_captured, model))(
       variables, z, x)
@@ -101,8 +104,7 @@ def test_shapes_at_full_width():
   model = SiamKPN()
   z, x = (jax.ShapeDtypeStruct((2, side, side, 3), jnp.float32)
           for side in (127, 255))
-  variables = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  variables = abstract_variables(model)
   maps, blocks = jax.eval_shape(
       functools.partial(run_captured, model), variables, z, x)
 
@@ -144,8 +146,7 @@ def test_shapes_at_full_width():
 def small_model():
   model = SiamKPN(arch='resnet10', width=4, channels=8, num_stages=2,
                   levels=('layer2', 'layer3'), head_sharing='shared')
-  abstract = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  abstract = abstract_variables(model)
   return model, random_variables(abstract, seed=3)
 
 
@@ -171,8 +172,7 @@ def test_bfloat16_keeps_float32_variables_and_predictions():
   """Only the computation is narrow."""
   small, _ = small_model()
   model = small.clone(dtype='bfloat16')
-  variables = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  variables = abstract_variables(model)
   assert {v.dtype for v in jax.tree.leaves(variables)} == {
       jnp.dtype('float32')}
   z, x = (jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)

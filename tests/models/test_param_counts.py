@@ -1,6 +1,5 @@
 """The number of parameters of every shipped configuration."""
 
-import functools
 import math
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import jax
 import pytest
 
 from siamkpn_jax.config.files import load_config
-from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.models.siamkpn import abstract_variables, build_model
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 COUNTS = {
@@ -34,8 +33,7 @@ def test_every_config_has_a_row():
 def test_number_of_parameters(name):
   """Trainable parameters, without running means and variances."""
   model = build_model(load_config(name).model)
-  variables = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  variables = abstract_variables(model)
   assert count(variables['params']) == COUNTS[name]
 
 

@@ -11,7 +11,7 @@ from siamkpn_jax.checkpoints.manager import Checkpoints
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
-from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
+from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.load import decode_config, load_tracker
@@ -46,8 +46,7 @@ def small_network():
       value = rng.normal(0, 0.5, leaf.shape)
     return value.astype(np.float32)
 
-  variables = jax.tree.map_with_path(draw, jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0)))
+  variables = jax.tree.map_with_path(draw, abstract_variables(model))
   variables['params']['backbone']['conv1']['conv']['kernel'] /= 100  # 0..255
   frames, _ = video()
   crop = lambda frame, output: reference.crop(
