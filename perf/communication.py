@@ -24,6 +24,7 @@ from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.optimizer import param_groups
 from siamkpn_jax.training.state import init_state
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
       train={'batch_size': 2})
   step_fn = trainer.build_step(config)
   state = jax.eval_shape(lambda: init_state(
-      step_fn.model, step_fn.optimizer, 0))
+      init_variables(step_fn.model, 0), step_fn.optimizer))
   groups = param_groups(state.params, step_fn.backbone_layers)
   sizes: collections.Counter[str] = collections.Counter()
   for leaf, group in zip(jax.tree.leaves(state.params),

@@ -112,7 +112,7 @@ def _start(config: Config, count: int, unfrozen: bool) -> _Memory:
   jax.config.update('jax_num_cpu_devices', count)
   mesh = sharding.data_mesh(config.train.batch_size, config.train.accumulate)
   step = trainer.build_step(config)
-  _Running.state = prepared.fresh_state(config, step, mesh)
+  _Running.state = trainer.fresh_state(config, step, mesh)
   _Running.batch = sharding.put_batch(
       prepared.rendered_batch(config, step), mesh)
   _Running.step = trainer.jit_step(

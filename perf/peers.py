@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jax
 import numpy as np
 
 from perf import contest, turns
@@ -133,7 +132,7 @@ def _our_trackers(threads: int, args: argparse.Namespace) -> dict[str, Tracker]:
   else:
     config = config_flags.load(args)
     model = build_model(config.model)
-    variables = jax.jit(lambda: init_variables(model, 0))()
+    variables = init_variables(model, 0)
   settings = decode_config(config)
   trackers: dict[str, Tracker] = {OURS: ours.Tracker(
       model, variables, settings)}

@@ -2,14 +2,10 @@
 
 import dataclasses
 
-import jax
-
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.loader import Batch
-from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.state import TrainState, init_state
 from siamkpn_jax.training.step import TrainStep
 
 
@@ -25,17 +21,6 @@ def from_crops(step: TrainStep) -> FromCrops:
   """The same step, for batches that are the result of `step.prepare`."""
   return FromCrops(**{field.name: getattr(step, field.name)
                       for field in dataclasses.fields(step)})
-
-
-def fresh_state(config: Config, step: TrainStep,
-                mesh: jax.sharding.Mesh) -> TrainState:
-  """The state that a training without given weights starts from."""
-  abstract = trainer.abstract_state(config, step, mesh)
-  return jax.jit(
-      lambda: init_state(step.model, step.optimizer,
-                         config.seed,
-                         ema=config.train.ema_decay > 0),
-      out_shardings=sharding.placement(abstract))()
 
 
 def rendered_batch(config: Config, step: TrainStep) -> Batch:

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
         f'{"frozen" if args.frozen else "trains"}; {device.device_kind}, '
         f'{threads} threads; JAX {jax.__version__}', flush=True)
   step = trainer.build_step(config)
-  state = prepared.fresh_state(config, step, mesh)
+  state = trainer.fresh_state(config, step, mesh)
   batch = sharding.put_batch(prepared.rendered_batch(config, step), mesh)
   if args.profile:
     _print_profile(

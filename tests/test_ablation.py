@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import cv2
-import jax
 import pytest
 
 from siamkpn_jax.checkpoints import weights
@@ -29,8 +28,7 @@ def trained(monkeypatch):
     names.append(config.name)
     if folder.exists():
       return
-    variables = jax.jit(
-        lambda: init_variables(build_model(config.model), config.seed))()
+    variables = init_variables(build_model(config.model), config.seed)
     weights.save_model(folder, config, variables)
     (folder / LOG_NAME).write_text(
         '{"step": 1, "skipped": 0.0}\n{"step": 1, "val_success_auc": 0.5}\n')

@@ -7,8 +7,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import jax
-
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from tests.optional import import_or_skip
@@ -67,8 +65,7 @@ def test_the_training_loop_needs_no_tensorflow_and_no_matplotlib():
 def test_no_orbax_for_a_weights_file(tmp_path):
   """Which saves its import, and works where it is broken or missing."""
   config = tiny_config()
-  variables = jax.jit(
-      lambda: init_variables(build_model(config.model), 0))()
+  variables = init_variables(build_model(config.model), 0)
   path = tmp_path / 'model.safetensors'
   save_weights_file(path, config, variables, {})
   code = ('import sys; sys.modules["orbax"] = None; import siamkpn_jax; '

@@ -36,7 +36,7 @@ MODELS = {
 def variables_of(model):
   """Random ones; statistics, scales and biases too, so that none is 0 or 1."""
   rng = np.random.default_rng(0)
-  fresh = jax.jit(lambda: init_variables(model, 0))()
+  fresh = init_variables(model, 0)
   return jax.tree.map(
       lambda v: np.asarray(v) * rng.uniform(0.9, 1.1, v.shape).astype('f')
       + (rng.uniform(0, 0.02, v.shape).astype('f') if v.ndim == 1 else 0),

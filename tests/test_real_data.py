@@ -3,12 +3,12 @@
 import json
 import shutil
 
-import jax
 import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.manager import Checkpoints
 from siamkpn_jax.datasets import catalog
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state, to_items
 from tests.training.tiny import tiny_config
@@ -21,8 +21,7 @@ def weights(tmp_path_factory):
   """Workdir with a checkpoint of a tiny untrained network."""
   config, workdir = tiny_config(), tmp_path_factory.mktemp('weights')
   step_fn = trainer.build_step(config)
-  state = jax.jit(lambda: init_state(
-      step_fn.model, step_fn.optimizer, 0))()
+  state = init_state(init_variables(step_fn.model, 0), step_fn.optimizer)
   with Checkpoints(workdir, config, keep=1) as checkpoints:
     checkpoints.save(0, to_items(state))
   return workdir

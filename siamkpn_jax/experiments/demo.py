@@ -111,7 +111,7 @@ def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
     lengths: of the sequences that it will be given, in frames.
   """
   model = build_model(config.model)
-  variables = jax.jit(lambda: init_variables(model, config.seed))()
+  variables = init_variables(model, config.seed)
   return BatchTracker(
       model, variables, decode_config(config),
       slots=good_slots(lengths, jax.local_device_count()))

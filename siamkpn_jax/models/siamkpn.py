@@ -125,14 +125,17 @@ def abstract_variables(model: SiamKPN) -> dict[str, Any]:
 @functools.cache  # tracing takes a second
 def _abstract_variables(model: SiamKPN, default: np.dtype) -> dict[str, Any]:
   del default  # of floats: another one gives other dtypes
-  return jax.eval_shape(
-      lambda: init_variables(model, 0))
+  return jax.eval_shape(lambda: init_variables(model, 0))
 
 
+@functools.partial(jax.jit, static_argnames='model')
 def init_variables(model: SiamKPN, seed: int) -> dict[str, Any]:
-  """`model.init` with crops of the right sizes; jit it, or eval_shape it."""
-  # A key of JAX's default generator, threefry, takes two to three times as long
-  # to compile: its 20 rounds are unrolled for every kernel.
+  """`model.init` with crops of the right sizes, on one device.
+
+  Not for a program that is divided over devices: the numbers of this generator
+  depend on how. JAX's default one, threefry, whose numbers do not, takes two to
+  three times as long to compile: 20 rounds, unrolled for every kernel.
+  """
   key = jax.random.key(seed, impl='unsafe_rbg')
   z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
   x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import optax
 
 from siamkpn_jax.distributed import sharding
-from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 
 
 @flax.struct.dataclass
@@ -44,36 +43,22 @@ class TrainState:
     return self.variables if self.ema is None else self.ema
 
 
-def init_state(model: SiamKPN, optimizer: optax.GradientTransformation,
-               seed: int, *, ema: bool = False) -> TrainState:
-  """A fresh state; jit it, or eval_shape it for a restore.
+def init_state(variables: dict[str, Any],
+               optimizer: optax.GradientTransformation, *,
+               ema: bool = False) -> TrainState:
+  """A fresh state; jit it, so that averages are copies.
 
   Args:
-    model: the network.
+    variables: {'params', 'batch_stats'} of the network to start with.
     optimizer: see `optimizer.make_optimizer`.
-    seed: of the weights.
     ema: whether the state has moving averages.
   """
-  variables = init_variables(model, seed)
   zero = jnp.zeros((), jnp.int32)
   return TrainState(
       step=zero, skipped=zero, params=variables['params'],
       batch_stats=variables['batch_stats'],
       opt_state=optimizer.init(variables['params']),
       ema=variables if ema else None)
-
-
-def start_from(state: TrainState, given: dict[str, Any]) -> TrainState:
-  """A fresh state with other weights; jit it, so that averages are copies.
-
-  Args:
-    state: see `init_state`.
-    given: {'params', 'batch_stats'} of the network or of a part; {} for none.
-  """
-  variables = {name: tree | given.get(name, {})
-               for name, tree in state.variables.items()}
-  return dataclasses.replace(
-      state, **variables, ema=None if state.ema is None else variables)
 
 
 def place_state(abstract: TrainState, mesh: jax.sharding.Mesh, *,

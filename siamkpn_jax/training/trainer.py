@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,12 @@ from siamkpn_jax.distributed.multihost import (
   log_main,
   run_on_all_hosts,
 )
-from siamkpn_jax.models.siamkpn import SiamKPN, build_model
+from siamkpn_jax.models.siamkpn import (
+  SiamKPN,
+  abstract_variables,
+  build_model,
+  init_variables,
+)
 from siamkpn_jax.training import loop
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training.metrics import (
@@ -49,7 +54,6 @@ from siamkpn_jax.training.state import (
   from_items,
   init_state,
   place_state,
-  start_from,
   to_items,
 )
 from siamkpn_jax.training.step import TrainStep
@@ -180,17 +184,40 @@ def _check_inputs(config: Config, workdir: Path) -> None:
     given_videos(config.validation)
 
 
-def _init(config: Config, step_fn: TrainStep) -> TrainState:
-  return init_state(step_fn.model, step_fn.optimizer, config.seed,
-                    ema=config.train.ema_decay > 0)
-
-
 def abstract_state(config: Config, step_fn: TrainStep,
                    mesh: jax.sharding.Mesh) -> TrainState:
   """Shapes, dtypes and placement of the state that a configuration needs."""
   return place_state(
-      jax.eval_shape(lambda: _init(config, step_fn)), mesh,
-      shard_optimizer=config.train.shard_optimizer)
+      jax.eval_shape(_new_state(config, step_fn),
+                     abstract_variables(step_fn.model)),
+      mesh, shard_optimizer=config.train.shard_optimizer)
+
+
+def fresh_state(config: Config, step_fn: TrainStep,
+                mesh: jax.sharding.Mesh) -> TrainState:
+  """The state that a new run starts from, with given weights if there are any.
+
+  Raises:
+    UserError: given weights that are missing or do not fit.
+  """
+  replicated = sharding.replicated(mesh)
+  given = _given_weights(config.model, step_fn.model, replicated)
+  if config.model.weights:
+    variables = given
+  else:
+    # By way of the host, from which every process gives its devices the same.
+    fresh = jax.device_get(init_variables(step_fn.model, config.seed))
+    variables = {name: tree | given.get(name, {})
+                 for name, tree in fresh.items()}
+  placement = sharding.placement(abstract_state(config, step_fn, mesh))
+  return jax.jit(
+      _new_state(config, step_fn), out_shardings=placement)(variables)
+
+
+def _new_state(config: Config, step_fn: TrainStep
+               ) -> Callable[[dict[str, Any]], TrainState]:
+  return functools.partial(
+      init_state, optimizer=step_fn.optimizer, ema=config.train.ema_decay > 0)
 
 
 def _start(config: Config, step_fn: TrainStep, mesh: jax.sharding.Mesh,
@@ -200,15 +227,12 @@ def _start(config: Config, step_fn: TrainStep, mesh: jax.sharding.Mesh,
   abstract = abstract_state(config, step_fn, mesh)
   items = checkpoints.restore(to_items(abstract))
   if items is None:
-    given = _given_weights(
-        config.model, step_fn.model, sharding.replicated(mesh))
-    if not given and config.train.freeze_epochs:
+    if config.train.freeze_epochs and not (
+        config.model.weights or config.model.backbone_weights):
       log_main('note: the backbone has random weights and is frozen for '
                f'{config.train.freeze_epochs} epochs; for pretrained ones, set '
                '--config.model.backbone_weights (docs/conversion.md)')
-    return jax.jit(
-        lambda given: start_from(_init(config, step_fn), given),
-        out_shardings=sharding.placement(abstract))(given)
+    return fresh_state(config, step_fn, mesh)
   restored = from_items(items)
   if not resume:
     raise UserError(

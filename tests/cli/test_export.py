@@ -25,9 +25,8 @@ def trained(tmp_path_factory):
   """A run of 12 steps whose moving averages differ from its weights."""
   folder = tmp_path_factory.mktemp('run')
   config = tiny_config(data={'root': '/secret/data'})
-  initialize = jax.jit(functools.partial(
-      init_variables, build_model(config.model)))
-  first, average = (initialize(seed) for seed in (0, 1))
+  model = build_model(config.model)
+  first, average = (init_variables(model, seed) for seed in (0, 1))
   zero = jax.numpy.zeros((), 'int32')
   with Checkpoints(folder, config, keep=1) as checkpoints:
     checkpoints.save(12, to_items(TrainState(

@@ -132,8 +132,7 @@ def save(folder, offset_target='released', **changes):
   config = Config().updated(
       model=small.SETTINGS | changes,
       targets={'offset_target': offset_target})
-  variables = jax.jit(
-      lambda: init_variables(build_model(config.model), 0))()
+  variables = init_variables(build_model(config.model), 0)
   save_model(folder, config, variables)
   return folder, variables
 

@@ -102,7 +102,7 @@ def test_network_of_separable_heads(sharing):
   model = SiamKPN(arch='efficientnet_lite0', width=4,
                   levels=('stage3', 'stage5'), channels=8, num_stages=2,
                   head_sharing=sharing, head_conv='separable')
-  variables = jax.jit(lambda: init_variables(model, 0))()
+  variables = init_variables(model, 0)
   z, x = (np.random.default_rng(side).uniform(
       0, 255, (2, side, side, 3)).astype(np.float32) for side in (127, 255))
   layers = ('stage4', 'stage5')

@@ -63,8 +63,7 @@ def variables():
       return rng.normal(0, 0.5, leaf.shape)
     return leaf + name.endswith('_weight') * rng.normal(0, 0.5, leaf.shape)
 
-  fresh = jax.device_get(jax.jit(functools.partial(
-      init_variables, SiamKPN(**SETTINGS)))(0))
+  fresh = jax.device_get(init_variables(SiamKPN(**SETTINGS), 0))
   params = jax.tree.map(
       np.float32, jax.tree_util.tree_map_with_path(vary, fresh['params']))
   fresh = {'params': params, 'batch_stats': fresh['batch_stats']}

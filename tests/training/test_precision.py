@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import BlobSource, tiny_config
@@ -22,9 +23,9 @@ def run(batches, step_fn, devices):
       axis_types=(jax.sharding.AxisType.Auto,))
   wide = lambda x: x.astype(
       jnp.float64 if jnp.issubdtype(x.dtype, jnp.floating) else x.dtype)
-  state = jax.jit(lambda: jax.tree.map(wide, init_state(
-      step_fn.model, step_fn.optimizer, 0)),
-                  out_shardings=sharding.replicated(mesh))()
+  state = jax.jit(lambda variables: jax.tree.map(wide, init_state(
+      variables, step_fn.optimizer)), out_shardings=sharding.replicated(mesh))(
+          init_variables(step_fn.model, 0))
   steps = [trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)
            for unfrozen in (False, True)]
   losses = []

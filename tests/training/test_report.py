@@ -12,6 +12,7 @@ import pytest
 
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import AUC
 from siamkpn_jax.training.report import write_report
@@ -37,7 +38,7 @@ def test_names_are_those_of_the_step():
   config = tiny_config(model={'num_stages': 2})
   step = trainer.build_step(config)
   state = jax.eval_shape(
-      lambda: init_state(step.model, step.optimizer, 0))
+      lambda: init_state(init_variables(step.model, 0), step.optimizer))
   b = 2
   batch = {'index': jnp.zeros(b, int), 'gray': jnp.zeros(b, bool),
            'negative': jnp.zeros(b, bool)}

@@ -11,7 +11,11 @@ import pytest
 from siamkpn_jax.config import architectures
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import sharding
-from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
+from siamkpn_jax.models.siamkpn import (
+  SiamKPN,
+  abstract_variables,
+  init_variables,
+)
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
@@ -56,7 +60,7 @@ def compiled_start():
 
   @jax.jit
   def init(seed, batch):
-    state = init_state(step.model, step.optimizer, seed)
+    state = init_state(init_variables(step.model, seed), step.optimizer)
     z, x, _ = step.prepare(batch)
     _, new = step.model.apply(
         {'params': state.params, 'batch_stats': state.batch_stats}, z, x,

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
@@ -59,9 +60,9 @@ def start(network='resnet'):
   """The step, its state and a batch of crops, in float64."""
   config = make_config(network)
   step = trainer.build_step(config)
-  state = jax.device_get(jax.jit(lambda: init_state(
-      step.model, step.optimizer, 0,
-      ema=config.train.ema_decay > 0))())
+  state = jax.device_get(init_state(
+      init_variables(step.model, 0), step.optimizer,
+      ema=config.train.ema_decay > 0))
   crops = jax.device_get(jax.jit(step.prepare)(tiny_batch(config)))
   wide = lambda tree: jax.tree.map(
       lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, tree)

@@ -12,6 +12,7 @@ import pytest
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.state import init_state
@@ -148,8 +149,7 @@ def test_freeze(tmp_path):
   """Frozen: backbone untouched, statistics too. Unfrozen: layer2 on train."""
   config = tiny_config()
   step_fn = trainer.build_step(config)
-  start = jax.device_get(jax.jit(lambda: init_state(
-      step_fn.model, step_fn.optimizer, 0))())
+  start = init_state(init_variables(step_fn.model, 0), step_fn.optimizer)
   config = config.updated(train={'freeze_epochs': 2})
   frozen = _train(config, tmp_path / 'frozen')
   for name in ('params', 'batch_stats'):
@@ -167,6 +167,25 @@ def test_freeze(tmp_path):
       assert _differs(after[layer], before[layer])
 
 
+@pytest.mark.parametrize('part', ['weights', 'backbone_weights'])
+def test_given_weights(tmp_path, part):
+  """They replace fresh ones of their part, in the averages too."""
+  config = tiny_config(train={'ema_decay': 0.9})
+  step_fn = trainer.build_step(config)
+  mesh = sharding.data_mesh(config.train.batch_size)
+  given = init_variables(step_fn.model, 1)
+  weights.save_model(tmp_path / 'given', config, given)
+  config = config.updated(model={part: str(tmp_path / 'given')})
+  state = trainer.fresh_state(config, step_fn, mesh)
+  fresh = init_variables(step_fn.model, config.seed)
+  for found in (state.variables, state.ema):
+    for name, tree in found.items():
+      _assert_equal(tree['backbone'], given[name]['backbone'])
+      others = {'backbone': None}  # head and neck
+      _assert_equal(tree | others, others | (
+          given if part == 'weights' else fresh)[name] | others)
+
+
 def _differs(a, b):
   return any(np.any(x != y) for x, y in zip(
       jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
@@ -180,9 +199,10 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
       (devices,), ('data',), devices=jax.devices()[:devices],
       axis_types=(jax.sharding.AxisType.Auto,))
   state = jax.jit(
-      lambda: init_state(step_fn.model, step_fn.optimizer, 0,
-                         ema=step_fn.ema_decay > 0),
-      out_shardings=sharding.replicated(mesh))()
+      lambda variables: init_state(variables, step_fn.optimizer,
+                                   ema=step_fn.ema_decay > 0),
+      out_shardings=sharding.replicated(mesh))(
+          init_variables(step_fn.model, 0))
   old = jax.device_get(state)
   new, metrics = trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)(
       state, sharding.put_batch(batch, mesh))

@@ -31,7 +31,7 @@ def validated_config(**settings):
 
 def _model_and_variables(config):
   model = trainer.build_step(config).model
-  return model, jax.jit(lambda: init_variables(model, 1))()
+  return model, init_variables(model, 1)
 
 
 @pytest.fixture(scope='module')

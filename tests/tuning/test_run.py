@@ -36,8 +36,7 @@ def weights_folder(tmp_path_factory):
   """A run with three checkpoints, of which 9 is worse than 10."""
   folder = tmp_path_factory.mktemp('run')
   config = tiny_config()
-  variables = jax.jit(
-      lambda: init_variables(build_model(config.model), 0))()
+  variables = init_variables(build_model(config.model), 0)
   weights.save_model(folder, config, variables)
   for step in ('9', '10'):
     shutil.copytree(folder / 'checkpoints' / '0', folder / 'checkpoints' / step)
