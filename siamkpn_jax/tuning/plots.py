@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
@@ -38,7 +37,6 @@ def save_plot(path: Path, scores: Mapping[TrialParams, float],
     UserError: it cannot be written.
   """
   figure = Figure(figsize=(12, 7.5), dpi=120, layout='constrained')
-  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   points = np.array([dataclasses.astuple(point) for point in scores])
   values = np.array(list(scores.values()))
   middle, own = dataclasses.astuple(best), dataclasses.astuple(baseline)
