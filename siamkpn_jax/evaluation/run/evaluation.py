@@ -97,7 +97,7 @@ def make_plan(request: Request) -> Plan:
     UserError: an unknown protocol or sequence, or data that cannot be used.
   """
   # An unknown protocol is to be reported before hours of work.
-  scoring.check_protocol(_scoring_request(request))
+  scoring.find_rule(request.benchmark, request.protocol)
   if request.zero_based and request.benchmark != 'otb':
     raise UserError(f'--zero_based: not used with {request.benchmark}, whose '
                     'layout defines it: omit the flag')
