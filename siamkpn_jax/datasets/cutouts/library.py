@@ -221,27 +221,30 @@ def has_alpha(path: str) -> bool:
 
 
 def _load(cutout: Cutout) -> tuple[np.ndarray, ...]:
-  count = min(_FRAMES, len(cutout.images))
-  chosen = [k * len(cutout.images) // count for k in range(count)]
   found: list[np.ndarray | None] = []
-  for image in (cutout.images[k] for k in chosen if not cutout.masks):
-    found += map(sprites.from_alpha, sprites.decode_frames(
-        read_bytes(Path(image)), image, _FRAMES))
-  for k in chosen if cutout.masks else ():
-    crop, mask = (
-        decode_image(read_bytes(Path(paths[k])), paths[k], flags)
-        for paths, flags in ((cutout.images, cv2.IMREAD_COLOR),
-                             (cutout.masks, cv2.IMREAD_GRAYSCALE)))
-    if crop.shape[:2] != mask.shape[:2]:
-      raise UserError(f'{cutout.masks[k]}: {mask.shape[1]}x{mask.shape[0]} '
-                      f'pixels; expected the {crop.shape[1]}x{crop.shape[0]} '
-                      'of its crop')
-    found.append(sprites.from_mask(crop, mask))
+  files = list(itertools.zip_longest(cutout.images, cutout.masks))
+  for image, mask in sprites.thinned(files, _FRAMES):
+    if mask is None:
+      found += map(sprites.from_alpha, sprites.decode_frames(
+          read_bytes(Path(image)), image, _FRAMES))
+    else:
+      found.append(_masked(image, mask))
   frames = tuple(frame for frame in found if frame is not None)
   if not frames:
     raise UserError(f'{cutout.images[0]}: this cut-out is empty; expected a '
                     'visible object: remove it')
   return frames
+
+
+def _masked(image: str, mask: str) -> np.ndarray | None:
+  """The sprite of a crop and its mask, by their files."""
+  crop, solid = (decode_image(read_bytes(Path(path)), path, flags)
+                 for path, flags in ((image, cv2.IMREAD_COLOR),
+                                     (mask, cv2.IMREAD_GRAYSCALE)))
+  if crop.shape[:2] != solid.shape[:2]:
+    raise UserError(f'{mask}: {solid.shape[1]}x{solid.shape[0]} pixels; '
+                    f'expected the {crop.shape[1]}x{crop.shape[0]} of its crop')
+  return sprites.from_mask(crop, solid)
 
 
 class _Kept:

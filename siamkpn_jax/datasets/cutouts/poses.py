@@ -11,13 +11,8 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.cutouts.sprites import SOLID
-from siamkpn_jax.datasets.synthetic.sprites import Layer
-
-# A turn of the hues is one about the gray axis: the projection to it, and the
-# cross product with it.
-_GRAY = np.full((3, 3), 1 / 3)
-_AXIS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+from siamkpn_jax.datasets.synthetic.sprites import SOLID, Layer
+from siamkpn_jax.datasets.synthetic.textures import hue_turn
 
 
 def pose_matrix(*, turn: float = 0., stretch: float = 0., shear: float = 0.,
@@ -52,8 +47,8 @@ def tint_matrix(*, gain: tuple[float, float, float] = (1., 1., 1.),
     lift: added to all colors, 1 is white; negative darkens.
   """
   matrix = np.eye(4)
-  colors = _GRAY + math.cos(hue) * (np.eye(3) - _GRAY) + math.sin(hue) * _AXIS
-  matrix[:3, :3], matrix[:3, 3] = np.array(gain)[:, None] * colors, lift
+  matrix[:3, :3] = np.array(gain)[:, None] * hue_turn(hue)
+  matrix[:3, 3] = lift
   return matrix
 
 

@@ -9,6 +9,7 @@ from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.appearance import (
   Appearance,
   bank_appearance,
+  bank_thing,
   random_appearance,
 )
 from siamkpn_jax.datasets.synthetic.articulated import bar, random_shape
@@ -98,11 +99,7 @@ class Actors:
   def clutter(self) -> Sprite:
     """Another moving thing."""
     rng, side = self._rng, self._random_side()
-    shape = random_shape(rng, self._seed)
-    appearance = bank_appearance(rng, self._seed)
-    if shape.is_articulated:
-      appearance = appearance.flat(rng)
-    return self._rover(shape, appearance, side, 0.5)
+    return self._rover(*bank_thing(rng, self._seed, 0.5), side, 0.5)
 
   def occluder(self, target: Sprite) -> Sprite:
     """A smaller thing that crosses the target again and again."""
@@ -113,8 +110,7 @@ class Actors:
         target, (1.6 * side * x, 1.6 * side * y),
         (-aside * side * y, aside * side * x),
         signals.Wave(0., ((1., math.tau / period, rng.uniform(0, math.tau)),)))
-    return Sprite(random_shape(rng, self._seed, articulated=0.),
-                  bank_appearance(rng, self._seed), motion,
+    return Sprite(*bank_thing(rng, self._seed, 0.), motion,
                   side * rng.uniform(0.35, 0.7))
 
   def post(self, target: Sprite) -> Sprite:
