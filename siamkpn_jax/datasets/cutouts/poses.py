@@ -3,7 +3,6 @@
 Scene pixel (0, 0) is the one whose center is the target's.
 """
 
-import dataclasses
 import math
 
 import cv2
@@ -59,42 +58,16 @@ def tinted(sprite: np.ndarray, matrix: np.ndarray) -> np.ndarray:
   return cv2.min(changed, cv2.merge([alpha] * 4))
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed:
-  """A sprite in the scene.
-
-  Attributes:
-    layer: its pixels; `box` is `box_xywh`.
-    box_xywh: [4] around where alpha crosses a half, between pixels; pixel i
-      has its center at i.
-  """
-
-  layer: Layer
-  box_xywh: np.ndarray
-
-  @property
-  def reach(self) -> tuple[int, int]:
-    """Least distances in x and y at which it is clear of where it is now."""
-    height, width = self.layer.alpha.shape
-    return (max(-self.layer.x, self.layer.x + width - 1) + 1,
-            max(-self.layer.y, self.layer.y + height - 1) + 1)
-
-  def moved(self, x: int, y: int) -> 'Placed':
-    """Shifted by whole pixels."""
-    shift = np.array([x, y, 0, 0])
-    layer = dataclasses.replace(
-        self.layer, x=self.layer.x + x, y=self.layer.y + y,
-        box=self.layer.box + shift)
-    return Placed(layer, self.box_xywh + shift)
-
-
-def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
+def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Layer:
   """Puts a sprite with the center of its box at the scene's (0, 0).
 
   Args:
     sprite: [h, w, 4] uint8, colors multiplied by alpha.
     pose: [3, 3] from `pose_matrix`.
     context: side of the context square of its box in the scene, pixels.
+
+  Returns:
+    Its pixels, with the `alpha_box`.
 
   Raises:
     UserError: nothing solid is left of it at this size.
@@ -117,7 +90,7 @@ def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
   seen = cv2.warpPerspective(sprite, local, shape, flags=cv2.INTER_LINEAR)
   alpha = cv2.extractChannel(seen, 3)
   box = alpha_box(alpha) + np.array([x, y, 0, 0])
-  return Placed(Layer(x, y, seen[..., :3], alpha, box), box)
+  return Layer(x, y, seen[..., :3], alpha, box)
 
 
 def alpha_box(alpha: np.ndarray) -> np.ndarray:
