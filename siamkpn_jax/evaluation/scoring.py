@@ -125,20 +125,20 @@ def _score_got10k(request: Request) -> dict[str, Any]:
           frame_size=annotation.frame_size)
     except UserError as error:
       raise UserError(f'{paths[0]}: {error}') from error
-  every = got10k.all_overlaps(overlaps.values())
-  if not every.ious.size:
+  every = np.concatenate(list(overlaps.values()))
+  if not every.size:
     raise UserError(f'{request.annotations}: only the first frame of each '
                     'sequence is annotated; expected the validation set: '
                     'submit results of the test set to its server')
   return {
       **_head(request, got10k.PROTOCOL, 'the GOT-10k toolkit', len(overlaps),
-              every.ious.size),
-      **_got10k_figures(every),
+              every.size),
+      **got10k.figures(every),
       'notes': notes,
-      'sequences': {n: {'frames': o.ious.size, **_got10k_figures(o)}
+      'sequences': {n: {'frames': o.size, **got10k.figures(o)}
                     for n, o in overlaps.items()},
       'attributes': {},
-      'success_curve': every.success_curve().tolist(),
+      'success_curve': ope.success_curve(every, got10k.THRESHOLDS).tolist(),
   }
 
 
@@ -235,10 +235,6 @@ def _one_pass_figures(result: ope.Score) -> dict[str, float]:
           'precision_20': result.precision_20,
           'norm_precision': result.norm_precision,
           'norm_precision_auc': result.norm_precision_auc}
-
-
-def _got10k_figures(overlaps: got10k.Overlaps) -> dict[str, float | None]:
-  return {'ao': overlaps.ao, 'sr50': overlaps.sr50, 'sr75': overlaps.sr75}
 
 
 _Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
