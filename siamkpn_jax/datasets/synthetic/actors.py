@@ -22,13 +22,7 @@ _SPEEDS = ((0.02, 0.05), (0.05, 0.1), (0.1, 0.18))
 
 
 def _wander(path: signals.Path, size: tuple[int, int], over: float) -> Motion:
-  """Motion over the frame.
-
-  Args:
-    path: in the unit square.
-    size: width and height of the frame, pixels.
-    over: share of the box that may leave it.
-  """
+  """Motion over a frame (w, h); a share `over` of the box may leave it."""
   def along(u: float, low: float, high: float, side: int) -> float:
     """Place of the origin for u in 0..1 from one border to the other."""
     slack = over * (high - low)
@@ -45,14 +39,7 @@ def _wander(path: signals.Path, size: tuple[int, int], over: float) -> Motion:
 
 def _shuttle(around: Sprite, far: tuple[float, float],
              beside: tuple[float, float], swing: signals.Wave) -> Motion:
-  """Motion to and fro across another sprite.
-
-  Args:
-    around: the other.
-    far: farthest place from it (x, y), pixels.
-    beside: nearest place to it.
-    swing: -1..1, how far it is.
-  """
+  """Motion to and fro across another sprite, from `far` by `beside`, pixels."""
   def place(t: float, unused_extents: Extents) -> tuple[float, float]:
     # About the other's place is enough, and its exact extents are costly.
     half = around.side / 2

@@ -139,26 +139,27 @@ def corners(regions: Regions, *, inclusive: bool) -> np.ndarray:
 def _read(path: str | Path) -> Regions:
   if Path(path).suffix == '.bin':
     rows = binary_results.read_rows(Path(path))
-    for number, row in enumerate(rows, start=1):
-      if not _is_region(row):
-        raise _refused(path, number, ','.join(map(str, row)))
-    return from_rows(rows)
-  lines = results.read_text(path).rstrip().split('\n')
-  if lines == ['']:
-    raise UserError(f'{path}: empty; expected one region per frame: restore '
-                    'the file')
-  return from_rows([_parse(path, number, line)
-                    for number, line in enumerate(lines, start=1)])
+    lines = [','.join(map(str, row)) for row in rows]
+  else:
+    lines = results.read_text(path).rstrip().split('\n')
+    if lines == ['']:
+      raise UserError(f'{path}: empty; expected one region per frame: restore '
+                      'the file')
+    rows = list(map(_numbers, lines))
+  for number, (row, line) in enumerate(zip(rows, lines, strict=True), start=1):
+    if not _is_region(row):
+      raise UserError(
+          f'{path} line {number}: {line.strip()[:60]!r} is not a region; '
+          'expected "x,y,w,h", 8 corner coordinates, or 0, 1 or 2: correct it')
+  return from_rows(rows)
 
 
-def _parse(path: str | Path, number: int, line: str) -> list[float]:
+def _numbers(line: str) -> list[float]:
+  """What a line holds; nothing if that is not numbers."""
   try:
-    row = [float(word) for word in _SEPARATOR.split(line.strip())]
+    return [float(word) for word in _SEPARATOR.split(line.strip())]
   except ValueError:
-    row = []
-  if not _is_region(row):
-    raise _refused(path, number, line.strip())
-  return row
+    return []
 
 
 def _is_region(row: Sequence[float]) -> bool:
@@ -167,9 +168,3 @@ def _is_region(row: Sequence[float]) -> bool:
   if len(row) == 1:
     fine &= row[0] in {UNKNOWN, STARTED, FAILED}
   return fine and len(row) in {1, 4, 8}
-
-
-def _refused(path: str | Path, number: int, text: str) -> UserError:
-  return UserError(
-      f'{path} line {number}: {text[:60]!r} is not a region; '
-      'expected "x,y,w,h", 8 corner coordinates, or 0, 1 or 2: correct it')
