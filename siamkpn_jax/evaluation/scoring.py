@@ -74,8 +74,9 @@ def score(request: Request) -> dict[str, Any]:
   return summary
 
 
-def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
-  rule = ONE_PASS[_protocol(request, own_protocol, ONE_PASS)]
+def _score_one_pass(request: Request) -> dict[str, Any]:
+  rule = find_rule(request.benchmark, request.protocol)
+  assert isinstance(rule, protocols.OnePass)
   annotations, runs, notes = _read(request)
   scores = {}
   for annotation in annotations:
@@ -108,7 +109,7 @@ def _score_one_pass(request: Request, own_protocol: str) -> dict[str, Any]:
 
 
 def _score_got10k(request: Request) -> dict[str, Any]:
-  name = _protocol(request, got10k.PROTOCOL, {got10k.PROTOCOL})
+  find_rule(request.benchmark, request.protocol)
   annotations, runs, notes = _read(request)
   overlaps = {}
   for annotation in annotations:
@@ -124,20 +125,20 @@ def _score_got10k(request: Request) -> dict[str, Any]:
           frame_size=annotation.frame_size)
     except UserError as error:
       raise UserError(f'{paths[0]}: {error}') from error
-  every = got10k.all_overlaps(overlaps.values())
-  if not every.ious.size:
+  every = np.concatenate(list(overlaps.values()))
+  if not every.size:
     raise UserError(f'{request.annotations}: only the first frame of each '
                     'sequence is annotated; expected the validation set: '
                     'submit results of the test set to its server')
   return {
-      **_head(request, name, 'the GOT-10k toolkit', len(overlaps),
-              every.ious.size),
-      **_got10k_figures(every),
+      **_head(request, got10k.PROTOCOL, 'the GOT-10k toolkit', len(overlaps),
+              every.size),
+      **got10k.figures(every),
       'notes': notes,
-      'sequences': {n: {'frames': o.ious.size, **_got10k_figures(o)}
+      'sequences': {n: {'frames': o.size, **got10k.figures(o)}
                     for n, o in overlaps.items()},
       'attributes': {},
-      'success_curve': every.success_curve().tolist(),
+      'success_curve': ope.success_curve(every, got10k.THRESHOLDS).tolist(),
   }
 
 
@@ -147,8 +148,8 @@ def _score_vot(request: Request) -> dict[str, Any]:
     if given:
       raise UserError(f'--{flag}: not used with {request.benchmark}, whose own '
                       'files define it: omit the flag')
-  rule = vot.find_protocol(request.protocol or vot.OWN_RULE,
-                           request.benchmark)
+  rule = find_rule(request.benchmark, request.protocol)
+  assert isinstance(rule, vot.Protocol)
   sequences = load_vot_sequences(request.benchmark, request.annotations,
                                  request.sequences)
   summary = vot.score(sequences, vot.read_runs(sequences, request.results),
@@ -175,10 +176,6 @@ def load_vot_sequences(benchmark: str, path: Path,
   return layouts.select(load_vot(json if json.is_file() else path), names)
 
 
-def _one_pass(own_protocol: str) -> Callable[[Request], dict[str, Any]]:
-  return lambda request: _score_one_pass(request, own_protocol)
-
-
 # One-pass benchmark -> its own protocol.
 OWN_PROTOCOLS = {
     'otb': 'otb',
@@ -191,7 +188,7 @@ OWN_PROTOCOLS = {
 
 # Benchmark -> scores a request for it.
 SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
-    **{name: _one_pass(own) for name, own in OWN_PROTOCOLS.items()},
+    **dict.fromkeys(OWN_PROTOCOLS, _score_one_pass),
     'got10k': _score_got10k,
     **dict.fromkeys(_VOT, _score_vot),
 }
@@ -207,28 +204,22 @@ _LISTS: Mapping[str, tuple[str, Collection[str]]] = {
 }
 
 
-def _protocol(request: Request, own: str, known: Any) -> str:
-  if request.protocol is None:
-    return own
-  if request.protocol not in known:
-    raise UserError(f'--protocol {request.protocol}: unknown for '
-                    f'{request.benchmark}; expected one of '
-                    f'{", ".join(sorted(known))}')
-  return request.protocol
-
-
-def check_protocol(request: Request) -> None:
-  """Checks that a benchmark can be scored by the protocol.
+def find_rule(benchmark: str, protocol: str | None
+              ) -> protocols.OnePass | vot.Protocol | None:
+  """The rule of this name, or the benchmark's own; None: that of GOT-10k.
 
   Raises:
-    UserError: it cannot.
+    UserError: the benchmark cannot be scored by it.
   """
-  if request.benchmark == 'got10k':
-    _protocol(request, got10k.PROTOCOL, {got10k.PROTOCOL})
-  elif request.benchmark in _VOT:
-    vot.find_protocol(request.protocol or vot.OWN_RULE, request.benchmark)
-  else:
-    _protocol(request, '', ONE_PASS)
+  if benchmark in _VOT:
+    return vot.find_protocol(protocol or vot.OWN_RULE, benchmark)
+  known: Mapping[str, protocols.OnePass | None] = (
+      {got10k.PROTOCOL: None} if benchmark == 'got10k' else ONE_PASS)
+  name = protocol or OWN_PROTOCOLS.get(benchmark, got10k.PROTOCOL)
+  if name not in known:
+    raise UserError(f'--protocol {name}: unknown for {benchmark}; expected one '
+                    f'of {", ".join(sorted(known))}')
+  return known[name]
 
 
 def _head(request: Request, protocol: str, source: str, count: int,
@@ -244,10 +235,6 @@ def _one_pass_figures(result: ope.Score) -> dict[str, float]:
           'precision_20': result.precision_20,
           'norm_precision': result.norm_precision,
           'norm_precision_auc': result.norm_precision_auc}
-
-
-def _got10k_figures(overlaps: got10k.Overlaps) -> dict[str, float | None]:
-  return {'ao': overlaps.ao, 'sr50': overlaps.sr50, 'sr75': overlaps.sr75}
 
 
 _Runs = dict[str, tuple[list[Path], list[np.ndarray]]]

@@ -14,7 +14,7 @@ from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
-from siamkpn_jax.evaluation.report.curves import save_success_plot
+from siamkpn_jax.evaluation.report.curves import save_plot
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
@@ -78,8 +78,8 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
     rows.append((name, summary['success_auc'], summary['precision_20'],
                  summary['frames_per_second']))
     success[name] = summary['success_curve']
-  save_success_plot(output / 'success.png', success,
-                    'Success on unseen rendered videos')
+  save_plot(output / 'success.png', 'success', success,
+            'Success on unseen rendered videos')
 
   _say('4/4 drawing')
   tracker = load_tracker(training, every_stage=True)

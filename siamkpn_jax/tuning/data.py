@@ -1,7 +1,6 @@
 """The sequences that are searched on, with their objective."""
 
 import dataclasses
-import fnmatch
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +9,13 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import otb
-from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import name_key
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
-from siamkpn_jax.evaluation.metrics import got10k, vot
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.metrics.protocols import OnePass
 from siamkpn_jax.tuning.objective import (
   AverageOverlapObjective,
   Objective,
@@ -60,12 +59,12 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
   Raises:
     UserError: an unknown protocol, nothing to read, or damaged annotations.
   """
-  if benchmark in scoring.OWN_PROTOCOLS or benchmark == got10k.PROTOCOL:
-    return _load_boxes(benchmark, path, protocol, names, zero_based)
-  if zero_based:
-    raise UserError(f'--zero_based: not used with {benchmark}, whose own files '
-                    'define it: omit the flag')
-  rule = vot.find_protocol(protocol or vot.OWN_RULE, benchmark)
+  rule = scoring.find_rule(benchmark, protocol)
+  if zero_based and benchmark != 'otb':
+    raise UserError(f'--zero_based: not used with {benchmark}, whose layout '
+                    'defines it: omit the flag')
+  if not isinstance(rule, vot.Protocol):
+    return _load_boxes(benchmark, path, rule, names, zero_based)
   videos = scoring.load_vot_sequences(benchmark, path, names)
   bare = [v.name for v in videos if not v.frames]
   if bare:
@@ -77,34 +76,17 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
               _warning(benchmark, objective.names))
 
 
-def _load_boxes(benchmark: str, path: Path, protocol: str | None,
+def _load_boxes(benchmark: str, path: Path, rule: OnePass | None,
                 names: Sequence[str], zero_based: Sequence[str]) -> Data:
-  rule = protocol or scoring.OWN_PROTOCOLS.get(benchmark, got10k.PROTOCOL)
-  known = (sorted(scoring.ONE_PASS) if benchmark in scoring.OWN_PROTOCOLS
-           else [got10k.PROTOCOL])
-  if rule not in known:
-    raise UserError(f'--protocol {rule}: unknown for {benchmark}; expected one '
-                    f'of {", ".join(known)}')
-  if zero_based and benchmark != 'otb':
-    raise UserError(f'--zero_based: not used with {benchmark}, whose layout '
-                    'defines it: omit the flag')
   found = layouts.load_annotations(benchmark, path, names=names)
   layouts.check_known(zero_based, [a.name for a in found], 'zero_based')
-  annotations = [_counted(a, zero_based) for a in found]
-  objective = (SuccessObjective(annotations, scoring.ONE_PASS[rule])
-               if benchmark in scoring.OWN_PROTOCOLS
-               else AverageOverlapObjective(annotations))
+  annotations = [layouts.counted(a, zero_based) for a in found]
+  objective = (SuccessObjective(annotations, rule) if rule else
+               AverageOverlapObjective(annotations))
   videos = [layouts.with_frames(a) for a in annotations]
   return Data(objective, videos, None,
               _checksum(objective.names, [v.boxes_xywh for v in videos]),
               _warning(benchmark, objective.names))
-
-
-def _counted(annotation: Annotation,
-             zero_based: Sequence[str]) -> Annotation:
-  if any(fnmatch.fnmatchcase(annotation.name, p) for p in zero_based):
-    return dataclasses.replace(annotation, origin=0)
-  return annotation
 
 
 def _checksum(names: Sequence[str], truths: Sequence[np.ndarray]) -> int:

@@ -8,7 +8,7 @@ on the log alone: a search that was killed goes on as if nothing had happened.
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from tqdm import tqdm
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning.objective import Measurement, Objective
 from siamkpn_jax.tuning.trial_log import Candidate, load_optuna
-from siamkpn_jax.tuning.trial_runner import MakeTrialRunner, TrialRunner
+from siamkpn_jax.tuning.trial_runner import TrialRunner
 
 if TYPE_CHECKING:
   import optuna
@@ -31,8 +31,8 @@ class Evaluator:
   """Runs the trials of a study."""
 
   def __init__(self, study: 'optuna.Study', checkpoints: Sequence[Path],
-               make_runner: MakeTrialRunner, objective: Objective, *, seed: int,
-               protected: int, progress: tqdm):
+               make_runner: Callable[[Path], TrialRunner], objective: Objective,
+               *, seed: int, protected: int, progress: tqdm):
     """Takes what running needs.
 
     Args:

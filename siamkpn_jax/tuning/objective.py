@@ -11,12 +11,13 @@ files: the score is that of the files.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import got10k, ope
 from siamkpn_jax.evaluation.metrics.protocols import OnePass
 from siamkpn_jax.tuning.trial_runner import SequenceResult
@@ -35,7 +36,7 @@ class Measurement:
   details: Any = None
 
 
-class Objective(Protocol):
+class Objective:
   """Measures results on n sequences, and scores n measurements.
 
   Attributes:
@@ -46,10 +47,13 @@ class Objective(Protocol):
     frames: [n] how long they are.
   """
   metric: str
-  protocol: str
-  rule: str
-  names: list[str]
-  frames: list[int]
+
+  def __init__(self, sequences: Sequence[Annotation] | Sequence[VotSequence],
+               protocol: str, rule: str):
+    """Takes the sequences, and what the rule is called."""
+    self.protocol, self.rule = protocol, rule
+    self.names = [s.name for s in sequences]
+    self.frames = [len(s) for s in sequences]
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """Measures a result on the sequence of an index.
@@ -57,15 +61,18 @@ class Objective(Protocol):
     Raises:
       UserError: it does not belong to the sequence.
     """
+    raise NotImplementedError
 
   def score(self, measurements: Sequence[Measurement]) -> float:
     """The score, 0..1, of one measurement for each sequence, in order."""
+    return float(np.mean([m.value for m in measurements]))
 
 
-class _Boxes:
+class _Boxes(Objective):
   """What objectives of annotated boxes share."""
 
-  def __init__(self, annotations: Sequence[Annotation]):
+  def __init__(self, annotations: Sequence[Annotation], protocol: str,
+               rule: str):
     """Checks that every box is known.
 
     Raises:
@@ -76,8 +83,7 @@ class _Boxes:
       raise UserError(
           f'sequence {hidden[0]} has only its first box; expected one box per '
           'frame: use a data set with public annotations')
-    self.names = [a.name for a in annotations]
-    self.frames = [len(a) for a in annotations]
+    super().__init__(annotations, protocol, rule)
     self._annotations = annotations
 
   def _in_file(self, index: int, result: SequenceResult) -> np.ndarray:
@@ -85,10 +91,6 @@ class _Boxes:
     assert isinstance(result, np.ndarray)
     origin = self._annotations[index].origin
     return np.round(result + np.array([origin, origin, 0, 0]), 4)
-
-  def score(self, measurements: Sequence[Measurement]) -> float:
-    """See `Objective`."""
-    return float(np.mean([m.value for m in measurements]))
 
 
 class SuccessObjective(_Boxes):
@@ -98,9 +100,8 @@ class SuccessObjective(_Boxes):
 
   def __init__(self, annotations: Sequence[Annotation], protocol: OnePass):
     """Takes the sequences; errors as of the base class."""
-    super().__init__(annotations)
+    super().__init__(annotations, protocol.name, protocol.source)
     self._protocol = protocol
-    self.protocol, self.rule = protocol.name, protocol.source
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""
@@ -118,7 +119,6 @@ class AverageOverlapObjective(_Boxes):
   """GOT-10k's average overlap."""
 
   metric = 'ao'
-  protocol, rule = got10k.PROTOCOL, 'the GOT-10k toolkit'
 
   def __init__(self, annotations: Sequence[Annotation]):
     """Takes the sequences.
@@ -126,8 +126,8 @@ class AverageOverlapObjective(_Boxes):
     Raises:
       UserError: as of the base class, or no frame counts.
     """
-    super().__init__(annotations)
-    counted = np.array([self._overlaps(i, a.boxes_xywh).ious.size
+    super().__init__(annotations, got10k.PROTOCOL, 'the GOT-10k toolkit')
+    counted = np.array([self._overlaps(i, a.boxes_xywh).size
                         for i, a in enumerate(annotations)])
     if not counted.any():
       raise UserError('no frame with a visible target; expected the validation '
@@ -137,9 +137,10 @@ class AverageOverlapObjective(_Boxes):
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""
     overlaps = self._overlaps(index, self._in_file(index, result))
-    return Measurement(float(self._weights[index] * (overlaps.ao or 0.0)))
+    ao = got10k.figures(overlaps)['ao'] or 0.0
+    return Measurement(float(self._weights[index] * ao))
 
-  def _overlaps(self, index: int, boxes_xywh: np.ndarray) -> got10k.Overlaps:
+  def _overlaps(self, index: int, boxes_xywh: np.ndarray) -> np.ndarray:
     annotation = self._annotations[index]
     return got10k.sequence_overlaps(
         [boxes_xywh], annotation.boxes_xywh, visible=annotation.visible,

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from siamkpn_jax.core.atomic_io import save_figure
@@ -38,7 +35,6 @@ def save_plot(path: Path, scores: Mapping[TrialParams, float],
     UserError: it cannot be written.
   """
   figure = Figure(figsize=(12, 7.5), dpi=120, layout='constrained')
-  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   points = np.array([dataclasses.astuple(point) for point in scores])
   values = np.array(list(scores.values()))
   middle, own = dataclasses.astuple(best), dataclasses.astuple(baseline)
@@ -53,7 +49,9 @@ def save_plot(path: Path, scores: Mapping[TrialParams, float],
         [_cells(points[scale][:, pair], values[scale])[1]
          for pair in _PAIRS])))
     for axes, (i, j) in zip(row, _PAIRS, strict=True):
-      drawn = _squares(axes, points[shown][:, [i, j]], values[shown], low)
+      cells, colors = _cells(points[shown][:, [i, j]], values[shown])
+      drawn = axes.scatter(cells[:, 0], cells[:, 1], c=colors, s=70, marker='s',
+                           cmap='viridis', vmin=low)
       # The base line may be outside the second row, and then stays there.
       axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim(),
                xlabel=NAMES[i], ylabel=NAMES[j])
@@ -75,10 +73,3 @@ def _cells(xy: np.ndarray, values: np.ndarray
   np.maximum.at(best, place, values)
   order = np.argsort(best)
   return cells[order], best[order]
-
-
-def _squares(axes: Axes, xy: np.ndarray, values: np.ndarray, low: float
-             ) -> PathCollection:
-  cells, colors = _cells(xy, values)
-  return axes.scatter(cells[:, 0], cells[:, 1], c=colors, s=70, marker='s',
-                      cmap='viridis', vmin=low)

@@ -22,7 +22,7 @@ from siamkpn_jax.tuning.trial_runner import SequenceResult, TrialParams, task
 
 
 class Sweep:
-  """An `TrialRunner`.
+  """A `TrialRunner`.
 
   Attributes:
     crops_seen: crops that the network saw so far.

@@ -6,8 +6,6 @@ the search, which knows a `TrialRunner`, does not see how trials are tracked.
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -36,25 +34,11 @@ class TrialParams:
   size_lr: float
 
 
-class TrialRunner(Protocol):
-  """Tracks with one checkpoint, on every device if it can."""
-
-  def __call__(self, params: Sequence[TrialParams],
-               sequence_index: int) -> list[SequenceResult]:
-    """Runs a trial for all of them on one sequence.
-
-    Args:
-      params: at least one, all different.
-      sequence_index: into the sequences that are searched on.
-
-    Returns:
-      A result for each, which must not depend on the others
-      beyond rounding.
-    """
-
-
-# Checkpoint -> its trial runner; called when it is first needed.
-MakeTrialRunner = Callable[[Path], TrialRunner]
+# Tracks with one checkpoint, on every device if it can. Takes at least one set
+# of hyperparameters, all different, and an index into the sequences that are
+# searched on. Gives a result for each, which does not depend on the others
+# beyond rounding.
+TrialRunner = Callable[[Sequence[TrialParams], int], list[SequenceResult]]
 
 
 def rounded(numbers: Sequence[float]) -> TrialParams:

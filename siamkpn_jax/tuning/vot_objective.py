@@ -18,12 +18,12 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
 from siamkpn_jax.evaluation.metrics import eao, vot
 from siamkpn_jax.evaluation.metrics.regions import Regions
-from siamkpn_jax.tuning.objective import Measurement
+from siamkpn_jax.tuning.objective import Measurement, Objective
 from siamkpn_jax.tuning.trial_runner import SequenceResult
 
 
-class EaoObjective:
-  """An `Objective`."""
+class EaoObjective(Objective):
+  """Expected average overlap."""
 
   metric = 'eao'
 
@@ -42,10 +42,8 @@ class EaoObjective:
     # Found once: it may mean to read an image.
     self._sequences = [dataclasses.replace(s, size=frame_size(s))
                        for s in sequences]
+    super().__init__(sequences, protocol.name, protocol.source)
     self._protocol = protocol
-    self.protocol, self.rule = protocol.name, protocol.source
-    self.names = [s.name for s in sequences]
-    self.frames = [len(s) for s in sequences]
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""

@@ -173,9 +173,9 @@ def test_box_of_a_placed_sprite(seed):
       shear=rng.normal() / 5, tilt=tuple(rng.uniform(-0.25, 0.25, 2)),
       mirrored=bool(seed % 2))
   placed = poses.place(sprite, pose, 127)
-  x, y, w, h = placed.box_xywh
-  corner = np.array([placed.layer.y, placed.layer.x])
-  mask = np.argwhere(placed.layer.alpha > 127) + corner
+  x, y, w, h = placed.box
+  corner = np.array([placed.y, placed.x])
+  mask = np.argwhere(placed.alpha > 127) + corner
   np.testing.assert_array_equal(
       np.stack([mask.min(0), mask.max(0)])[:, ::-1],
       [np.ceil([x, y]), np.floor([x + w, y + h])])
@@ -199,8 +199,8 @@ def test_box_of_a_placed_ellipse(seed):
   scale = 127 / geometry.context_side(*(2 * half))
   placed = poses.place(sprite, poses.pose_matrix(turn=turn), 127)
   np.testing.assert_allclose(
-      placed.box_xywh, scale * np.array([*-half, *(2 * half)]), atol=0.4)
-  x, y, w, h = placed.box_xywh
+      placed.box, scale * np.array([*-half, *(2 * half)]), atol=0.4)
+  x, y, w, h = placed.box
   np.testing.assert_allclose([x + w / 2, y + h / 2], 0, atol=0.1)
   assert geometry.context_side(w, h) == pytest.approx(127, abs=0.3)
 
@@ -212,7 +212,7 @@ def test_box_of_a_sprite_by_hand():
   sprite = sprites.from_alpha(image)
   side = 2 * geometry.context_side(20, 40)
   placed = poses.place(sprite, poses.pose_matrix(turn=math.pi / 2), side)
-  np.testing.assert_allclose(placed.box_xywh, [-20, -40, 40, 80], atol=0.1)
+  np.testing.assert_allclose(placed.box, [-20, -40, 40, 80], atol=0.1)
 
 
 @pytest.mark.parametrize('side', [100, 190, 250, 400, 1200])
@@ -224,7 +224,7 @@ def test_thin_lines_are_no_end_of_training(side):
   for context in (70., 127., 210.) if sprite is not None else ():
     try:
       placed = poses.place(sprite, poses.pose_matrix(turn=0.3), context)
-      assert placed.box_xywh[2:].min() > 1
+      assert placed.box[2:].min() > 1
     except UserError as error:
       assert 'vanishes when it is scaled down' in str(error)
 
@@ -280,8 +280,8 @@ def test_wrong_patches(source, patch):
 def test_distractors_never_cover_the_center(source):
   count = 0
   for scene, t in shots(source, 60):
-    for other in shot.place_all(scene, t, 32).others:
-      layer, count = other.layer, count + 1
+    for layer in shot.place_all(scene, t, 32).others:
+      count += 1
       h, w = layer.alpha.shape
       assert not (layer.x <= 0 < layer.x + w and layer.y <= 0 < layer.y + h)
   assert count > 60
@@ -295,7 +295,7 @@ def test_occluders_hide_some_but_not_much(source):
       continue
     # Painted over one another in another way.
     seen = np.zeros((2, SIDE, SIDE))
-    for k, layer in enumerate((placed.target.layer, placed.front.layer)):
+    for k, layer in enumerate((placed.target, placed.front)):
       y, x = np.indices(layer.alpha.shape)
       x, y = x + layer.x + 255, y + layer.y + 255
       there = (x >= 0) & (x < SIDE) & (y >= 0) & (y < SIDE)
@@ -311,8 +311,8 @@ def test_target_is_in_the_picture_where_its_box_says(source):
   for scene, t in shots(source, 20):
     placed = shot.place_all(scene, t, 32)
     canvas = np.zeros((201, 201, 3), np.uint8)
-    alpha = placed.target.layer.alpha
-    y, x = placed.target.layer.y + 100, placed.target.layer.x + 100
+    alpha = placed.target.alpha
+    y, x = placed.target.y + 100, placed.target.x + 100
     canvas[y:y + alpha.shape[0], x:x + alpha.shape[1]] = alpha[..., None]
     _, wh = shot.compose(scene, t, 32, 201)
     rows, cols = np.flatnonzero((canvas[..., 0] > 127).any(1)), np.flatnonzero(
@@ -330,7 +330,7 @@ def test_a_track_runs_through_the_frames_of_its_object(source):
                        4, source._identity(4, 4)).target,
       turn=Wave(), stretch=Wave(), shear=Wave(), tilt_x=Wave(), tilt_y=Wave(),
       light=Wave(), shade=0.)
-  painted = [still.paint(t, 48).layer.alpha for t in range(48)]
+  painted = [still.paint(t, 48).alpha for t in range(48)]
   for t in range(0, 48, 2):  # 24 frames
     np.testing.assert_array_equal(painted[t], painted[t + 1])
   for one, other in itertools.pairwise(painted[::2]):

@@ -9,15 +9,17 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.report import curves
 
-SAVE = {'success': (curves.save_success_plot, 21),
-        'precision': (curves.save_precision_plot, 51),
-        'norm': (curves.save_norm_precision_plot, 51)}
+POINTS = {'success': 21, 'precision': 51, 'norm_precision': 51}
 
 
-@pytest.mark.parametrize('kind', SAVE)
-def test_plot_is_written(tmp_path, kind):
-  save, count = SAVE[kind]
-  path = tmp_path / 'new' / f'{kind}.png'
+def saver(name):
+  return lambda path, drawn: curves.save_plot(path, name, drawn, 'title')
+
+
+@pytest.mark.parametrize('name', POINTS)
+def test_plot_is_written(tmp_path, name):
+  save, count = saver(name), POINTS[name]
+  path = tmp_path / 'new' / f'{name}.png'
   before = sys.modules.get('matplotlib.pyplot')
   save(path, {f't{i}': np.linspace(1, i / 10, count) for i in range(9)})
   image = cv2.imread(str(path))
@@ -26,9 +28,9 @@ def test_plot_is_written(tmp_path, kind):
   assert sys.modules.get('matplotlib.pyplot') is before
 
 
-@pytest.mark.parametrize('kind', SAVE)
-def test_legend_is_sorted_best_first(tmp_path, kind):
-  save, count = SAVE[kind]
+@pytest.mark.parametrize('name', POINTS)
+def test_legend_is_sorted_best_first(tmp_path, name):
+  save, count = saver(name), POINTS[name]
   save(tmp_path / 'a.svg', {'low': np.full(count, 0.25),
                             'top': np.full(count, 0.75),
                             'mid': np.full(count, 0.5)})
@@ -38,9 +40,9 @@ def test_legend_is_sorted_best_first(tmp_path, kind):
   assert places == sorted(places)
 
 
-@pytest.mark.parametrize('kind', SAVE)
-def test_wrong_input(tmp_path, kind):
-  save, count = SAVE[kind]
+@pytest.mark.parametrize('name', POINTS)
+def test_wrong_input(tmp_path, name):
+  save, count = saver(name), POINTS[name]
   with pytest.raises(ValueError, match='no curves'):
     save(tmp_path / 'a.png', {})
   (tmp_path / 'file').write_text('')
@@ -51,10 +53,10 @@ def test_wrong_input(tmp_path, kind):
     save(tmp_path / 'b.png', {'t': np.ones(count)})
 
 
-@pytest.mark.parametrize('kind', SAVE)
-def test_labels_are_shown_as_they_are(tmp_path, kind):
+@pytest.mark.parametrize('name', POINTS)
+def test_labels_are_shown_as_they_are(tmp_path, name):
   """No formula is read, nothing hidden, no plot squeezed."""
-  save, count = SAVE[kind]
+  save, count = saver(name), POINTS[name]
   save(tmp_path / 'a.svg', {label: np.ones(count) for label in
                             ('_$x^2$', '$\\frac{$', 'long' * 99)})
   text = (tmp_path / 'a.svg').read_text()

@@ -48,15 +48,6 @@ def test_damaged_boxes(tmp_path, text, told):
   assert '\n' not in str(error.value)
 
 
-def test_nan_on_request(tmp_path):
-  path = tmp_path / 'a.txt'
-  path.write_text('1,2,3,4\nNaN,NaN,NaN,NaN\n')
-  assert np.isnan(results.read_boxes(path, allow_nan=True)[1]).all()
-  path.write_text('1,2,inf,4\n')
-  with pytest.raises(UserError):
-    results.read_boxes(path, allow_nan=True)
-
-
 def test_missing_and_binary_files(tmp_path):
   with pytest.raises(UserError, match='cannot be read'):
     results.read_boxes(tmp_path / 'none.txt')

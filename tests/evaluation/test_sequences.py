@@ -17,7 +17,7 @@ def _numbers(sequence):
 def test_boxes_are_made_zero_based(make_sequence):
   root = make_sequence('Ball', BOXES).parent
   make_sequence('uav_car', BOXES)
-  for options, origins in (({}, [1, 1]), ({'one_based': False}, [0, 0]),
+  for options, origins in (({}, [1, 1]), ({'zero_based': ['*']}, [0, 0]),
                            ({'zero_based': ['uav_*']}, [1, 0])):
     found = sequences.load_otb(root, **options)
     assert [s.name for s in found] == ['Ball', 'uav_car']

@@ -65,10 +65,10 @@ def test_average_overlap():
   annotations, tracked = _boxes(1, 0)
   objective = AverageOverlapObjective(annotations)
   measured = _stored(objective, tracked)
-  expected = got10k.all_overlaps(
+  expected = got10k.figures(np.concatenate([
       got10k.sequence_overlaps([np.round(result, 4)], a.boxes_xywh,
                                visible=a.visible, frame_size=a.frame_size)
-      for a, result in zip(annotations, tracked, strict=True)).ao
+      for a, result in zip(annotations, tracked, strict=True)]))['ao']
   assert objective.score(measured) == pytest.approx(expected, abs=1e-12)
   perfect = [a.boxes_xywh for a in annotations]
   values = [m.value for m in _stored(objective, perfect)]

@@ -9,9 +9,9 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.datasets.cutouts import poses
-from siamkpn_jax.datasets.cutouts.poses import Placed
 from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.signals import Wave
+from siamkpn_jax.datasets.synthetic.sprites import Layer
 
 _PERIODS = 24., 96.  # positions, of an object's turning and moving
 
@@ -84,7 +84,7 @@ class Actor:
   angle: Wave = dataclasses.field(default_factory=Wave)
   distance: Wave = dataclasses.field(default_factory=Wave)
 
-  def paint(self, t: int, length: int) -> Placed:
+  def paint(self, t: int, length: int) -> Layer:
     """The object at time `t` of `length`, in the middle of the scene."""
     identity = self.identity
     sprite = identity.frames[t * len(identity.frames) // length]
@@ -96,13 +96,12 @@ class Actor:
         turn=identity.turn + self.turn(t), stretch=self.stretch(t),
         shear=self.shear(t), tilt=(self.tilt_x(t), self.tilt_y(t)),
         mirrored=identity.mirrored)
-    placed = poses.place(poses.tinted(sprite, light @ identity.tint), pose,
-                         geometry.TEMPLATE_SIZE * math.exp(self.size(t)))
-    return self._shaded(placed) if self.shade else placed
+    layer = poses.place(poses.tinted(sprite, light @ identity.tint), pose,
+                        geometry.TEMPLATE_SIZE * math.exp(self.size(t)))
+    return self._shaded(layer) if self.shade else layer
 
-  def _shaded(self, placed: Placed) -> Placed:
+  def _shaded(self, layer: Layer) -> Layer:
     """Darker on the side away from the light."""
-    layer = placed.layer
     h, w = layer.alpha.shape
     across = math.cos(self.shade_angle), math.sin(self.shade_angle)
     far = np.array([[sum(across), across[0] - across[1]],
@@ -111,8 +110,7 @@ class Actor:
     ramp = cv2.resize(np.clip(gain, 0, 255).astype(np.uint8), (w, h),
                       interpolation=cv2.INTER_LINEAR)
     color = cv2.multiply(layer.color, cv2.merge([ramp] * 3), scale=1 / 255)
-    return dataclasses.replace(
-        placed, layer=dataclasses.replace(layer, color=color))
+    return dataclasses.replace(layer, color=color)
 
 
 def random_actor(rng: np.random.Generator, identity: Identity,

@@ -122,9 +122,10 @@ def open_library(folders: Iterable[Path]) -> Library:
     UserError: a folder is missing or has nothing to use, or there is no
       cut-out in any; names all such folders.
   """
-  found = {folder: _list_crops(folder) if crop511.annotations(folder) else
-           (*list_pictures(folder), (0, '')) for folder in folders}
-  useless = [str(folder) for folder, (cutouts, backdrops, _) in found.items()
+  dropped = Dropped()
+  found = {folder: _list_crops(folder, dropped) if crop511.annotations(folder)
+           else list_pictures(folder) for folder in dict.fromkeys(folders)}
+  useless = [str(folder) for folder, (cutouts, backdrops) in found.items()
              if not cutouts and not backdrops]
   cutouts = [found[folder][0] for folder in folders]
   if useless or not any(cutouts):
@@ -134,9 +135,6 @@ def open_library(folders: Iterable[Path]) -> Library:
         'config.data.root, at least one of them with masked crops '
         '(train.json, .x.jpg and .m.png) or PNG or WebP images with alpha '
         '(docs/datasets.md): correct config.data.cutouts')
-  dropped = Dropped()
-  for _, _, (maskless, example) in found.values():
-    dropped.add('objects: without a mask', example, maskless)
   return Library(cutouts, [path for folder in folders
                            for path in found[folder][1]], dropped)
 
@@ -161,9 +159,6 @@ def _busy(lines: np.ndarray) -> tuple[int, int]:
           int(inside[-1]) + 1 - rings(inside[-1], len(lines) - 1))
 
 
-_Found = tuple[list[Cutout], list[str], tuple[int, str]]
-
-
 def list_pictures(folder: Path) -> tuple[list[Cutout], list[str]]:
   """Cut-outs and backdrops of a folder of images, at any depth."""
   cutouts, backdrops = [], []
@@ -181,10 +176,11 @@ def list_pictures(folder: Path) -> tuple[list[Cutout], list[str]]:
   return cutouts, backdrops
 
 
-def _list_crops(folder: Path) -> _Found:
-  """Of a folder of crops; and how many objects (and which) have no mask."""
+def _list_crops(folder: Path,
+                dropped: Dropped) -> tuple[list[Cutout], list[str]]:
+  """Of a folder of crops; objects without a mask are noted."""
   there = {str(path) for path in folder.rglob('*.[mx].*')}
-  cutouts, backdrops, maskless = [], [], []
+  cutouts, backdrops = [], []
   for track in crop511.tracks(folder, Dropped()):
     images = [image for image in (str(folder / name) for name in track.images)
               if image in there]
@@ -192,9 +188,9 @@ def _list_crops(folder: Path) -> _Found:
     if masked:
       cutouts.append(Cutout(tuple(masked), tuple(map(mask_of, masked))))
     elif images:
-      maskless.append(f'{folder}: {track.name}')
+      dropped.add('objects: without a mask', f'{folder}: {track.name}')
     backdrops += images
-  return cutouts, backdrops, (len(maskless), (maskless or [''])[0])
+  return cutouts, backdrops
 
 
 def mask_of(crop: str) -> str:
@@ -221,27 +217,30 @@ def has_alpha(path: str) -> bool:
 
 
 def _load(cutout: Cutout) -> tuple[np.ndarray, ...]:
-  count = min(_FRAMES, len(cutout.images))
-  chosen = [k * len(cutout.images) // count for k in range(count)]
   found: list[np.ndarray | None] = []
-  for image in (cutout.images[k] for k in chosen if not cutout.masks):
-    found += map(sprites.from_alpha, sprites.decode_frames(
-        read_bytes(Path(image)), image, _FRAMES))
-  for k in chosen if cutout.masks else ():
-    crop, mask = (
-        decode_image(read_bytes(Path(paths[k])), paths[k], flags)
-        for paths, flags in ((cutout.images, cv2.IMREAD_COLOR),
-                             (cutout.masks, cv2.IMREAD_GRAYSCALE)))
-    if crop.shape[:2] != mask.shape[:2]:
-      raise UserError(f'{cutout.masks[k]}: {mask.shape[1]}x{mask.shape[0]} '
-                      f'pixels; expected the {crop.shape[1]}x{crop.shape[0]} '
-                      'of its crop')
-    found.append(sprites.from_mask(crop, mask))
+  files = list(itertools.zip_longest(cutout.images, cutout.masks))
+  for image, mask in sprites.thinned(files, _FRAMES):
+    if mask is None:
+      found += map(sprites.from_alpha, sprites.decode_frames(
+          read_bytes(Path(image)), image, _FRAMES))
+    else:
+      found.append(_masked(image, mask))
   frames = tuple(frame for frame in found if frame is not None)
   if not frames:
     raise UserError(f'{cutout.images[0]}: this cut-out is empty; expected a '
                     'visible object: remove it')
   return frames
+
+
+def _masked(image: str, mask: str) -> np.ndarray | None:
+  """The sprite of a crop and its mask, by their files."""
+  crop, solid = (decode_image(read_bytes(Path(path)), path, flags)
+                 for path, flags in ((image, cv2.IMREAD_COLOR),
+                                     (mask, cv2.IMREAD_GRAYSCALE)))
+  if crop.shape[:2] != solid.shape[:2]:
+    raise UserError(f'{mask}: {solid.shape[1]}x{solid.shape[0]} pixels; '
+                    f'expected the {crop.shape[1]}x{crop.shape[0]} of its crop')
+  return sprites.from_mask(crop, solid)
 
 
 class _Kept:

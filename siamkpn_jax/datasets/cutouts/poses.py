@@ -3,7 +3,6 @@
 Scene pixel (0, 0) is the one whose center is the target's.
 """
 
-import dataclasses
 import math
 
 import cv2
@@ -11,13 +10,8 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.cutouts.sprites import SOLID
-from siamkpn_jax.datasets.synthetic.sprites import Layer
-
-# A turn of the hues is one about the gray axis: the projection to it, and the
-# cross product with it.
-_GRAY = np.full((3, 3), 1 / 3)
-_AXIS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+from siamkpn_jax.datasets.synthetic.sprites import SOLID, Layer
+from siamkpn_jax.datasets.synthetic.textures import hue_turn
 
 
 def pose_matrix(*, turn: float = 0., stretch: float = 0., shear: float = 0.,
@@ -52,8 +46,8 @@ def tint_matrix(*, gain: tuple[float, float, float] = (1., 1., 1.),
     lift: added to all colors, 1 is white; negative darkens.
   """
   matrix = np.eye(4)
-  colors = _GRAY + math.cos(hue) * (np.eye(3) - _GRAY) + math.sin(hue) * _AXIS
-  matrix[:3, :3], matrix[:3, 3] = np.array(gain)[:, None] * colors, lift
+  matrix[:3, :3] = np.array(gain)[:, None] * hue_turn(hue)
+  matrix[:3, 3] = lift
   return matrix
 
 
@@ -64,42 +58,16 @@ def tinted(sprite: np.ndarray, matrix: np.ndarray) -> np.ndarray:
   return cv2.min(changed, cv2.merge([alpha] * 4))
 
 
-@dataclasses.dataclass(frozen=True)
-class Placed:
-  """A sprite in the scene.
-
-  Attributes:
-    layer: its pixels; `box` is `box_xywh`.
-    box_xywh: [4] around where alpha crosses a half, between pixels; pixel i
-      has its center at i.
-  """
-
-  layer: Layer
-  box_xywh: np.ndarray
-
-  @property
-  def reach(self) -> tuple[int, int]:
-    """Least distances in x and y at which it is clear of where it is now."""
-    height, width = self.layer.alpha.shape
-    return (max(-self.layer.x, self.layer.x + width - 1) + 1,
-            max(-self.layer.y, self.layer.y + height - 1) + 1)
-
-  def moved(self, x: int, y: int) -> 'Placed':
-    """Shifted by whole pixels."""
-    shift = np.array([x, y, 0, 0])
-    layer = dataclasses.replace(
-        self.layer, x=self.layer.x + x, y=self.layer.y + y,
-        box=self.layer.box + shift)
-    return Placed(layer, self.box_xywh + shift)
-
-
-def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
+def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Layer:
   """Puts a sprite with the center of its box at the scene's (0, 0).
 
   Args:
     sprite: [h, w, 4] uint8, colors multiplied by alpha.
     pose: [3, 3] from `pose_matrix`.
     context: side of the context square of its box in the scene, pixels.
+
+  Returns:
+    Its pixels, with the `alpha_box`.
 
   Raises:
     UserError: nothing solid is left of it at this size.
@@ -122,7 +90,7 @@ def place(sprite: np.ndarray, pose: np.ndarray, context: float) -> Placed:
   seen = cv2.warpPerspective(sprite, local, shape, flags=cv2.INTER_LINEAR)
   alpha = cv2.extractChannel(seen, 3)
   box = alpha_box(alpha) + np.array([x, y, 0, 0])
-  return Placed(Layer(x, y, seen[..., :3], alpha, box), box)
+  return Layer(x, y, seen[..., :3], alpha, box)
 
 
 def alpha_box(alpha: np.ndarray) -> np.ndarray:

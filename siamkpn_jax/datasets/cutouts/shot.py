@@ -16,7 +16,6 @@ from siamkpn_jax.datasets.cutouts.actors import (
 )
 from siamkpn_jax.datasets.cutouts.backdrop import Backdrop, random_backdrop
 from siamkpn_jax.datasets.cutouts.library import Library
-from siamkpn_jax.datasets.cutouts.poses import Placed
 from siamkpn_jax.datasets.synthetic import effects, signals
 from siamkpn_jax.datasets.synthetic.signals import Wave
 from siamkpn_jax.datasets.synthetic.sprites import Layer, overlap
@@ -135,26 +134,25 @@ def compose(shot: Shot, t: int, length: int,
   frame = shot.backdrop.render(t, patch)
   placed = place_all(shot, t, length)
   half = patch // 2
-  draw = lambda layer: dataclasses.replace(
-      layer, x=layer.x + half, y=layer.y + half).over(frame)
-  for other in placed.others:
-    draw(other.layer)
+  layers = list(placed.others)
   if shot.shadow is not None:
-    draw(_shadow(placed.target.layer, shot.shadow))
-  draw(placed.target.layer)
+    layers.append(_shadow(placed.target, shot.shadow))
+  layers.append(placed.target)
   if placed.front is not None:
-    draw(placed.front.layer)
+    layers.append(placed.front)
+  for layer in layers:
+    _moved(layer, half, half).over(frame)
   frame = _shoot(shot, frame, t)
-  return frame, placed.target.box_xywh[2:].astype(np.float32)
+  return frame, placed.target.box[2:].astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class PlacedActors:
   """The objects of a shot in their places at some time."""
 
-  target: Placed
-  others: list[Placed]
-  front: Placed | None
+  target: Layer
+  others: list[Layer]
+  front: Layer | None
 
 
 def place_all(shot: Shot, t: int, length: int) -> PlacedActors:
@@ -168,29 +166,37 @@ def place_all(shot: Shot, t: int, length: int) -> PlacedActors:
   return PlacedActors(target, others, front)
 
 
-def _aside(actor: Actor, placed: Placed, t: int) -> Placed:
+def _moved(layer: Layer, x: int, y: int) -> Layer:
+  """Shifted by whole pixels."""
+  return dataclasses.replace(layer, x=layer.x + x, y=layer.y + y,
+                             box=layer.box + np.array([x, y, 0, 0]))
+
+
+def _aside(actor: Actor, layer: Layer, t: int) -> Layer:
   """Where a distractor lies: never over the target's center."""
   cos, sin = math.cos(actor.angle(t)), math.sin(actor.angle(t))
-  distance = _clear(placed, cos, sin) + max(0., actor.distance(t))
-  return placed.moved(round(distance * cos), round(distance * sin))
+  distance = _clear(layer, cos, sin) + max(0., actor.distance(t))
+  return _moved(layer, round(distance * cos), round(distance * sin))
 
 
-def _before(actor: Actor, placed: Placed, target: Placed,
-            t: int) -> Placed | None:
+def _before(actor: Actor, layer: Layer, target: Layer,
+            t: int) -> Layer | None:
   """Where an occluder lies: as far out as it must; None: nowhere."""
   cos, sin = math.cos(actor.angle(t)), math.sin(actor.angle(t))
-  distance = max(0., 0.8 * _clear(placed, cos, sin) + actor.distance(t))
+  distance = max(0., 0.8 * _clear(layer, cos, sin) + actor.distance(t))
   for step in range(12):
     out = distance + 6 * step
-    moved = placed.moved(round(out * cos), round(out * sin))
-    if hidden_share(moved.layer, target.layer) <= MAX_HIDDEN:
+    moved = _moved(layer, round(out * cos), round(out * sin))
+    if hidden_share(moved, target) <= MAX_HIDDEN:
       return moved
   return None
 
 
-def _clear(placed: Placed, cos: float, sin: float) -> float:
+def _clear(layer: Layer, cos: float, sin: float) -> float:
   """The distance in a direction at which the center is no longer covered."""
-  x, y = (side + _GAP for side in placed.reach)
+  height, width = layer.alpha.shape
+  x = max(-layer.x, layer.x + width - 1) + 1 + _GAP
+  y = max(-layer.y, layer.y + height - 1) + 1 + _GAP
   return min(x / max(abs(cos), 1e-6), y / max(abs(sin), 1e-6))
 
 

@@ -6,17 +6,20 @@ it are transparent pixels.
 """
 
 import contextlib
+from collections.abc import Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic.sprites import solid_box
 
-SOLID = 127  # what has more alpha counts as the object, 0..255
 _CONTEXT = 1.5 * geometry.TEMPLATE_SIZE  # pixels, of a sprite at most
 _BORDER = 2  # transparent pixels around it
 _MIN_SIDE = 6  # pixels; of less no object can be seen
+_Item = TypeVar('_Item')
 
 
 def from_alpha(bgra: np.ndarray) -> np.ndarray | None:
@@ -59,15 +62,13 @@ def decode_frames(data: bytes, where: str, most: int) -> list[np.ndarray]:
     raise UserError(f'{where}: this cut-out cannot be read; expected an intact '
                     'PNG or WebP file with alpha, 8 bits per channel: replace '
                     'or remove it')
-  count = min(most, len(frames))
-  return [frames[k * len(frames) // count] for k in range(count)]
+  return thinned(frames, most)
 
 
-def solid_box(alpha: np.ndarray) -> tuple[int, int, int, int]:
-  """Tight box xywh of the solid pixels of [h, w]; w = h = 0: none."""
-  x, y, w, h = cv2.boundingRect(
-      cv2.threshold(alpha, SOLID, 255, cv2.THRESH_BINARY)[1])
-  return x, y, w, h
+def thinned(items: Sequence[_Item], most: int) -> list[_Item]:
+  """As many of one or more items, evenly chosen, from the first on."""
+  count = min(most, len(items))
+  return [items[k * len(items) // count] for k in range(count)]
 
 
 def _trimmed(sprite: np.ndarray) -> np.ndarray | None:

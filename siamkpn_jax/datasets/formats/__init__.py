@@ -1,6 +1,7 @@
 """How data sets lie on disk: one module, and one line below, for each."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,7 @@ DATA_SETS: dict[str, DataSet] = {
     'otb': DataSet(load=otb.load),
     'uav123': DataSet(load=uav123.load),
     'nfs': DataSet(load=nfs.load),
-    'nfs240': DataSet(load=nfs.load_240),
+    'nfs240': DataSet(load=functools.partial(nfs.load, rate=240)),
     'folder': DataSet(folder, folder.load),
 }
 

@@ -46,18 +46,6 @@ class Annotation:
     return len(self.boxes_xywh)
 
 
-def read_truth(path: Path) -> np.ndarray:
-  """[t, 4] annotated boxes of a text file, in its own pixel convention.
-
-  Raises:
-    UserError: missing or damaged, or the first box has no area.
-  """
-  boxes_xywh = text.read_boxes(path, infinite=False)
-  check_first(boxes_xywh, f'{path} line 1')
-  boxes_xywh.flags.writeable = False
-  return boxes_xywh
-
-
 def check_first(boxes_xywh: np.ndarray, where: str) -> None:
   """Checks that a tracker can start from the first of [t, 4] boxes.
 

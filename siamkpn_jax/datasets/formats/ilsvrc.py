@@ -7,7 +7,6 @@ Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge",
 IJCV 2015.
 """
 
-import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,20 +16,9 @@ from siamkpn_jax.core.images import natural_key
 from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.tracks import Dropped
 
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-  """One object of one image.
-
-  Attributes:
-    track: its number in the video; None in still images.
-    box_xywh: pixels, NaN where a corner is missing.
-  """
-
-  track: str | None
-  box_xywh: list[float]
-
-
+# An object of an image: its `trackid`, None in still images, and its box xywh,
+# pixels, NaN where a corner is missing.
+Target = tuple[str | None, list[float]]
 Frame = tuple[str, list[Target]]  # an image and what is in it
 
 
@@ -91,11 +79,11 @@ def read_targets(path: Path) -> list[Target]:
     root = ElementTree.fromstring(path.read_bytes())
   except ElementTree.ParseError as error:
     raise ValueError(f'{path}: {error}') from error
-  targets = []
+  targets: list[Target] = []
   for item in root.iter('object'):
     x1, y1, x2, y2 = (float(item.findtext(f'bndbox/{corner}') or 'nan')
                       for corner in ('xmin', 'ymin', 'xmax', 'ymax'))
-    targets.append(Target(item.findtext('trackid'), [x1, y1, x2 - x1, y2 - y1]))
+    targets.append((item.findtext('trackid'), [x1, y1, x2 - x1, y2 - y1]))
   return targets
 
 

@@ -27,7 +27,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   """See `Layout`."""
   for sub, frames in ilsvrc.walk(folder, 'DET', dropped):
     for image, targets in frames:
-      for number, target in enumerate(targets):
+      for number, (_, box_xywh) in enumerate(targets):
         yield RawTrack(f'{sub}/{scan.stem(image)}/{number}', [image],
-                       np.array([target.box_xywh], np.float64),
+                       np.array([box_xywh], np.float64),
                        np.zeros(1, bool))

@@ -40,15 +40,15 @@ def _of_video(video: str, frames: list[ilsvrc.Frame],
               dropped: Dropped) -> Iterator[RawTrack]:
   found: dict[str, tuple[list[str], list[list[float]]]] = {}
   for image, targets in frames:
-    for target in targets:
-      if target.track is None:
+    for track, box_xywh in targets:
+      if track is None:
         dropped.add('boxes: no trackid', image)
         continue
-      images, boxes = found.setdefault(target.track, ([], []))
+      images, boxes = found.setdefault(track, ([], []))
       images.append(image)
-      boxes.append(target.box_xywh)
-  for track, (images, boxes) in found.items():
-    yield RawTrack(f'{video}/{track}', images, np.array(boxes, np.float64),
+      boxes.append(box_xywh)
+  for name, (images, boxes) in found.items():
+    yield RawTrack(f'{video}/{name}', images, np.array(boxes, np.float64),
                    np.zeros(len(images), bool))
 
 

@@ -43,11 +43,6 @@ def load(folder: Path, rate: int = 30) -> list[Annotation]:
   return found
 
 
-def load_240(folder: Path) -> list[Annotation]:
-  """The same at 240 frames per second."""
-  return load(folder, 240)
-
-
 def _read_sequence(name: str, path: Path, rate: int) -> Annotation:
   boxes_xywh, folder = _read(path), path.with_suffix('')
   check_first(boxes_xywh, f'{path} line 1')

@@ -14,7 +14,7 @@ from pathlib import Path
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import folder as plain_folder
 from siamkpn_jax.datasets.formats import scan, text
-from siamkpn_jax.datasets.formats.annotations import Annotation, check_any
+from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.datasets.formats.video import VideoFiles, read_annotations
 
 EXPECTED = '<name>/img/*.jpg and <name>/groundtruth_rect.txt'
@@ -62,21 +62,10 @@ def load(folder: Path) -> list[Annotation]:
       annotation.
   """
   # Text files beside the folders of sequences are none.
-  videos = _search(folder) or [
+  videos = find_videos(folder) or [
       _video(files.name, files.boxes, None)
       for files in plain_folder.annotation_files(folder)]
   return read_annotations(videos, folder, EXPECTED)
-
-
-def find_videos(folder: Path) -> list[VideoFiles]:
-  """The same, without reading them and without the toolkit's files.
-
-  Raises:
-    UserError: nothing is there, or two sequences of one name.
-  """
-  videos = _search(folder)
-  check_any(videos, folder, EXPECTED)
-  return videos
 
 
 def skipped_folders(folder: str | Path) -> list[str]:
@@ -88,7 +77,12 @@ def skipped_folders(folder: str | Path) -> list[str]:
           if f.is_dir() and (f.name.startswith(('_', '.')) or not _targets(f))]
 
 
-def _search(folder: Path) -> list[VideoFiles]:
+def find_videos(folder: Path) -> list[VideoFiles]:
+  """The same, without reading them and without the toolkit's files.
+
+  Raises:
+    UserError: two sequences of one name.
+  """
   found: dict[str, VideoFiles] = {}
   for video in _targets(folder) or [
       video for home in scan.sequences(folder) for video in _targets(home)]:

@@ -55,11 +55,8 @@ def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
   if boxes_xywh is None:
     bad = next(k for k, row in enumerate(rows) if _numbers([row]) is None)
   else:
-    refused = np.zeros(len(rows), bool)
-    if not nan:
-      refused |= np.isnan(boxes_xywh).any(axis=1)
-    if not infinite:
-      refused |= np.isinf(boxes_xywh).any(axis=1)
+    refused = ((np.isnan(boxes_xywh) & (not nan)) |
+               (np.isinf(boxes_xywh) & (not infinite))).any(axis=1)
     if not refused.any():
       return boxes_xywh
     bad = int(refused.argmax())

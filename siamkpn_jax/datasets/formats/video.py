@@ -15,8 +15,8 @@ from siamkpn_jax.datasets.formats import scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
   check_any,
+  check_first,
   read_flags,
-  read_truth,
 )
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
@@ -76,9 +76,12 @@ def read_annotation(video: VideoFiles) -> Annotation:
   """The annotation of one video that is evaluated on.
 
   Raises:
-    UserError: a file is missing or damaged, or has not one flag for each box.
+    UserError: a file is missing or damaged, has not one flag for each box, or
+      the first box has no area.
   """
-  boxes_xywh = read_truth(video.boxes)
+  boxes_xywh = text.read_boxes(video.boxes, infinite=False)
+  check_first(boxes_xywh, f'{video.boxes} line 1')
+  boxes_xywh.flags.writeable = False
   absent = [read_flags(path, len(boxes_xywh)) == out_of_sight
             for path, out_of_sight in video.absent.items()]
   return Annotation(

@@ -9,53 +9,45 @@ from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.appearance import (
   Appearance,
   bank_appearance,
+  bank_thing,
   random_appearance,
 )
 from siamkpn_jax.datasets.synthetic.articulated import bar, random_shape
 from siamkpn_jax.datasets.synthetic.shapes import Shape
-from siamkpn_jax.datasets.synthetic.sprites import Extents, Sprite
+from siamkpn_jax.datasets.synthetic.sprites import Extents, Motion, Sprite
 
 _SIZES = (0.17, 0.45)  # of the target, sqrt(w h) over the frame's short side
 # Displacement per frame over the side; the clock of a path adds up to half.
 _SPEEDS = ((0.02, 0.05), (0.05, 0.1), (0.1, 0.18))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Wander:
-  """Motion over the frame; `over` is the share of the box that may leave."""
-  path: signals.Path
-  size: tuple[int, int]  # width and height of the frame
-  over: float
+def _wander(path: signals.Path, size: tuple[int, int], over: float) -> Motion:
+  """Motion over a frame (w, h); a share `over` of the box may leave it."""
+  def along(u: float, low: float, high: float, side: int) -> float:
+    """Place of the origin for u in 0..1 from one border to the other."""
+    slack = over * (high - low)
+    start, end = -low - slack, side - high + slack
+    return start + u * (end - start)
 
-  def __call__(self, t: float, extents: Extents) -> tuple[float, float]:
+  def place(t: float, extents: Extents) -> tuple[float, float]:
     left, top, right, bottom = extents
-    x, y = self.path(t)
-    return (_along(x, left, right, self.size[0], self.over),
-            _along(y, top, bottom, self.size[1], self.over))
+    x, y = path(t)
+    return along(x, left, right, size[0]), along(y, top, bottom, size[1])
+
+  return place
 
 
-def _along(u: float, low: float, high: float, side: int, over: float) -> float:
-  """Place of the origin for u in 0..1 from one border to the other."""
-  slack = over * (high - low)
-  start, end = -low - slack, side - high + slack
-  return start + u * (end - start)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Shuttle:
-  """Motion to and fro across another sprite."""
-  around: Sprite
-  along: tuple[float, float]  # farthest place from it (x, y), pixels
-  beside: tuple[float, float]  # nearest place to it
-  swing: signals.Wave
-
-  def __call__(self, t: float, extents: Extents) -> tuple[float, float]:
+def _shuttle(around: Sprite, far: tuple[float, float],
+             beside: tuple[float, float], swing: signals.Wave) -> Motion:
+  """Motion to and fro across another sprite, from `far` by `beside`, pixels."""
+  def place(t: float, unused_extents: Extents) -> tuple[float, float]:
     # About the other's place is enough, and its exact extents are costly.
-    half = self.around.side / 2
-    x, y = self.around.motion(t, (-half, -half, half, half))
-    u = self.swing(t)
-    return (x + u * self.along[0] + self.beside[0],
-            y + u * self.along[1] + self.beside[1])
+    half = around.side / 2
+    x, y = around.motion(t, (-half, -half, half, half))
+    u = swing(t)
+    return x + u * far[0] + beside[0], y + u * far[1] + beside[1]
+
+  return place
 
 
 class Actors:
@@ -98,23 +90,18 @@ class Actors:
   def clutter(self) -> Sprite:
     """Another moving thing."""
     rng, side = self._rng, self._random_side()
-    shape = random_shape(rng, self._seed)
-    appearance = bank_appearance(rng, self._seed)
-    if shape.is_articulated:
-      appearance = appearance.flat(rng)
-    return self._rover(shape, appearance, side, 0.5)
+    return self._rover(*bank_thing(rng, self._seed, 0.5), side, 0.5)
 
   def occluder(self, target: Sprite) -> Sprite:
     """A smaller thing that crosses the target again and again."""
     rng, side = self._rng, target.side
     angle, period = rng.uniform(0, math.tau), rng.uniform(40, 120)
     x, y, aside = math.cos(angle), math.sin(angle), rng.uniform(-0.4, 0.4)
-    motion = _Shuttle(
+    motion = _shuttle(
         target, (1.6 * side * x, 1.6 * side * y),
         (-aside * side * y, aside * side * x),
         signals.Wave(0., ((1., math.tau / period, rng.uniform(0, math.tau)),)))
-    return Sprite(random_shape(rng, self._seed, articulated=0.),
-                  bank_appearance(rng, self._seed), motion,
+    return Sprite(*bank_thing(rng, self._seed, 0.), motion,
                   side * rng.uniform(0.35, 0.7))
 
   def post(self, target: Sprite) -> Sprite:
@@ -127,7 +114,7 @@ class Actors:
     path = signals.random_path(rng, speed, self._size)
     lean = rng.normal() * 0.1 + (math.pi / 2 if level else 0.)
     return Sprite(shape, bank_appearance(rng, self._seed),
-                  _Wander(path, self._size, 0.), thickness,
+                  _wander(path, self._size, 0.), thickness,
                   turn=signals.Wave(lean))
 
   def _random_side(self) -> float:
@@ -151,7 +138,7 @@ class Actors:
     sway = rng.uniform(0, 0.4 if loose else 0.15)
     spin = rng.normal() * 0.02 if loose and rng.random() < 0.4 else 0.
     return Sprite(
-        shape, appearance, _Wander(path, self._size, over), side,
+        shape, appearance, _wander(path, self._size, over), side,
         zoom=wave(rng, 0., max(swell, 0.)),
         aspect=wave(rng, rng.uniform(-0.08, 0.08), rng.uniform(0, 0.1)),
         turn=wave(rng, lean, sway), spin=spin)

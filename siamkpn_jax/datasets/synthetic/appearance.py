@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from siamkpn_jax.datasets.synthetic import signals, textures
-from siamkpn_jax.datasets.synthetic.articulated import TONES
+from siamkpn_jax.datasets.synthetic.articulated import TONES, random_shape
+from siamkpn_jax.datasets.synthetic.shapes import Shape
 
 _BANK_SIZE = 256  # appearances per seed
 _PATCH = 112  # side of the piece of texture that a thing keeps, pixels
@@ -88,3 +89,11 @@ def _bank_appearance(seed: int, number: int) -> Appearance:
 def bank_appearance(rng: np.random.Generator, seed: int) -> Appearance:
   """A surface out of the 256 of a seed; cheap (20 MB at most are kept)."""
   return _bank_appearance(seed, int(rng.integers(_BANK_SIZE)))
+
+
+def bank_thing(rng: np.random.Generator, seed: int,
+               articulated: float) -> tuple[Shape, Appearance]:
+  """A shape, articulated with a probability, and a surface that suits it."""
+  shape = random_shape(rng, seed, articulated=articulated)
+  appearance = bank_appearance(rng, seed)
+  return shape, appearance.flat(rng) if shape.is_articulated else appearance

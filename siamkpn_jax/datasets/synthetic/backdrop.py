@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.datasets.synthetic import effects, signals, textures
-from siamkpn_jax.datasets.synthetic.appearance import bank_appearance
-from siamkpn_jax.datasets.synthetic.articulated import random_shape
+from siamkpn_jax.datasets.synthetic.appearance import bank_thing
 from siamkpn_jax.datasets.synthetic.sprites import Sprite
 
 _WORLDS = 48  # per seed
@@ -19,10 +18,7 @@ def _scatter(canvas: np.ndarray, rng: np.random.Generator, seed: int,
              side: float) -> None:
   """Draws one still thing of about `side` pixels on the canvas, in place."""
   x, y = rng.random(2) * canvas.shape[1::-1]
-  shape = random_shape(rng, seed, articulated=0.2)
-  appearance = bank_appearance(rng, seed)
-  if shape.is_articulated:
-    appearance = appearance.flat(rng)
+  shape, appearance = bank_thing(rng, seed, 0.2)
   turn = 0. if shape.upright else rng.uniform(0, math.tau)
   still = Sprite(shape, appearance, lambda t, extents: (x, y), side,
                  aspect=signals.Wave(rng.normal() * 0.2),

@@ -13,12 +13,19 @@ _MIN_VISIBLE = 0.6  # of the target; what would hide more passes behind it
 
 
 @dataclasses.dataclass(frozen=True)
-class _Stack:
-  """The things of one frame, farthest first."""
+class Stack:
+  """The things of one frame, farthest first.
+
+  Attributes:
+    behind: the target.
+    target: the thing to track.
+    front: what may hide some of it.
+    visible: share of the target, 0..1, that `front` leaves.
+  """
   behind: list[Layer]
   target: Layer
   front: list[Layer]
-  visible: float  # share of the target that `front` leaves
+  visible: float
 
 
 class Scene:
@@ -73,39 +80,19 @@ class Scene:
       float64: tight around its whole mask (alpha > 0.5), also where the mask
       is hidden or outside the frame.
     """
-    stack = self._stack(t)
+    stack = self.stack(t)
     layers = (*stack.behind, stack.target, *stack.front)
-    return self._shoot(t, layers), stack.target.box
-
-  def render_without_target(self, t: int) -> np.ndarray:
-    """Frame `t` with the target taken out, [h, w, 3] uint8."""
-    stack = self._stack(t)
-    return self._shoot(t, (*stack.behind, *stack.front))
+    return self.shoot(t, layers), stack.target.box
 
   def box(self, t: int) -> np.ndarray:
     """The box of `render`, xywh [4] float64, without making the frame."""
     return self.target.box(t)
 
-  def target_mask(self, t: int) -> np.ndarray:
-    """Alpha of the whole target inside the frame, [h, w] uint8.
-
-    Occluders and motion blur do not change it.
-    """
-    (w, h), (alpha, corner) = self.size, self.target.mask(t)
-    mask = np.zeros((h, w), np.uint8)
-    there, here = overlap(corner, alpha.shape, (0, 0), mask.shape)
-    mask[here] = alpha[there]
-    return mask
-
-  def visibility(self, t: int) -> float:
-    """Share of the target, 0..1, that no other thing hides."""
-    return self._stack(t).visible
-
   def distractor_boxes(self, t: int) -> np.ndarray:
     """Boxes of the distractors, xywh [n, 4] float64, like the target's."""
     return np.array([s.box(t) for s in self._distractors]).reshape(-1, 4)
 
-  def _stack(self, t: int) -> _Stack:
+  def stack(self, t: int) -> Stack:
     """Paints all things and decides what lies in front of the target."""
     shutter = self.camera.shutter
     target = self.target.paint(t, shutter=shutter)
@@ -125,9 +112,10 @@ class Scene:
       else:
         seen = left
         front.append(layer)
-    return _Stack(behind, target, front, float(seen.sum()) / whole)
+    return Stack(behind, target, front, float(seen.sum()) / whole)
 
-  def _shoot(self, t: int, layers: Iterable[Layer]) -> np.ndarray:
+  def shoot(self, t: int, layers: Iterable[Layer]) -> np.ndarray:
+    """Frame `t` with these things in it, [h, w, 3] uint8."""
     frame = self._backdrop.render(t, self.camera.shutter)
     for layer in layers:
       layer.over(frame)

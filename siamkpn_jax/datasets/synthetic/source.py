@@ -1,7 +1,7 @@
 """The synthetic videos as a training source, and as an OTB folder."""
 
 import functools
-import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +14,6 @@ from siamkpn_jax.datasets.tracks import Dropped
 
 SPLITS = ('train', 'val', 'test')
 _MAX_SEED = 2**30
-_MAX_PATCH = geometry.CONTEXT_SIZE
 
 
 def split_seed(split: str, seed: int) -> int:
@@ -88,15 +87,15 @@ class SyntheticSource:
     Raises:
       ValueError: the patch is even or too large.
     """
-    if patch % 2 == 0 or not 0 < patch <= _MAX_PATCH:
+    if patch % 2 == 0 or not 0 < patch <= geometry.CONTEXT_SIZE:
       raise ValueError(f'patch is {patch}, must be odd and at most '
-                       f'{_MAX_PATCH}')
+                       f'{geometry.CONTEXT_SIZE}')
     scene = _scene(self._seed, track, self._size, self._length)
     frame, xywh = scene.render(position)
     return context_patch(frame, xywh, patch)
 
 
-def write_otb(root: str | os.PathLike, *, seed: int, count: int,
+def write_otb(root: str | Path, *, seed: int, count: int,
               length: int = 60,
               size: tuple[int, int] = (320, 240)) -> list[str]:
   """Writes videos the way OTB-100 lies on disk.
@@ -116,21 +115,14 @@ def write_otb(root: str | os.PathLike, *, seed: int, count: int,
   """
   names = [f'synthetic_{index:03d}' for index in range(count)]
   for index, name in enumerate(names):
-    folder = os.path.join(root, name)
-    os.makedirs(os.path.join(folder, 'img'), exist_ok=True)
+    folder = Path(root) / name
+    (folder / 'img').mkdir(parents=True, exist_ok=True)
     scene, lines = Scene(seed, index, size=size, length=length), []
     for t in range(length):
       frame, (x, y, w, h) = scene.render(t)
-      _write_jpeg(os.path.join(folder, 'img', f'{t + 1:04d}.jpg'), frame)
+      # imwrite returns False where write_bytes says what is wrong.
+      (folder / 'img' / f'{t + 1:04d}.jpg').write_bytes(
+          cv2.imencode('.jpg', frame)[1].tobytes())
       lines.append(f'{x + 1:.2f},{y + 1:.2f},{w:.2f},{h:.2f}\n')
-    with open(os.path.join(folder, 'groundtruth_rect.txt'), 'w',
-              encoding='ascii') as file:
-      file.writelines(lines)
+    (folder / 'groundtruth_rect.txt').write_text(''.join(lines), 'ascii')
   return names
-
-
-def _write_jpeg(path: str, frame: np.ndarray) -> None:
-  # imwrite returns False where open() would say what is wrong.
-  data = cv2.imencode('.jpg', frame, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-  with open(path, 'wb') as file:
-    file.write(data.tobytes())

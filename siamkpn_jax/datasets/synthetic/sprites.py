@@ -13,6 +13,7 @@ from siamkpn_jax.datasets.synthetic.appearance import Appearance
 from siamkpn_jax.datasets.synthetic.shapes import Shape
 from siamkpn_jax.datasets.synthetic.signals import Wave
 
+SOLID = 127  # what has more alpha counts as the thing, 0..255
 _SUPER = 4  # masks are drawn this much larger, then averaged
 _STEADY = Wave()
 _BITS = 4  # fraction bits of the vertices that OpenCV gets
@@ -218,8 +219,14 @@ def _fixed_point(points: np.ndarray) -> np.ndarray:
   return np.round((points - 0.5) * (1 << _BITS)).astype(np.int32)
 
 
+def solid_box(alpha: np.ndarray) -> tuple[int, int, int, int]:
+  """Tight box xywh of the pixels of [h, w] above `SOLID`; w = h = 0: none."""
+  x, y, w, h = cv2.boundingRect(
+      cv2.threshold(alpha, SOLID, 255, cv2.THRESH_BINARY)[1])
+  return x, y, w, h
+
+
 def _tight(alpha: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
   """Box xywh [4] in the frame of the pixels with alpha > 0.5."""
-  x, y, w, h = cv2.boundingRect(
-      cv2.threshold(alpha, 127, 255, cv2.THRESH_BINARY)[1])
+  x, y, w, h = solid_box(alpha)
   return np.array([x + corner[0], y + corner[1], w, h], np.float64)

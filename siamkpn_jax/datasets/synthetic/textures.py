@@ -9,9 +9,9 @@ import numpy as np
 from siamkpn_jax.datasets.synthetic import signals
 
 BANK_SIZE = 96  # textures per seed
-TEXTURE_SIDE = 256  # pixels
-_N = TEXTURE_SIDE
-_GRAY = np.full((3, 3), 1 / 3)  # projects on the gray axis
+_N = 256  # pixels, side of a texture
+# Hues turn about the gray axis: the projection to it, and the cross product.
+_GRAY = np.full((3, 3), 1 / 3)
 _AXIS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
 _Y, _X = np.mgrid[:_N, :_N].astype(np.float32) / _N
 
@@ -48,10 +48,15 @@ def recolor(image: np.ndarray, mean: np.ndarray, *, hue: float = 0.,
   """
   if old_mean is None:
     old_mean = np.array(cv2.mean(image)[:3])
-  cos, sin = saturation * math.cos(hue), saturation * math.sin(hue)
-  turn = contrast * (_GRAY + cos * (np.eye(3) - _GRAY) + sin * _AXIS)
+  turn = contrast * hue_turn(hue, saturation)
   return cv2.transform(
       image, np.column_stack([turn, np.asarray(mean) - turn @ old_mean]))
+
+
+def hue_turn(hue: float, saturation: float = 1.) -> np.ndarray:
+  """Matrix [3, 3] that turns colors by radians and scales them, off gray."""
+  cos, sin = saturation * math.cos(hue), saturation * math.sin(hue)
+  return _GRAY + cos * (np.eye(3) - _GRAY) + sin * _AXIS
 
 
 @functools.lru_cache(maxsize=2 * BANK_SIZE)

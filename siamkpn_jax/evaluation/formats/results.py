@@ -37,14 +37,12 @@ def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
   write_text(path, lines)
 
 
-def read_boxes(path: str | Path, *, origin: int = 0,
-               allow_nan: bool = False) -> np.ndarray:
+def read_boxes(path: str | Path, *, origin: int = 0) -> np.ndarray:
   """Reads one box per line; commas, semicolons, tabs or spaces separate.
 
   Args:
     path: the text file.
     origin: number that the file gives to the first pixel, 0 or 1.
-    allow_nan: accept `nan`, which some annotations write for "no target".
 
   Returns:
     [t, 4] float64 0-based boxes, t >= 1.
@@ -52,8 +50,7 @@ def read_boxes(path: str | Path, *, origin: int = 0,
   Raises:
     UserError: the file is missing, empty or not text, or a line is not a box.
   """
-  return _shifted(text.read_boxes(path, nan=allow_nan, infinite=False),
-                  -origin)
+  return _shifted(text.read_boxes(path, nan=False, infinite=False), -origin)
 
 
 def write_summary(path: str | Path, summary: Mapping[str, Any]) -> None:

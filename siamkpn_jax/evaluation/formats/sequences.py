@@ -18,7 +18,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import list_images
 from siamkpn_jax.datasets.formats import BENCHMARKS, otb, pysot_json, text
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Annotation, check_any
 from siamkpn_jax.datasets.formats.video import read_annotation
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 
@@ -139,14 +139,12 @@ def with_frames(annotation: Annotation) -> Video:
 
 
 def load_otb(root: str | Path, *, names: Collection[str] = (),
-             one_based: bool = True,
              zero_based: Collection[str] = ()) -> list[Video]:
   """Reads the sequences of a folder in OTB layout, sorted by name.
 
   Args:
     root: the folder that holds the sequences, or one sequence.
     names: read only these names or patterns (`Human*`); empty for all.
-    one_based: whether the annotations count pixels from 1, as OTB does.
     zero_based: names or patterns of sequences that count from 0.
 
   Returns:
@@ -158,15 +156,19 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
       frames and boxes that do not belong together.
   """
   videos = otb.find_videos(Path(root))
+  check_any(videos, Path(root), otb.EXPECTED)
   known = [video.name for video in videos]
   check_known(names, known, 'sequences')
   check_known(zero_based, known, 'zero_based')
-  return [
-      with_frames(read_annotation(dataclasses.replace(
-          video,
-          origin=int(one_based and not _matches(video.name, zero_based)))))
-      for video in videos if not names or _matches(video.name, names)
-  ]
+  return [with_frames(counted(read_annotation(video), zero_based))
+          for video in videos if not names or _matches(video.name, names)]
+
+
+def counted(annotation: Annotation, zero_based: Collection[str]) -> Annotation:
+  """The annotation; from 0 if `zero_based`, names or patterns, has its name."""
+  if _matches(annotation.name, zero_based):
+    return dataclasses.replace(annotation, origin=0)
+  return annotation
 
 
 def check_known(patterns: Collection[str], known: Collection[str],

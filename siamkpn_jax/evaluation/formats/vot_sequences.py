@@ -114,13 +114,11 @@ def starting_box(region: list[float]) -> np.ndarray:
 
 
 def _load_folder(root: Path) -> list[VotSequence]:
-  if not root.is_dir():
-    raise UserError(f'{root}: does not exist; expected a folder with list.txt '
-                    "or pysot's JSON file: check the path")
   listed = root / 'list.txt'
-  if not listed.is_file():
-    raise UserError(f'{listed}: does not exist; expected the names of the '
-                    'sequences, one per line: check the path')
+  for path in (root, listed):
+    if not path.exists():
+      raise UserError(f'{path}: does not exist; expected a folder with '
+                      "list.txt, or pysot's JSON file: check the path")
   names = [line.strip() for line in text.read_text(listed).splitlines()
            if line.strip()]
   if len(set(names)) < len(names):

@@ -8,59 +8,31 @@ success is an overlap above (>) 0.5 or 0.75. The toolkit gives NaN for a whole
 benchmark in which one box is NaN; here such a frame has overlap 0.
 """
 
-import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from siamkpn_jax.core import boxes
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.metrics import ope
 
 PROTOCOL = 'got10k'
-THRESHOLDS = np.linspace(0, 1, 101)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Overlaps:
-  """The overlaps that count, of one sequence or of several.
-
-  Attributes:
-    ious: [n] 0..1; there may be none in a sequence.
-  """
-  ious: np.ndarray
-
-  @property
-  def ao(self) -> float | None:
-    """Average overlap; None without frames, as the others."""
-    return float(self.ious.mean()) if self.ious.size else None
-
-  @property
-  def sr50(self) -> float | None:
-    """Fraction of frames with an overlap above 0.5."""
-    return float((self.ious > 0.5).mean()) if self.ious.size else None
-
-  @property
-  def sr75(self) -> float | None:
-    """Fraction of frames with an overlap above 0.75."""
-    return float((self.ious > 0.75).mean()) if self.ious.size else None
-
-  def success_curve(self) -> np.ndarray:
-    """[101] fraction of frames above each of the overlaps 0, 0.01 ... 1."""
-    return ope.success_curve(self.ious, THRESHOLDS)
+THRESHOLDS = np.linspace(0, 1, 101)  # of the success curve
 
 
 def sequence_overlaps(
     runs_xywh: Sequence[np.ndarray], truth_xywh: np.ndarray, *,
     visible: np.ndarray | None = None,
-    frame_size: tuple[int, int] | None = None) -> Overlaps:
-  """Overlaps of one sequence.
+    frame_size: tuple[int, int] | None = None) -> np.ndarray:
+  """The overlaps that count in one sequence.
 
   Args:
     runs_xywh: [t, 4] boxes of each repetition, first frame included.
     truth_xywh: [t, 4] the annotation.
     visible: [t] False where nothing of the target can be seen; None: nowhere.
     frame_size: width and height of the image in pixels; None: no clipping.
+
+  Returns:
+    [n] of all repetitions, 0..1; there may be none.
 
   Raises:
     UserError: a repetition has another number of boxes.
@@ -78,12 +50,17 @@ def sequence_overlaps(
       iou = boxes.iou_xywh(_clipped(np.asarray(run, np.float64), frame_size),
                            _clipped(truth, frame_size))
     ious.append(np.clip(np.nan_to_num(iou, nan=0.0), 0, 1)[counted])
-  return Overlaps(np.concatenate(ious))
+  return np.concatenate(ious)
 
 
-def all_overlaps(overlaps: Iterable[Overlaps]) -> Overlaps:
-  """Those of all sequences: every frame counts the same."""
-  return Overlaps(np.concatenate([o.ious for o in overlaps]))
+def figures(ious: np.ndarray) -> dict[str, float | None]:
+  """[n] overlaps of one sequence or of all -> their AO, SR50 and SR75.
+
+  Without any they are None.
+  """
+  rates = {'ao': ious, 'sr50': ious > 0.5, 'sr75': ious > 0.75}
+  return {name: float(values.mean()) if values.size else None
+          for name, values in rates.items()}
 
 
 def _clipped(xywh: np.ndarray, frame_size: tuple[int, int] | None

@@ -102,11 +102,6 @@ def centers(boxes_xywh: np.ndarray) -> np.ndarray:
   return boxes_xywh[..., :2] + (boxes_xywh[..., 2:] - 1) / 2
 
 
-def center_distances(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
-  """[..., 4], [..., 4] -> [...] Euclidean distance of centers in pixels."""
-  return _length(centers(a_xywh) - centers(b_xywh))
-
-
 def valid_boxes(boxes_xywh: np.ndarray) -> np.ndarray:
   """[..., 4] -> [...] bool: all numbers finite and both sides positive."""
   return (np.isfinite(boxes_xywh).all(axis=-1) &

@@ -70,7 +70,10 @@ def read_truth(path: str | Path) -> Regions:
     UserError: the file is missing, empty or no text, or a line is no region.
   """
   found = _read(path)
-  _refuse(path, found, ~found.present, 'a marker', 'a region')
+  if not found.present.all():
+    i = int(found.present.argmin())
+    raise UserError(f'{path} line {i + 1}: {found.numbers[i, 0]:g} is a marker;'
+                    ' expected a region in every frame: correct it')
   return found
 
 
@@ -84,17 +87,7 @@ def read_trajectory(path: str | Path) -> Regions:
     UserError: the file is missing, empty or no text, or a line is no region and
       no marker, or a marker stands where it cannot.
   """
-  found = _read(path)
-  check_order(found, path)
-  return found
-
-
-def check_order(trajectory: Regions, path: str | Path) -> None:
-  """Checks that markers stand where they can, see `read_trajectory`.
-
-  Raises:
-    UserError: they do not; `path` is named.
-  """
+  trajectory = _read(path)
   tracking = False
   failed = -2  # the frame of the last failure
   for i, row in enumerate(trajectory.rows()):
@@ -113,6 +106,7 @@ def check_order(trajectory: Regions, path: str | Path) -> None:
           f'{path} line {i + 1}: unexpected {text!r}; expected 1 in the first '
           'line, regions until 2 (failure), then 0 until the next 1: run the '
           'tracker again on this sequence')
+  return trajectory
 
 
 def write_trajectory(path: str | Path, trajectory: Regions) -> None:
@@ -145,26 +139,27 @@ def corners(regions: Regions, *, inclusive: bool) -> np.ndarray:
 def _read(path: str | Path) -> Regions:
   if Path(path).suffix == '.bin':
     rows = binary_results.read_rows(Path(path))
-    for number, row in enumerate(rows, start=1):
-      if not _is_region(row):
-        raise _refused(path, number, ','.join(map(str, row)))
-    return from_rows(rows)
-  lines = results.read_text(path).rstrip().split('\n')
-  if lines == ['']:
-    raise UserError(f'{path}: empty; expected one region per frame: restore '
-                    'the file')
-  return from_rows([_parse(path, number, line)
-                    for number, line in enumerate(lines, start=1)])
+    lines = [','.join(map(str, row)) for row in rows]
+  else:
+    lines = results.read_text(path).rstrip().split('\n')
+    if lines == ['']:
+      raise UserError(f'{path}: empty; expected one region per frame: restore '
+                      'the file')
+    rows = list(map(_numbers, lines))
+  for number, (row, line) in enumerate(zip(rows, lines, strict=True), start=1):
+    if not _is_region(row):
+      raise UserError(
+          f'{path} line {number}: {line.strip()[:60]!r} is not a region; '
+          'expected "x,y,w,h", 8 corner coordinates, or 0, 1 or 2: correct it')
+  return from_rows(rows)
 
 
-def _parse(path: str | Path, number: int, line: str) -> list[float]:
+def _numbers(line: str) -> list[float]:
+  """What a line holds; nothing if that is not numbers."""
   try:
-    row = [float(word) for word in _SEPARATOR.split(line.strip())]
+    return [float(word) for word in _SEPARATOR.split(line.strip())]
   except ValueError:
-    row = []
-  if not _is_region(row):
-    raise _refused(path, number, line.strip())
-  return row
+    return []
 
 
 def _is_region(row: Sequence[float]) -> bool:
@@ -173,17 +168,3 @@ def _is_region(row: Sequence[float]) -> bool:
   if len(row) == 1:
     fine &= row[0] in {UNKNOWN, STARTED, FAILED}
   return fine and len(row) in {1, 4, 8}
-
-
-def _refused(path: str | Path, number: int, text: str) -> UserError:
-  return UserError(
-      f'{path} line {number}: {text[:60]!r} is not a region; '
-      'expected "x,y,w,h", 8 corner coordinates, or 0, 1 or 2: correct it')
-
-
-def _refuse(path: str | Path, regions: Regions, bad: np.ndarray, what: str,
-            expected: str) -> None:
-  if bad.any():
-    i = int(np.argmax(bad))
-    raise UserError(f'{path} line {i + 1}: {regions.numbers[i, 0]:g} is {what};'
-                    f' expected {expected} in every frame: correct it')

@@ -1,7 +1,6 @@
 """Failure strips: some frames around the loss of a target."""
 
 import dataclasses
-import fnmatch
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -143,9 +142,7 @@ def choose_frames(lost: int, length: int) -> np.ndarray:
 
 def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
   def read(annotation: Annotation, name: str) -> FailureStrip:
-    if any(fnmatch.fnmatchcase(annotation.name, p) for p in
-           entry.zero_based):
-      annotation = dataclasses.replace(annotation, origin=0)
+    annotation = layouts.counted(annotation, entry.zero_based)
     sequence = layouts.with_frames(annotation)
     (path, *_) = find_results(results, [name], entry.sequences)[name]
     boxes_xywh = scoring.annotated_part(annotation, read_result(path), [])

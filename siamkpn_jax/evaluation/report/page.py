@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from siamkpn_jax.core import html
 from siamkpn_jax.evaluation.report import rules, tables
+from siamkpn_jax.evaluation.report.drawing import jpeg
 from siamkpn_jax.evaluation.report.entries import Entry
+from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
 from siamkpn_jax.evaluation.report.measures import TITLES
 from siamkpn_jax.evaluation.report.tables import Table
 
@@ -74,18 +78,8 @@ class Picture:
   note: str = ''
 
 
-@dataclasses.dataclass(frozen=True)
-class DrawnStrip:
-  """A strip as a page has it.
-
-  Attributes:
-    name: of the sequence.
-    text: how the tracker fared.
-    frames: label and JPEG file of each.
-  """
-  name: str
-  text: str
-  frames: Sequence[tuple[str, bytes]]
+# A strip, and its [h, w, 3] uint8 BGR pictures.
+DrawnStrip = tuple[FailureStrip, Sequence[np.ndarray]]
 
 
 def report(entries: Sequence[Entry], found: Mapping[str, Table],
@@ -147,12 +141,14 @@ def _failures(entry: Entry, strips: Sequence[DrawnStrip],
     lines.append('<p>Green: annotation; red: tracker. The red border marks '
                  'the frame in which the target is lost, or the overlap is '
                  'lowest.</p>')
-  for strip in strips:
+  for strip, pictures in strips:
     lines += [f'<h3>{escape(strip.name)}</h3>',
               f'<p class="facts">{escape(strip.text)}</p>',
               '<div class="strip">',
-              *(_image(data, f'{strip.name}, {label}', 'jpeg')
-                for label, data in strip.frames), '</div>']
+              *(_image(jpeg(picture), f'{strip.name}, frame {frame + 1}',
+                       'jpeg')
+                for frame, picture in
+                zip(strip.frames, pictures, strict=True)), '</div>']
   return [*lines, *(f'<p class="note">{escape(note)}</p>' for note in notes)]
 
 

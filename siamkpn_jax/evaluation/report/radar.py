@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from siamkpn_jax.core.atomic_io import save_figure
@@ -43,7 +42,6 @@ def save_radar(path: Path, entries: Sequence[Entry], title: str) -> None:
   names, measure = spokes(entries), attribute_measures(entries)[0]
   angles = 2 * np.pi * np.arange(len(names) + 1) / len(names)
   figure = Figure(figsize=(6, 6), dpi=150, layout='constrained')
-  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   axes: Any = figure.add_subplot(projection='polar')
   axes.set_theta_zero_location('N')
   axes.set_theta_direction(-1)

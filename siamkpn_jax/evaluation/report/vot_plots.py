@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from siamkpn_jax.core.atomic_io import save_figure
@@ -34,10 +32,10 @@ def save_ranking(path: Path, rows: Sequence[Row], title: str) -> None:
     UserError: it cannot be written.
   """
   rows = [row for row in rows if np.isfinite(row.value(EAO))]
-  figure = Figure(figsize=(6, 1.1 + 0.27 * len(rows)), dpi=150,
-                  layout='constrained')
-  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
-  axes = figure.add_subplot()
+  figure, axes = curves.new_plot(
+      title, 'expected average overlap' + (
+          '; hollow: not comparable' if any(row.remark for row in rows) else
+          ''), '', height=1.1 + 0.27 * len(rows))
   for y, row in enumerate(rows):
     color = curves.COLORS[1] if row.ours else _OTHERS
     value = row.value(EAO)
@@ -51,11 +49,8 @@ def save_ranking(path: Path, rows: Sequence[Row], title: str) -> None:
     label.set_fontweight('bold' if row.ours else 'normal')
   axes.set_ylim(len(rows) - 0.4, -0.6)
   axes.set_xlim(0, 1.15 * max([0.1, *(row.value(EAO) for row in rows)]))
-  axes.set_xlabel('expected average overlap' + (
-      '; hollow: not comparable' if any(row.remark for row in rows) else ''))
-  axes.set_title(title, fontsize=12)
-  _plain_axes(axes)
-  axes.grid(axis='x', color='0.9')
+  axes.tick_params(axis='y', length=0)
+  axes.grid(visible=False, axis='y')
   save_figure(figure, path)
 
 
@@ -155,9 +150,3 @@ def _fit_eao(axes: Axes, values: Sequence[float]) -> None:
   axes.set_ylim(low, high)
   step = 0.1 if high - low > 0.3 else 0.05
   axes.set_yticks(np.arange(low, high + 0.01, step))
-
-
-def _plain_axes(axes: Axes) -> None:
-  axes.set_axisbelow(True)
-  axes.spines[['top', 'right']].set_visible(False)
-  axes.tick_params(axis='y', length=0)

@@ -18,7 +18,7 @@ from siamkpn_jax.evaluation.report import (
   tables,
   vot_plots,
 )
-from siamkpn_jax.evaluation.report.drawing import draw_frames, jpeg, save_strips
+from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
 from siamkpn_jax.evaluation.report.entries import Entry, make_entry
 from siamkpn_jax.evaluation.report.failure_strips import worst_strips
 from siamkpn_jax.evaluation.report.measures import TITLES
@@ -30,14 +30,9 @@ _FILES = (
     *(f'{table}.{form}' for form in ('csv', 'tex') for table in (
         'runs', 'comparison', 'variants', 'attributes', 'sequences')),
     *(f'{plot}.png' for plot in (
-        'success', 'precision', 'norm_precision', 'eao_ranking', 'eao_speed',
-        'eao_curve', 'attributes')),
+        *curves.PLOTS, 'eao_ranking', 'eao_speed', 'eao_curve',
+        'attributes')),
     f'failure_[1-{_WORST}]_*.png')
-_CURVES = (
-    ('success_curve', 'Success', curves.save_success_plot),
-    ('precision_curve', 'Precision', curves.save_precision_plot),
-    ('norm_precision_curve', 'Normalized precision',
-     curves.save_norm_precision_plot))
 
 
 def write_report(summaries: Mapping[str, Any], output: Path, *,
@@ -136,10 +131,11 @@ def _pictures(entries: Sequence[Entry], output: Path) -> list[page.Picture]:
     save(path, *what, f'{title} ({where})')
     found.append(page.Picture(path, title, note))
 
-  for key, title, save in _CURVES:
-    curves = {e.name: e.curves[key] for e in entries if key in e.curves}
-    if curves:
-      add(key.removesuffix('_curve'), title, save, curves)
+  for name, plot in curves.PLOTS.items():
+    key = f'{name}_curve'
+    drawn = {e.name: e.curves[key] for e in entries if key in e.curves}
+    if drawn:
+      add(name, plot.title, curves.save_plot, name, drawn)
   if any(e.figures.get('eao') is not None for e in entries):
     rows = comparison.rows(entries)
     add('eao_ranking', 'EAO', vot_plots.save_ranking, rows)
@@ -164,7 +160,7 @@ def _strips(entry: Entry, sequences: Path | None,
     found, notes = worst_strips(entry, sequences, _WORST)
   except UserError as error:
     return [], [f'No failure strips: {error}']
-  strips = []
+  strips: list[page.DrawnStrip] = []
   for place, strip in enumerate(found, start=1):
     try:
       pictures = draw_frames(strip)
@@ -173,8 +169,5 @@ def _strips(entry: Entry, sequences: Path | None,
       continue
     name = portable_name(strip.name[:60])
     save_strips(output / f'failure_{place}_{name}.png', [pictures])
-    strips.append(page.DrawnStrip(strip.name, strip.text,
-                             [(f'frame {frame + 1}', jpeg(picture))
-                              for frame, picture in
-                              zip(strip.frames, pictures, strict=True)]))
+    strips.append((strip, pictures))
   return strips, notes

@@ -70,8 +70,9 @@ class Plan:
     request = self.request
     settings = {'benchmark': request.benchmark,
                 'zero_based': list(request.zero_based)}
-    if _is_vot(request.benchmark):
-      settings['protocol'] = _vot_protocol(request).name
+    rule = scoring.find_rule(request.benchmark, request.protocol)
+    if isinstance(rule, vot.Protocol):
+      settings['protocol'] = rule.name
     return settings
 
   def mine(self) -> list[Job]:
@@ -97,12 +98,12 @@ def make_plan(request: Request) -> Plan:
     UserError: an unknown protocol or sequence, or data that cannot be used.
   """
   # An unknown protocol is to be reported before hours of work.
-  scoring.check_protocol(_scoring_request(request))
+  rule = scoring.find_rule(request.benchmark, request.protocol)
   if request.zero_based and request.benchmark != 'otb':
     raise UserError(f'--zero_based: not used with {request.benchmark}, whose '
                     'layout defines it: omit the flag')
-  if _is_vot(request.benchmark):
-    return _plan_vot(request)
+  if isinstance(rule, vot.Protocol):
+    return _plan_vot(request, rule)
   if request.zero_based:
     found = layouts.load_otb(request.data, names=request.sequences,
                              zero_based=request.zero_based)
@@ -185,20 +186,12 @@ def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:
     return {}
 
 
-def _plan_vot(request: Request) -> Plan:
+def _plan_vot(request: Request, protocol: vot.Protocol) -> Plan:
   found = scoring.load_vot_sequences(
       request.benchmark, request.data, request.sequences)
   supervised.check_sequences(found)
   return Plan(request, supervised.supervised_jobs(
-      found, request.output, _vot_protocol(request)), hidden=False)
-
-
-def _is_vot(benchmark: str) -> bool:
-  return benchmark.startswith('vot')
-
-
-def _vot_protocol(request: Request) -> vot.Protocol:
-  return vot.find_protocol(request.protocol or vot.OWN_RULE, request.benchmark)
+      found, request.output, protocol), hidden=False)
 
 
 def _scoring_request(request: Request) -> scoring.Request:

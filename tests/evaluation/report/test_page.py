@@ -16,6 +16,7 @@ from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.report import page, vot_plots
 from siamkpn_jax.evaluation.report.comparison import rows as ranked
 from siamkpn_jax.evaluation.report.entries import make_entry, read_entry
+from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
 from siamkpn_jax.evaluation.report.write import write_report
 from tests.evaluation.report import summaries
 from tests.evaluation.report.summaries import HOSTILE, entries
@@ -134,8 +135,10 @@ def test_hostile_names(tmp_path):
 def test_hostile_strips():
   """Names of sequences stand in the pictures' texts, too."""
   (entry,) = entries(A=summaries.one_pass())
-  strip = page.DrawnStrip(HOSTILE, HOSTILE, [('frame 1', b'\xff')])
-  text = '\n'.join(page._failures(entry, [strip], [HOSTILE]))
+  nothing = np.full((1, 4, 2), np.nan)
+  strip = FailureStrip(HOSTILE, HOSTILE, (), np.arange(1), -1, nothing, nothing)
+  drawn = strip, [np.zeros((2, 2, 3), np.uint8)]
+  text = '\n'.join(page._failures(entry, [drawn], [HOSTILE]))
   shown = _Page(text)
   assert shown.texts.count(HOSTILE) == 3
   assert ('alt', f'{HOSTILE}, frame 1') in shown.attributes
