@@ -18,6 +18,8 @@ for name in ('onnx', 'onnxruntime'):
 
 from perf import onnx_export, onnx_tracker  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     'compact': SiamKPN(arch='resnet10', width=8, levels=('layer3',),
                        channels=8, num_stages=2),

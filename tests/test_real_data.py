@@ -50,6 +50,7 @@ def test_evaluate_every_sequence(run, real_data, weights, tmp_path):
     assert name in out
 
 
+@pytest.mark.slow
 def test_the_weights_in_the_package_track(run, real_data, tmp_path):
   """Two of the twelve sequences of MODEL_CARD.md: 0.725 and 0.643 there."""
   run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
@@ -72,6 +73,7 @@ def test_track_without_ground_truth(run, real_data, weights, tmp_path, name,
   assert boxes[0].tolist() == [float(v) for v in box.split(',')]
 
 
+@pytest.mark.slow
 def test_train_on_images_and_on_crops(real_data, tmp_path):
   """COCO as it is shipped, beside a crop511 folder; the loss is a number."""
   for name, folder in (('coco', 'stills/coco_train'),

@@ -246,6 +246,7 @@ def train_from(tmp_path, **model):
       trainer.train(config, tmp_path / 'run', [BlobSource()]))
 
 
+@pytest.mark.slow
 def test_training_starts_from_the_network(converted, tmp_path, capsys):
   state = train_from(tmp_path, weights=str(converted[0]))
   small.assert_same_tree(state.params, load_model(converted[0])[1]['params'])
@@ -255,6 +256,7 @@ def test_training_starts_from_the_network(converted, tmp_path, capsys):
   assert 'ignores config.model.weights' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_training_starts_from_the_backbone(tmp_path):
   """Its last layer is not used by this network."""
   state = torchvision_state('resnet18', 4, seed=5)

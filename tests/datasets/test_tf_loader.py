@@ -275,6 +275,7 @@ next(batches)
   subprocess.run([sys.executable, '-c', code], check=True, timeout=100)
 
 
+@pytest.mark.slow
 def test_trains_and_continues_with_either(sources, tmp_path):
   """The second half of a run once more by tf.data: the same state."""
   config = tiny_config(

@@ -96,6 +96,7 @@ def test_cells_between_are_linear():
   assert to_cells(full) is full
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('sharing', ['shared', 'per_task'])
 def test_network_of_separable_heads(sharing):
   """Sizes, a head near the identity, and gradients of all that trains."""

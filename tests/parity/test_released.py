@@ -181,9 +181,9 @@ def trained(folder, stages):
   return losses, norms
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
-@pytest.mark.parametrize('stages', [
-    1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('stages', [1, 3])
 def test_training(real_data, stages):
   """Losses and gradients of one batch, the backbone frozen, in float32."""
   golden = released.load(real_data, f'kpn{stages}s_training')

@@ -90,7 +90,8 @@ def test_equals_golden_boxes(real_data):
 
 
 @pytest.mark.parametrize('name', [
-    'small', 'basic', pytest.param('full', marks=pytest.mark.slow)])
+    'small', pytest.param('basic', marks=pytest.mark.slow),
+    pytest.param('full', marks=pytest.mark.slow)])
 # Three stages contain the others; test_network has all of them.
 @pytest.mark.parametrize('num_stages', [
     pytest.param(1, marks=pytest.mark.slow),

@@ -24,6 +24,8 @@ from tests.parity.steps import (
 )
 from tests.parity.summaries import summarize
 
+pytestmark = pytest.mark.slow
+
 LAYERS = {'frozen': (), 'unfrozen': ('layer2', 'layer3', 'layer4')}
 STAGES = 3
 

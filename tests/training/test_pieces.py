@@ -36,6 +36,7 @@ def piece(tmp_path, compilation_cache):
   return start
 
 
+@pytest.mark.slow
 @pytest.mark.multiprocess
 def test_two_pieces_make_a_run(piece, tmp_path):
   """The second goes on elsewhere, from the file of the first."""

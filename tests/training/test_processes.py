@@ -27,7 +27,7 @@ from tests.training.processes import (
     write_config,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 @pytest.fixture(scope='module')

@@ -110,6 +110,7 @@ def test_steps_are_not_far_ahead(tmp_path, monkeypatch):
   assert [float(loss) for loss in waited] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_trace_of_a_few_steps(tmp_path):
   """The steps after the first ten, for Perfetto and for TensorBoard."""
   config = tiny_config(train={'pairs_per_epoch': 32, 'log_every': 100})

@@ -38,6 +38,7 @@ def test_largest_axis(shape, expected):
   assert found.spec == PartitionSpec(*expected)
 
 
+@pytest.mark.slow
 def test_divided_optimizer(tmp_path, monkeypatch):
   """The same run with a quarter of the moments on each of four devices.
 

@@ -105,6 +105,7 @@ def test_parts_add_up_to_the_batch():
   jax.tree.map(np.testing.assert_array_equal, parts[2], start().batch_stats)
 
 
+@pytest.mark.slow
 def test_batch_normalization_of_parts():
   """Each part is normalized alone; the statistics move by the parts' mean."""
   step = make_step(train__accumulate=2)
@@ -126,6 +127,7 @@ def test_batch_normalization_of_parts():
   assert not np.isclose(losses['loss'], whole[1]['loss'], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_parts_stay_on_their_devices():
   """Four devices: nothing of the batch travels, and the step is the same."""
   step = make_step(train__accumulate=2)
@@ -157,6 +159,7 @@ def test_batch_must_be_divisible(monkeypatch):
   assert sharding.data_mesh(16, 4).size == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('unfrozen', [False, True])
 def test_rematerialization(unfrozen):
   """The same tree of variables, the same values."""
@@ -170,6 +173,7 @@ def test_rematerialization(unfrozen):
     assert_close(a, b, 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('changes', [
     {}, {'train__accumulate': 2, 'train__remat': 'blocks',
          'train__ema_decay': 0.9}], ids=['alone', 'with all else'])
@@ -191,6 +195,7 @@ def test_bfloat16(changes):
   assert state.step == 2 and state.skipped == 0
 
 
+@pytest.mark.slow
 def test_losses_of_bfloat16():
   """Their mean over six sets of weights: 2% of each.
 

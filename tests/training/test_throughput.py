@@ -30,6 +30,7 @@ def test_matrix_product():
   assert count_flops(jnp.dot, shape(30, 70), shape(70, 50)) == 2 * 30 * 50 * 70
 
 
+@pytest.mark.slow
 def test_backbone_of_the_paper():
   """89 GFLOP: 2 for every weight of a kernel and position of its output."""
   model = SiamKPN()
@@ -54,6 +55,7 @@ def test_backbone_of_the_paper():
   assert 0.9 * expected < found < expected
 
 
+@pytest.mark.slow
 def test_step_is_counted_as_a_whole():
   """In parts or rematerialized it is the same; a larger batch counts more."""
   def flops(unfrozen, **changes):
@@ -68,6 +70,7 @@ def test_step_is_counted_as_a_whole():
   assert flops(False) < whole
 
 
+@pytest.mark.slow
 def test_log_of_a_known_device(tmp_path, monkeypatch):
   """The share of four devices' peak, in both phases; nothing on others."""
   monkeypatch.setattr(throughput, '_PEAKS', {'cpu': 1e9})

@@ -19,6 +19,7 @@ from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
 
 torch = pytest.importorskip('torch')
+pytestmark = pytest.mark.slow
 
 from perf import torch_step  # noqa: E402
 from perf.prepared import from_crops  # noqa: E402

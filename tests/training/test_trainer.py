@@ -123,6 +123,7 @@ def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
   assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.slow
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
   """The one before is taken, and the result is the same."""
   _, expected = uninterrupted
@@ -209,6 +210,7 @@ def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
   return old, jax.device_get(new), jax.device_get(metrics)
 
 
+@pytest.mark.slow
 def test_one_device_equals_four():
   """The same losses, gradient norm and parameters up to rounding."""
   config = tiny_config(model={'num_stages': 2}, data={'negative_fraction': 0.5})
@@ -226,6 +228,7 @@ def test_one_device_equals_four():
                one.opt_state, four.opt_state)
 
 
+@pytest.mark.slow
 def test_bad_step_is_skipped_and_counted():
   """A loss over the limit changes nothing but the counters."""
   config = tiny_config()
@@ -236,6 +239,7 @@ def test_bad_step_is_skipped_and_counted():
                 (old.params, old.batch_stats, old.opt_state))
 
 
+@pytest.mark.slow
 def test_moving_average_is_what_tracking_loads(tmp_path):
   """Resumed as if never stopped; tracking's weights are the average."""
   config = tiny_config(train={'ema_decay': 0.9, 'save_every': 4})
@@ -248,6 +252,7 @@ def test_moving_average_is_what_tracking_loads(tmp_path):
   assert _differs(expected.ema['batch_stats'], expected.batch_stats)
 
 
+@pytest.mark.slow
 def test_moving_average_skips_bad_steps():
   """It moves by 9/10 in the first step, not at all in a bad one."""
   config = tiny_config(train={'ema_decay': 0.999})

@@ -58,6 +58,7 @@ def test_score_is_that_of_evaluation(run, tmp_path):
       summary['precision_20'], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_best_and_last_are_kept(tmp_path, monkeypatch):
   """The best, here the first, is not among the newest; git's commit is kept."""
   scores = iter([0.5, 0.2, 0.4])
@@ -121,6 +122,7 @@ def test_weights_that_went_astray_score_nothing(tmp_path):
   assert Validation(config, model, tmp_path)(broken) == {AUC: 0, PRECISION: 0}
 
 
+@pytest.mark.slow
 def test_unreadable_image_does_not_end_a_run(tmp_path, capsys):
   """It is said after the save; nothing is scored."""
   (name,) = write_otb(tmp_path / 'otb', seed=split_seed('test', 3), count=1,

@@ -197,6 +197,7 @@ def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
   assert bool(result['warning']) == (benchmark in ('otb', 'vot2018', 'vot2019'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('calls', [0, 3, 20])
 def test_killed_and_started_again(tmp_path, videos, weights_folder, calls):
   whole = _run(tmp_path, videos, weights_folder, output=tmp_path / 'whole',

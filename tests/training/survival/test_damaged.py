@@ -17,7 +17,7 @@ from tests.training.survival.runs import (
     stopped_at,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 def data_files(checkpoint):
@@ -72,7 +72,6 @@ def test_damaged_is_not_restored(uninterrupted, tmp_path, damage, capsys):
   assert f'moved to {MIDDLE}.damaged, trying the previous one' in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_goes_on_from_the_one_before(uninterrupted, tmp_path, env, damage):
   """The same in a process, and the run ends as if nothing had happened."""

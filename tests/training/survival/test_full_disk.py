@@ -27,7 +27,7 @@ from tests.training.survival.runs import (
     steps,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 def limit_files(process, size):
@@ -63,7 +63,6 @@ def test_no_room_for_a_checkpoint(uninterrupted, tmp_path, env):
   assert not half_written(tmp_path)
 
 
-@pytest.mark.slow
 def test_no_room_for_the_first_checkpoint(tmp_path, env):
   process = start(*command(tmp_path), env=env)
   wait_for(lambda: log_steps(tmp_path))
@@ -73,7 +72,6 @@ def test_no_room_for_the_first_checkpoint(tmp_path, env):
   assert 'run the same command, which starts over' in line
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['config.json', LOG_NAME, 'tensorboard'])
 def test_no_room_for_other_files(uninterrupted, tmp_path, env, name):
   """One line names the file; nothing that is half written stays."""
@@ -118,7 +116,6 @@ def small_disk(tmp_path):
     yield folder, inside, Path(f'/proc/{holder.pid}/root{folder}')
 
 
-@pytest.mark.slow
 def test_full_disk(uninterrupted, tmp_path, small_disk, env):
   """A real one, on which two or three checkpoints have room."""
   folder, inside, there = small_disk
