@@ -30,7 +30,9 @@ def test_names():
 
 
 @pytest.mark.filterwarnings('default')  # of Orbax
-@pytest.mark.parametrize('name', FUNCTIONS + CLASSES)
+@pytest.mark.parametrize('name', [
+    pytest.param('train', marks=pytest.mark.slow),
+    *(name for name in FUNCTIONS + CLASSES if name != 'train')])
 def test_example(name, monkeypatch, tmp_path):
   """What the docstring shows is what comes out."""
   monkeypatch.setattr('tempfile.tempdir', str(tmp_path))

@@ -9,6 +9,7 @@ from siamkpn_jax.experiments import demo
 from tests.training.tiny import tiny_config
 
 
+@pytest.mark.slow
 def test_demonstration(tmp_path):
   """Every file is there and readable, every tracker has its row."""
   config = tiny_config(

@@ -141,17 +141,23 @@ def test_no_peer_is_left_out(tmp_path):
 
 
 def test_a_real_one_follows():
-  """OpenCV's own tracker, on a textured square that moves by 3 pixels."""
+  """OpenCV's own tracker, on a textured square that moves by 3 pixels.
+
+  TrackerMIL draws its features anew each time, so the median of 15 runs counts.
+  """
   rng = np.random.default_rng(0)
   square = rng.integers(0, 256, (24, 24, 3), np.uint8)
-  tracker = opencv_trackers.find_trackers(
-      None, ['TrackerMIL']).trackers['TrackerMIL']
-  for k in range(3):
-    frame = np.full((80, 100, 3), 90, np.uint8)
-    frame[30:54, 20 + 3 * k:44 + 3 * k] = square
-    if k == 0:
-      tracker.init(frame, [20, 30, 24, 24])
-    else:
-      found, box = tracker.update(frame)
-  assert found
-  np.testing.assert_allclose(box, [26, 30, 24, 24], atol=3)
+  boxes = []
+  for _ in range(15):
+    tracker = opencv_trackers.find_trackers(
+        None, ['TrackerMIL']).trackers['TrackerMIL']
+    for k in range(3):
+      frame = np.full((80, 100, 3), 90, np.uint8)
+      frame[30:54, 20 + 3 * k:44 + 3 * k] = square
+      if k == 0:
+        tracker.init(frame, [20, 30, 24, 24])
+      else:
+        found, box = tracker.update(frame)
+    assert found
+    boxes.append(box)
+  np.testing.assert_allclose(np.median(boxes, 0), [26, 30, 24, 24], atol=3)

@@ -36,6 +36,7 @@ def run(command):
   return check
 
 
+@pytest.mark.slow
 def test_evaluate_every_sequence(run, real_data, weights, tmp_path):
   """All twelve sequences are tracked from end to end and scored."""
   out = run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',

@@ -137,6 +137,7 @@ def save(folder, offset_target='released', **changes):
   return folder, variables
 
 
+@pytest.mark.slow
 def test_mean_of_levels_becomes_equal_weights(tmp_path):
   folder, _ = save(tmp_path / 'w', level_fusion='mean')
   run.to_torch(folder, tmp_path / 'w.npz', 'network')
@@ -145,6 +146,7 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
   np.testing.assert_array_equal(state['kpn_head.objsize_weight'], [1, 1, 1])
 
 
+@pytest.mark.slow
 def test_setting_of_another_version(tmp_path):
   """Refused: what it meant there is not known here (once, a head's ReLU)."""
   from siamkpn_jax.checkpoints.weights import load_model, save_model

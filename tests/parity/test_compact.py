@@ -88,6 +88,7 @@ def pytorch_network():
   return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('phase', ['tracking', *LAYERS])
 def test_maps(phase):
   """Of every stage; statistics given, of the batch, of both."""
@@ -112,6 +113,7 @@ def test_maps(phase):
                    f'{task} of stage {s + 1}', TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('phase', LAYERS)
 def test_step(phase):
   layers = LAYERS[phase]

@@ -46,6 +46,7 @@ def converted(real_data, num_stages, tmp_path_factory):
   return folder / 'weights'
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_maps(real_data, num_stages, converted):
   """Of every stage, fused over the levels; in float64.

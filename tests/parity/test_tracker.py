@@ -80,6 +80,7 @@ def assert_follows(tracker, sequence, expected):
   assert np.median(np.abs(np.diff(expected, axis=0)).max(axis=1)) > 0.5
 
 
+@pytest.mark.slow
 def test_equals_golden_boxes(real_data):
   """Without PyTorch."""
   golden = json.loads((networks.GOLDENS / 'boxes.json').read_text())

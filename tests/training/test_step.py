@@ -97,6 +97,7 @@ def assert_close(actual, expected, tolerance):
     assert np.abs(a - b).max() <= tolerance * scale, jax.tree_util.keystr(path)
 
 
+@pytest.mark.slow
 def test_parts_add_up_to_the_batch():
   """Losses and gradients to 1e-9, although the parts' counts differ."""
   whole = gradients(make_step(frozen_bn=True))

@@ -55,7 +55,8 @@ def _crash():
 
 @pytest.mark.parametrize(('step', 'how', 'error', 'saved'), [
     (2, lambda: signal.raise_signal(signal.SIGTERM), KeyboardInterrupt, [2]),
-    (4, lambda: signal.raise_signal(signal.SIGINT), KeyboardInterrupt, [4]),
+    pytest.param(4, lambda: signal.raise_signal(signal.SIGINT),
+                 KeyboardInterrupt, [4], marks=pytest.mark.slow),
     (6, _crash, RuntimeError, [2, 4])])
 def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, monkeypatch,
                                       step, how, error, saved):

@@ -42,6 +42,7 @@ def run(tmp_path_factory):
   return workdir
 
 
+@pytest.mark.slow
 def test_score_is_that_of_evaluation(run, tmp_path):
   """Of the last checkpoint, by the evaluation's own path."""
   logged = {row['step']: row for row in read_log(run / LOG_NAME)

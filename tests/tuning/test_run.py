@@ -111,6 +111,7 @@ def _beside(found):
   return np.abs(np.array(list(found.values())) - OPTIMUM).max()
 
 
+@pytest.mark.slow
 def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
   monkeypatch.setattr(plots, 'save_plot', SAVE_PLOT)
   result = _run(tmp_path, videos, weights_folder, last=2,
