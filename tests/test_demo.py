@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.datasets.synthetic import Scene, split_seed

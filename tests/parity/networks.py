@@ -21,8 +21,7 @@ SETTINGS = {
 }
 SEED = 20
 
-# Network and length of the cascade.
-# Three stages contain the others.
+# Network and length of the cascade; three stages contain the others.
 CASES = [
     pytest.param('small', 1, marks=pytest.mark.slow),
     pytest.param('small', 2, marks=pytest.mark.slow), ('small', 3),
