@@ -1,6 +1,7 @@
 # make demo   train a compact tracker on rendered videos and show that it tracks
 # make test   lint, types, tests
-# Both need Python >= 3.11 only; everything else goes to .venv.
+# make docs   the documentation, as pages in site/
+# All need Python >= 3.11 only; everything else goes to .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,11 +9,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint constraints.txt
 
-# make test EXTRAS=test,torch compares with PyTorch too; EXTRAS=test,train,beam
+# make test EXTRAS=test,torch compares with PyTorch too; EXTRAS=test,tf,beam
 # tests what needs TensorFlow
 EXTRAS := test
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 # Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
@@ -20,11 +21,14 @@ demo: $(VENV)/installed
 	  $(BIN)/python -m siamkpn_jax.demo --output runs/demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --strict
 
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -32,12 +36,16 @@ $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	  "make PYTHON=python3.12"; exit 2; }
 	@echo "setting up $(VENV) (a minute or two, the first time only)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) --editable .
+	@$(PIP) --editable .[train,eval]
 	@touch $@
 
 $(VENV)/installed-$(EXTRAS): $(VENV)/installed
 	@$(PIP) --editable .[$(EXTRAS)]
 	@touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	@$(PIP) --editable .[docs]
+	@touch $@
+
 clean:
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) runs build site *.egg-info

@@ -240,9 +240,9 @@ def summary(workdir: Path, before: int) -> str:
   """
   import json
 
-  from siamkpn_jax.config import steps_per_epoch
+  from siamkpn_jax.config.settings import config_from_dict
   config = json.loads((workdir / 'config.json').read_text())
-  total = config['train']['epochs'] * steps_per_epoch(config)
+  total = config_from_dict(config).train.total_steps
   step = newest(workdir)
   speeds = [row['pairs_per_second'] for row in _rows(workdir)
             if 'pairs_per_second' in row and row['step'] > before]

@@ -8,22 +8,34 @@ neither on the batch nor on the number of devices. Nothing is run. About four
 minutes and 5 GB of memory for the paper's model.
 """
 
+import argparse
 import collections
 import math
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
-from absl import app
-from ml_collections import config_flags
 
-from siamkpn_jax.data import catalog
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import init_variables
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.optimizer import param_groups
 from siamkpn_jax.training.state import init_state
 
-_CONFIG = config_flags.DEFINE_config_file('config', 'configs/kpn3s.py')
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file.', default='kpn3s')
+
+
 _ACCELERATORS = (8, 64, 512)
 _FLOAT = 4  # bytes
 _ALL_REDUCE = re.compile(r' = (.*?) all-reduce(?:-start)?\(')
@@ -32,14 +44,17 @@ _OTHERS = re.compile(r' (all-gather|reduce-scatter|all-to-all|'
 _ARRAY = re.compile(r'f32\[([\d,]*)\]')
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Prints parameters, all-reduces, and bytes over each accelerator's link."""
-  config = _CONFIG.value
-  config.data.update(sets=('synthetic',), ratios=(1.0,), ranges=(30,))
-  config.train.batch_size = 2
+  jax.config.update('jax_platforms', 'cpu')
+  jax.config.update('jax_num_cpu_devices', 2)
+  jax.config.update('jax_disable_most_optimizations', True)
+  config = config_flags.load(args).updated(
+      data={'sets': ('synthetic',), 'ratios': (1.0,), 'ranges': (30,)},
+      train={'batch_size': 2})
   step_fn = trainer.build_step(config)
   state = jax.eval_shape(lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0)))
+      init_variables(step_fn.model, 0), step_fn.optimizer))
   groups = param_groups(state.params, step_fn.backbone_layers)
   sizes: collections.Counter[str] = collections.Counter()
   for leaf, group in zip(jax.tree.leaves(state.params),
@@ -57,8 +72,8 @@ def main(unused_argv: Sequence[str]) -> None:
     _report(_compiled(config, step_fn, state, unfrozen))
 
 
-def _compiled(config: Any, step_fn: Any, state: Any, unfrozen: bool) -> str:
-  """The step for two devices, as optimised HLO."""
+def _compiled(config: Config, step_fn: Any, state: Any, unfrozen: bool) -> str:
+  """The step for two devices, as optimized HLO."""
   loader = trainer.build_loader(
       config, step_fn, catalog.open_sources(config.data, 0))
   batch = loader.pairs(0, 2)
@@ -73,7 +88,7 @@ def _compiled(config: Any, step_fn: Any, state: Any, unfrozen: bool) -> str:
 def _report(hlo: str) -> None:
   """Prints what the all-reduces hold: matrices are gradients of weights.
 
-  Vectors are means and variances of batch normalisation, their gradients, and
+  Vectors are means and variances of batch normalization, their gradients, and
   gradients of scales and biases.
   """
   lines = hlo.splitlines()
@@ -94,7 +109,4 @@ def _shapes(text: str) -> Iterator[tuple[int, ...]]:
 
 
 if __name__ == '__main__':
-  jax.config.update('jax_platforms', 'cpu')
-  jax.config.update('jax_num_cpu_devices', 2)
-  jax.config.update('jax_disable_most_optimizations', True)
-  app.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.communication'))

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from perf.opencv_trackers import rounded
-from siamkpn_jax.benchmarks import ope
-from siamkpn_jax.benchmarks.protocols import OTB
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.trackers import Tracker
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import read_image
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import read_image
+from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.metrics.protocols import OTB
+from siamkpn_jax.evaluation.run.protocol import Tracker
 
 Say = Callable[[str], None]
 _CLOSE = 0.05  # pixels

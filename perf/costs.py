@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 _PLACE = re.compile(
     r'^\s*(?:ROOT )?%?([\w.-]+) = .*op_name="([^"]*)"', re.MULTILINE)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.geometry import SEARCH_SIZE
+from siamkpn_jax.core.geometry import SEARCH_SIZE
 from siamkpn_jax.tracking.crop import crop_square
 from siamkpn_jax.training.augment import resample
 
@@ -25,10 +25,10 @@ _TARGET_SIDE = 0.4  # of the search region, over the frame's height
 
 
 @jax.jit
-def _device_crop(frame: jax.Array, centre: jax.Array,
+def _device_crop(frame: jax.Array, center: jax.Array,
                  side: jax.Array) -> jax.Array:
   window = jnp.broadcast_to(side, (2,))
-  return resample(frame.astype(jnp.float32), window, centre, SEARCH_SIZE)
+  return resample(frame.astype(jnp.float32), window, center, SEARCH_SIZE)
 
 
 def main() -> None:
@@ -38,15 +38,15 @@ def main() -> None:
   print('frame      device/host  host ms  device ms  device compile s')
   for width, height in _SIZES:
     frame = rng.integers(0, 256, (height, width, 3), np.uint8)
-    centre = np.asarray([width / 2, height / 2], np.float32)
+    center = np.asarray([width / 2, height / 2], np.float32)
     side = _TARGET_SIDE * height
 
-    def host(frame=frame, centre=centre, side=side):
+    def host(frame=frame, center=center, side=side):
       return jax.device_put(
-          crop_square(frame, centre, side, SEARCH_SIZE, fill))
+          crop_square(frame, center, side, SEARCH_SIZE, fill))
 
-    def device(frame=frame, centre=centre, side=side):
-      return _device_crop(jax.device_put(frame), centre, np.float32(side))
+    def device(frame=frame, center=center, side=side):
+      return _device_crop(jax.device_put(frame), center, np.float32(side))
 
     compiled = _seconds(device)
     host_ms, device_ms = 1e3 * _alternate(host, device)

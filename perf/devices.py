@@ -9,54 +9,63 @@ others wait meanwhile. Memory is what the compiler reserves on each device, as
 in perf/memory.py: the state, and what a step needs beside it and the batch.
 """
 
+import argparse
 import multiprocessing
+import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from absl import flags
-from ml_collections import config_flags
 
 from perf import prepared, turns
-from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import sharding, trainer
-
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Configuration file.', lock_config=True)
-_FROZEN = flags.DEFINE_bool(
-    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
-_COUNTS = flags.DEFINE_list(
-    'devices', ['1', '2', '4', '8'], 'Numbers of devices, one per row.')
-_ROUNDS = flags.DEFINE_integer(
-    'rounds', 10, 'Turns of each number of devices.', lower_bound=1)
-_STEPS = flags.DEFINE_integer('steps', 3, 'Steps in a turn.', lower_bound=1)
-_THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, Switch, names, whole
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file.', required=True)
+  parser.add_argument(
+      '--frozen', action=Switch, default=False,
+      help='The step of the first epochs, whose backbone is frozen.')
+  parser.add_argument(
+      '--devices', type=names, default=('1', '2', '4', '8'),
+      help='Numbers of devices, one per row.')
+  parser.add_argument(
+      '--rounds', type=whole(1), default=10,
+      help='Turns of each number of devices.')
+  parser.add_argument(
+      '--steps', type=whole(1), default=3, help='Steps in a turn.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+
+
+def run(args: argparse.Namespace) -> None:
   """Starts the processes, lets them take turns and prints the table."""
-  threads = turns.use_threads(_THREADS.value)  # the processes inherit it
-  config = _CONFIG.value
-  check_config(config)
-  counts = _counts(config)
+  threads = turns.use_threads(args.threads)  # the processes inherit it
+  config = config_flags.load(args)
+  counts = _counts(config, args)
   pools = {str(count): ProcessPoolExecutor(
       1, multiprocessing.get_context('spawn')) for count in counts}
-  memory = {name: pool.submit(_start, config, int(name), not _FROZEN.value
+  memory = {name: pool.submit(_start, config, int(name), not args.frozen
                               ).result() for name, pool in pools.items()}
   seconds = turns.take_turns(
-      {name: lambda pool=pool: pool.submit(_turn, _STEPS.value).result()
-       for name, pool in pools.items()}, _ROUNDS.value)
+      {name: lambda pool=pool: pool.submit(_turn, args.steps).result()
+       for name, pool in pools.items()}, args.rounds)
   for pool in pools.values():
     pool.shutdown()
   first = str(counts[0])
   print(f'{config.name}, {config.train.batch_size} pairs, backbone '
-        f'{"frozen" if _FROZEN.value else "trains"}; {threads} threads; '
-        f'medians of {_ROUNDS.value} turns of {_STEPS.value} steps')
+        f'{"frozen" if args.frozen else "trains"}; {threads} threads; '
+        f'medians of {args.rounds} turns of {args.steps} steps')
   print(f'devices  pairs on each  state MiB  temporary MiB     ms/step  '
         f'time / that of {first}')
   for name, values in seconds.items():
@@ -66,17 +75,17 @@ def main(unused_argv: Sequence[str]) -> None:
           f'{turns.ratio(values, seconds[first])}')
 
 
-def _counts(config: Any) -> list[int]:
+def _counts(config: Config, args: argparse.Namespace) -> list[int]:
   """--devices as numbers; they must divide the batch."""
   try:
-    counts = [int(text) for text in _COUNTS.value]
+    counts = [int(text) for text in args.devices]
   except ValueError:
     counts = [0]
   parts = config.train.accumulate
   if min(counts) < 1 or any(
       config.train.batch_size % (count * parts) for count in counts):
     raise UserError(
-        f'--devices {",".join(_COUNTS.value)}: expected numbers by which '
+        f'--devices {",".join(args.devices)}: expected numbers by which '
         f'config.train.batch_size {config.train.batch_size} can be divided'
         f'{f", {parts} times each (config.train.accumulate)" * (parts > 1)}')
   return counts
@@ -97,13 +106,13 @@ class _Running:
   batch: Any
 
 
-def _start(config: Any, count: int, unfrozen: bool) -> _Memory:
+def _start(config: Config, count: int, unfrozen: bool) -> _Memory:
   """Compiles the step for so many devices, and runs it once."""
   jax.config.update('jax_platforms', 'cpu')
   jax.config.update('jax_num_cpu_devices', count)
   mesh = sharding.data_mesh(config.train.batch_size, config.train.accumulate)
   step = trainer.build_step(config)
-  _Running.state = prepared.fresh_state(config, step, mesh)
+  _Running.state = trainer.fresh_state(config, step, mesh)
   _Running.batch = sharding.put_batch(
       prepared.rendered_batch(config, step), mesh)
   _Running.step = trainer.jit_step(
@@ -125,5 +134,4 @@ def _turn(steps: int) -> float:
 
 
 if __name__ == '__main__':
-  flags.mark_flag_as_required('config')
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.devices'))

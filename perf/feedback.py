@@ -1,8 +1,4 @@
-"""The arithmetic of perf/size_feedback.py.
-
-Apart from it, since a module with flags cannot be imported beside another that
-has one of the same name, as tests do.
-"""
+"""What wrong sizes and the network's answers to them say together."""
 
 import numpy as np
 

@@ -9,17 +9,19 @@ pairwise ratios. 'classic' is what trackers in the style of pysot do: decode two
 Python. Here the host only reads patches; the rest runs on the device inside the
 training step, and is not counted. 'decode' is OpenCV's decoding of the same
 files, each once, and nothing else; 'all degraded' reads patches with every step
-of data/degrade.py. --packed DIR adds the crops of --crops as
-python -m siamkpn_jax.prepare has packed them.
+of datasets/degrade.py. --packed DIR adds the crops of --crops as
+python -m siamkpn_jax.pack has packed them.
 
 Where TensorFlow is installed, the two loaders of config.data.loader take turns
 as well, each with one reading thread and all its threads on one core.
 """
 
+import argparse
 import importlib.util
 import itertools
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,84 +29,99 @@ from typing import Any
 
 import cv2
 import numpy as np
-from absl import app, flags
 
-from siamkpn_jax.data import catalog, sampler
-from siamkpn_jax.data.degrade import Degrade
-from siamkpn_jax.data.loader import Loader
-from siamkpn_jax.data.patches import EncodedFrame
-from siamkpn_jax.data.source import Source
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, whole
+from siamkpn_jax.config.settings import AugmentConfig, DataConfig
+from siamkpn_jax.datasets import catalog, sampler
+from siamkpn_jax.datasets.degrade import STEPS
+from siamkpn_jax.datasets.loader import Loader
+from siamkpn_jax.datasets.patches import EncodedFrame
+from siamkpn_jax.datasets.source import Source
 
-_CROPS = flags.DEFINE_string('crops', None, 'A crop511 folder.')
-_IMAGES = flags.DEFINE_string('images', None, 'A folder of whole images.')
-_PACKED = flags.DEFINE_string('packed', None, 'The crops, packed.')
-_PAIRS = flags.DEFINE_integer('pairs', 40, 'Pairs in a turn.')
-_TURNS = flags.DEFINE_integer('turns', 7, 'Turns of each way.')
-_BATCH = flags.DEFINE_integer('batch', 8, "Pairs in a batch of the loaders'.")
 
-_CONFIG = sampler.SamplerConfig((1.0,), (30,), 0.2, 0.0)
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--crops', required=True, help='A crop511 folder.')
+  parser.add_argument(
+      '--images', required=True, help='A folder of whole images.')
+  parser.add_argument(
+      '--packed', help='The crops, packed.')
+  parser.add_argument(
+      '--pairs', type=whole(), default=40, help='Pairs in a turn.')
+  parser.add_argument(
+      '--turns', type=whole(), default=7, help='Turns of each way.')
+  parser.add_argument(
+      '--batch', type=whole(), default=8,
+      help="Pairs in a batch of the loaders'.")
+
+
+_CONFIG = DataConfig(sets=('given',), ratios=(1.0,), ranges=(30,), workers=1,
+                     prefetch=1)
+_WITHOUT = AugmentConfig()  # nothing on the host
 _TEMPLATE_PATCH, _SEARCH_PATCH = 143, 431  # of the paper's augmentation
-_COLOUR = np.array([[-0.55919361, 0.98062831, -0.41940627],
+_COLOR = np.array([[-0.55919361, 0.98062831, -0.41940627],
                     [1.72091413, 0.19879334, -1.82968581],
                     [4.64467907, 4.73710203, 4.88324118]])
 
 
-def main(argv: list[str]) -> None:
+def main(argv: list[str], args: argparse.Namespace) -> None:
   """Measures and prints."""
-  del argv
   cv2.setNumThreads(1)
   # Before TensorFlow makes its threads: they are to stay on one core too.
   os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-  crops = _open(_CROPS.value)
-  images = _open(_IMAGES.value)
+  crops = _open(args.crops)
+  images = _open(args.images)
   ways = {
       'classic, crop511': lambda k: _classic(crops, k),
       'decode, crop511': lambda k: _decode(crops, k),
       'ours, crop511': lambda k: _loader(crops).read_pair(k),
       'all degraded, crop511': lambda k: _loader(
-          crops, worse=Degrade(*[1.0] * 6)).read_pair(k),
+          crops, AugmentConfig(**dict.fromkeys(STEPS, 1.0))).read_pair(k),
       'decode, whole images': lambda k: _decode(images, k),
       'ours, whole images': lambda k: _loader(images).read_pair(k),
   }
-  if _PACKED.value:
-    packed = _open(_PACKED.value)
+  if args.packed:
+    packed = _open(args.packed)
     ways['ours, packed crops'] = lambda k: _loader(packed).read_pair(k)
   seconds = _take_turns({
-      name: lambda turn, way=way: _time_pairs(way, turn)
-      for name, way in ways.items()})
+      name: lambda turn, way=way: _time_pairs(way, turn, args)
+      for name, way in ways.items()}, args)
   _print_rates(seconds)
   ratio = lambda a, b: _ratio(seconds, a, b)
   print(f'ours / classic, pairs per second from crops: '
         f'{ratio("classic, crop511", "ours, crop511"):.2f}')
-  if _PACKED.value:
+  if args.packed:
     print(f'packed / crop511, pairs per second: '
           f'{ratio("ours, crop511", "ours, packed crops"):.2f}')
   for kind in ('crop511', 'whole images'):
     print(f'ours / bare decoding, time, {kind}: '
           f'{ratio(f"ours, {kind}", f"decode, {kind}"):.2f}')
   if importlib.util.find_spec('tensorflow'):
-    _compare_loaders({'crop511': crops, 'whole images': images})
+    _compare_loaders({'crop511': crops, 'whole images': images}, args)
 
 
-def _compare_loaders(sources: dict[str, Source]) -> None:
+def _compare_loaders(sources: dict[str, Source],
+                     args: argparse.Namespace) -> None:
   """Prints how many pairs per second the threads and tf.data read."""
-  from siamkpn_jax.data.tf_loader import TfLoader
+  from siamkpn_jax.datasets.tf_loader import TfLoader
   seconds = _take_turns({
       f'{name}, {place}': lambda turn, kind=kind, source=source: _time_batches(
-          _loader(source, kind, _BATCH.value), turn)
+          _loader(source, kind=kind, batch_size=args.batch), turn, args)
       for place, source in sources.items()
-      for name, kind in (('threads', Loader), ('tf.data', TfLoader))})
+      for name, kind in (('threads', Loader), ('tf.data', TfLoader))}, args)
   _print_rates(seconds)
   for place in sources:
     ratio = _ratio(seconds, f'threads, {place}', f'tf.data, {place}')
     print(f'tf.data / threads, pairs per second, {place}: {ratio:.2f}')
 
 
-def _take_turns(ways: dict[str, Callable[[int], float]]
-                ) -> dict[str, list[float]]:
+def _take_turns(ways: dict[str, Callable[[int], float]],
+                args: argparse.Namespace) -> dict[str, list[float]]:
   """Seconds per pair of each way, turn by turn."""
   seconds: dict[str, list[float]] = {name: [] for name in ways}
-  for turn in range(_TURNS.value + 1):  # the first warms the disk's cache
+  for turn in range(args.turns + 1):  # the first warms the disk's cache
     for name, way in ways.items():
       value = way(turn)
       if turn:
@@ -112,16 +129,17 @@ def _take_turns(ways: dict[str, Callable[[int], float]]
   return seconds
 
 
-def _time_pairs(way: Callable[[int], object], turn: int) -> float:
+def _time_pairs(way: Callable[[int], object], turn: int,
+                args: argparse.Namespace) -> float:
   before = time.perf_counter()
-  for k in range(_PAIRS.value):
-    way(turn * _PAIRS.value + k)
-  return (time.perf_counter() - before) / _PAIRS.value
+  for k in range(args.pairs):
+    way(turn * args.pairs + k)
+  return (time.perf_counter() - before) / args.pairs
 
 
-def _time_batches(loader: Loader, turn: int) -> float:
+def _time_batches(loader: Loader, turn: int, args: argparse.Namespace) -> float:
   """Without the start: from the first batch on, as many are read as taken."""
-  count = max(1, _PAIRS.value // _BATCH.value)
+  count = max(1, args.pairs // args.batch)
   batches = loader.batches(turn * count)
   next(batches)
   before = time.perf_counter()
@@ -129,7 +147,7 @@ def _time_batches(loader: Loader, turn: int) -> float:
     pass
   seconds = time.perf_counter() - before
   batches.close()
-  return seconds / (count * _BATCH.value)
+  return seconds / (count * args.batch)
 
 
 def _print_rates(seconds: dict[str, list[float]]) -> None:
@@ -146,16 +164,15 @@ def _ratio(seconds: dict[str, list[float]], a: str, b: str) -> float:
 def _open(folder: str) -> Source:
   """The source in a folder."""
   path = Path(folder).absolute()
-  config = type('Data', (), {'sets': (path.name,), 'root': str(path.parent),
-                         'cache_mb': 0})
+  config = DataConfig(sets=(path.name,), ratios=(1.0,), ranges=(30,),
+                      root=str(path.parent))
   return catalog.open_sources(config, 0)[0]
 
 
-def _loader(source: Source, kind: type[Loader] = Loader,
-            batch_size: int = 1, worse: Degrade | None = None) -> Loader:
-  return kind([source], _CONFIG, seed=0, batch_size=batch_size,
-              template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH,
-              workers=1, prefetch=1, worse=worse)
+def _loader(source: Source, augment: AugmentConfig = _WITHOUT,
+            kind: type[Loader] = Loader, batch_size: int = 1) -> Loader:
+  return kind([source], _CONFIG, augment, seed=0, batch_size=batch_size,
+              template_patch=_TEMPLATE_PATCH, search_patch=_SEARCH_PATCH)
 
 
 def _frames(source: Any, index: int) -> list[EncodedFrame]:
@@ -187,12 +204,12 @@ def _classic(source: Any, index: int) -> list:
 def _augment(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
              output: int, shift: float, scale: float,
              blur: float) -> tuple[np.ndarray, np.ndarray]:
-  """Shift, scale, blur and colour of one crop; the box [4] cxcywh in it."""
+  """Shift, scale, blur and color of one crop; the box [4] cxcywh in it."""
   side = output * (1 + scale * rng.uniform(-1, 1, 2))
   room = np.maximum((len(image) - side) / 2, 0)
-  centre = len(image) / 2 + np.clip(shift * rng.uniform(-1, 1, 2), -room, room)
+  center = len(image) / 2 + np.clip(shift * rng.uniform(-1, 1, 2), -room, room)
   zoom = output / side
-  low = centre - side / 2
+  low = center - side / 2
   crop = cv2.warpAffine(
       image, np.array([[zoom[0], 0, -zoom[0] * low[0]],
                        [0, zoom[1], -zoom[1] * low[1]]]), (output, output),
@@ -204,27 +221,26 @@ def _augment(rng: np.random.Generator, image: np.ndarray, wh: np.ndarray,
     kernel[size // 2] += share
     kernel[:, size // 2] += 1 - share
     crop = cv2.filter2D(crop, -1, kernel / kernel.sum())
-  crop = crop - (_COLOUR @ rng.standard_normal(3))[::-1]
+  crop = crop - (_COLOR @ rng.standard_normal(3))[::-1]
   return crop, np.array([*((len(image) / 2 - low) * zoom), *(wh * zoom)])
 
 
 def _labels(box: np.ndarray) -> list[np.ndarray]:
   """Three heatmaps, offsets and sizes, cell by cell."""
-  centre = 15 + (box[:2] - 127) / 8
+  center = 15 + (box[:2] - 127) / 8
   heatmaps = np.zeros((3, 31, 31), np.float32)
   offsets, size = np.zeros((2, 31, 31), 'f4'), np.zeros((2, 31, 31), 'f4')
   for stage in range(3):
     variance = (0.9**stage * 31 / 16)**2
     for i in range(31):
       for j in range(31):
-        d2 = (j - centre[0])**2 + (i - centre[1])**2
+        d2 = (j - center[0])**2 + (i - center[1])**2
         if d2 < (31 / 8)**2:
           heatmaps[stage, i, j] = np.exp(-d2 / (2 * variance))
-          offsets[:, i, j] = (centre - (j, i)) / 8
+          offsets[:, i, j] = (center - (j, i)) / 8
           size[:, i, j] = box[2:]
   return [heatmaps, offsets, size]
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['crops', 'images'])
-  app.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.input_pipeline'))

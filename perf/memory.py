@@ -13,62 +13,71 @@ for a TPU that need not be there: pip install libtpu, and --tpu=v5p:2x2x1 or
 another topology, of which --devices chips share the batch.
 """
 
-from collections.abc import Sequence
+import argparse
+import sys
 
 import jax
-from absl import flags
 from jax.experimental import topologies
-from ml_collections import ConfigDict, config_flags
 
-from siamkpn_jax import cli
-from siamkpn_jax.changes import with_changes
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, Switch, whole
+from siamkpn_jax.config.overrides import with_changes
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.training import throughput, trainer
 
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Configuration file.', lock_config=True)
-_CHANGE = flags.DEFINE_multi_string(
-    'change', [], 'Settings of another row: section.name=value,...')
-_DEVICES = flags.DEFINE_integer('devices', 1, 'How many share the batch.')
-_TPU = flags.DEFINE_string('tpu', '', 'Topology of the TPU to compile for.')
-_FROZEN = flags.DEFINE_bool(
-    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file.', required=True)
+  parser.add_argument(
+      '--change', action='append', default=[],
+      help='Settings of another row: section.name=value,...')
+  parser.add_argument(
+      '--devices', type=whole(), default=1, help='How many share the batch.')
+  parser.add_argument(
+      '--tpu', default='', help='Topology of the TPU to compile for.')
+  parser.add_argument(
+      '--frozen', action=Switch, default=False,
+      help='The step of the first epochs, whose backbone is frozen.')
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Prints the table."""
-  mesh = _mesh()
+  mesh = _mesh(args)
   print(f'{"":44} {"state":>10} {"temporary":>10}  MiB on each of {mesh.size} '
         f'{mesh.devices[0].device_kind}')
-  for settings in ['', *_CHANGE.value]:
-    config = with_changes(_CONFIG.value, settings)
-    memory = _compile(config, mesh).memory_analysis()
+  baseline = config_flags.load(args)
+  for settings in ['', *args.change]:
+    config = with_changes(baseline, settings)
+    memory = _compile(config, mesh, args).memory_analysis()
     sizes = (memory.alias_size_in_bytes, memory.temp_size_in_bytes)
-    print(f'{settings or _CONFIG.value.name:44}',
+    print(f'{settings or baseline.name:44}',
           *(f'{size / 2**20:10.0f}' for size in sizes), flush=True)
 
 
-def _mesh() -> jax.sharding.Mesh:
-  if _TPU.value:
-    devices = topologies.get_topology_desc(_TPU.value, platform='tpu').devices
+def _mesh(args: argparse.Namespace) -> jax.sharding.Mesh:
+  if args.tpu:
+    devices = topologies.get_topology_desc(args.tpu, platform='tpu').devices
   else:
-    jax.config.update('jax_num_cpu_devices', _DEVICES.value)
+    jax.config.update('jax_num_cpu_devices', args.devices)
     devices = jax.devices()
   return jax.make_mesh(
-      (_DEVICES.value,), ('data',), devices=devices[:_DEVICES.value],
+      (args.devices,), ('data',), devices=devices[:args.devices],
       axis_types=(jax.sharding.AxisType.Auto,))
 
 
-def _compile(config: ConfigDict,
-             mesh: jax.sharding.Mesh) -> jax.stages.Compiled:
+def _compile(config: Config, mesh: jax.sharding.Mesh,
+             args: argparse.Namespace) -> jax.stages.Compiled:
   """The training step of a configuration."""
   step = trainer.build_step(config)
   state = trainer.abstract_state(config, step, mesh)
   batch = throughput.abstract_batch(step, config.train.batch_size)
   return trainer.jit_step(
-      step, mesh, state, unfrozen=not _FROZEN.value).lower(
+      step, mesh, state, unfrozen=not args.frozen).lower(
           state, batch).compile()
 
 
 if __name__ == '__main__':
-  flags.mark_flag_as_required('config')
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.memory'))

@@ -18,9 +18,9 @@ from jax.extend.core import ClosedJaxpr, Literal
 from onnx import numpy_helper
 
 from perf.onnx_graph import CHANNELS_FIRST, Graph, Tensor, build, stored_as
-from siamkpn_jax import geometry
+from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
-from siamkpn_jax.models.head import Maps, Template
+from siamkpn_jax.models.head import Predictions, Template
 from siamkpn_jax.models.siamkpn import SiamKPN
 
 # The only input besides the template's; a [1, 3, 255, 255] float32 crop.
@@ -62,7 +62,7 @@ def export_search(model: SiamKPN, variables: Any) -> onnx.ModelProto:
           train=False, method=SiamKPN.template), variables)
   kernels, tree = jax.tree.flatten(template)
 
-  def search(x: jax.Array, *kernels: jax.Array) -> Maps:
+  def search(x: jax.Array, *kernels: jax.Array) -> Predictions:
     # ONNX has the maximum that the network takes by slices.
     with mock.patch.object(resnet, 'max_pool', _max_pool):
       return model.apply(variables, jax.tree.unflatten(tree, kernels), x,

@@ -11,10 +11,16 @@ import onnx
 import onnxruntime
 
 from perf.onnx_export import SEARCH, export_search, with_template
-from siamkpn_jax import geometry
-from siamkpn_jax.boxes import cxcywh_to_xywh
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.tracking import tracker
+from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.crop import (
+    frame_size,
+    search_crop,
+    search_scale,
+    template_input,
+)
 from siamkpn_jax.tracking.decode import DecodeConfig
 
 _MIN_SIDE = 10.0  # pixels
@@ -40,18 +46,19 @@ class OnnxTracker:
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """Takes the target of the first frame; see `Tracker.init`."""
-    first = tracker.first_sight(frame, box_xywh)
-    state = tracker.init(self._variables, first.crop, first.centre, first.size,
-                         model=self._model)
-    self._centre, self._size, self._fill = first.centre, first.size, first.fill
+    first = template_input(frame, box_xywh)
+    state = functional.init(
+        self._variables, first.crop[None], first.center[None],
+        first.size[None], model=self._model)
+    self._center, self._size, self._fill = first.center, first.size, first.fill
     self._session = open_session(
         with_template(self._network, state.template), self._threads)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """Finds the target in the next frame; see `Tracker.update`."""
-    height, width = tracker.frame_size(frame)
-    scale = tracker.search_scale(self._size)
-    crop = tracker.search_crop(frame, self._centre, scale, self._fill)
+    width, height = frame_size(frame)
+    scale = search_scale(self._size)
+    crop = search_crop(frame, self._center, scale, self._fill)
     channels_first = np.ascontiguousarray(crop.transpose(2, 0, 1)[None],
                                           np.float32)
     maps = self._session.run(_OUTPUTS, {SEARCH: channels_first})
@@ -59,10 +66,10 @@ class OnnxTracker:
         *(m[0].reshape(len(m[0]), -1) for m in maps), self._size,
         np.float32(scale), self._config)
     limit = np.array([width, height], np.float32)
-    self._centre = np.clip(self._centre + shift, 0, limit)
+    self._center = np.clip(self._center + shift, 0, limit)
     self._size = np.minimum(np.maximum(size, np.float32(_MIN_SIDE)), limit)
     box = cxcywh_to_xywh(
-        np.concatenate([self._centre, self._size]).astype(np.float64))
+        np.concatenate([self._center, self._size]).astype(np.float64))
     return score > self._config.threshold, box
 
 
@@ -91,7 +98,7 @@ def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
     config: settings.
 
   Returns:
-    Shift of the centre [2] and new size [2], frame pixels, and the score.
+    Shift of the center [2] and new size [2], frame pixels, and the score.
   """
   with np.errstate(all='ignore'):  # sizes may be anything
     score = 1 / (1 + np.exp(-heatmap[0]))
@@ -129,8 +136,8 @@ def _penalty(predicted: np.ndarray, last: np.ndarray, k: float) -> np.ndarray:
 
 
 def _cells() -> np.ndarray:
-  """[2, n] x, y of every cell from the crop's centre, crop pixels."""
-  position = geometry.cell_positions() - geometry.CROP_CENTRE
+  """[2, n] x, y of every cell from the crop's center, crop pixels."""
+  position = geometry.cell_positions() - geometry.CROP_CENTER
   return np.stack(np.meshgrid(position, position)).reshape(2, -1).astype(
       np.float32)
 

@@ -1,4 +1,4 @@
-"""OpenCV's trackers, behind the interface of benchmarks/trackers.py."""
+"""OpenCV's trackers, behind the interface of evaluation/run/protocol.py."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 # A tracker -> the files that it needs, by the field of its parameters.
 FILES: Mapping[str, Mapping[str, str]] = {

@@ -15,6 +15,7 @@ alone, of a network with random weights. On a machine that does other work too,
 --threads 1 disturbs the comparison least, and CPU ms say more than frames/s.
 """
 
+import argparse
 import json
 import os
 import platform
@@ -26,100 +27,116 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jax
 import numpy as np
-from absl import flags
-from ml_collections import config_flags
 
 from perf import contest, turns
 from perf.opencv_trackers import FILES, find_trackers
-from siamkpn_jax import cli, provenance
-from siamkpn_jax.benchmarks.report.drawing import draw_frames, save_strips
-from siamkpn_jax.benchmarks.report.films import whole_film
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import check_known, load_otb, select
-from siamkpn_jax.benchmarks.trackers import Tracker
-from siamkpn_jax.config import check_config, to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, Switch, names, whole
+from siamkpn_jax.core import provenance
+from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.sequences import (
+  Video,
+  check_known,
+  load_otb,
+  select,
+)
+from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
+from siamkpn_jax.evaluation.report.failure_strips import whole_sequence
+from siamkpn_jax.evaluation.run.protocol import Tracker
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.outputs import atomic_paths, blame, check_output
 from siamkpn_jax.tracking import tracker as ours
+from siamkpn_jax.tracking.load import decode_config
 
-_DATA = flags.DEFINE_string(
-    'data', None, 'Folder of sequences in OTB layout.', required=True)
-_OUTPUT = flags.DEFINE_string(
-    'output', None, 'Folder for peers.json, peers.md, peers.jpg.',
-    required=True)
-_WEIGHTS = flags.DEFINE_string(
-    'weights', None, 'Of our tracker; default: those in the package.')
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Configuration, for random weights: speed alone.',
-    lock_config=True)
-_MODELS = flags.DEFINE_string('models', None, "Folder of the peers' files.")
-_PEERS = flags.DEFINE_multi_enum(
-    'peer', list(FILES), list(FILES), 'These alone; may be repeated.')
-_SEQUENCES = flags.DEFINE_list('sequences', [], 'These alone, or patterns.')
-_ZERO_BASED = flags.DEFINE_list(
-    'zero_based', [], 'Sequences that count pixels from 0, or patterns.')
-_ONNX = flags.DEFINE_bool('onnx', False, 'Our network in ONNX Runtime as well.')
-_ROUNDS = flags.DEFINE_integer('rounds', 24, 'Turns of each.', lower_bound=1)
-_FRAMES = flags.DEFINE_integer('frames', 30, 'In a turn.', lower_bound=1)
-_FILM = flags.DEFINE_list(
-    'film', [], 'Sequences for peers.jpg, six frames of each with our box.')
-_THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--data', required=True, help='Folder of sequences in OTB layout.')
+  parser.add_argument(
+      '--output', required=True,
+      help='Folder for peers.json, peers.md, peers.jpg.')
+  parser.add_argument(
+      '--weights', help='Of our tracker; default: those in the package.')
+  config_flags.add_config_argument(
+      parser, 'Configuration, for random weights: speed alone.')
+  parser.add_argument(
+      '--models', help="Folder of the peers' files.")
+  parser.add_argument(
+      '--peer', action='append', choices=list(FILES),
+      help='These alone; may be repeated.')
+  parser.add_argument(
+      '--sequences', type=names, default=(), help='These alone, or patterns.')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences that count pixels from 0, or patterns.')
+  parser.add_argument(
+      '--onnx', action=Switch, default=False,
+      help='Our network in ONNX Runtime as well.')
+  parser.add_argument(
+      '--rounds', type=whole(1), default=24, help='Turns of each.')
+  parser.add_argument(
+      '--frames', type=whole(1), default=30, help='In a turn.')
+  parser.add_argument(
+      '--film', type=names, default=(),
+      help='Sequences for peers.jpg, six frames of each with our box.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+
 
 OURS, IN_ONNX, PEER = 'ours', 'ours in ONNX Runtime', 'TrackerNano'
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Measures, prints and writes."""
-  threads = turns.use_threads(_THREADS.value)
+  threads = turns.use_threads(args.threads)
   cv2.setNumThreads(threads)
-  if _CONFIG.value and (_WEIGHTS.value or _FILM.value):
+  if args.config and (args.weights or args.film):
     raise UserError('--config FILE measures the speed of random weights; '
                     'leave --weights and --film out, or --config')
-  folder = Path(_OUTPUT.value)
+  folder = Path(args.output)
   for name in ('peers.json', 'peers.md', 'peers.jpg'):
     check_output(folder / name, '--output')
-  sequences = load_otb(_DATA.value, names=_SEQUENCES.value,
-                       zero_based=_ZERO_BASED.value)
-  check_known(_FILM.value, [s.name for s in sequences], '--film')
-  found = find_trackers(Path(_MODELS.value) if _MODELS.value else None,
-                        _PEERS.value)
-  trackers: dict[str, Tracker] = {**found.trackers, **_our_trackers(threads)}
+  sequences = load_otb(args.data, names=args.sequences,
+                       zero_based=args.zero_based)
+  check_known(args.film, [s.name for s in sequences], '--film')
+  found = find_trackers(Path(args.models) if args.models else None,
+                        args.peer or list(FILES))
+  trackers: dict[str, Tracker] = {
+      **found.trackers, **_our_trackers(threads, args)}
   busy = [_load()]
   scores = None
-  if not _CONFIG.value:
+  if not args.config:
     scores = contest.run_all(trackers, sequences, _say)
-  speeds = contest.take_rounds(trackers, sequences, _ROUNDS.value,
-                               _FRAMES.value, _say)
+  speeds = contest.take_rounds(trackers, sequences, args.rounds,
+                               args.frames, _say)
   result = contest.summarize(scores, speeds, found.missing, PEER)
-  if scores and _ONNX.value:
+  if scores and args.onnx:
     result['largest_difference_of_boxes'] = scores.differences(OURS, IN_ONNX)
-  result |= _circumstances(threads, [*busy, _load()])
+  result |= _circumstances(threads, [*busy, _load()], args)
   text = contest.report(result, PEER)
   print(f'\n{text}')
   _write(folder, result, text)
-  if scores and _FILM.value:
-    _draw(folder / 'peers.jpg', sequences, scores.boxes_xywh[OURS])
+  if scores and args.film:
+    _draw(folder / 'peers.jpg', sequences, scores.boxes_xywh[OURS], args)
 
 
-def _our_trackers(threads: int) -> dict[str, Tracker]:
-  if not _CONFIG.value:
-    config, variables = load_model(find_weights(_WEIGHTS.value))
-    model = build_model(config['model'])
+def _our_trackers(threads: int, args: argparse.Namespace) -> dict[str, Tracker]:
+  if not args.config:
+    config, variables = load_model(find_weights(args.weights))
+    model = build_model(config.model)
   else:
-    check_config(_CONFIG.value)
-    config = to_plain(_CONFIG.value)
-    model = build_model(config['model'])
-    variables = jax.jit(lambda key: init_variables(model, key))(
-        jax.random.key(0))
-  settings = ours.decode_config(config)
+    config = config_flags.load(args)
+    model = build_model(config.model)
+    variables = init_variables(model, 0)
+  settings = decode_config(config)
   trackers: dict[str, Tracker] = {OURS: ours.Tracker(
       model, variables, settings)}
-  if _ONNX.value:
+  if args.onnx:
     try:
       from perf.onnx_tracker import OnnxTracker
     except ModuleNotFoundError as error:
@@ -129,7 +146,8 @@ def _our_trackers(threads: int) -> dict[str, Tracker]:
   return trackers
 
 
-def _circumstances(threads: int, loads: list[float | None]) -> dict[str, Any]:
+def _circumstances(threads: int, loads: list[float | None],
+                   args: argparse.Namespace) -> dict[str, Any]:
   packages = ('jax', 'flax', 'numpy', 'onnxruntime')
   versions = {'python': platform.python_version(), 'opencv': cv2.__version__}
   for name in packages:
@@ -140,9 +158,9 @@ def _circumstances(threads: int, loads: list[float | None]) -> dict[str, Any]:
   return {
       'hardware': provenance.hardware(), 'threads': threads,
       'load_before_and_after': loads, 'versions': versions,
-      'git_revision': provenance.git_revision(), 'rounds': _ROUNDS.value,
-      'frames_per_turn': _FRAMES.value,
-      'command': shlex.join(['python', '-m', 'perf.peers', *sys.argv[1:]])}
+      'git_revision': provenance.git_revision(), 'rounds': args.rounds,
+      'frames_per_turn': args.frames,
+      'command': shlex.join(['python', '-m', 'perf.peers', *args.argv])}
 
 
 def _load() -> float | None:
@@ -157,11 +175,13 @@ def _say(text: str) -> None:
 
 
 def _draw(path: Path, sequences: Sequence[Video],
-          boxes_xywh: Mapping[str, np.ndarray]) -> None:
+          boxes_xywh: Mapping[str, np.ndarray],
+          args: argparse.Namespace) -> None:
   """The annotated box and ours in each sequence of --film."""
-  films = [whole_film(s.name, s.frames, s.boxes_xywh, boxes_xywh[s.name], 6)
-           for s in select(sequences, _FILM.value)]
-  save_strips(path, [draw_frames(film) for film in films])
+  strips = [whole_sequence(s.name, s.frames, s.boxes_xywh,
+                           boxes_xywh[s.name], 6)
+            for s in select(sequences, args.film)]
+  save_strips(path, [draw_frames(strip) for strip in strips])
 
 
 def _write(folder: Path, result: dict[str, Any], text: str) -> None:
@@ -169,10 +189,10 @@ def _write(folder: Path, result: dict[str, Any], text: str) -> None:
   content = json.dumps(result, indent=2) + '\n', text + '\n'
   with atomic_paths(paths) as partial:
     for path, what in zip(paths, content, strict=True):
-      with blame(path):
+      with file_errors(path):
         partial[path].write_text(what, encoding='utf-8')
   print(f'\nresults: {folder}/')
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.peers'))

@@ -1,15 +1,11 @@
 """What the scripts here run: a step, its state and its batch, ready to go."""
 
-import copy
 import dataclasses
-from typing import Any
 
-import jax
-
-from siamkpn_jax.data import catalog
-from siamkpn_jax.data.loader import Batch
-from siamkpn_jax.training import sharding, trainer
-from siamkpn_jax.training.state import TrainState, init_state
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.datasets.loader import Batch
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.step import TrainStep
 
 
@@ -27,22 +23,11 @@ def from_crops(step: TrainStep) -> FromCrops:
                       for field in dataclasses.fields(step)})
 
 
-def fresh_state(config: Any, step: TrainStep,
-                mesh: jax.sharding.Mesh) -> TrainState:
-  """The state that a training without given weights starts from."""
-  abstract = trainer.abstract_state(config, step, mesh)
-  return jax.jit(
-      lambda: init_state(step.model, step.optimizer,
-                         jax.random.key(config.seed),
-                         ema=config.train.ema_decay > 0),
-      out_shardings=sharding.placement(abstract))()
-
-
-def rendered_batch(config: Any, step: TrainStep) -> Batch:
+def rendered_batch(config: Config, step: TrainStep) -> Batch:
   """The first batch on rendered videos, whatever data are configured."""
-  config = copy.deepcopy(config)
-  config.data.update(sets=('synthetic',), ratios=(1.0,), ranges=(30,),
-                     loader='threads')
+  config = config.updated(data={
+      'sets': ('synthetic',), 'ratios': (1.0,), 'ranges': (30,),
+      'loader': 'threads'})
   loader = trainer.build_loader(
       config, step, catalog.open_sources(config.data, config.seed))
   return loader.pairs(0, config.train.batch_size)

@@ -11,39 +11,51 @@ box, with sizes that are wrong by 1/1.4 and by 1.4; the prediction is that of
 the cell at the center.
 """
 
+import argparse
+import sys
 from collections.abc import Sequence
 
 import jax
 import numpy as np
-from absl import flags
 
 from perf.feedback import WRONG, summarize
-from siamkpn_jax import cli, geometry
-from siamkpn_jax.benchmarks.ope import valid_boxes
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.images import read_image
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.images import read_image
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
+from siamkpn_jax.evaluation.metrics.ope import valid_boxes
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.tracking import tracker
+from siamkpn_jax.tracking.crop import (
+    search_crop,
+    search_scale,
+    template_input,
+)
 
-_DATA = flags.DEFINE_string(
-    'data', None, 'Folder of sequences in OTB layout.', required=True)
-_WEIGHTS = flags.DEFINE_string(
-    'weights', None, 'Default: those in the package.')
-_ZERO_BASED = flags.DEFINE_list(
-    'zero_based', [], 'Sequences that count pixels from 0, or patterns.')
-_FRAMES = flags.DEFINE_integer(
-    'frames', 10, 'Of each sequence, evenly spread.', lower_bound=1)
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--data', required=True, help='Folder of sequences in OTB layout.')
+  parser.add_argument(
+      '--weights', help='Default: those in the package.')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences that count pixels from 0, or patterns.')
+  parser.add_argument(
+      '--frames', type=whole(1), default=10,
+      help='Of each sequence, evenly spread.')
+
 
 _MIDDLE = geometry.MAP_SIZE // 2
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Measures and prints a line per sequence."""
-  config, variables = load_model(find_weights(_WEIGHTS.value))
-  model = build_model(config['model'])
+  config, variables = load_model(find_weights(args.weights))
+  model = build_model(config.model)
 
   @jax.jit
   def template(z: jax.Array) -> jax.Array:
@@ -58,17 +70,17 @@ def main(unused_argv: Sequence[str]) -> None:
 
   def ratios(video: Video) -> np.ndarray:
     """[n, 3, 2] log of predicted / true width and height, in crop pixels."""
-    first = tracker.first_sight(read_image(video.frames[0]),
-                                video.boxes_xywh[0])
+    first = template_input(read_image(video.frames[0]),
+                           video.boxes_xywh[0])
     kernels = template(first.crop)
     known = np.flatnonzero(valid_boxes(video.boxes_xywh))
-    chosen = known[np.linspace(0, len(known) - 1, _FRAMES.value).astype(int)]
+    chosen = known[np.linspace(0, len(known) - 1, args.frames).astype(int)]
     found = []
     for k in chosen:
       frame, box = read_image(video.frames[k]), video.boxes_xywh[k]
       for wrong in (1 / WRONG, 1, WRONG):
-        scale = tracker.search_scale(wrong * box[2:])
-        crop = tracker.search_crop(
+        scale = search_scale(wrong * box[2:])
+        crop = search_crop(
             frame, box[:2] + (box[2:] - 1) / 2, scale, first.fill)
         found.append(np.log(np.maximum(size(kernels, crop), 1) /
                             (scale * box[2:])))
@@ -77,7 +89,7 @@ def main(unused_argv: Sequence[str]) -> None:
   rows = []
   print('                      feedback of    error at the\n'
         'sequence           width   height    right size')
-  for video in load_otb(_DATA.value, zero_based=_ZERO_BASED.value):
+  for video in load_otb(args.data, zero_based=args.zero_based):
     rows.append(summarize(ratios(video)))
     print(_line(video.name, rows[-1]))
   print(_line('mean', np.mean(rows, axis=0)))
@@ -89,4 +101,4 @@ def _line(name: str, row: Sequence[float]) -> str:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.size_feedback'))

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import torch
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import Config, config_differences
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
 from siamkpn_jax.models.siamkpn import SiamKPN
@@ -27,15 +27,14 @@ _FIXED = {
 }
 
 
-def find_unknown(config: Any) -> str:
+def find_unknown(config: Config) -> str:
   """The first setting that the PyTorch step cannot follow; '' if it can."""
-  default = default_config()
+  differing = config_differences(config)
   return next((f'{section}.{name}' for section, names in _FIXED.items()
-               for name in names
-               if config[section][name] != default[section][name]), '')
+               for name in names if f'{section}.{name}' in differing), '')
 
 
-def build(config: Any, model: SiamKPN,
+def build(config: Config, model: SiamKPN,
           variables: Any) -> torch_training.Trainer:
   """The PyTorch network with given variables, and its optimizer.
 
@@ -47,7 +46,7 @@ def build(config: Any, model: SiamKPN,
   network = torch_network.SiamKPN(
       config.model.num_stages, arch=config.model.arch,
       width=config.model.width, channels=config.model.channels,
-      levels=tuple(config.model.levels),
+      levels=config.model.levels,
       head_sharing=config.model.head_sharing,
       head_conv=config.model.head_conv)
   state = to_torch(model, variables)
@@ -55,7 +54,7 @@ def build(config: Any, model: SiamKPN,
              memory_format=torch.channels_last)
   load(network, state)
   return torch_training.Trainer(
-      network, tuple(config.train.backbone_layers),
+      network, config.train.backbone_layers,
       backbone_lr_scale=config.train.backbone_lr_scale,
       clip_norm=config.train.clip_norm,
       offsets_weight=config.loss.offsets_weight,

@@ -12,10 +12,11 @@ What is left to the loop: putting batches together and on the device, the log,
 the progress bar.
 """
 
-import copy
+import argparse
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -23,29 +24,35 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
-from ml_collections import ConfigDict, config_flags
 
 from perf import turns
-from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
-from siamkpn_jax.data.tracks import Dropped
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, Switch, whole
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.training import trainer
 
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Configuration file.', lock_config=True)
-_FROZEN = flags.DEFINE_bool(
-    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
-_ROUNDS = flags.DEFINE_integer(
-    'rounds', 10, 'Turns of the loop and of the step.', lower_bound=1)
-_THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file.', required=True)
+  parser.add_argument(
+      '--frozen', action=Switch, default=False,
+      help='The step of the first epochs, whose backbone is frozen.')
+  parser.add_argument(
+      '--rounds', type=whole(1), default=10,
+      help='Turns of the loop and of the step.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Measures and prints."""
-  threads = turns.use_threads(_THREADS.value)
-  check_config(_CONFIG.value)
-  config = _run_config(_CONFIG.value)
+  threads = turns.use_threads(args.threads)
+  config = config_flags.load(args)
+  config = _run_config(config, args)
   clock = _Turns(config.train.log_every)
   jit_step = trainer.jit_step
   with (tempfile.TemporaryDirectory() as folder,
@@ -54,8 +61,8 @@ def main(unused_argv: Sequence[str]) -> None:
             lambda *args, **kwargs: clock.around(jit_step(*args, **kwargs)))):
     trainer.train(config, Path(folder), [_InMemory()])
   print(f'{config.name}, {config.train.batch_size} pairs, backbone '
-        f'{"frozen" if _FROZEN.value else "trains"}; {jax.device_count()} '
-        f'{jax.devices()[0].device_kind}, {threads} threads; {_ROUNDS.value} '
+        f'{"frozen" if args.frozen else "trains"}; {jax.device_count()} '
+        f'{jax.devices()[0].device_kind}, {threads} threads; {args.rounds} '
         f'turns of {config.train.log_every} steps')
   print(f'loop {1e3 * np.median(clock.loop):10.2f} ms/step (median)')
   print(f'step {1e3 * np.median(clock.bare):10.2f} ms/step')
@@ -64,18 +71,17 @@ def main(unused_argv: Sequence[str]) -> None:
   print(f'overhead {overhead:+.1f} %')
 
 
-def _run_config(config: ConfigDict) -> ConfigDict:
+def _run_config(config: Config, args: argparse.Namespace) -> Config:
   """A run of just as many steps as the turns take."""
-  config = copy.deepcopy(config)
   # A first turn that is not counted; one step more closes the last turn.
-  steps = (1 + _ROUNDS.value) * config.train.log_every + 1
-  config.data.update(sets=('memory',), ratios=(1.0,), ranges=(30,),
-                     loader='threads')
-  config.train.update(
-      epochs=1, pairs_per_epoch=steps * config.train.batch_size,
-      freeze_epochs=int(_FROZEN.value), save_every=steps + 1, max_skipped=0)
-  config.validation.sequences = 0
-  return config
+  steps = (1 + args.rounds) * config.train.log_every + 1
+  return config.updated(
+      data={'sets': ('memory',), 'ratios': (1.0,), 'ranges': (30,),
+            'loader': 'threads'},
+      train={'epochs': 1, 'freeze_epochs': int(args.frozen),
+             'pairs_per_epoch': steps * config.train.batch_size,
+             'save_every': steps + 1, 'max_skipped': 0},
+      validation={'sequences': 0, 'rendered': 0})
 
 
 class _InMemory:
@@ -143,5 +149,4 @@ class _Turns:
 
 
 if __name__ == '__main__':
-  flags.mark_flag_as_required('config')
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.train_loop'))

@@ -17,35 +17,47 @@ setting, only ours are timed, on one device. With --profile DIR nothing is
 timed: a trace of --steps steps is written and its largest costs are printed.
 """
 
+import argparse
 import importlib.util
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import flags
-from ml_collections import config_flags
 
 from perf import costs, prepared, turns
-from siamkpn_jax import cli
-from siamkpn_jax.config import check_config
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import sharding, throughput, trainer
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, Switch, whole
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import throughput, trainer
 from siamkpn_jax.training.step import TrainStep
 
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'Configuration file.', lock_config=True)
-_FROZEN = flags.DEFINE_bool(
-    'frozen', False, 'The step of the first epochs, whose backbone is frozen.')
-_ROUNDS = flags.DEFINE_integer(
-    'rounds', 10, 'Turns of each way.', lower_bound=1)
-_STEPS = flags.DEFINE_integer('steps', 3, 'Steps in a turn.', lower_bound=1)
-_THREADS = flags.DEFINE_integer('threads', 0, 'How many; 0: one per core.')
-_PROFILE = flags.DEFINE_string('profile', '', 'Folder for a trace.')
-_TOP = flags.DEFINE_integer('top', 20, 'Costs that are printed.')
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file.', required=True)
+  parser.add_argument(
+      '--frozen', action=Switch, default=False,
+      help='The step of the first epochs, whose backbone is frozen.')
+  parser.add_argument(
+      '--rounds', type=whole(1), default=10, help='Turns of each way.')
+  parser.add_argument(
+      '--steps', type=whole(1), default=3, help='Steps in a turn.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+  parser.add_argument(
+      '--profile', default='', help='Folder for a trace.')
+  parser.add_argument(
+      '--top', type=whole(), default=20, help='Costs that are printed.')
+
 
 _PATCHES, _CROPS = 'ours, from patches', 'ours, from crops'
 _PYTORCH = 'PyTorch, from crops'
@@ -56,49 +68,52 @@ _TOLERANCE = 1e-3  # of the losses of the first step, relative
 Way = Callable[[], Any]
 
 
-def main(unused_argv: Sequence[str]) -> None:
+def run(args: argparse.Namespace) -> None:
   """Builds the ways and prints what was asked for."""
-  threads = turns.use_threads(_THREADS.value)
-  config = _CONFIG.value
-  check_config(config)
+  threads = turns.use_threads(args.threads)
+  config = config_flags.load(args)
   mesh = jax.make_mesh((1,), ('data',), devices=jax.devices()[:1],
                        axis_types=(jax.sharding.AxisType.Auto,))
   device = jax.devices()[0]
   print(f'{config.name}, {config.train.batch_size} pairs, backbone '
-        f'{"frozen" if _FROZEN.value else "trains"}; {device.device_kind}, '
+        f'{"frozen" if args.frozen else "trains"}; {device.device_kind}, '
         f'{threads} threads; JAX {jax.__version__}', flush=True)
   step = trainer.build_step(config)
-  state = prepared.fresh_state(config, step, mesh)
+  state = trainer.fresh_state(config, step, mesh)
   batch = sharding.put_batch(prepared.rendered_batch(config, step), mesh)
-  if _PROFILE.value:
-    _print_profile(_Ours(step, state, batch, mesh))
+  if args.profile:
+    _print_profile(
+        _Ours(step, state, batch, mesh, unfrozen=not args.frozen), args)
     return
   reason = _why_alone(config)
-  ways: dict[str, Way] = {_PATCHES: _Ours(step, state, batch, mesh)}
+  ways: dict[str, Way] = {_PATCHES: _Ours(
+      step, state, batch, mesh, unfrozen=not args.frozen)}
   if config.train.accumulate == 1:
     crops = jax.jit(step.prepare)(batch)
-    ways[_CROPS] = _Ours(prepared.from_crops(step), state, crops, mesh)
+    ways[_CROPS] = _Ours(prepared.from_crops(step), state, crops, mesh,
+                         unfrozen=not args.frozen)
     if not reason:
-      ways[_PYTORCH] = _pytorch(config, step, state, crops, threads)
+      ways[_PYTORCH] = _pytorch(config, step, state, crops, threads, args)
   _first_steps(ways)
   if reason:
     print(f'not compared with PyTorch: {reason}')
   flops = throughput.step_flops(step, state, config.train.batch_size,
-                                unfrozen=not _FROZEN.value)
+                                unfrozen=not args.frozen)
   _print_times(turns.take_turns(
-      {name: lambda way=way: _seconds(way, _STEPS.value) / _STEPS.value
-       for name, way in ways.items()}, _ROUNDS.value), flops)
+      {name: lambda way=way: _seconds(way, args.steps) / args.steps
+       for name, way in ways.items()}, args.rounds), flops,
+               config.train.batch_size)
 
 
 class _Ours:
   """Our step, on its own copy of a state, again and again on one batch."""
 
   def __init__(self, step: TrainStep, state: Any, batch: Any,
-               mesh: jax.sharding.Mesh):
+               mesh: jax.sharding.Mesh, *, unfrozen: bool):
     self._state = jax.tree.map(jnp.copy, state)
     self._batch = batch
     self._jitted = trainer.jit_step(
-        step, mesh, state, unfrozen=not _FROZEN.value)
+        step, mesh, state, unfrozen=unfrozen)
 
   def __call__(self) -> dict[str, jax.Array]:
     """One step; returns its metrics."""
@@ -110,7 +125,7 @@ class _Ours:
     return self._jitted.lower(self._state, self._batch).compile()
 
 
-def _why_alone(config: Any) -> str:
+def _why_alone(config: Config) -> str:
   """Why PyTorch is left out; '' if it is not."""
   if jax.default_backend() != 'cpu':
     return 'that is done on CPUs'
@@ -121,8 +136,8 @@ def _why_alone(config: Any) -> str:
   return unknown and f'its step has config.{unknown} in the default only'
 
 
-def _pytorch(config: Any, step: TrainStep, state: Any, crops: Any,
-             threads: int) -> Way:
+def _pytorch(config: Config, step: TrainStep, state: Any, crops: Any,
+             threads: int, args: argparse.Namespace) -> Way:
   """PyTorch's step on the same crops, from the same weights."""
   import torch
 
@@ -130,10 +145,10 @@ def _pytorch(config: Any, step: TrainStep, state: Any, crops: Any,
   torch.set_num_threads(threads)
   print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')
   peer = torch_step.build(config, step.model, state.variables)
-  if not _FROZEN.value:
+  if not args.frozen:
     peer.unfreeze()
   inputs = torch_step.tensors(*crops)
-  count = 1 + _ROUNDS.value * _STEPS.value
+  count = 1 + args.rounds * args.steps
   rates = iter([float(step.learning_rate(k)) for k in range(count)])
   return lambda: peer.step(*inputs, next(rates))
 
@@ -170,7 +185,7 @@ def _seconds(way: Way, count: int) -> float:
 
 
 def _print_times(seconds: dict[str, list[float]],
-                 flops: float | None) -> None:
+                 flops: float | None, batch_size: int) -> None:
   """Medians, what follows from them, and ratios."""
   peak = throughput.peak_flops(jax.devices()[0].device_kind)
   print(f'\n{"medians":20}    ms/step    pairs/s    GFLOP/s       MFU')
@@ -178,7 +193,7 @@ def _print_times(seconds: dict[str, list[float]],
     median = float(np.median(values))
     rate = flops / median if flops else None
     print(f'{name:20} {1e3 * median:10.1f} '
-          f'{_CONFIG.value.train.batch_size / median:10.2f} '
+          f'{batch_size / median:10.2f} '
           f'{f"{rate / 1e9:10.1f}" if rate else "-":>10} '
           f'{f"{rate / peak:.3f}" if rate and peak else "-":>9}')
   for a, b in ((_PYTORCH, _CROPS), (_PYTORCH, _PATCHES), (_PATCHES, _CROPS)):
@@ -186,26 +201,25 @@ def _print_times(seconds: dict[str, list[float]],
       print(f'time, {a} / {b}: {turns.ratio(seconds[a], seconds[b])}')
 
 
-def _print_profile(ours: _Ours) -> None:
+def _print_profile(ours: _Ours, args: argparse.Namespace) -> None:
   """Writes a trace of a few steps and prints where the time went."""
   places = costs.find_places(ours.compile())
   _seconds(ours, 1)
   options = jax.profiler.ProfileOptions()
   options.python_tracer_level = 0
-  folder = Path(_PROFILE.value)
+  folder = Path(args.profile)
   with jax.profiler.trace(folder, profiler_options=options):
-    seconds = _seconds(ours, _STEPS.value)
+    seconds = _seconds(ours, args.steps)
   found = costs.list_costs(costs.read_newest(folder))
   total = sum(cost.seconds for cost in found)
-  print(f'{folder}: {_STEPS.value} steps, {1e3 * seconds:.0f} ms; operations '
+  print(f'{folder}: {args.steps} steps, {1e3 * seconds:.0f} ms; operations '
         f'{1e3 * total:.0f} ms, all threads or streams together')
   print(f'{"ms":>9}  share   runs  operation, and where it comes from')
-  for cost in found[:_TOP.value]:
+  for cost in found[:args.top]:
     place = places.get(cost.name, '').removeprefix('jit(train_step)/')
     print(f'{1e3 * cost.seconds:9.1f} {cost.seconds / total:6.1%} '
           f'{cost.count:6d}  {cost.name}  {place}')
 
 
 if __name__ == '__main__':
-  flags.mark_flag_as_required('config')
-  cli.run(main)
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.train_step'))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 
 def use_threads(count: int) -> int:

@@ -1,24 +1,79 @@
 """SiamKPN in JAX: track any object, train the paper's models, evaluate."""
 
-from typing import Any
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING
 
 __version__ = '0.1.0'
-__all__ = ['SiamKPN', 'Tracker', 'load_tracker', 'packaged_weights']
 
+if TYPE_CHECKING:
+  from siamkpn_jax.api import convert, evaluate, score, train
+  from siamkpn_jax.checkpoints.packaged import packaged_weights
+  from siamkpn_jax.config.settings import Config
+  from siamkpn_jax.evaluation.formats.sequences import load_benchmark
+  from siamkpn_jax.models.siamkpn import SiamKPN
+  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+  from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
+  from siamkpn_jax.tracking.tracker import Tracker
+
+# Name -> where it is, imported when it is first used: a command's --help does
+# not wait for JAX.
 _PLACES = {
-    'SiamKPN': 'siamkpn_jax.models.siamkpn',
-    'Tracker': 'siamkpn_jax.tracking.tracker',
-    'load_tracker': 'siamkpn_jax.tracking.tracker',
-    'packaged_weights': 'siamkpn_jax.models.packaged',
+    'BatchTracker': 'tracking.batch_tracker',
+    'Config': 'config.settings',
+    'SiamKPN': 'models.siamkpn',
+    'Tracker': 'tracking.tracker',
+    'convert': 'api',
+    'evaluate': 'api',
+    'load_batch_tracker': 'tracking.load',
+    'load_benchmark': 'evaluation.formats.sequences',
+    'load_tracker': 'tracking.load',
+    'packaged_weights': 'checkpoints.packaged',
+    'score': 'api',
+    'train': 'api',
 }
 
+__all__ = [
+    'BatchTracker',
+    'Config',
+    'SiamKPN',
+    'Tracker',
+    'convert',
+    'evaluate',
+    'load_batch_tracker',
+    'load_benchmark',
+    'load_tracker',
+    'packaged_weights',
+    'score',
+    'train',
+]
 
-def __getattr__(name: str) -> Any:
-  """The public API, imported when it is first used.
 
-  So that `python -m siamkpn_jax.train --help` does not wait for JAX.
+class _Package(types.ModuleType):
+  """The package, whose `train` is the function of the public API, always.
+
+  The module of `python -m siamkpn_jax.train` has that name as well. Python
+  makes an imported submodule an attribute of its package; for such a name it
+  must not.
   """
-  if name not in _PLACES:
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-  import importlib
-  return getattr(importlib.import_module(_PLACES[name]), name)
+
+  def __setattr__(self, name: str, value: object) -> None:
+    if not (name in _PLACES and isinstance(value, types.ModuleType)):
+      super().__setattr__(name, value)
+
+  if not TYPE_CHECKING:
+    # Not for type checkers, to which every name is known above.
+    def __getattr__(self, name):
+      if name not in _PLACES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+      module = importlib.import_module(f'{__name__}.{_PLACES[name]}')
+      value = getattr(module, name)
+      setattr(self, name, value)
+      return value
+
+  def __dir__(self) -> list[str]:
+    return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

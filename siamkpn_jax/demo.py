@@ -1,46 +1,21 @@
-"""Trains a compact tracker on rendered videos and shows that it tracks.
+"""Trains a small tracker on rendered videos and evaluates it on unseen ones.
 
   python -m siamkpn_jax.demo --config configs/demo.py --output runs/demo
 
-Needs no data and no GPU. Started again, it goes on where it was.
+--help lists all flags; they are declared in cli/demo.py.
 """
 
-import time
+import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from absl import flags
-from ml_collections import config_flags
-
-from siamkpn_jax import cli
-
-_CONFIG = config_flags.DEFINE_config_file(
-    'config', str(Path(__file__).parents[1] / 'configs' / 'demo.py'),
-    'Configuration file; configs/demo.py:1 trains with seed 1.',
-    lock_config=True)
-_OUTPUT = flags.DEFINE_string('output', 'runs/demo', 'Folder for the results.')
-_SEQUENCES = flags.DEFINE_integer(
-    'sequences', 16, 'Number of unseen videos to evaluate on.', lower_bound=1)
+from siamkpn_jax.cli import demo
+from siamkpn_jax.cli.command import execute
 
 
-def main(unused_argv: Sequence[str]) -> None:
-  """Runs the demonstration and prints what came out."""
-  # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax import demonstration
-
-  start = time.monotonic()
-  output = Path(_OUTPUT.value)
-  rows, files = demonstration.run(_CONFIG.value, output, _SEQUENCES.value)
-  print(f'\non {_SEQUENCES.value} unseen rendered videos:')
-  print('tracker                success AUC  precision at 20 px  frames/s')
-  for name, auc, precision, speed in rows:
-    print(f'{name:22s} {auc:11.3f} {precision:19.3f} {speed:9.0f}')
-  print(f'\n{time.monotonic() - start:.0f} s in all; look at')
-  for path, what in files:
-    print(f'  {path}  {what}')
-  print('track a video of yours:\n  python -m siamkpn_jax.track --input VIDEO '
-        f'--box X,Y,W,H --weights {output}/training --output out.mp4')
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command with these arguments; returns its exit status."""
+  return execute(demo, argv)
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  sys.exit(main())

@@ -1,88 +1,21 @@
-"""Writes a checkpoint's weights and settings as one small file, to track with.
+"""Exports a checkpoint's weights and settings to one small file.
 
-python -m siamkpn_jax.export --weights runs/kpn3s --output kpn3s.safetensors
+  python -m siamkpn_jax.export --weights runs/kpn3s --output kpn3s.safetensors
 
-The moving averages, where a checkpoint has them. Floats become float16 where
-that loses little. What takes --weights takes the file, too.
+--help lists all flags; they are declared in cli/export.py.
 """
 
+import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from siamkpn_jax import cli
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.packaged import SUFFIX
-from siamkpn_jax.outputs import check_output
-
-if TYPE_CHECKING:
-  from siamkpn_jax.models.weights_file import Summary
-
-_WEIGHTS = flags.DEFINE_string(
-    'weights', None, "Checkpoint, or a run's workdir, whose newest is taken.")
-_OUTPUT = flags.DEFINE_string(
-    'output', None, f'File to write, NAME{SUFFIX}.')
-_OVERWRITE = flags.DEFINE_bool(
-    'overwrite', False, 'Replace --output if it is there.')
-_TRACKING = flags.DEFINE_string(
-    'tracking', '', "Other settings than the checkpoint's: penalty_k=0.1,... "
-    '(docs/tracking.md).')
-_COMMAND = flags.DEFINE_string(
-    'command', '', 'The command of the training, to be kept in the file.')
-
-# Settings that name places of the machine that trained.
-_PLACES = {'model': ('weights', 'backbone_weights'), 'data': ('root',),
-           'validation': ('data',)}
+from siamkpn_jax.cli import export
+from siamkpn_jax.cli.command import execute
 
 
-def main(argv: Sequence[str]) -> None:
-  """Writes the file; see the flags."""
-  del argv
-  if not _WEIGHTS.value:
-    raise UserError('--weights must not be empty')
-  output = check_output(_OUTPUT.value, '--output', suffixes=(SUFFIX,))
-  if output is None:
-    raise UserError('--output must not be empty')
-  if output.exists() and not _OVERWRITE.value:
-    raise UserError(f'--output {output}: exists already; expected the name of '
-                    'a new file: give another, or --overwrite')
-  # Late: a mistake in the flags shows before the slow imports of the model.
-  from siamkpn_jax.models.weights import load_model, read_origin
-  from siamkpn_jax.models.weights_file import save_weights_file
-  from siamkpn_jax.tracking.tracker import other_tracking
-  source = Path(_WEIGHTS.value)
-  config, variables = load_model(source)
-  config = other_tracking(config, _TRACKING.value)
-  info = read_origin(source)
-  if _COMMAND.value:
-    info['command'] = _COMMAND.value
-  print(text(save_weights_file(output, portable(config), variables, info)))
-  print(f'wrote {output}\ntrack: python -m siamkpn_jax.track --weights {output}'
-        ' ...')
-
-
-def portable(config: dict[str, Any]) -> dict[str, Any]:
-  """A plain configuration without the places of the machine that trained."""
-  return {
-      section: {key: '' if key in _PLACES.get(section, ()) else value
-                for key, value in settings.items()}
-      if isinstance(settings, dict) else settings
-      for section, settings in config.items()}
-
-
-def text(summary: 'Summary') -> str:
-  """What was written, for the terminal."""
-  return '\n'.join([
-      f'size            {summary.size:,} bytes',
-      f'parameters      {summary.parameters:,}, and {summary.statistics:,} '
-      'running means and variances',
-      f'float16         {summary.halved} of {summary.arrays} arrays',
-      f'rounding error  {summary.rounding_error:.2e} at most, relative to the '
-      'largest value of a channel'])
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command with these arguments; returns its exit status."""
+  return execute(export, argv)
 
 
 if __name__ == '__main__':
-  flags.mark_flags_as_required(['weights', 'output'])
-  cli.run(main)
+  sys.exit(main())

@@ -1,29 +1,21 @@
-"""Writes the page of a training run: state, curves, numbers, settings.
+"""Writes a report page of a training run: progress, curves and settings.
 
   python -m siamkpn_jax.report --workdir runs/kpn3s
 
-The page, report.html in the run's folder, needs no other file and no network.
-The run may be under way: the page shows what is logged so far.
+--help lists all flags; they are declared in cli/report.py.
 """
 
+import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from absl import flags
-
-from siamkpn_jax import cli
-
-_WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'Folder of the run, as given to training.',
-    required=True)
+from siamkpn_jax.cli import report
+from siamkpn_jax.cli.command import execute
 
 
-def main(unused_argv: Sequence[str]) -> None:
-  """Writes report.html."""
-  # Late: a mistake in the flags shows before the slow imports.
-  from siamkpn_jax.training.report import write_report
-  print(f'wrote {write_report(Path(_WORKDIR.value))}')
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command with these arguments; returns its exit status."""
+  return execute(report, argv)
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  sys.exit(main())

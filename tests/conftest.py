@@ -4,12 +4,17 @@ Compiling takes most of the time, so the compiler is told to hurry. Only the
 programs of parity/test_network.py and test_tracker.py are as users have them.
 """
 
+import functools
 import os
 from pathlib import Path
 
 import jax
 import pytest
 
+from tests import commands
+
+# As siamkpn_jax.tracking.video does, which a test may import too late.
+os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
 jax.config.update('jax_num_cpu_devices', 4)
 jax.config.update('jax_disable_most_optimizations', True)
 
@@ -36,3 +41,9 @@ def real_data() -> Path:
   if not folder:
     pytest.skip('needs real data: set SIAMKPN_TEST_DATA to its folder')
   return Path(folder)
+
+
+@pytest.fixture
+def command(capfd):
+  """command('track', '--input', ...): runs it here; see tests/commands.py."""
+  return functools.partial(commands.run, capfd)

@@ -1,27 +1,20 @@
 """The paper's model itself trains: ResNet-50, three stages, per-task heads."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.mark.slow
-def test_kpn3s_trains_on_a_cpu(tmp_path):
+def test_kpn3s_trains_on_a_cpu(command, tmp_path):
   """Batch 2, on rendered videos: the mean loss of the second half is lower."""
-  subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.train', '--config',
-       f'{ROOT}/configs/kpn3s.py:synthetic', f'--workdir={tmp_path}',
-       '--config.train.batch_size=2', '--config.train.epochs=1',
-       '--config.train.pairs_per_epoch=56', '--config.train.schedule=cosine',
-       '--config.train.peak_lr=1e-3', '--config.train.log_every=1',
-       '--config.data.negative_fraction=0.0'],
-      check=True)
+  done = command(
+      'train', '--config=kpn3s:synthetic', f'--workdir={tmp_path}',
+      '--config.train.batch_size=2', '--config.train.epochs=1',
+      '--config.train.pairs_per_epoch=56', '--config.train.schedule=cosine',
+      '--config.train.peak_lr=1e-3', '--config.train.log_every=1',
+      '--config.data.negative_fraction=0.0')
+  assert done.returncode == 0, done.stderr
   losses = [row['loss'] for row in read_log(tmp_path / LOG_NAME)]
   half = len(losses) // 2
   assert sum(losses[half:]) < 0.9 * sum(losses[:half]), losses

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from perf import costs
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 
 def line(name, *events):

@@ -18,6 +18,8 @@ for name in ('onnx', 'onnxruntime'):
 
 from perf import onnx_export, onnx_tracker  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     'compact': SiamKPN(arch='resnet10', width=8, levels=('layer3',),
                        channels=8, num_stages=2),
@@ -36,7 +38,7 @@ MODELS = {
 def variables_of(model):
   """Random ones; statistics, scales and biases too, so that none is 0 or 1."""
   rng = np.random.default_rng(0)
-  fresh = jax.jit(lambda key: init_variables(model, key))(jax.random.key(0))
+  fresh = init_variables(model, 0)
   return jax.tree.map(
       lambda v: np.asarray(v) * rng.uniform(0.9, 1.1, v.shape).astype('f')
       + (rng.uniform(0, 0.02, v.shape).astype('f') if v.ndim == 1 else 0),

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from perf import contest, opencv_trackers
-from siamkpn_jax.benchmarks import ope
-from siamkpn_jax.benchmarks.protocols import OTB
-from siamkpn_jax.benchmarks.sequences import Sequence
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.metrics.protocols import OTB
 
 SILENT = lambda text: None
 
@@ -37,7 +37,7 @@ def video(tmp_path):
   for k, path in enumerate(paths):
     cv2.imwrite(str(path), np.full((40, 60, 3), k, np.uint8))
   boxes = np.array([[2 * k - 0.4, 8.3, 12, 10] for k in range(6)])
-  return Sequence('moving', paths, boxes, origin=1)
+  return Video('moving', paths, boxes, origin=1)
 
 
 def test_scores_are_those_of_the_protocol(video):
@@ -76,7 +76,7 @@ def test_turns(video):
 
 
 def test_one_frame_is_too_short(video):
-  short = Sequence('short', video.frames[:1], video.boxes_xywh[:1])
+  short = Video('short', video.frames[:1], video.boxes_xywh[:1])
   with pytest.raises(UserError, match='short has one frame'):
     contest.take_rounds({}, [video, short], 1, 5, SILENT)
 
@@ -141,17 +141,23 @@ def test_no_peer_is_left_out(tmp_path):
 
 
 def test_a_real_one_follows():
-  """OpenCV's own tracker, on a textured square that moves by 3 pixels."""
+  """OpenCV's own tracker, on a textured square that moves by 3 pixels.
+
+  TrackerMIL draws its features anew each time, so the median of 15 runs counts.
+  """
   rng = np.random.default_rng(0)
   square = rng.integers(0, 256, (24, 24, 3), np.uint8)
-  tracker = opencv_trackers.find_trackers(
-      None, ['TrackerMIL']).trackers['TrackerMIL']
-  for k in range(3):
-    frame = np.full((80, 100, 3), 90, np.uint8)
-    frame[30:54, 20 + 3 * k:44 + 3 * k] = square
-    if k == 0:
-      tracker.init(frame, [20, 30, 24, 24])
-    else:
-      found, box = tracker.update(frame)
-  assert found
-  np.testing.assert_allclose(box, [26, 30, 24, 24], atol=3)
+  boxes = []
+  for _ in range(15):
+    tracker = opencv_trackers.find_trackers(
+        None, ['TrackerMIL']).trackers['TrackerMIL']
+    for k in range(3):
+      frame = np.full((80, 100, 3), 90, np.uint8)
+      frame[30:54, 20 + 3 * k:44 + 3 * k] = square
+      if k == 0:
+        tracker.init(frame, [20, 30, 24, 24])
+      else:
+        found, box = tracker.update(frame)
+    assert found
+    boxes.append(box)
+  np.testing.assert_allclose(np.median(boxes, 0), [26, 30, 24, 24], atol=3)

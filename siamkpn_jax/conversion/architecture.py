@@ -4,13 +4,10 @@ import collections
 from collections.abc import Mapping
 from typing import Any
 
-from siamkpn_jax.conversion.names import (
-    count_stages,
-    find_levels,
-    name_table,
-)
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.architectures import LAYERS, levels_of
+from siamkpn_jax.config.architectures import LAYERS, levels_of
+from siamkpn_jax.config.settings import ModelConfig
+from siamkpn_jax.conversion.names import count_stages, find_levels, name_table
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -20,8 +17,8 @@ _WIDTH = ('backbone.conv1.', 'backbone.bn1.', 'backbone.stem.')
 _CHANNELS = ('neck.',)
 _SEVERAL = 8  # names shown of a file that is something else
 _EXPECTED = {
-    'network': "a checkpoint of SiamKPN; a backbone alone, as torchvision's, "
-               'converts with --part backbone',
+    'network': "a checkpoint of SiamKPN: convert a backbone alone, such as "
+               "torchvision's, with --part backbone",
     'backbone': 'a tracker with a ResNet, a torchvision ResNet-18, 34 or 50, '
                 'or an EfficientNet-Lite0'}
 
@@ -49,17 +46,20 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
                     f'{_some(shapes)}; expected {_EXPECTED[part]}')
   arch = _nearest_arch(backbone)
   found: dict[str, Any] = {
-      'arch': arch, 'width': _common_side(shapes, _WIDTH, 64)}
+      'arch': arch, 'width': _common_side(
+          shapes, _WIDTH, ModelConfig.width)}
   if part == 'backbone':
     return found
   num_stages = count_stages(shapes)
   if not num_stages:
     raise UserError(f'no names that start with kpn_head.; found '
-                    f'{_some(shapes)}; expected a checkpoint of SiamKPN; the '
-                    'backbone of other trackers converts with --part backbone')
-  levels = find_levels(shapes) or ('layer2', 'layer3', 'layer4')
+                    f'{_some(shapes)}; expected a checkpoint of SiamKPN: '
+                    'convert the backbone of other trackers with --part '
+                    'backbone')
+  levels = find_levels(shapes) or ModelConfig.levels
   return found | {
-      'levels': levels, 'channels': _common_side(shapes, _CHANNELS, 256),
+      'levels': levels,
+      'channels': _common_side(shapes, _CHANNELS, ModelConfig.channels),
       'num_stages': num_stages, 'head_sharing': 'per_task',
       'level_fusion': 'softmax'}
 

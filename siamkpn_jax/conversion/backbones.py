@@ -1,9 +1,9 @@
 """Backbones of other programs, brought to the released names and input.
 
 Trackers of the SiamRPN++ family share SiamKPN's backbone: their arrays pass as
-they are. Torchvision's ResNets expect normalised RGB and have 1x1 shortcuts;
+they are. Torchvision's ResNets expect normalized RGB and have 1x1 shortcuts;
 both are folded into the arrays, exactly (SPEC 2). So is what EfficientNet-Lite
-expects of its input, and the larger epsilon of its batch normalisation.
+expects of its input, and the larger epsilon of its batch normalization.
 """
 
 import re
@@ -69,7 +69,7 @@ def fold_torchvision(state: State) -> State:
     The same function of the raw crop: conv1 has the flip of the channels and
     1 / (255 std) in its kernel, and the mean in the running mean after it
     (exact, because conv1 has no padding); the 1x1 shortcuts of layer2 to
-    layer4 are the centre tap of a 3x3 kernel.
+    layer4 are the center tap of a 3x3 kernel.
   """
   out = dict(state)
   kernel = state['conv1.weight'].astype(np.float64)  # o x rgb x h x w

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.conversion.names import COUNTER
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.errors import UserError
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
 SUFFIXES = (*TORCH_SUFFIXES, '.safetensors', '.npz')
@@ -38,12 +38,12 @@ def read_state(path: Path) -> State:
       is not installed.
   """
   if path.is_dir():
-    raise UserError(f'{path}: this is a folder; expected a file of weights '
-                    f'({", ".join(SUFFIXES)}); a checkpoint of this program '
-                    'converts with --to torch')
+    raise UserError(f'{path}: is a folder; expected a file of weights '
+                    f'({", ".join(SUFFIXES)}): convert a checkpoint of this '
+                    'program with --to torch')
   if not path.is_file():
-    raise UserError(f'{path}: no such file; expected weights: '
-                    f'{", ".join(SUFFIXES)}')
+    raise UserError(f'{path}: no such file; expected weights '
+                    f'({", ".join(SUFFIXES)})')
   suffix = path.suffix.lower()
   if suffix in TORCH_SUFFIXES:
     raw = _read_torch(path)
@@ -52,14 +52,15 @@ def read_state(path: Path) -> State:
   elif suffix == '.npz':
     raw = _read_npz(path)
   else:
-    raise UserError(f'{path}: ends in {path.suffix!r}; expected one of '
-                    f'{", ".join(SUFFIXES)}: rename or save it as such')
+    raise UserError(f'{path}: unknown ending {path.suffix!r}; expected one of '
+                    f'{", ".join(SUFFIXES)}: rename it, or save it in such a '
+                    'format')
   state: State = {}
   for name, value in raw.items():
     short = name.removeprefix('module.')
     if short in state:
-      raise UserError(f'{path}: {short} stands there with and without '
-                      "'module.'; expected one of them: save it again")
+      raise UserError(f'{path}: {short} occurs with and without '
+                      "'module.'; expected only one: save the weights again")
     state[short] = _plain(value)
   if not state:
     raise UserError(f'{path}: holds no arrays; expected a state dict, or a '
@@ -78,9 +79,9 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
     with warnings.catch_warnings(action='ignore'):  # of old pickle protocols
       content = torch.load(path, map_location='cpu', weights_only=True)
   except pickle.UnpicklingError as error:
-    raise UserError(f'{path}: refused: {_what_code(error)}; nothing of it was '
-                    'run. Where you trust it, load it with PyTorch and save '
-                    'its state_dict()') from error
+    raise UserError(f'{path}: refused, as {_what_code(error)}; nothing of it '
+                    'was executed: if you trust it, load it with PyTorch and '
+                    'save its state_dict()') from error
   except Exception as error:  # damage shows as errors of any kind
     raise _damaged(path, 'PyTorch file', error) from error
   if isinstance(content, Mapping) and isinstance(
@@ -99,7 +100,7 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
   for name, value in tensors.items():
     try:
       arrays[name] = _tensor_to_numpy(torch, value)
-    except Exception as error:  # sparse, quantised and other kinds
+    except Exception as error:  # sparse, quantized and other kinds
       raise UserError(f'{path}: {name} is no plain array ({error}); expected '
                       'dense tensors: convert it with PyTorch') from error
   return arrays
@@ -107,8 +108,8 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
 
 def _damaged(path: Path, kind: str, error: Exception) -> UserError:
   line = (str(error).splitlines() or [''])[0][:120] or type(error).__name__
-  return UserError(f'{path}: cannot be read ({line}); the file is damaged or '
-                   f'no {kind} of plain arrays: fetch it again, or save its '
+  return UserError(f'{path}: cannot be read ({line}); expected an intact '
+                   f'{kind} of plain arrays: download it again, or save its '
                    'state_dict()')
 
 
@@ -124,7 +125,7 @@ def _what_code(error: Exception) -> str:
   found = re.search(r'GLOBAL ([\w.]+)', str(error))
   if found:
     return f'it holds more than arrays ({found[1]})'
-  return 'it is a pickle of something else than arrays'
+  return 'it is a pickle of something other than arrays'
 
 
 def _import_torch(path: Path) -> Any:
@@ -132,7 +133,7 @@ def _import_torch(path: Path) -> Any:
     import torch
   except ImportError as error:
     raise UserError(
-        f"{path}: needs PyTorch; install it (pip install 'siamkpn_jax[torch]')"
+        f"{path}: needs PyTorch: install it (pip install 'siamkpn_jax[torch]')"
         ' or save the state dict as .safetensors or .npz where it is '
         'installed') from error
   return torch
@@ -145,9 +146,9 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
   except Exception as error:  # as in _read_torch
     raise _damaged(path, 'safetensors file', error) from error
   if any(name.startswith('params/') for name in state):
-    raise UserError(f'{path}: a file of python -m siamkpn_jax.export, which '
-                    'what takes --weights takes as it is; expected weights of '
-                    'PyTorch; it becomes such by --to torch')
+    raise UserError(f'{path}: already a file of python -m siamkpn_jax.export; '
+                    'expected PyTorch weights: use it directly as --weights, '
+                    'or convert it with --to torch')
   return state
 
 
@@ -172,7 +173,7 @@ def write_state(path: Path, state: State) -> None:
            for name, value in state.items()}
   suffix = path.suffix.lower()
   torch = _import_torch(path) if suffix in TORCH_SUFFIXES else None
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     if torch is not None:
       torch.save({name: torch.from_numpy(np.array(value))
                   for name, value in state.items()}, partial[path])

@@ -7,39 +7,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
-from siamkpn_jax.config import (
-    check_config,
-    config_differences,
-    default_config,
-    kpn_config,
-    to_plain,
+from siamkpn_jax.checkpoints.weights import load_model, save_model
+from siamkpn_jax.config.architectures import levels_of
+from siamkpn_jax.config.published import STAGES, kpn_config
+from siamkpn_jax.config.settings import (
+  Config,
+  ModelConfig,
+  config_differences,
+  flatten,
 )
 from siamkpn_jax.conversion.architecture import find_architecture
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import (
-    SUFFIXES,
-    read_state,
-    sha256,
-    write_state,
+  SUFFIXES,
+  read_state,
+  sha256,
+  write_state,
 )
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import Mapped, to_state, to_variables
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.architectures import levels_of
-from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights import load_model, save_model
-from siamkpn_jax.outputs import (
-    atomic_folder,
-    blame,
-    check_new_folder,
-    check_output,
+from siamkpn_jax.core.atomic_io import (
+  atomic_folder,
+  check_new_folder,
+  check_output,
+  file_errors,
 )
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.models.siamkpn import build_model
 
 REPORT_NAME = 'conversion.json'
 CONFIG_NAME = 'config.py'
-_PUBLISHED = (1, 2, 3)  # stages that have published tracking settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Report:
 
 
 def to_jax(source: Path, output: Path, part: str,
-           config: ConfigDict | None = None) -> Report:
+           config: Config | None = None) -> Report:
   """Converts a file of PyTorch weights to a checkpoint.
 
   Args:
@@ -103,9 +101,9 @@ def to_jax(source: Path, output: Path, part: str,
   except UserError as error:
     raise UserError(f'{source}: {error}') from error
   notes: tuple[str, ...] = ()
-  if found.get('num_stages', 1) not in _PUBLISHED:
-    notes = ('tracking settings are published for 1 to 3 stages; these are '
-             "the three-stage model's",)
+  if found.get('num_stages', 1) not in STAGES:
+    notes = ('tracking settings are published only for 1 to 3 stages; using '
+             "those of the three-stage model",)
   report = Report(
       str(source), sha256(source), _describe(found, origin), mapped, notes)
   _write_folder(output, config, variables, part, report)
@@ -126,56 +124,53 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
   """
   check_output(output, '--output', suffixes=SUFFIXES)
   config, variables = load_model(source, part)
-  settings = config['model']
   wrong = _foreign(config) if part == 'network' else []
   if wrong:
-    raise UserError(f'{source}: the released program has no such network: '
-                    f'{"; ".join(wrong)}; train one with these settings, or '
-                    'write its --part backbone')
-  model = build_model(settings)
-  if settings['level_fusion'] == 'mean' and part == 'network':
+    raise UserError(f'{source}: not supported by the released program: '
+                    f'{"; ".join(wrong)}: train with these, or convert '
+                    'only --part backbone')
+  model = build_model(config.model)
+  if model.level_fusion == 'mean' and part == 'network':
     variables = _with_equal_level_weights(variables, len(model.levels))
     model = model.clone(level_fusion='softmax')
   state, mapped = to_state(variables, name_table(model, part))
   write_state(output, state)
   return Report(str(source), sha256(output), _describe(
-      settings, 'SiamKPN' if part == 'network' else 'backbone of SiamKPN'),
-      mapped, _unusual(settings, part))
+      dataclasses.asdict(config.model),
+      'SiamKPN' if part == 'network' else 'backbone of SiamKPN'),
+      mapped, _unusual(config.model, part))
 
 
-def _foreign(config: Mapping[str, Any]) -> list[str]:
+def _foreign(config: Config) -> list[str]:
   """Settings, not visible in shapes, that the released program lacks."""
   needed = {'model.head_sharing': 'per_task', 'model.head_conv': 'full',
             'targets.offset_target': 'released'}
-  get = lambda key: config[key.split('.')[0]][key.split('.')[1]]
-  return [f'config.{key} is {get(key)!r}, expected {value!r}'
-          for key, value in needed.items() if get(key) != value]
+  given = flatten(config)
+  return [f'config.{key} is {given[key]!r}, expected {value!r}'
+          for key, value in needed.items() if given[key] != value]
 
 
 def _fitting_config(found: Mapping[str, Any], part: str,
-                    config: ConfigDict | None) -> ConfigDict:
+                    config: Config | None) -> Config:
   """A configuration of the architecture that was found."""
   if config is None:
-    stages = found.get('num_stages', 3)
-    config = kpn_config(stages, '') if stages in _PUBLISHED else (
-        default_config())
-    config.name = '_'.join([
-        'backbone' if part == 'backbone' else f'kpn{stages}s', 'converted'])
-    config.model.update(
-        {'levels': levels_of(found['arch'])} | dict(found))
-    config.train.backbone_layers = levels_of(found['arch'])
-    check_config(config)
-    return config
-  config = ConfigDict(config).lock()  # a copy
-  config.model.update(weights='', backbone_weights='')
-  check_config(config)
+    stages = found.get('num_stages', ModelConfig.num_stages)
+    levels = levels_of(found['arch'])
+    return (kpn_config(stages, '') if stages in STAGES else Config()).updated(
+        name='_'.join([
+            'backbone' if part == 'backbone' else f'kpn{stages}s',
+            'converted']),
+        model={'levels': levels} | dict(found),
+        train={'backbone_layers': levels})
+  config = config.updated(model={'weights': '', 'backbone_weights': ''})
+  given = dataclasses.asdict(config.model)
   differing = [
-      f'config.model.{key} is {config.model[key]!r}, the weights have {value!r}'
-      for key, value in found.items() if config.model[key] != value]
+      f'config.model.{key} is {given[key]!r}, the weights have {value!r}'
+      for key, value in found.items() if given[key] != value]
   differing += _foreign(config) if part == 'network' else []
   if differing:
     raise UserError(f'{"; ".join(differing)}; expected the configuration of '
-                    'these weights: change --config, or leave it out')
+                    'these weights: change --config, or omit it')
   return config
 
 
@@ -190,14 +185,14 @@ def _describe(settings: Mapping[str, Any], origin: str) -> str:
   return ', '.join(parts)
 
 
-def _unusual(settings: Mapping[str, Any], part: str) -> tuple[str, ...]:
+def _unusual(model: ModelConfig, part: str) -> tuple[str, ...]:
   """What the released program would have to be taught."""
   notes = []
-  if settings['arch'] not in ('resnet18', 'resnet34', 'resnet50'):
-    notes.append(f'the released program has no {settings["arch"]}')
-  if settings['width'] != 64:
+  if model.arch not in ('resnet18', 'resnet34', 'resnet50'):
+    notes.append(f'the released program has no {model.arch}')
+  if model.width != 64:
     notes.append('its backbones are 64 wide')
-  if part == 'network' and len(settings['levels']) != 3:
+  if part == 'network' and len(model.levels) != 3:
     notes.append('its neck and head have three levels')
   return tuple(notes)
 
@@ -211,17 +206,17 @@ def _with_equal_level_weights(variables: dict[str, Any],
   return variables | {'params': params | {'head': params['head'] | equal}}
 
 
-def _write_folder(output: Path, config: ConfigDict, variables: dict[str, Any],
+def _write_folder(output: Path, config: Config, variables: dict[str, Any],
                   part: str, report: Report) -> None:
   """Everything under a temporary name, renamed when it is whole."""
-  with blame(output), atomic_folder(output) as partial:
-    save_model(partial, to_plain(config), variables, part=part)
+  with file_errors(output), atomic_folder(output) as partial:
+    save_model(partial, config, variables, part=part)
     (partial / CONFIG_NAME).write_text(_config_source(config, part, report))
     (partial / REPORT_NAME).write_text(
         json.dumps(dataclasses.asdict(report), indent=2) + '\n')
 
 
-def _config_source(config: ConfigDict, part: str, report: Report) -> str:
+def _config_source(config: Config, part: str, report: Report) -> str:
   """A configuration file that starts training from the weights beside it."""
   key = 'weights' if part == 'network' else 'backbone_weights'
   changes = '\n'.join(f'  config.{name} = {_literal(value)}' for name, value in
@@ -233,7 +228,7 @@ def _config_source(config: ConfigDict, part: str, report: Report) -> str:
 
 from pathlib import Path
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.files import default_config
 
 # {report.kind},
 # from {Path(report.source).name!r}, sha256

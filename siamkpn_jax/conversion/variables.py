@@ -8,7 +8,7 @@ import numpy as np
 
 from siamkpn_jax.conversion.files import State, is_counter
 from siamkpn_jax.conversion.names import Entry, counter_keys
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

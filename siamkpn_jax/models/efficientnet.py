@@ -17,7 +17,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from siamkpn_jax.models.architectures import LAYERS
+from siamkpn_jax.config.architectures import LAYERS
 from siamkpn_jax.models.layers import ConvBN, DepthwiseBN, call
 
 _STEM = 32  # channels, of width 32
@@ -75,15 +75,15 @@ class EfficientNet(nn.Module):
     arch: 'efficientnet_lite0'.
     width: channels of the stem; 32 in the published network.
     levels: names of the stages whose outputs are returned.
-    dtype: of the computation.
     remat: keep only the results of blocks for the gradient, see `layers.call`.
+    dtype: of the computation.
   """
 
-  arch: str = 'efficientnet_lite0'
-  width: int = _STEM
-  levels: tuple[str, ...] = ('stage3', 'stage5')
+  arch: str
+  width: int
+  levels: tuple[str, ...]
+  remat: bool
   dtype: Any = None
-  remat: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, *,

@@ -4,6 +4,7 @@ The template side and the search side of every stage are separate methods, so a
 tracker computes the template's correlation kernels once, at its first frame.
 """
 
+import functools
 from typing import Any
 
 import flax
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.models import initializers
 from siamkpn_jax.models.correlation import correlate
 from siamkpn_jax.models.layers import ConvBN, SeparableConvBN, call
 
@@ -44,12 +46,12 @@ class Template:
 
 
 @flax.struct.dataclass
-class Maps:
+class Predictions:
   """Predictions of one stage.
 
   Attributes:
-    heatmap: [b, 31, 31, 1] logits of the target's centre.
-    offsets: [b, 31, 31, 2] x, y from the cell to the centre, in the unit of
+    heatmap: [b, 31, 31, 1] logits of the target's center.
+    offsets: [b, 31, 31, 2] x, y from the cell to the center, in the unit of
       the offset target (SPEC 5).
     size: [b, 31, 31, 2] width, height in search-crop pixels.
   """
@@ -73,11 +75,12 @@ class Stage(nn.Module):
   channels: int
   task: str
   first: bool
-  conv: str = 'full'
+  conv: str
   dtype: Any = None
 
   def setup(self):
-    conv = ConvBN if self.conv == 'full' else SeparableConvBN
+    conv = (functools.partial(ConvBN, kernel_init=initializers.near_identity)
+            if self.conv == 'full' else SeparableConvBN)
     if not self.first:
       self.template_conv = conv(self.channels, padding=1, dtype=self.dtype)
     self.kernel_conv = conv(self.channels, dtype=self.dtype)
@@ -87,7 +90,9 @@ class Stage(nn.Module):
         output_channels(self.task), (1, 1),
         # Sizes are hundreds of pixels: too much for an accelerator's default.
         precision=jax.lax.Precision.HIGHEST,
-        kernel_init=nn.initializers.zeros, bias_init=self._bias)
+        kernel_init=initializers.normal_per_output(
+            output_kernel_std(self.task, self.channels)),
+        bias_init=self._bias)
 
   def _bias(self, unused_key, shape, dtype=jnp.float32):
     tasks = TASKS if self.task == 'shared' else (self.task,)
@@ -131,18 +136,18 @@ class Head(nn.Module):
       'shared' (one stack of five channels, as the paper's figure).
     conv: see `Stage`.
     fusion: 'softmax' (learned weights per task) or 'mean'.
-    dtype: of the computation.
     remat: keep only the results of stages for the gradient, see `layers.call`.
+    dtype: of the computation.
   """
 
   levels: tuple[str, ...]
-  channels: int = 256
-  num_stages: int = 3
-  sharing: str = 'per_task'
-  conv: str = 'full'
-  fusion: str = 'softmax'
+  channels: int
+  num_stages: int
+  sharing: str
+  conv: str
+  fusion: str
+  remat: bool
   dtype: Any = None
-  remat: bool = False
 
   def setup(self):
     tasks = list(TASKS) if self.sharing == 'per_task' else ['shared']
@@ -175,7 +180,7 @@ class Head(nn.Module):
     return Template(kernels)
 
   def search(self, template: Template, features: dict[str, jax.Array], *,
-             train: bool) -> tuple[Maps, ...]:
+             train: bool) -> tuple[Predictions, ...]:
     """Template and {level: [b, 31, 31, c]} -> the maps of every stage."""
     predictions: list[dict[str, list[jax.Array]]] = [
         {task: [] for task in TASKS} for _ in range(self.num_stages)]
@@ -189,7 +194,8 @@ class Head(nn.Module):
           for name, part in _split(task, out).items():
             predictions[s][name].append(part)
     return tuple(
-        Maps(**{task: self._fuse(task, maps) for task, maps in stage.items()})
+        Predictions(**{task: self._fuse(task, maps)
+                       for task, maps in stage.items()})
         for stage in predictions)
 
   def _fuse(self, task: str, maps: list[jax.Array]) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Convolutions with batch normalisation, of which all else is built."""
+"""Convolutions with batch normalization, of which all else is built."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from siamkpn_jax.models import initializers
 from siamkpn_jax.models.convolutions import depthwise, pointwise
 
 _EPSILON = 1e-5
@@ -14,9 +15,9 @@ _MOMENTUM = 0.1  # of the running statistics; PyTorch's convention
 
 
 class BatchNorm(nn.Module):
-  """Batch normalisation whose statistics are those of PyTorch (SPEC 2).
+  """Batch normalization whose statistics are those of PyTorch (SPEC 2).
 
-  The batch is normalised with its biased variance, the running variance takes
+  The batch is normalized with its biased variance, the running variance takes
   the unbiased one. Flax's own takes the biased one there, which for the 5x5
   kernels of a small batch is several per cent less. Variance is computed around
   the mean, not as a difference of squares, because inputs of 0..255 would lose
@@ -58,15 +59,17 @@ class Pointwise(nn.Module):
   Attributes:
     features: output channels.
     dtype: of the computation; the kernel stays float32.
+    kernel_init: its first values.
   """
 
   features: int
   dtype: Any = None
+  kernel_init: nn.initializers.Initializer = initializers.he
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """[b, h, w, c] -> [b, h, w, features]."""
-    kernel = self.param('kernel', nn.initializers.zeros,
+    kernel = self.param('kernel', self.kernel_init,
                         (1, 1, x.shape[-1], self.features))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
     return pointwise(x, kernel)
@@ -80,18 +83,20 @@ class Depthwise(nn.Module):
     stride: step in both directions.
     padding: rows and columns of zeros on each side.
     dtype: of the computation; the kernel stays float32.
+    kernel_init: its first values.
   """
 
   kernel_size: int
   stride: int = 1
   padding: int = 0
   dtype: Any = None
+  kernel_init: nn.initializers.Initializer = initializers.he_depthwise
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', c]."""
     size, pad = self.kernel_size, (self.padding, self.padding)
-    kernel = self.param('kernel', nn.initializers.zeros,
+    kernel = self.param('kernel', self.kernel_init,
                         (size, size, 1, x.shape[-1]))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
     x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
@@ -99,7 +104,7 @@ class Depthwise(nn.Module):
 
 
 class DepthwiseBN(nn.Module):
-  """`Depthwise`, then batch normalisation; no activation.
+  """`Depthwise`, then batch normalization; no activation.
 
   Attributes: see `Depthwise`.
   """
@@ -118,7 +123,9 @@ class DepthwiseBN(nn.Module):
 
 
 class SeparableConvBN(nn.Module):
-  """`ConvBN` with its kernel factored: depth-wise, then 1x1.
+  """A `ConvBN` of the head with its kernel factored: depth-wise, then 1x1.
+
+  Both kernels start near the identity.
 
   Attributes:
     features: output channels.
@@ -135,16 +142,16 @@ class SeparableConvBN(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', features]."""
-    x = Depthwise(self.kernel_size, padding=self.padding, dtype=self.dtype,
-                  name='depthwise')(x)
-    x = Pointwise(self.features, self.dtype, name='conv')(x)
+    x = Depthwise(
+        self.kernel_size, padding=self.padding, dtype=self.dtype,
+        kernel_init=initializers.near_identity_depthwise, name='depthwise')(x)
+    x = Pointwise(self.features, self.dtype, initializers.near_identity,
+                  name='conv')(x)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
 
 
 class ConvBN(nn.Module):
-  """Convolution without bias, then batch normalisation; no activation.
-
-  The kernel is zero until `siamkpn.init_variables` draws it.
+  """Convolution without bias, then batch normalization; no activation.
 
   Attributes:
     features: output channels.
@@ -153,6 +160,7 @@ class ConvBN(nn.Module):
     padding: rows and columns of zeros on each side.
     dilation: distance of the kernel's taps.
     dtype: of the computation; parameters stay float32.
+    kernel_init: first values of the kernel.
   """
 
   features: int
@@ -161,19 +169,21 @@ class ConvBN(nn.Module):
   padding: int = 0
   dilation: int = 1
   dtype: Any = None
+  kernel_init: nn.initializers.Initializer = initializers.he
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', features]."""
     pad = (self.padding, self.padding)
     if (self.kernel_size, self.stride, self.padding) == (1, 1, 0):
-      x = Pointwise(self.features, self.dtype, name='conv')(x)
+      x = Pointwise(
+          self.features, self.dtype, self.kernel_init, name='conv')(x)
     else:
       x = nn.Conv(
           self.features, (self.kernel_size, self.kernel_size),
           strides=self.stride, padding=(pad, pad),
           kernel_dilation=self.dilation, use_bias=False, dtype=self.dtype,
-          kernel_init=nn.initializers.zeros, name='conv')(x)
+          kernel_init=self.kernel_init, name='conv')(x)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
 
 

@@ -7,19 +7,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
+from siamkpn_jax.core import geometry
 from siamkpn_jax.models.layers import ConvBN
 
 
 class Neck(nn.Module):
-  """Per level a 1x1 convolution and batch normalisation; no activation.
+  """Per level a 1x1 convolution and batch normalization; no activation.
 
   Attributes:
     channels: output channels of every level.
     dtype: of the computation.
   """
 
-  channels: int = 256
+  channels: int
   dtype: Any = None
 
   @nn.compact

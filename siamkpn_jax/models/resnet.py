@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models.architectures import LAYERS
+from siamkpn_jax.config.architectures import LAYERS
 from siamkpn_jax.models.layers import ConvBN, call
 
 # Name -> (bottleneck blocks?, blocks per layer).
@@ -99,15 +99,15 @@ class ResNet(nn.Module):
     arch: a key of `ARCHITECTURES`.
     width: channels of the first layer (64 in the paper).
     levels: names of the layers whose outputs are returned.
-    dtype: of the computation.
     remat: keep only the results of blocks for the gradient, see `layers.call`.
+    dtype: of the computation.
   """
 
-  arch: str = 'resnet50'
-  width: int = 64
-  levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
+  arch: str
+  width: int
+  levels: tuple[str, ...]
+  remat: bool
   dtype: Any = None
-  remat: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, *,
@@ -116,9 +116,9 @@ class ResNet(nn.Module):
 
     Args:
       x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
-      train_layers: the layers whose batch normalisation uses and updates batch
+      train_layers: the layers whose batch normalization uses and updates batch
         statistics; no gradient flows below the lowest of them. A suffix of
-        the backbone's layers (models/architectures.py) or nothing.
+        the backbone's layers (config/architectures.py) or nothing.
 
     Returns:
       For each level [b, 31, 31, c] (or 15 x 15 for the template crop).

@@ -1,8 +1,7 @@
 """SiamKPN: backbone, neck and cascade as one network (paper section 3)."""
 
-import dataclasses
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import flax.linen as nn
@@ -10,106 +9,112 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.config.settings import ModelConfig, TrainConfig
+from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.efficientnet import EfficientNet
-from siamkpn_jax.models.head import Head, Maps, Template, output_kernel_std
+from siamkpn_jax.models.head import Head, Predictions, Template
 from siamkpn_jax.models.neck import Neck
 
 
 class SiamKPN(nn.Module):
-  """The whole network; training's forward is `template` and `search` composed.
+  """The SiamKPN network: backbone, neck and cascaded head.
+
+  Tracking calls `template` once and `search` for every frame; calling the
+  module composes both, for training.
 
   Attributes:
     arch: backbone, a key of `architectures.LAYERS`.
     width: channels of the backbone's first layer.
-    levels: backbone layers that are used.
-    channels: of neck and head.
-    num_stages: length of the cascade.
+    levels: backbone layers whose features are used.
+    channels: channels of neck and head.
+    num_stages: number of cascade stages.
     head_sharing, head_conv, level_fusion: see `Head`.
-    dtype: of the computation ('float32' or 'bfloat16'); parameters, batch
-      statistics and predictions are float32.
-    remat: training keeps the results of blocks and stages only, and computes
-      the rest again for the gradient.
+    dtype: type of the computation, 'float32' or 'bfloat16'; parameters, batch
+      statistics and predictions are always float32.
+    remat: recompute activations in the backward pass to save memory.
+
+  Examples:
+    Predictions of every stage, here only their shapes:
+
+    >>> import jax, jax.numpy as jnp, siamkpn_jax
+    >>> model = siamkpn_jax.SiamKPN(arch='resnet18', num_stages=2)
+    >>> z, x = jnp.zeros((1, 127, 127, 3)), jnp.zeros((1, 255, 255, 3))
+    >>> predictions, variables = jax.eval_shape(
+    ...     lambda key: model.init_with_output(key, z, x, train=False),
+    ...     jax.random.key(0))
+    >>> len(predictions), predictions[-1].heatmap.shape, sorted(variables)
+    (2, (1, 31, 31, 1), ['batch_stats', 'params'])
   """
 
-  arch: str = 'resnet50'
-  width: int = 64
-  levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
-  channels: int = 256
-  num_stages: int = 3
-  head_sharing: str = 'per_task'
-  head_conv: str = 'full'
-  level_fusion: str = 'softmax'
-  dtype: str = 'float32'
-  remat: bool = False
+  arch: str = ModelConfig.arch
+  width: int = ModelConfig.width
+  levels: tuple[str, ...] = ModelConfig.levels
+  channels: int = ModelConfig.channels
+  num_stages: int = ModelConfig.num_stages
+  head_sharing: str = ModelConfig.head_sharing
+  head_conv: str = ModelConfig.head_conv
+  level_fusion: str = ModelConfig.level_fusion
+  dtype: str = ModelConfig.dtype
+  remat: bool = TrainConfig.remat == 'blocks'
 
   def setup(self):
     dtype = jnp.dtype(self.dtype)
     backbone = (resnet.ResNet if self.arch in resnet.ARCHITECTURES else
                 EfficientNet)
-    self.backbone = backbone(self.arch, self.width, self.levels, dtype,
-                             self.remat)
+    self.backbone = backbone(self.arch, self.width, self.levels, self.remat,
+                             dtype)
     self.neck = Neck(self.channels, dtype)
     self.head = Head(
         self.levels, self.channels, self.num_stages, self.head_sharing,
-        self.head_conv, self.level_fusion, dtype, self.remat)
+        self.head_conv, self.level_fusion, self.remat, dtype)
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:
-    """Everything of the target that the search needs.
+    """Computes the template features of targets.
 
     Args:
-      z: [b, 127, 127, 3] template crop, BGR 0..255.
-      train: batch normalisation of neck and head uses batch statistics.
-      train_layers: backbone layers that train, see `resnet.ResNet`.
+      z: [b, 127, 127, 3] template crops, BGR 0..255.
+      train: whether batch normalization of neck and head uses batch statistics.
+      train_layers: backbone layers to train, see `resnet.ResNet`.
+
+    Returns:
+      The features that `search` needs.
     """
     features = self.backbone(z, train_layers=train_layers)
     return self.head.template(self.neck(features, train=train), train=train)
 
   def search(self, template: Template, x: jax.Array, *, train: bool,
-             train_layers: Collection[str] = ()) -> tuple[Maps, ...]:
-    """Looks for the target.
+             train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
+    """Searches for targets.
 
     Args:
       template: result of `template`.
-      x: [b, 255, 255, 3] search crop, BGR 0..255.
+      x: [b, 255, 255, 3] search crops, BGR 0..255.
       train: as in `template`.
       train_layers: as in `template`.
 
     Returns:
-      The maps of every stage; the last one is used in tracking.
+      The predictions of every stage; tracking uses the last one.
     """
     features = self.backbone(x, train_layers=train_layers)
     return self.head.search(
         template, self.neck(features, train=train), train=train)
 
   def __call__(self, z: jax.Array, x: jax.Array, *, train: bool,
-               train_layers: Collection[str] = ()) -> tuple[Maps, ...]:
-    """`search` with the `template` of z; shapes as there."""
+               train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
+    """Computes `template` of z, then `search` in x; shapes as there."""
     template = self.template(z, train=train, train_layers=train_layers)
     return self.search(template, x, train=train, train_layers=train_layers)
 
 
-def build_model(config: Mapping[str, Any]) -> SiamKPN:
-  """The network of a `config.model` (a ConfigDict or a plain dict).
-
-  Raises:
-    UserError: a setting that this version does not have, as a checkpoint of
-      another one may.
-  """
-  start = ('weights', 'backbone_weights')  # where training starts from
-  kwargs = {key: value for key, value in config.items() if key not in start}
-  known = {field.name for field in dataclasses.fields(SiamKPN)}
-  unknown = [f'{key}={kwargs[key]!r}' for key in kwargs if key not in known]
-  if unknown:
-    raise UserError(
-        f'config.model has {", ".join(unknown)}, which this version does not '
-        'know; expected a configuration or checkpoint of this version: '
-        'train or convert again')
-  kwargs['levels'] = tuple(kwargs['levels'])
-  return SiamKPN(**kwargs)
+def build_model(config: ModelConfig) -> SiamKPN:
+  """The network of a `config.model`."""
+  return SiamKPN(
+      arch=config.arch, width=config.width, levels=config.levels,
+      channels=config.channels, num_stages=config.num_stages,
+      head_sharing=config.head_sharing, head_conv=config.head_conv,
+      level_fusion=config.level_fusion, dtype=config.dtype)
 
 
 def abstract_variables(model: SiamKPN) -> dict[str, Any]:
@@ -120,52 +125,18 @@ def abstract_variables(model: SiamKPN) -> dict[str, Any]:
 @functools.cache  # tracing takes a second
 def _abstract_variables(model: SiamKPN, default: np.dtype) -> dict[str, Any]:
   del default  # of floats: another one gives other dtypes
-  return jax.eval_shape(
-      lambda key: init_variables(model, key), jax.random.key(0))
+  return jax.eval_shape(lambda: init_variables(model, 0))
 
 
-def init_variables(model: SiamKPN, key: jax.Array) -> dict[str, Any]:
-  """Fresh variables {'params', 'batch_stats'}; jit or eval_shape it.
+@functools.partial(jax.jit, static_argnames='model')
+def init_variables(model: SiamKPN, seed: int) -> dict[str, Any]:
+  """`model.init` with crops of the right sizes, on one device.
 
-  The kernels are cut from one draw, because compiling a draw for each takes
-  far longer.
+  Not for a program that is divided over devices: the numbers of this generator
+  depend on how. JAX's default one, threefry, whose numbers do not, takes two to
+  three times as long to compile: 20 rounds, unrolled for every kernel.
   """
+  key = jax.random.key(seed, impl='unsafe_rbg')
   z = jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3))
   x = jnp.zeros((1, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3))
-  variables = dict(model.init(key, z, x, train=False))
-  leaves, tree = jax.tree_util.tree_flatten_with_path(variables['params'])
-  kernels = [leaf.size for path, leaf in leaves if path[-1].key == 'kernel']
-  normal = jax.random.normal(key, (sum(kernels),))
-  parts = iter(jnp.split(normal, np.cumsum(kernels)[:-1]))
-  variables['params'] = jax.tree.unflatten(tree, [
-      _first_kernel(path, next(parts).reshape(leaf.shape))
-      if path[-1].key == 'kernel' else leaf for path, leaf in leaves])
-  return variables
-
-
-def _first_kernel(path: tuple[Any, ...], normal: jax.Array) -> jax.Array:
-  """The first value of a kernel, from standard normal numbers.
-
-  He's variance for the outputs; in the head near the identity, so that the
-  first correlations already measure how alike template and search are.
-  """
-  names = [part.key for part in path]
-  height, width, inputs, outputs = normal.shape
-  if _is_depthwise(names):
-    he = (2 / (height * width))**0.5 * normal
-    if names[0] != 'head':
-      return he
-    return (0.3 * he).at[height // 2, width // 2].add(1.0)
-  he = (2 / (height * width * outputs))**0.5 * normal
-  if names[0] != 'head' or names[-3] == 'predict_conv':
-    return he
-  if names[-2] == 'predict_out':
-    _, task, _ = names[1].split('_')  # level, task, stage
-    return normal * output_kernel_std(task, inputs)
-  centre = (height // 2, width // 2)
-  return (0.3 * he).at[centre].add(jnp.eye(inputs, outputs))
-
-
-def _is_depthwise(names: list[str]) -> bool:
-  """Whether a kernel has a single input channel, see `layers.Depthwise`."""
-  return 'depthwise' in names[-3:-1]
+  return dict(model.init(key, z, x, train=False))

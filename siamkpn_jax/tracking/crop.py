@@ -4,45 +4,50 @@ On the host, by OpenCV: only a 255-pixel crop travels to the device, not the
 frame, and frames of any size share one compiled program (perf/crop.py).
 """
 
+import dataclasses
 import math
+from typing import Any
 
 import cv2
 import numpy as np
 
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import check_box
 
-def crop_square(frame: np.ndarray, centre: np.ndarray, side: float,
+
+def crop_square(frame: np.ndarray, center: np.ndarray, side: float,
                 output: int, fill: np.ndarray) -> np.ndarray:
   """A square of the frame, resized.
 
   Args:
     frame: [h, w, 3] uint8.
-    centre: [2] x, y, pixels of the frame.
+    center: [2] x, y, pixels of the frame.
     side: of the square in the frame, pixels; rounded to an integer.
     output: side of the result.
-    fill: [3] uint8 colour outside the frame.
+    fill: [3] uint8 color outside the frame.
 
   Returns:
     [output, output, 3] uint8.
   """
-  left, top, pixels = window(centre, side)
+  left, top, pixels = window(center, side)
   patch = _padded(frame, left, top, pixels, fill)
   if pixels == output:
     return patch.copy()  # not a view of a frame that the caller may reuse
   return cv2.resize(patch, (output, output), interpolation=cv2.INTER_LINEAR)
 
 
-def window(centre: np.ndarray, side: float) -> tuple[int, int, int]:
+def window(center: np.ndarray, side: float) -> tuple[int, int, int]:
   """The pixels of a square: its left and top, which may be outside, and side.
 
   Args:
-    centre: [2] x, y, pixels of the frame.
+    center: [2] x, y, pixels of the frame.
     side: in pixels; rounded to an integer.
   """
   # Reference: the released rounding; the left edge is
   # floor(c - (side + 1) / 2 + 0.5).
   side = max(1, round(side))
   left, top = (
-      math.floor(float(c) - (side + 1) / 2 + 0.5) for c in centre[:2])
+      math.floor(float(c) - (side + 1) / 2 + 0.5) for c in center[:2])
   return left, top, side
 
 
@@ -60,8 +65,66 @@ def _padded(frame: np.ndarray, left: int, top: int, side: int,
       left + side - x1, cv2.BORDER_CONSTANT, value=fill.tolist())
 
 
-def mean_colour(frame: np.ndarray) -> np.ndarray:
+def mean_color(frame: np.ndarray) -> np.ndarray:
   """[h, w, 3] -> [3] uint8, the mean truncated to integers."""
   # Exact: cv2.mean multiplies by 1 / n, which may end below an integer.
   pixels = frame.shape[0] * frame.shape[1]
   return (np.asarray(cv2.sumElems(frame)[:3]) // pixels).astype(np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class TemplateInput:
+  """What is taken from the first frame.
+
+  Attributes:
+    crop: [127, 127, 3] uint8 template crop.
+    center: [2] float32 of the box, frame pixels.
+    size: [2] float32 width and height, frame pixels.
+    fill: [3] uint8 color outside the frame.
+  """
+
+  crop: np.ndarray
+  center: np.ndarray
+  size: np.ndarray
+  fill: np.ndarray
+
+
+def template_input(frame: np.ndarray, box_xywh: Any) -> TemplateInput:
+  """The target in the first frame.
+
+  Args:
+    frame: [h, w, 3] uint8 BGR.
+    box_xywh: left, top, width, height; pixels.
+
+  Raises:
+    UserError: the box is outside the frame or has a side that is not positive.
+    ValueError: another kind of frame.
+  """
+  width, height = frame_size(frame)
+  x, y, w, h = check_box(box_xywh, width, height)
+  # Reference: the released program takes x + (w - 1) / 2 as the center.
+  center = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
+  fill = mean_color(frame)
+  crop = crop_square(frame, center, geometry.context_side(w, h),
+                     geometry.TEMPLATE_SIZE, fill)
+  return TemplateInput(crop, center, np.asarray([w, h], np.float32), fill)
+
+
+def search_scale(size: np.ndarray) -> float:
+  """Crop pixels per frame pixel, for a target of [2] width and height."""
+  return geometry.TEMPLATE_SIZE / geometry.context_side(*map(float, size))
+
+
+def search_crop(frame: np.ndarray, center: np.ndarray, scale: float,
+                fill: np.ndarray) -> np.ndarray:
+  """[255, 255, 3] uint8 part of a frame around a center [2]."""
+  return crop_square(frame, center, geometry.SEARCH_SIZE / scale,
+                     geometry.SEARCH_SIZE, fill)
+
+
+def frame_size(frame: np.ndarray) -> tuple[int, int]:
+  """Width and height of a [h, w, 3] uint8 frame; another is a ValueError."""
+  if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+    raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
+                     '[h, w, 3] uint8 BGR')
+  return frame.shape[1], frame.shape[0]

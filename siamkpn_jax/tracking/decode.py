@@ -7,31 +7,67 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.config.settings import TargetsConfig, TrackingConfig
+from siamkpn_jax.core import geometry
+from siamkpn_jax.models.head import Predictions
+
+Number = jax.Array | np.ndarray | float
+
+
+@flax.struct.dataclass
+class Hyperparameters:
+  """Numbers of the choice that are traced: other values compile nothing.
+
+  Attributes:
+    penalty_k: () strength of the penalty on changes of scale and aspect ratio.
+    window_influence: () weight of the window that favors small displacements.
+    size_lr: () rate at which the size follows the prediction.
+    threshold: () score that all but the best few candidates must exceed.
+  """
+
+  penalty_k: Number
+  window_influence: Number
+  size_lr: Number
+  threshold: Number
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateRule:
+  """The static part of the choice.
+
+  Attributes:
+    topk_max: candidates at most.
+    topk_min: candidates at least, whatever their scores.
+    offset_unit: crop pixels that an offset of 1 stands for.
+  """
+
+  topk_max: int
+  topk_min: int
+  offset_unit: float
 
 
 @dataclasses.dataclass(frozen=True)
 class DecodeConfig:
-  """How a box is chosen; the first three are searched per benchmark.
-
-  Attributes:
-    penalty_k: strength of the penalty on changes of scale and aspect ratio.
-    window_influence: weight of the window that favours small displacements.
-    size_lr: rate at which the size follows the prediction.
-    topk_max: candidates at most.
-    topk_min: candidates at least, whatever their scores.
-    threshold: score that the other candidates must exceed.
-    offset_unit: crop pixels that an offset of 1 stands for.
-  """
+  """How a box is chosen: `Hyperparameters` and `CandidateRule` in one."""
 
   penalty_k: float
   window_influence: float
   size_lr: float
-  topk_max: int = 16
-  topk_min: int = 4
-  threshold: float = 0.15
-  offset_unit: float = 64.0
+  topk_max: int = TrackingConfig.topk_max
+  topk_min: int = TrackingConfig.topk_min
+  threshold: float = TrackingConfig.threshold
+  offset_unit: float = geometry.offset_unit(TargetsConfig.offset_target)
+
+  @property
+  def hyperparameters(self) -> Hyperparameters:
+    """Those that are traced."""
+    return Hyperparameters(self.penalty_k, self.window_influence, self.size_lr,
+                           self.threshold)
+
+  @property
+  def rule(self) -> CandidateRule:
+    """Those that are compiled in."""
+    return CandidateRule(self.topk_max, self.topk_min, self.offset_unit)
 
 
 @flax.struct.dataclass
@@ -39,7 +75,7 @@ class Decoded:
   """What was found in a search crop.
 
   Attributes:
-    shift: [2] x, y from the last centre to the new one, frame pixels.
+    shift: [2] x, y from the last center to the new one, frame pixels.
     size: [2] smoothed width and height, frame pixels.
     score: () heatmap value of the chosen cell, 0..1.
   """
@@ -49,24 +85,27 @@ class Decoded:
   score: jax.Array
 
 
-def decode(maps: Maps, size: jax.Array, scale: jax.Array,
-           config: DecodeConfig) -> Decoded:
+def decode(maps: Predictions, size: jax.Array | np.ndarray,
+           scale: jax.Array | np.ndarray,
+           hyperparameters: Hyperparameters, rule: CandidateRule) -> Decoded:
   """Chooses the best candidate of one search crop.
 
   Args:
     maps: of one stage and one crop, without the batch axis.
     size: [2] the target's last width and height, frame pixels.
     scale: () crop pixels per frame pixel.
-    config: settings.
+    hyperparameters: of this target.
+    rule: which cells are candidates.
   """
   score = jax.nn.sigmoid(maps.heatmap[..., 0]).reshape(-1)  # n = 961
-  shift = _cell_shifts() + config.offset_unit * maps.offsets.reshape(-1, 2)
+  shift = _cell_shifts() + rule.offset_unit * maps.offsets.reshape(-1, 2)
   predicted = maps.size.reshape(-1, 2)  # n x 2
-  penalty = _penalty(predicted, size * scale, config.penalty_k)  # n
-  final = (score * penalty * (1 - config.window_influence) +
-           _window() * config.window_influence)
-  best = jnp.argmax(jnp.where(_candidates(score, config), final, -jnp.inf))
-  rate = penalty[best] * score[best] * config.size_lr
+  penalty = _penalty(predicted, size * scale, hyperparameters.penalty_k)  # n
+  influence = hyperparameters.window_influence
+  final = score * penalty * (1 - influence) + _window() * influence
+  candidates = _candidates(score, hyperparameters.threshold, rule)
+  best = jnp.argmax(jnp.where(candidates, final, -jnp.inf))
+  rate = penalty[best] * score[best] * hyperparameters.size_lr
   smoothed = (1 - rate) * size + rate * predicted[best] / scale
   # Before it has learned anything, a network predicts sizes whose penalty
   # comes near the largest float. NaN of the network stays visible.
@@ -78,17 +117,19 @@ def decode(maps: Maps, size: jax.Array, scale: jax.Array,
       score=score[best])
 
 
-def _candidates(score: jax.Array, config: DecodeConfig) -> jax.Array:
+def _candidates(score: jax.Array, threshold: Number,
+                rule: CandidateRule) -> jax.Array:
   """[n] -> [n] True for the cells that may be chosen."""
   # Reference: the released program takes at most 16 and at least 4; the
   # paper's text says 32 and 8.
-  top, cells = jax.lax.top_k(score, config.topk_max)
-  rank = jnp.arange(config.topk_max)
-  chosen = (top > config.threshold) | (rank < config.topk_min)
+  top, cells = jax.lax.top_k(score, rule.topk_max)
+  rank = jnp.arange(rule.topk_max)
+  chosen = (top > threshold) | (rank < rule.topk_min)
   return jnp.zeros(score.shape, bool).at[cells].set(chosen)
 
 
-def _penalty(predicted: jax.Array, last: jax.Array, k: float) -> jax.Array:
+def _penalty(predicted: jax.Array, last: jax.Array | np.ndarray,
+             k: Number) -> jax.Array:
   """[n, 2] sizes against the last [2], crop pixels -> [n], mostly in (0, 1]."""
   # Reference: the paper's equation 10 has neither the minus sign nor the
   # -1, and repeats s1.
@@ -102,7 +143,7 @@ def _penalty(predicted: jax.Array, last: jax.Array, k: float) -> jax.Array:
   return jnp.where(jnp.isfinite(penalty), penalty, 0.0)
 
 
-def _extent(size: jax.Array) -> jax.Array:
+def _extent(size: jax.Array | np.ndarray) -> jax.Array:
   return geometry.context_side(size[..., 0], size[..., 1])
 
 
@@ -111,8 +152,8 @@ def _larger_ratio(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _cell_shifts() -> np.ndarray:
-  """[n, 2] x, y of every cell relative to the crop's centre, crop pixels."""
-  position = geometry.cell_positions() - geometry.CROP_CENTRE
+  """[n, 2] x, y of every cell relative to the crop's center, crop pixels."""
+  position = geometry.cell_positions() - geometry.CROP_CENTER
   y, x = np.meshgrid(position, position, indexing='ij')
   return np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
 

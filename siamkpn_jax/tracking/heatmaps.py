@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from siamkpn_jax import geometry
-from siamkpn_jax.outputs import save_figure
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import save_figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Sight:
     title: shown at the left.
     search_crop: [255, 255, 3] uint8 BGR.
     heatmaps: [s, 31, 31] of every stage, 0..1.
-    target: [2] x, y of the true centre, crop pixels.
+    target: [2] x, y of the true center, crop pixels.
     distractors: [n, 2] x, y of the look-alikes, crop pixels.
   """
 

@@ -1,165 +1,69 @@
-"""The tracker: pure jitted functions, and a small object that calls them."""
+"""A tracker of one target, used like `cv2.Tracker`."""
 
-import dataclasses
-import functools
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import flax
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.boxes import check_box, cxcywh_to_xywh
-from siamkpn_jax.models.head import Maps, Template
-from siamkpn_jax.models.packaged import find_weights
-from siamkpn_jax.models.siamkpn import SiamKPN, build_model
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.tracking.crop import crop_square, mean_colour
-from siamkpn_jax.tracking.decode import DecodeConfig, decode
-
-_MIN_SIDE = 10.0  # pixels
-
-
-@flax.struct.dataclass
-class TrackerState:
-  """Everything that the tracker remembers between frames.
-
-  Attributes:
-    template: of the first frame.
-    centre: [2] x, y, frame pixels.
-    size: [2] width, height, frame pixels.
-  """
-
-  template: Template
-  centre: jax.Array
-  size: jax.Array
-
-
-@flax.struct.dataclass
-class Observation:
-  """What one frame showed.
-
-  Attributes:
-    score: () of the chosen cell, 0..1.
-    heatmaps: [s, 31, 31] of every stage, 0..1.
-  """
-
-  score: jax.Array
-  heatmaps: jax.Array
-
-
-@functools.partial(jax.jit, static_argnames='model')
-def init(variables: Any, crop: jax.Array, centre: jax.Array, size: jax.Array,
-         *, model: SiamKPN) -> TrackerState:
-  """The state after the first frame.
-
-  Args:
-    variables: of the network.
-    crop: [127, 127, 3] uint8 template crop.
-    centre: [2] of the given box.
-    size: [2] of the given box.
-    model: the network.
-  """
-  template: Any = model.apply(
-      variables, crop[None].astype(jnp.float32), train=False,
-      method=SiamKPN.template)
-  return TrackerState(template, centre, size)
-
-
-@functools.partial(jax.jit, static_argnames=('model', 'config'))
-def update(variables: Any, state: TrackerState, crop: jax.Array,
-           scale: jax.Array, frame_size: jax.Array, *, model: SiamKPN,
-           config: DecodeConfig) -> tuple[TrackerState, Observation]:
-  """Finds the target in the next frame.
-
-  Args:
-    variables: of the network.
-    state: after the last frame.
-    crop: [255, 255, 3] uint8 search crop around `state.centre`.
-    scale: () crop pixels per frame pixel.
-    frame_size: [2] width, height.
-    model: the network.
-    config: how the box is chosen.
-  """
-  maps: Any = model.apply(
-      variables, state.template, crop[None].astype(jnp.float32), train=False,
-      method=SiamKPN.search)
-  centre, size, score = move(
-      jax.tree.map(lambda m: m[0], maps[-1]), state.centre, state.size, scale,
-      frame_size, config)
-  heatmaps = jnp.stack(
-      [jax.nn.sigmoid(stage.heatmap[0, ..., 0]) for stage in maps])
-  return (dataclasses.replace(state, centre=centre, size=size),
-          Observation(score, heatmaps))
-
-
-def move(maps: Maps, centre: jax.Array, size: jax.Array, scale: jax.Array,
-         frame_size: jax.Array, config: DecodeConfig
-         ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """The target's next place, kept inside the frame.
-
-  Args:
-    maps: of the last stage and one crop, without the batch axis.
-    centre: [2] of the search crop, frame pixels.
-    size: [2] the target's last width and height, frame pixels.
-    scale: () crop pixels per frame pixel.
-    frame_size: [2] width, height.
-    config: how the box is chosen.
-
-  Returns:
-    The new centre [2] and size [2], and the score () of the chosen cell.
-  """
-  found = decode(maps, size, scale, config)
-  return (jnp.clip(centre + found.shift, 0, frame_size),
-          jnp.clip(found.size, _MIN_SIDE, frame_size), found.score)
+from siamkpn_jax.core import geometry
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.decode import DecodeConfig
 
 
 class Tracker:
-  """Tracks one target; used like `cv2.Tracker`.
+  """Tracks one target, with the interface of `cv2.Tracker`.
 
-  Attributes, empty or 0 before the first update:
-    score: of the last update, 0..1.
-    heatmaps: [s, 31, 31] of every stage at the last update.
-    search_crop: [255, 255, 3] uint8, what the last update looked at.
+  It is a `BatchTracker` with one slot; `load_tracker` creates one from weights.
+
+  Attributes:
+    score: score of the last update, 0..1; 0 before the first one.
+    heatmaps: [s, 31, 31] heatmaps of the last update, of the last stage (s = 1)
+      or of every stage; empty before the first one.
+    search_crop: [255, 255, 3] uint8 search crop of the last update; empty
+      before the first one.
+
+  Examples:
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> frame, box_xywh = scene.render(0)
+    >>> tracker = siamkpn_jax.load_tracker()
+    >>> tracker.init(frame, box_xywh)
+    >>> frame, _ = scene.render(1)
+    >>> found, box_xywh = tracker.update(frame)
+    >>> found, box_xywh.shape, 0 < tracker.score < 1
+    (True, (4,), True)
   """
 
-  score: float
-  heatmaps: np.ndarray
-  search_crop: np.ndarray
-
-  def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig):
-    """A tracker without a target; `init` gives it one."""
-    self._model = model
-    self._variables = variables
-    self._config = config
-    self._state: TrackerState | None = None
-    self._forget()
-
-  def _forget(self) -> None:
-    self.score = 0.0
-    self.heatmaps = np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE))
-    self.search_crop = np.zeros((0, 0, 3), np.uint8)
-
-  def init(self, frame: np.ndarray, box_xywh: Any) -> None:
-    """Takes the target of the first frame.
+  def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
+               every_stage: bool = False):
+    """Creates a tracker without a target; call `init` next.
 
     Args:
-      frame: [h, w, 3] uint8 BGR.
-      box_xywh: left, top, width, height; pixels.
+      model: the network.
+      variables: its variables, {'params', 'batch_stats'}.
+      config: how boxes are chosen.
+      every_stage: keep the heatmaps of every stage, not only of the last.
+    """
+    self._batch = BatchTracker(model, variables, config,
+                               every_stage=every_stage)
+    self._target: int | None = None
+    self.score = 0.0
+
+  def init(self, frame: np.ndarray, box_xywh: Any) -> None:
+    """Starts tracking a target, instead of the previous one if any.
+
+    Args:
+      frame: [h, w, 3] uint8 BGR first frame.
+      box_xywh: [4] left, top, width, height of the target, pixels.
 
     Raises:
-      UserError: the box is outside the frame or has a side that is not
-        positive.
-      ValueError: another kind of frame.
+      UserError: the box lies outside the frame, or its width or height is not
+        positive; a previous target is kept.
+      ValueError: the frame has another shape or type.
     """
-    first = first_sight(frame, box_xywh)
-    self._fill = first.fill
-    self._forget()
-    self._state = init(self._variables, first.crop, first.centre, first.size,
-                       model=self._model)
+    self._target = self._batch.add(frame, box_xywh, replace=self._target)
+    self.score = 0.0
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """Finds the target in the next frame.
@@ -168,123 +72,44 @@ class Tracker:
       frame: [h, w, 3] uint8 BGR.
 
     Returns:
-      Whether the score is above the candidates' threshold, and the box
-      [x, y, w, h] in pixels, which is the best guess in either case.
+      Whether the score exceeds the threshold, and the box [4] left, top, width,
+      height in pixels, which is the best guess in either case.
 
     Raises:
       RuntimeError: `init` has not been called.
-      ValueError: another kind of frame.
+      ValueError: the frame has another shape or type.
     """
-    height, width = frame_size(frame)
-    centre, scale = self.search_window()
-    self.search_crop = search_crop(frame, centre, scale, self._fill)
-    self._state, seen = update(
-        self._variables, self._state, self.search_crop, np.float32(scale),
-        np.asarray([width, height], np.float32), model=self._model,
-        config=self._config)
-    centre, size, seen = jax.device_get(
-        (self._state.centre, self._state.size, seen))
-    self.score, self.heatmaps = float(seen.score), seen.heatmaps
-    box = cxcywh_to_xywh(np.concatenate([centre, size]).astype(np.float64))
-    return self.score > self._config.threshold, box
+    target = self._known()
+    found, box_xywh, self.score = self._batch.update({target: frame})[target]
+    return found, box_xywh
 
   def search_window(self) -> tuple[np.ndarray, float]:
-    """Where the next `update` looks.
+    """Where the next `update` will search.
 
     Returns:
-      The centre [2] x, y of the search crop in the frame, pixels, and its
-      scale: crop pixels per frame pixel.
+      The center [2] x, y of the search crop, frame pixels, and its scale: crop
+      pixels per frame pixel.
 
     Raises:
       RuntimeError: `init` has not been called.
     """
-    if self._state is None:
-      raise RuntimeError('the tracker has no target; call init first')
-    centre, size = jax.device_get((self._state.centre, self._state.size))
-    return centre, search_scale(size)
+    return self._batch.search_window(self._known())
 
+  @property
+  def heatmaps(self) -> np.ndarray:
+    """See the class."""
+    if self._target is None:
+      return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
+    return self._batch.heatmaps(self._target)
 
-@dataclasses.dataclass(frozen=True)
-class FirstSight:
-  """What is kept of the first frame.
+  @property
+  def search_crop(self) -> np.ndarray:
+    """See the class."""
+    crop = (None if self._target is None else
+            self._batch.search_crop(self._target))
+    return np.zeros((0, 0, 3), np.uint8) if crop is None else crop
 
-  Attributes:
-    crop: [127, 127, 3] uint8 template crop.
-    centre: [2] float32 of the box, frame pixels.
-    size: [2] float32 width and height, frame pixels.
-    fill: [3] uint8 colour outside the frame.
-  """
-
-  crop: np.ndarray
-  centre: np.ndarray
-  size: np.ndarray
-  fill: np.ndarray
-
-
-def first_sight(frame: np.ndarray, box_xywh: Any) -> FirstSight:
-  """Looks at the target of the first frame; args and errors as `init`."""
-  height, width = frame_size(frame)
-  x, y, w, h = check_box(box_xywh, width, height)
-  # Reference: the released program takes x + (w - 1) / 2 as the centre.
-  centre = np.asarray([x + (w - 1) / 2, y + (h - 1) / 2], np.float32)
-  fill = mean_colour(frame)
-  crop = crop_square(frame, centre, geometry.context_side(w, h),
-                     geometry.TEMPLATE_SIZE, fill)
-  return FirstSight(crop, centre, np.asarray([w, h], np.float32), fill)
-
-
-def search_scale(size: np.ndarray) -> float:
-  """Crop pixels per frame pixel, for a target of [2] width and height."""
-  return geometry.TEMPLATE_SIZE / geometry.context_side(*map(float, size))
-
-
-def search_crop(frame: np.ndarray, centre: np.ndarray, scale: float,
-                fill: np.ndarray) -> np.ndarray:
-  """[255, 255, 3] uint8 part of a frame around a centre [2]."""
-  return crop_square(frame, centre, geometry.SEARCH_SIZE / scale,
-                     geometry.SEARCH_SIZE, fill)
-
-
-def frame_size(frame: np.ndarray) -> tuple[int, int]:
-  """Height and width of a [h, w, 3] uint8 frame; another is a ValueError."""
-  if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
-    raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
-                     '[h, w, 3] uint8 BGR')
-  return frame.shape[:2]
-
-
-def decode_config(config: Mapping[str, Any]) -> DecodeConfig:
-  """The `DecodeConfig` of a plain configuration."""
-  return DecodeConfig(
-      **config['tracking'],
-      offset_unit=geometry.offset_unit(config['targets']['offset_target']))
-
-
-def other_tracking(config: dict[str, Any], settings: str) -> dict[str, Any]:
-  """`with_tracking` of changes.py, where settings are given.
-
-  Without them nothing of a checkpoint needs ml_collections.
-  """
-  if not settings:
-    return config
-  from siamkpn_jax.changes import with_tracking
-  return with_tracking(config, settings)
-
-
-def load_tracker(weights: str | Path | None = None,
-                 settings: str = '') -> Tracker:
-  """A tracker with the weights and settings of a checkpoint.
-
-  Args:
-    weights: a run's workdir, one of its checkpoints, a file of weights, or the
-      name of a packaged model; None: the default one.
-    settings: 'penalty_k=0.1,...', other tracking settings than its own.
-
-  Raises:
-    UserError: it is not a checkpoint, or a damaged one, the package came
-      without the default one, or settings that are not known.
-  """
-  config, variables = load_model(find_weights(weights))
-  config = other_tracking(config, settings)
-  return Tracker(build_model(config['model']), variables,
-                 decode_config(config))
+  def _known(self) -> int:
+    if self._target is None:
+      raise RuntimeError('the tracker has no target: call init first')
+    return self._target

@@ -20,9 +20,9 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import SUFFIXES as IMAGE_SUFFIXES
-from siamkpn_jax.images import list_images, read_image
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
+from siamkpn_jax.core.images import list_images, read_image
 
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
 
@@ -69,7 +69,7 @@ class FrameSource:
     if first is None:
       raise UserError(
           f'{name}: no frame can be decoded; expected a video with at least '
-          f'one frame: check that it plays, or give a folder of images')
+          'one frame: check that it plays, or use a folder of images')
     self._first = first
     self.size = (first.shape[1], first.shape[0])
 
@@ -80,9 +80,9 @@ class FrameSource:
       if frame.shape != self._first.shape:
         height, width = frame.shape[:2]
         raise UserError(
-            f'{self.name}: frame {number} is {width}x{height}, the frames '
-            f'before it are {self.size[0]}x{self.size[1]}; expected frames of '
-            f'one size: resize or remove it')
+            f'{self.name}: frame {number} is {width}x{height}, earlier frames '
+            f'are {self.size[0]}x{self.size[1]}; expected frames of one size: '
+            'resize or remove it')
       yield frame
 
   def __enter__(self) -> 'FrameSource':
@@ -116,7 +116,7 @@ def open_frames(path: str | os.PathLike[str]) -> FrameSource:
   if re.fullmatch('[0-9]{1,4}', name) and not os.path.lexists(name):
     return _open_camera(int(name))
   raise UserError(f'input {name!r}: no such file or folder; expected a video '
-                  f'file, a folder of images or a camera index: check the path')
+                  'file, a folder of images or a camera index: check the path')
 
 
 def _open_folder(folder: Path) -> FrameSource:
@@ -124,8 +124,8 @@ def _open_folder(folder: Path) -> FrameSource:
   if not paths:
     raise UserError(
         f'{folder}: no images in this folder or its img subfolder; expected '
-        f'files that end in {", ".join(sorted(IMAGE_SUFFIXES))}: check the '
-        f'path, or give a video file')
+        f'{", ".join(sorted(IMAGE_SUFFIXES))} files: check the path, or use a '
+        'video file')
   return FrameSource(str(folder), map(_read_image, paths), count=len(paths))
 
 
@@ -137,16 +137,16 @@ def _read_image(path: Path) -> np.ndarray:
 def _open_video(name: str) -> FrameSource:
   if Path(name).suffix.lower() in IMAGE_SUFFIXES:
     # OpenCV would take 0001.jpg for the pattern of an image sequence.
-    raise UserError(f'{name}: this is one image; expected a video file or a '
-                    f'folder of images: give the folder it lies in')
+    raise UserError(f'{name}: this is a single image; expected a video file or '
+                    'a folder of images: use the folder of the image')
   with _quiet():
     # An absolute path, as ffmpeg reads `a:b.avi` as a protocol and a name.
     capture = cv2.VideoCapture(os.path.abspath(name))
   if not capture.isOpened():
     raise UserError(
-        f'{name}: this file cannot be opened as a video; expected a format '
-        f'that OpenCV reads (mp4, avi, mkv, ...): check that it plays, or '
-        f'give a folder of images')
+        f'{name}: cannot be opened as a video; expected a format that OpenCV '
+        'reads (mp4, avi, mkv, ...): check that it plays, or use a folder of '
+        'images')
   fps = capture.get(cv2.CAP_PROP_FPS)
   count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
   return FrameSource(
@@ -158,9 +158,9 @@ def _open_camera(index: int) -> FrameSource:
   with _quiet():
     capture = cv2.VideoCapture(index)
   if not capture.isOpened():
-    raise UserError(f'input {index}: no such file or folder, and no camera '
-                    f'with this index opens; expected a video, a folder of '
-                    f'images or a camera: check that it is connected')
+    raise UserError(f'input {index}: no such file, folder or camera; expected '
+                    'a video file, a folder of images or a camera index: check '
+                    'that the camera is connected')
   fps = capture.get(cv2.CAP_PROP_FPS)
   return FrameSource(f'camera {index}', _captured(capture), live=True,
                      fps=fps if _valid_fps(fps) else DEFAULT_FPS)
@@ -211,8 +211,8 @@ class VideoWriter:
     if not self._writer.isOpened():
       raise UserError(
           f'{self._name}: OpenCV cannot write a {padded[0]}x{padded[1]} video '
-          f'here; expected a writable folder and an OpenCV with ffmpeg: '
-          f'change --output, or keep the boxes only with --boxes')
+          'here; expected a writable folder and OpenCV with FFmpeg: choose '
+          'another --output, or write only --boxes')
 
   def write(self, frame: np.ndarray) -> None:
     """Appends a frame, uint8 [h, w, 3] BGR of the size given at the start."""
@@ -233,9 +233,8 @@ class VideoWriter:
       self._writer.release()
     if kind is None and self._frames != _announced_frames(self._name):
       raise UserError(
-          f'{self._name}: the video could not be written to its end (frame '
-          f'{self._frames}); expected room for it: free disk space or change '
-          f'--output')
+          f'{self._name}: writing the video failed at frame {self._frames}; '
+          'expected enough disk space: free some, or choose another --output')
 
 
 def _announced_frames(name: str) -> int:
@@ -251,7 +250,7 @@ def check_fps(fps: float) -> None:
   if not _valid_fps(fps):
     low, high = FPS_RANGE
     raise UserError(f'fps {fps}: expected frames per second between {low} '
-                    f'and {high}: change --fps')
+                    f'and {high}: choose another --fps')
 
 
 def _encodable(fps: float) -> float:

@@ -11,11 +11,12 @@ import math
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax import geometry
+from siamkpn_jax.config.settings import AugmentConfig
+from siamkpn_jax.core import geometry
 
 # RGB offsets are M n with n ~ N(0, I): the principal components of natural
-# images' colours.
-_COLOUR = ((-0.55919361, 0.98062831, -0.41940627),
+# images' colors.
+_COLOR = ((-0.55919361, 0.98062831, -0.41940627),
            (1.72091413, 0.19879334, -1.82968581),
            (4.64467907, 4.73710203, 4.88324118))
 _MAX_BLUR = 45  # pixels
@@ -35,7 +36,7 @@ class CropAugment:
   output: int
   shift: float
   scale: float
-  blur: float = 0.0
+  blur: float
 
   @property
   def patch(self) -> int:
@@ -47,27 +48,39 @@ class CropAugment:
     return min(2 * math.ceil(half) + 1, geometry.CONTEXT_SIZE)
 
 
+def template_crops(config: AugmentConfig) -> CropAugment:
+  """How template crops vary."""
+  return CropAugment(geometry.TEMPLATE_SIZE, config.template_shift,
+                     config.template_scale, blur=0.0)
+
+
+def search_crops(config: AugmentConfig) -> CropAugment:
+  """How search crops vary."""
+  return CropAugment(geometry.SEARCH_SIZE, config.search_shift,
+                     config.search_scale, config.search_blur)
+
+
 def random_crop(key: jax.Array, image: jax.Array, wh: jax.Array,
                 config: CropAugment) -> tuple[jax.Array, jax.Array]:
   """A varied crop of one context patch.
 
   Args:
     key: for this crop alone.
-    image: [p, p, 3] uint8 BGR patch, target in its centre.
+    image: [p, p, 3] uint8 BGR patch, target in its center.
     wh: [2] target size in the patch, pixels.
     config: what to vary.
 
   Returns:
     [output, output, 3] float crop, and [4] cxcywh box in it, pixels.
   """
-  geometry_key, colour_key, blur_key = jax.random.split(key, 3)
-  side, centre = _random_window(geometry_key, image.shape[0], config)
-  crop = resample(image.astype(jnp.float32), side, centre, config.output)
+  geometry_key, color_key, blur_key = jax.random.split(key, 3)
+  side, center = _random_window(geometry_key, image.shape[0], config)
+  crop = resample(image.astype(jnp.float32), side, center, config.output)
   if config.blur:
     crop = _random_blur(blur_key, crop, config.blur)
-  crop = crop - colour_offset(colour_key)
+  crop = crop - color_offset(color_key)
   middle, zoom = (config.output - 1) / 2, config.output / side  # -, 2
-  target = middle + ((image.shape[0] - 1) / 2 - centre) * zoom
+  target = middle + ((image.shape[0] - 1) / 2 - center) * zoom
   return crop, jnp.concatenate([target, wh * zoom])
 
 
@@ -80,28 +93,28 @@ def mirrored(crop: jax.Array,
 
 def _random_window(key: jax.Array, patch: int,
                    config: CropAugment) -> tuple[jax.Array, jax.Array]:
-  """Side and centre of the window, each [2] (x, y), pixels of the patch."""
+  """Side and center of the window, each [2] (x, y), pixels of the patch."""
   scale, shift = jax.random.uniform(key, (2, 2), minval=-1.0, maxval=1.0)
   side = config.output * (1 + config.scale * scale)
   room = jnp.maximum((patch - side) / 2, 0)
   return side, (patch - 1) / 2 + jnp.clip(config.shift * shift, -room, room)
 
 
-def resample(image: jax.Array, side: jax.Array, centre: jax.Array,
+def resample(image: jax.Array, side: jax.Array, center: jax.Array,
              output: int) -> jax.Array:
   """Bilinear resampling of a window to output x output pixels.
 
-  Pixel centres are aligned as in OpenCV's INTER_LINEAR; outside the image the
+  Pixel centers are aligned as in OpenCV's INTER_LINEAR; outside the image the
   edge is repeated.
 
   Args:
     image: [h, w, c] float.
     side: [2] width and height of the window.
-    centre: [2] x, y of its centre, pixel coordinates.
+    center: [2] x, y of its center, pixel coordinates.
     output: side of the result.
   """
-  columns = _bilinear(image.shape[1], side[0], centre[0], output)  # o x w
-  rows = _bilinear(image.shape[0], side[1], centre[1], output)  # o x h
+  columns = _bilinear(image.shape[1], side[0], center[0], output)  # o x w
+  rows = _bilinear(image.shape[0], side[1], center[1], output)  # o x h
   return _along_columns(columns, _along_rows(rows, image))
 
 
@@ -119,18 +132,18 @@ def _along_columns(weights: jax.Array, image: jax.Array) -> jax.Array:
   return _einsum('ow,hwc->hoc', weights, image)
 
 
-def _bilinear(size: int, side: jax.Array, centre: jax.Array,
+def _bilinear(size: int, side: jax.Array, center: jax.Array,
               output: int) -> jax.Array:
   """[output, size] weights; every row sums to 1."""
   index = jnp.arange(output) - (output - 1) / 2
-  position = jnp.clip(centre + index * side / output, 0, size - 1)
+  position = jnp.clip(center + index * side / output, 0, size - 1)
   distance = jnp.abs(position[:, None] - jnp.arange(size)[None, :])
   return jnp.maximum(1 - distance, 0)
 
 
-def colour_offset(key: jax.Array) -> jax.Array:
+def color_offset(key: jax.Array) -> jax.Array:
   """[3] BGR offset of a whole image."""
-  rgb = _einsum('ij,j->i', jnp.asarray(_COLOUR), jax.random.normal(key, (3,)))
+  rgb = _einsum('ij,j->i', jnp.asarray(_COLOR), jax.random.normal(key, (3,)))
   return rgb[::-1]
 
 
@@ -150,7 +163,7 @@ def cross_blur(image: jax.Array, half: jax.Array,
 
   Args:
     image: [h, w, c].
-    half: () int, pixels of an arm to each side of the centre.
+    half: () int, pixels of an arm to each side of the center.
     vertical: () weight of the vertical arm; the horizontal has the rest.
   """
   columns = _box_filter(image.shape[1], half)
@@ -172,7 +185,7 @@ def _box_filter(size: int, half: jax.Array) -> jax.Array:
   return hits / (2 * half + 1)
 
 
-def to_grey(image: jax.Array) -> jax.Array:
-  """[..., 3] BGR -> grey in three equal channels (OpenCV's weights)."""
-  grey = _einsum('...c,c->...', image, jnp.asarray([0.114, 0.587, 0.299]))
-  return jnp.broadcast_to(grey[..., None], image.shape)
+def to_gray(image: jax.Array) -> jax.Array:
+  """[..., 3] BGR -> gray in three equal channels (OpenCV's weights)."""
+  gray = _einsum('...c,c->...', image, jnp.asarray([0.114, 0.587, 0.299]))
+  return jnp.broadcast_to(gray[..., None], image.shape)

@@ -1,21 +1,23 @@
-"""Curves of a log as SVG for a page: small, coloured by the page's style."""
+"""Curves of a log as pictures for a page."""
 
+import base64
 import dataclasses
 import html
+import io
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from siamkpn_jax.page import COLOURS
+from siamkpn_jax.core.html import COLORS
 from siamkpn_jax.training.plots import SMOOTHING, running_mean
 
 _POINTS = 1000  # drawn of a curve
-_WIDTH, _HEIGHT = 360, 190  # units; about pixels on a phone
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 346, 8, 168  # of the axes
-_ROUND = (1, 2, 2.5, 5, 10)  # distances of ticks, times a power of ten
 _DOTS = 30  # so many values at most are marked by dots
 _LOG_FROM = 30  # largest value over the median: from here on a log scale
+_INK = '#7b8088'  # of axes and numbers; readable on white and on black
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,57 +33,53 @@ class Curve:
   values: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class _Axis:
-  """A range of values, its ticks, and where they are drawn."""
-
-  low: float
-  high: float
-  ticks: np.ndarray
-  ends: tuple[float, float]
-  log: bool = False
-
-  def __call__(self, values: np.ndarray) -> np.ndarray:
-    """Values -> units of the drawing; NaN where they are not finite."""
-    values = np.where(np.isfinite(values), values, np.nan)
-    low, high = self.low, self.high
-    if self.log:
-      values, low, high = np.log10(values), np.log10(low), np.log10(high)
-    start, end = self.ends
-    return start + (values - low) / (high - low) * (end - start)
-
-
-def draw(title: str, curves: Sequence[Curve], last_step: float, *,
-         smooth: bool) -> str:
-  """The curves over 0 to `last_step` as an <svg> element.
+def plot(curves: Sequence[Curve], last_step: float, *, smooth: bool) -> Figure:
+  """The curves over 0 to `last_step`.
 
   Args:
-    title: read out in place of the picture; any text.
-    curves: at least one; the n-th has class c<n>.
+    curves: at least one; the n-th has color n of `html.COLORS`.
     last_step: right end of the axis, positive.
     smooth: draw the running mean, and the values faintly.
   """
-  locator = MaxNLocator(4, integer=True, steps=_ROUND)
-  xs = np.asarray(locator.tick_values(0, last_step))
-  x_axis = _Axis(0, last_step, xs[xs <= last_step], (_LEFT, _RIGHT))
-  y_axis = _value_axis(np.concatenate([c.values for c in curves]))
-  parts = [f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-           f'aria-label="{html.escape(title)}">', _grid(x_axis, y_axis)]
+  figure = Figure(figsize=(4.2, 2.2), layout='constrained')
+  axes = figure.add_subplot()
   for k, curve in enumerate(curves):
     kept = thin(curve.values)
-    x = x_axis(curve.steps[kept])
-    lines = {'line': curve.values[kept]}
+    steps, values = curve.steps[kept], _finite_or_nan(curve.values[kept])
+    color = COLORS[k % len(COLORS)]
+    dots = 'o' if len(kept) <= _DOTS else ''
+    axes.plot(steps, values, color=color, marker=dots, markersize=3,
+              linewidth=1, alpha=0.35 if smooth else 1)
     if smooth:
       window = max(SMOOTHING, len(curve.values) // 50)
-      lines = {'faint': curve.values[kept],
-               'line': running_mean(curve.values, window, kept)}
-    colour = f'c{k % len(COLOURS)}'
-    parts += [f'<path class="{kind} {colour}" d="{_path(x, y_axis(y))}"/>'
-              for kind, y in lines.items()]
-    if len(kept) <= _DOTS:
-      parts.append(f'<path class="dots {colour}" '
-                   f'd="{_dots(x, y_axis(curve.values[kept]))}"/>')
-  return '\n'.join([*parts, '</svg>'])
+      axes.plot(steps, running_mean(curve.values, window, kept), color=color,
+                linewidth=1.5)
+  axes.set_xlim(0, last_step)
+  _scale(axes, np.concatenate([c.values for c in curves]))
+  axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+  axes.xaxis.set_major_formatter(EngFormatter(sep=''))  # 20000 -> 20k
+  axes.grid(color=_INK, alpha=0.25)
+  axes.tick_params(which='both', colors=_INK, labelsize=8, length=0)
+  for spine in axes.spines.values():
+    spine.set_visible(False)
+  return figure
+
+
+def image(title: str, figure: Figure) -> str:
+  """A figure as an <img> element that holds its SVG; equal ones in every bit.
+
+  Args:
+    title: read out in place of the picture; any text.
+    figure: to draw.
+  """
+  svg = io.BytesIO()
+  with matplotlib.rc_context({'svg.hashsalt': 'curves',
+                              'svg.fonttype': 'none'}):
+    figure.savefig(svg, format='svg', transparent=True,
+                   metadata={'Date': None})
+  data = base64.b64encode(svg.getvalue()).decode()
+  return (f'<img alt="{html.escape(title)}" '
+          f'src="data:image/svg+xml;base64,{data}">')
 
 
 def thin(values: np.ndarray) -> np.ndarray:
@@ -102,46 +100,17 @@ def thin(values: np.ndarray) -> np.ndarray:
   return np.unique(kept)
 
 
-def _value_axis(values: np.ndarray) -> _Axis:
+def _finite_or_nan(values: np.ndarray) -> np.ndarray:
+  return np.where(np.isfinite(values), values, np.nan)
+
+
+def _scale(axes: 'matplotlib.axes.Axes', values: np.ndarray) -> None:
   """From zero; a log scale where a few values are far above the others."""
   values = values[np.isfinite(values)]
   low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
   if low > 0 and high > _LOG_FROM * np.median(values):
-    ticks = np.asarray(LogLocator(numticks=5).tick_values(low, high))
-    ticks = ticks[np.searchsorted(ticks, low, 'right') - 1:
-                  np.searchsorted(ticks, high) + 1]
-    return _Axis(ticks[0], ticks[-1], ticks, (_BOTTOM, _TOP), log=True)
+    axes.set_yscale('log')
+    return
   low, high = min(low, 0.0), max(high, 0.0)
-  if low == high:
-    high = 1.0
-  ticks = np.asarray(MaxNLocator(4, steps=_ROUND).tick_values(low, high))
-  return _Axis(ticks[0], ticks[-1], ticks, (_BOTTOM, _TOP))
-
-
-def _grid(x_axis: _Axis, y_axis: _Axis) -> str:
-  """Lines and numbers of both axes."""
-  steps = EngFormatter(sep='')  # 20000 -> 20k
-  xs, ys = x_axis(x_axis.ticks), y_axis(y_axis.ticks)
-  lines = [f'M{x:.1f},{_TOP}V{_BOTTOM}' for x in xs]
-  lines += [f'M{_LEFT},{y:.1f}H{_RIGHT}' for y in ys]
-  texts = [f'<text class="x" x="{x:.1f}" y="{_HEIGHT - 6}">{steps(tick)}</text>'
-           for x, tick in zip(xs, x_axis.ticks, strict=True)]
-  texts += [f'<text class="y" x="{_LEFT - 5}" y="{y + 4:.1f}">{tick:.5g}</text>'
-            for y, tick in zip(ys, y_axis.ticks, strict=True)]
-  return '\n'.join([f'<path class="grid" d="{"".join(lines)}"/>', *texts])
-
-
-def _path(x: np.ndarray, y: np.ndarray) -> str:
-  """Line through the points; a value that is not finite interrupts it."""
-  words, pen = [], 'M'
-  for a, b in zip(x, y, strict=True):
-    if np.isfinite(b):
-      words.append(f'{pen}{a:.1f},{b:.1f}')
-    pen = 'L' if np.isfinite(b) else 'M'
-  return ''.join(words)
-
-
-def _dots(x: np.ndarray, y: np.ndarray) -> str:
-  """Lines without length: dots, where the style makes ends round."""
-  return ''.join(f'M{a:.1f},{b:.1f}h0' for a, b in zip(x, y, strict=True)
-                 if np.isfinite(b))
+  axes.set_ylim(low * 1.05, high * 1.05 if high > low else 1.0)
+  axes.yaxis.set_major_locator(MaxNLocator(4))

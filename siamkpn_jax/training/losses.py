@@ -1,36 +1,14 @@
 """Losses of one batch, from logits, with static shapes (SPEC 6)."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import flax
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.config.settings import LossConfig
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.training.targets import Targets
-
-
-@dataclasses.dataclass(frozen=True)
-class LossConfig:
-  """Weights of the losses.
-
-  Attributes:
-    alpha: focusing exponent of the heatmap loss.
-    beta: exponent that spares the neighbours of the centre.
-    gamma: weight of the negative cells.
-    positive_weight: weight of the centre cell: 1 (released), 0.95 = 1 - gamma
-      (paper, equation 5).
-    offsets_weight: lambda 1.
-    size_weight: lambda 2.
-  """
-
-  alpha: float = 2.0
-  beta: float = 4.0
-  gamma: float = 0.05
-  positive_weight: float = 1.0
-  offsets_weight: float = 1.0
-  size_weight: float = 0.05
 
 
 @flax.struct.dataclass
@@ -99,7 +77,8 @@ def masked_mean(values: jax.Array, mask: jax.Array,
   return total / (cells * values.shape[-1])
 
 
-def siamkpn_losses(maps: Sequence[Maps], targets: Targets, config: LossConfig,
+def siamkpn_losses(maps: Sequence[Predictions], targets: Targets,
+                   config: LossConfig,
                    counts: Counts | None = None) -> dict[str, jax.Array]:
   """All losses of a batch (paper, equation 9).
 

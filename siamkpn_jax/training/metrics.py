@@ -13,7 +13,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 
 LOG_NAME = 'metrics.jsonl'
 CONFIG_NAME = 'config.json'  # the settings of the run
@@ -43,12 +43,12 @@ class MetricWriter:
     self._path = workdir / LOG_NAME
     self._folder = workdir / 'tensorboard'
     kept = [row for row in read_log(self._path) if row['step'] <= start_step]
-    with atomic_paths([self._path]) as partial, blame(self._path):
+    with atomic_paths([self._path]) as partial, file_errors(self._path):
       partial[self._path].write_text(
           ''.join(json.dumps(row) + '\n' for row in kept))
-    with blame(self._path):
+    with file_errors(self._path):
       self._log = self._path.open('a')
-    with blame(self._folder):
+    with file_errors(self._folder):
       self._folder.mkdir(exist_ok=True)
       # SummaryWriter writes in a thread: after an error there it hangs.
       self._events = EventsWriter(str(self._folder / 'events'))
@@ -63,21 +63,21 @@ class MetricWriter:
                trace: TracebackType | None) -> None:
     with contextlib.ExitStack() as stack:  # the second, too, if one fails
       for path, file in ((self._path, self._log), (self._folder, self._events)):
-        stack.enter_context(blame(path))
+        stack.enter_context(file_errors(path))
         stack.callback(file.close)
 
   def write(self, step: int, scalars: Mapping[str, float]) -> None:
     """Writes scalars of one step, names as in the training step's metrics."""
-    with blame(self._path):
+    with file_errors(self._path):
       self._log.write(json.dumps({'step': step, **scalars}) + '\n')
       self._log.flush()
     for name, value in scalars.items():
       self._event(step, summary=summary.scalar(name, value))
-    with blame(self._folder):
+    with file_errors(self._folder):
       self._events.flush()
 
   def _event(self, step: int, **content: Any) -> None:
-    with blame(self._folder):
+    with file_errors(self._folder):
       self._events.write_event(
           Event(step=step, wall_time=time.time(), **content))
 

@@ -5,39 +5,21 @@ in a video they have not. All of it is arithmetic on every pixel, which the
 compiler fuses into one pass.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 
+from siamkpn_jax.config.settings import AugmentConfig
+
 _BYTE_SIGMA = ((256**2 - 1) / 12)**0.5  # of an even draw from 0..255
+_STEPS = ('brightness', 'contrast', 'gamma', 'white_balance', 'noise')
 
 
-@dataclasses.dataclass(frozen=True)
-class Photometric:
-  """How much the pixels of one crop vary; 0 leaves a step out.
-
-  Attributes:
-    brightness: largest offset, gray levels.
-    contrast: s: a factor of 1 / (1 + s) to 1 + s, about the mean.
-    gamma: s: an exponent in the same range.
-    white_balance: s: a factor in the same range for each channel.
-    noise: largest standard deviation, gray levels.
-  """
-
-  brightness: float = 0.0
-  contrast: float = 0.0
-  gamma: float = 0.0
-  white_balance: float = 0.0
-  noise: float = 0.0
-
-  @property
-  def off(self) -> bool:
-    """Whether nothing varies."""
-    return not any(dataclasses.astuple(self))
+def is_off(config: AugmentConfig) -> bool:
+  """Whether no pixel varies."""
+  return not any(getattr(config, step) for step in _STEPS)
 
 
-def vary(key: jax.Array, crop: jax.Array, config: Photometric) -> jax.Array:
+def vary(key: jax.Array, crop: jax.Array, config: AugmentConfig) -> jax.Array:
   """The crop in another light.
 
   Args:
@@ -48,7 +30,7 @@ def vary(key: jax.Array, crop: jax.Array, config: Photometric) -> jax.Array:
   Returns:
     [h, w, 3], within 0..255: a camera saturates.
   """
-  if config.off:
+  if is_off(config):
     return crop
   draw_key, noise_key = jax.random.split(key)
   draws = jax.random.uniform(draw_key, (7,), minval=-1.0, maxval=1.0)

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import save_figure
+from siamkpn_jax.core.atomic_io import save_figure
+from siamkpn_jax.core.errors import UserError
 
 _PANELS = ('loss', 'heatmap', 'offsets', 'size')
 SMOOTHING = 9  # logged values
@@ -25,8 +25,8 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
     UserError: there are no rows, or the picture cannot be written.
   """
   if not rows:
-    raise UserError(f'{path}: nothing to draw; expected a metrics.jsonl with '
-                    'at least one line beside the checkpoints')
+    raise UserError(f'{path}: nothing to plot; expected a metrics.jsonl with '
+                    'at least one line next to the checkpoints')
   figure = Figure(figsize=(12, 3), dpi=120, layout='constrained')
   FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   for axes, panel in zip(

@@ -7,8 +7,8 @@ import cv2
 import jax
 import numpy as np
 
-from siamkpn_jax import geometry
-from siamkpn_jax.outputs import atomic_paths, blame
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import Targets
 
@@ -35,7 +35,7 @@ def save_preview(path: Path, step: TrainStep,
   sheet = np.vstack([np.hstack(rows[k:k + _COLUMNS])
                      for k in range(0, len(rows), _COLUMNS)])
   image = cv2.imencode(path.suffix, sheet)[1]
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     partial[path].write_bytes(image.tobytes())
 
 
@@ -56,7 +56,7 @@ def _row(k: int, z: np.ndarray, x: np.ndarray, labels: Targets,
 
 
 def _pixels(crop: np.ndarray) -> np.ndarray:
-  """Colour augmentation leaves 0..255."""
+  """Color augmentation leaves 0..255."""
   return np.ascontiguousarray(crop.clip(0, 255).astype(np.uint8))
 
 
@@ -72,16 +72,16 @@ def _with_box(crop: np.ndarray, k: int, labels: Targets,
   i, j = cells[0]
   at = geometry.cell_positions()[[j, i]]
   unit = geometry.offset_unit(step.targets.offset_target)
-  centre = at + unit * labels.offsets[k, i, j]
+  center = at + unit * labels.offsets[k, i, j]
   half = labels.size[k, i, j] / 2
   (x1, y1), (x2, y2) = np.round(
-      [centre - half, centre + half]).astype(int).tolist()
+      [center - half, center + half]).astype(int).tolist()
   cv2.rectangle(crop, (x1, y1), (x2, y2), _BOX, 2)
   return crop
 
 
 def _with_heatmap(crop: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
-  """The heatmap in colours over the grey crop, each cell where it sits."""
+  """The heatmap in colors over the gray crop, each cell where it sits."""
   # Cells are 8 pixels apart, the outer ones 7 pixels inside the crop.
   side = geometry.STRIDE * geometry.MAP_SIZE
   grown = cv2.resize(heatmap.astype(np.float32), (side, side),
@@ -90,7 +90,7 @@ def _with_heatmap(crop: np.ndarray, heatmap: np.ndarray) -> np.ndarray:
   before = border // 2
   grown = cv2.copyMakeBorder(grown, before, border - before, before,
                              border - before, cv2.BORDER_REPLICATE)
-  colours = cv2.applyColorMap((255 * grown).astype(np.uint8), cv2.COLORMAP_JET)
-  grey = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY),
+  colors = cv2.applyColorMap((255 * grown).astype(np.uint8), cv2.COLORMAP_JET)
+  gray = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY),
                       cv2.COLOR_GRAY2BGR)
-  return cv2.addWeighted(grey, 0.5, colours, 0.5, 0)
+  return cv2.addWeighted(gray, 0.5, colors, 0.5, 0)

@@ -7,7 +7,7 @@ from types import TracebackType
 
 import jax
 
-from siamkpn_jax.training.agreement import is_first, say
+from siamkpn_jax.distributed.multihost import is_main_host, log_main
 
 FOLDER = 'profile'  # below the workdir
 _SKIPPED = 10  # steps before the trace: the first ones compile
@@ -28,7 +28,7 @@ class Profile:
     """
     self._pause = pause
     self._folder = workdir / FOLDER
-    if not is_first():
+    if not is_main_host():
       count = 0
     self._steps = range(start + _SKIPPED + 1, start + _SKIPPED + 1 + count)
     self._tracing = False
@@ -42,7 +42,7 @@ class Profile:
                trace: TracebackType | None) -> None:
     self._stop()
     if self._missing:
-      say(f'note: no profile, since it begins after {_SKIPPED} steps')
+      log_main(f'note: no profile, since it begins after {_SKIPPED} steps')
 
   @contextlib.contextmanager
   def step(self, number: int) -> Iterator[None]:

@@ -7,18 +7,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 from tqdm import tqdm
 
-from siamkpn_jax.config import steps_per_epoch, unfreeze_step
-from siamkpn_jax.training.agreement import is_first
+from siamkpn_jax.config.settings import Config, TrainConfig
+from siamkpn_jax.distributed.multihost import is_main_host
+from siamkpn_jax.training.bad_steps import BadSteps
 from siamkpn_jax.training.metrics import MetricWriter
-from siamkpn_jax.training.skips import SkippedSteps
 from siamkpn_jax.training.state import TrainState
 from siamkpn_jax.training.step import TrainStep
-from siamkpn_jax.training.throughput import Utilisation
+from siamkpn_jax.training.throughput import Utilization
 
 _AHEAD = 2  # steps that may be under way at once
 
@@ -26,25 +25,25 @@ _AHEAD = 2  # steps that may be under way at once
 class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
-  def __init__(self, config: Any, writer: MetricWriter | None, bar: tqdm,
-               skips: SkippedSteps, utilisation: Utilisation, start: int):
+  def __init__(self, config: TrainConfig, writer: MetricWriter | None,
+               bar: tqdm, skips: BadSteps, utilization: Utilization,
+               start: int):
     """See `open_progress`.
 
     Args:
-      config: a configuration.
+      config: of the training.
       writer: of the log; None on all processes but one, which say nothing.
       bar: of the steps of the whole run.
       skips: which steps were.
-      utilisation: of the devices.
+      utilization: of the devices.
       start: steps done before.
     """
-    self._config = config.train
+    self._config = config
     self._writer = writer
     self._bar = bar
     self._skips = skips
-    self._utilisation = utilisation
-    self._unfreeze = unfreeze_step(config)
-    self._total = config.train.epochs * steps_per_epoch(config)
+    self._utilization = utilization
+    self._unfreeze = config.unfreeze_step
     # Steps that compile, and those whose line begins or ends with them.
     self._compiling = {start + 1, self._unfreeze + 1}
     self._reported = self._compiling | {self._unfreeze}
@@ -52,7 +51,7 @@ class Progress:
     self._waited = self._paused = 0.0
     self._speed: float | None = None  # seconds per step, without pauses
     self._running: list[Mapping[str, jax.Array]] = []
-    bar.set_postfix_str('compiling, up to a minute or two')
+    bar.set_postfix_str('compiling, may take a minute or two')
 
   @contextlib.contextmanager
   def waiting(self) -> Iterator[None]:
@@ -90,7 +89,8 @@ class Progress:
     if (step % self._config.log_every and not last and
         step not in self._reported):
       return
-    scalars = {name: float(value) for name, value in metrics.items()}
+    scalars = {name: float(value) for name, value in
+               jax.device_get(dict(metrics)).items()}
     scalars['backbone_learning_rate'] = scalars['learning_rate'] * (
         self._config.backbone_lr_scale if step > self._unfreeze else 0.0)
     scalars |= self._rates(step)
@@ -130,17 +130,17 @@ class Progress:
              'data_wait': self._waited / seconds}
     self._step, self._since = step, now
     self._waited = self._paused = 0.0
-    return rates | self._utilisation(step, per_step)
+    return rates | self._utilization(step, per_step)
 
   def _left(self, step: int) -> float | None:
     """Seconds to the end, if steps stay as fast; None before that is known."""
     if self._speed is None:
       return None
-    return self._speed * (self._total - step)
+    return self._speed * (self._config.total_steps - step)
 
 
 @contextlib.contextmanager
-def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
+def open_progress(config: Config, workdir: Path, step_fn: TrainStep,
                   state: TrainState) -> Iterator[Progress]:
   """The progress of a run, which logs on process 0 alone.
 
@@ -151,20 +151,20 @@ def open_progress(config: Any, workdir: Path, step_fn: TrainStep,
     state: that the run starts or goes on from.
   """
   start, train = int(state.step), config.train
-  skips = SkippedSteps(
+  skips = BadSteps(
       start, int(state.skipped), batch_size=train.batch_size,
       max_loss=train.max_loss, max_skipped=train.max_skipped)
-  utilisation = Utilisation(
-      step_fn, state, train.batch_size, unfreeze_step(config))
+  utilization = Utilization(
+      step_fn, state, train.batch_size, train.unfreeze_step)
   with contextlib.ExitStack() as stack:
     writer = None
-    if is_first():
+    if is_main_host():
       writer = stack.enter_context(MetricWriter(workdir, start))
     bar = stack.enter_context(tqdm(
-        total=train.epochs * steps_per_epoch(config), initial=start,
+        total=train.total_steps, initial=start,
         desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
         file=sys.stderr, disable=writer is None))
-    yield Progress(config, writer, bar, skips, utilisation, start)
+    yield Progress(train, writer, bar, skips, utilization, start)
 
 
 def describe(step: int, scalars: Mapping[str, float],

@@ -10,24 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from siamkpn_jax.config import (
-    config_differences,
-    default_config,
-    flatten,
-    steps_per_epoch,
-    to_plain,
+from siamkpn_jax.config.settings import (
+  Config,
+  config_differences,
+  config_from_dict,
+  flatten,
+  to_plain,
 )
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.outputs import atomic_paths, blame
-from siamkpn_jax.page import figure, page, table
-from siamkpn_jax.training.curves import Curve, draw
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.html import figure, page, table
+from siamkpn_jax.training.curves import Curve, image, plot
 from siamkpn_jax.training.metrics import (
-    CONFIG_NAME,
-    LOG_NAME,
-    REPORT_NAME,
-    best_validation,
-    read_log,
+  CONFIG_NAME,
+  LOG_NAME,
+  REPORT_NAME,
+  best_validation,
+  read_log,
 )
 
 _REVISION = 'git_revision'  # key of config.json
@@ -35,8 +36,8 @@ _NO_SETTINGS = ('name', _REVISION)
 _RATES = {'head': 'learning_rate', 'backbone': 'backbone_learning_rate'}
 _TITLES = {'grad_norm': 'gradient norm', 'skipped': 'skipped steps',
            'pairs_per_second': 'pairs per second',
-           'data_wait': 'share of the time spent waiting for data',
-           'mfu': 'model FLOP utilisation'}
+           'data_wait': 'fraction of time spent waiting for data',
+           'mfu': 'model FLOP utilization'}
 # Beginnings of what is drawn as it is logged.
 _EXACT = (*_RATES.values(), 'skipped', 'val_')
 
@@ -62,12 +63,12 @@ def write_report(workdir: Path) -> Path:
     logged = log.stat().st_mtime if rows else 0.0
   except OSError as error:
     raise _unreadable(log, error) from error
-  curves = _curves(rows)
+  curves = read_curves(rows)
   text = page(config['name'], [
       *_state(config, rows, logged), *_pictures(curves), *_numbers(curves),
       *_settings(config)])
   path = workdir / REPORT_NAME
-  with atomic_paths([path]) as partial, blame(path):
+  with atomic_paths([path]) as partial, file_errors(path):
     partial[path].write_text(text, encoding='utf-8', errors='replace')
   return path
 
@@ -76,42 +77,39 @@ def _read_config(workdir: Path) -> dict[str, Any]:
   """What is stored in config.json, its name a string."""
   path = workdir / CONFIG_NAME
   if not path.is_file():
-    what = 'holds no run' if workdir.is_dir() else 'no such folder'
-    raise UserError(f'{workdir}: {what}; expected a --workdir of training, '
-                    f'with its {CONFIG_NAME}: correct the path')
+    what = 'no training run' if workdir.is_dir() else 'no such folder'
+    raise UserError(f'{workdir}: {what}; expected a --workdir of training with '
+                    f'its {CONFIG_NAME}: check the path')
   try:
     config = json.loads(path.read_text())
-    _total_steps(config)
+    config_from_dict({'train': config['train']})
     return config | {'name': str(config['name'])}
   except OSError as error:
     raise _unreadable(path, error) from error
-  except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+  except (ValueError, KeyError, TypeError, UserError) as error:
     raise UserError(
         f'{path}: not the configuration of a run '
         f'({type(error).__name__}: {error}); expected the file that training '
-        'writes: continue the run, which writes it anew') from error
+        'writes: resume the run to write it again') from error
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
   return UserError(f'{path}: cannot be read ({error.strerror or error}); '
-                   'expected a readable file: change its permissions')
-
-
-def _total_steps(config: dict[str, Any]) -> int:
-  return int(config['train']['epochs']) * steps_per_epoch(config)
+                   'expected a readable file: check its permissions')
 
 
 def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
            logged: float) -> list[str]:
   """How far the run is, and by which code; `logged` in seconds since 1970."""
-  total, epochs = _total_steps(config), config['train']['epochs']
+  train = config_from_dict({'train': config['train']}).train
+  total, epochs = train.total_steps, train.epochs
   if not rows:
-    lines = [f'<p>No step is logged yet; there will be {total:,}.</p>']
+    lines = [f'<p>No step of {total:,} has been logged yet.</p>']
   else:
     step = rows[-1]['step']
-    epoch = min(-(-step // steps_per_epoch(config)), epochs)
+    epoch = min(-(-step // train.steps_per_epoch), epochs)
     end = ('finished' if step >= total else
-           'not finished: under way, or interrupted')
+           'not finished: in progress or interrupted')
     when = datetime.datetime.fromtimestamp(logged, datetime.UTC)
     lines = [
         f'<p>Step {step:,} of {total:,}, epoch {epoch} of {epochs}; {end}. '
@@ -120,7 +118,7 @@ def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
         *_best(rows)]
   if _REVISION in config:
     revision = escape(str(config[_REVISION]))
-    lines.append(f'<p>Program: <code>{revision}</code></p>')
+    lines.append(f'<p>Code version: <code>{revision}</code></p>')
   return lines
 
 
@@ -130,11 +128,11 @@ def _best(rows: Sequence[Mapping[str, Any]]) -> list[str]:
   if best is None:
     return []
   step, auc = best
-  return [f'<p>Best in validation: success AUC {auc:.3f} at step {step:,}, '
+  return [f'<p>Best validation: success AUC {auc:.3f} at step {step:,}, '
           f'kept as <code>checkpoints/{step}</code>.</p>']
 
 
-def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
+def read_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
   """One for each name in the log, over the rows that have the name."""
   found: dict[str, tuple[list[int], list[float]]] = {}
   for row in rows:
@@ -151,13 +149,23 @@ def _pictures(curves: dict[str, Curve]) -> list[str]:
   """One for each panel."""
   if not curves:
     return []
-  last_step = max(1.0, *(curve.steps[-1] for curve in curves.values()))
+  figures = draw(curves)
   return [
-      '<h2>Curves</h2>', '<p>Against the step. Where a curve is drawn twice, '
-      'the strong line is the running mean of the faint one.</p>',
+      '<h2>Curves</h2>', '<p>Horizontal axis: training step. A strong line '
+      'is the running mean of the faint one.</p>',
       '<div class="curves">',
-      *(_picture(title, names, curves, last_step)
+      *(_picture(title, names, curves, figures[title])
         for title, names in _panels(curves).items()), '</div>']
+
+
+def draw(curves: dict[str, Curve]) -> dict[str, Figure]:
+  """Title of each panel -> its figure; all over the same steps."""
+  last_step = max(1.0, *(curve.steps[-1] for curve in curves.values()))
+  exact = lambda names: any(n.startswith(_EXACT) for n in names.values())
+  return {
+      title: plot([curves[name] for name in names.values()], last_step,
+                  smooth=not exact(names))
+      for title, names in _panels(curves).items()}
 
 
 def _panels(names: Collection[str]) -> dict[str, dict[str, str]]:
@@ -178,14 +186,13 @@ def _panels(names: Collection[str]) -> dict[str, dict[str, str]]:
 
 
 def _picture(title: str, names: dict[str, str], curves: dict[str, Curve],
-             last_step: float) -> str:
+             drawing: Figure) -> str:
   """A panel, see `_panels`."""
   shown = [curves[name] for name in names.values()]
-  smooth = not any(name.startswith(_EXACT) for name in names.values())
   missing = sum(int((~np.isfinite(curve.values)).sum()) for curve in shown)
-  note = f'gaps: values that are not finite ({missing:,})' if missing else ''
+  note = f'gaps: non-finite values ({missing:,})' if missing else ''
   return figure(title, [label for label in names if label],
-                draw(title, shown, last_step, smooth=smooth), note)
+                image(title, drawing), note)
 
 
 def _numbers(curves: Mapping[str, Curve]) -> list[str]:
@@ -199,12 +206,12 @@ def _numbers(curves: Mapping[str, Curve]) -> list[str]:
     rows.append([name, f'{curve.values[-1]:.4g}', f'{curve.steps[-1]:,.0f}',
                  *(f'{end:.4g}' for end in ends)])
   return ['<h2>Numbers</h2>', table(
-      ['', 'latest', 'at step', 'least', 'largest'], rows, numbers=True)]
+      ['', 'latest', 'at step', 'min', 'max'], rows, numbers=True)]
 
 
 def _settings(config: dict[str, Any]) -> list[str]:
   """Where the run is not the default."""
-  default = flatten(to_plain(default_config()))
+  default = flatten(to_plain(Config()))
   show = lambda value: value if isinstance(value, str) else json.dumps(value)
   rows = [[key, show(value), show(default[key]) if key in default else '']
           for key, value in config_differences(config).items()

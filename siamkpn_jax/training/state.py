@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.distributed import sharding
 
 
 @flax.struct.dataclass
@@ -43,17 +43,16 @@ class TrainState:
     return self.variables if self.ema is None else self.ema
 
 
-def init_state(model: SiamKPN, optimizer: optax.GradientTransformation,
-               key: jax.Array, *, ema: bool = False) -> TrainState:
-  """A fresh state; jit it, or eval_shape it for a restore.
+def init_state(variables: dict[str, Any],
+               optimizer: optax.GradientTransformation, *,
+               ema: bool = False) -> TrainState:
+  """A fresh state; jit it, so that averages are copies.
 
   Args:
-    model: the network.
+    variables: {'params', 'batch_stats'} of the network to start with.
     optimizer: see `optimizer.make_optimizer`.
-    key: of the weights.
     ema: whether the state has moving averages.
   """
-  variables = init_variables(model, key)
   zero = jnp.zeros((), jnp.int32)
   return TrainState(
       step=zero, skipped=zero, params=variables['params'],
@@ -62,17 +61,42 @@ def init_state(model: SiamKPN, optimizer: optax.GradientTransformation,
       ema=variables if ema else None)
 
 
-def start_from(state: TrainState, given: dict[str, Any]) -> TrainState:
-  """A fresh state with other weights; jit it, so that averages are copies.
+def place_state(abstract: TrainState, mesh: jax.sharding.Mesh, *,
+                shard_optimizer: bool) -> TrainState:
+  """Where every array of a state lies.
 
   Args:
-    state: see `init_state`.
-    given: {'params', 'batch_stats'} of the network or of a part; {} for none.
+    abstract: shapes and dtypes.
+    mesh: see `sharding.data_mesh`.
+    shard_optimizer: each device keeps a part of the optimizer's moments; else
+      it keeps all of everything.
+
+  Returns:
+    Shapes, dtypes and shardings.
   """
-  variables = {name: tree | given.get(name, {})
-               for name, tree in state.variables.items()}
-  return dataclasses.replace(
-      state, **variables, ema=None if state.ema is None else variables)
+  placed = sharding.place(abstract, lambda shape: sharding.replicated(mesh))
+  if not shard_optimizer:
+    return placed
+  return dataclasses.replace(placed, opt_state=sharding.place(
+      abstract.opt_state,
+      lambda shape: sharding.over_largest_axis(mesh, shape)))
+
+
+def to_items(state: TrainState) -> dict[str, Any]:
+  """What a checkpoint holds of a state: 'model' to track with, and the rest."""
+  training = {'step': state.step, 'skipped': state.skipped,
+              'opt_state': state.opt_state}
+  if state.ema is not None:
+    training |= state.variables
+  return {'model': state.tracking_variables, 'training': training}
+
+
+def from_items(items: dict[str, Any]) -> TrainState:
+  """The state of a checkpoint, see `to_items`."""
+  model, training = items['model'], items['training']
+  if 'params' not in training:
+    return TrainState(**model, **training)
+  return TrainState(**training, ema=model)
 
 
 def moving_average(ema: Any, new: Any, decay: float, step: jax.Array) -> Any:

@@ -8,17 +8,25 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.training import augment, photometric
-from siamkpn_jax.training.losses import (
-    Counts,
-    LossConfig,
-    count_cells,
-    siamkpn_losses,
+from siamkpn_jax.config.settings import (
+  AugmentConfig,
+  LossConfig,
+  TargetsConfig,
 )
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.training import photometric
+from siamkpn_jax.training.augment import (
+  CropAugment,
+  mirrored,
+  random_crop,
+  search_crops,
+  template_crops,
+  to_gray,
+)
+from siamkpn_jax.training.losses import Counts, count_cells, siamkpn_losses
 from siamkpn_jax.training.optimizer import scale_by_rate
 from siamkpn_jax.training.state import TrainState, moving_average
-from siamkpn_jax.training.targets import TargetConfig, Targets, make_targets
+from siamkpn_jax.training.targets import Targets, make_targets
 
 Metrics = dict[str, jax.Array]
 
@@ -31,8 +39,7 @@ class TrainStep:
     model: the network.
     optimizer: see `optimizer.make_optimizer`.
     learning_rate: step -> rate.
-    template: augmentation of the template crop.
-    search: augmentation of the search crop.
+    augment: how both crops vary.
     targets: variant of the labels.
     loss: weights of the losses.
     backbone_layers: layers that train when the backbone is unfrozen.
@@ -41,25 +48,29 @@ class TrainStep:
     accumulate: parts that the batch is worked through in, see
       `accumulated_gradients`.
     ema_decay: see `state.moving_average`; 0 for none.
-    flip: probability of exchanging left and right, in both crops.
-    light: how pixels vary, independently in the two crops.
   """
 
   model: SiamKPN
   optimizer: optax.GradientTransformationExtraArgs
   learning_rate: Callable[[jax.Array], jax.Array]
-  template: augment.CropAugment
-  search: augment.CropAugment
-  targets: TargetConfig
+  augment: AugmentConfig
+  targets: TargetsConfig
   loss: LossConfig
   backbone_layers: tuple[str, ...]
   max_loss: float
   seed: int
-  accumulate: int = 1
-  ema_decay: float = 0.0
-  flip: float = 0.0
-  light: photometric.Photometric = dataclasses.field(
-      default_factory=photometric.Photometric)
+  accumulate: int
+  ema_decay: float
+
+  @property
+  def template(self) -> CropAugment:
+    """How the template crop varies."""
+    return template_crops(self.augment)
+
+  @property
+  def search(self) -> CropAugment:
+    """How the search crop varies."""
+    return search_crops(self.augment)
 
   def __call__(self, state: TrainState, batch: Mapping[str, jax.Array], *,
                unfrozen: bool) -> tuple[TrainState, Metrics]:
@@ -106,9 +117,9 @@ class TrainStep:
     """`gradients` of a batch, with the memory of one of `accumulate` parts.
 
     Augmentation and labels of every pair, and what the losses are divided by,
-    are those of the undivided batch: where batch normalisation is frozen,
+    are those of the undivided batch: where batch normalization is frozen,
     losses and gradients differ by rounding only. Where it is not, each part is
-    normalised by its own mean and variance, as a batch of that size would be;
+    normalized by its own mean and variance, as a batch of that size would be;
     the running statistics then move once, by the mean of what the parts would
     move them.
     """
@@ -176,23 +187,24 @@ class TrainStep:
     def one(example):
       key = jax.random.fold_in(jax.random.key(self.seed), example['index'])
       z_key, x_key = jax.random.split(key)
-      z, z_cxcywh = augment.random_crop(
+      z, z_cxcywh = random_crop(
           z_key, example['template'], example['template_wh'], self.template)
-      x, cxcywh = augment.random_crop(
+      x, cxcywh = random_crop(
           x_key, example['search'], example['search_wh'], self.search)
       # fold_in by 0 or 1 gives a key of the split above, by 0 to 2 one that
       # random_crop has: 2 and 3 are free.
-      if self.flip:
-        turn = jax.random.bernoulli(jax.random.fold_in(key, 2), self.flip)
+      if self.augment.flip:
+        turn = jax.random.bernoulli(
+            jax.random.fold_in(key, 2), self.augment.flip)
         choose = lambda a, b: jnp.where(turn, a, b)
         (z, _), (x, cxcywh) = (
-            jax.tree.map(choose, augment.mirrored(*given), given)
+            jax.tree.map(choose, mirrored(*given), given)
             for given in ((z, z_cxcywh), (x, cxcywh)))
-      z, x = (photometric.vary(jax.random.fold_in(k, 3), crop, self.light)
+      z, x = (photometric.vary(jax.random.fold_in(k, 3), crop, self.augment)
               for k, crop in ((z_key, z), (x_key, x)))
-      grey = example['grey']
-      return (jnp.where(grey, augment.to_grey(z), z),
-              jnp.where(grey, augment.to_grey(x), x), cxcywh)
+      gray = example['gray']
+      return (jnp.where(gray, to_gray(z), z),
+              jnp.where(gray, to_gray(x), x), cxcywh)
     z, x, cxcywh = jax.vmap(one)(dict(batch))
     labels = make_targets(
         cxcywh, batch['negative'], self.model.num_stages, self.targets)

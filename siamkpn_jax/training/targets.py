@@ -1,39 +1,14 @@
 """Labels: shrinking Gaussian heatmaps, offsets and sizes (SPEC 5)."""
 
-import dataclasses
-from typing import Any
-
 import flax
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax import geometry
+from siamkpn_jax.config.settings import TargetsConfig
+from siamkpn_jax.core import geometry
 
-# The offsets and the size are learned in this circle around the centre.
+# The offsets and the size are learned in this circle around the center.
 REGRESSION_RADIUS = geometry.MAP_SIZE / 8  # cells
-
-
-@dataclasses.dataclass(frozen=True)
-class TargetConfig:
-  """What the network is taught.
-
-  Attributes:
-    sigma: standard deviation of the first stage's Gaussian, cells.
-    rho: factor by which it shrinks from stage to stage.
-    heatmap_radius: distance, in cells, from which on the heatmap is zero; None
-      or infinity for the paper's untruncated form.
-    heatmap_shrink: 'cascade' (each stage its own Gaussian, as the paper says)
-      or 'released' (every stage the last one's).
-    offset_target: 'released' (distance to the centre for every cell of the
-      circle, in units of 64 pixels) or 'paper' (what rounding to the stride
-      loses, at the centre cell, in cells).
-  """
-
-  sigma: float = geometry.MAP_SIZE / 16
-  rho: float = 0.9
-  heatmap_radius: float | None = geometry.MAP_SIZE / 8
-  heatmap_shrink: str = 'cascade'
-  offset_target: str = 'released'
 
 
 @flax.struct.dataclass
@@ -41,7 +16,7 @@ class Targets:
   """Labels of a batch.
 
   Attributes:
-    heatmaps: [s, b, 31, 31] one per stage, in [0, 1], 1 at the centre cell.
+    heatmaps: [s, b, 31, 31] one per stage, in [0, 1], 1 at the center cell.
     offsets: [b, 31, 31, 2] x, y.
     size: [b, 31, 31, 2] width, height in search-crop pixels.
     offsets_mask: [b, 31, 31] where offsets are defined.
@@ -56,7 +31,7 @@ class Targets:
 
 
 def make_targets(cxcywh: jax.Array, negative: jax.Array, num_stages: int,
-                 config: TargetConfig) -> Targets:
+                 config: TargetsConfig) -> Targets:
   """Labels of boxes in search crops.
 
   Args:
@@ -66,28 +41,28 @@ def make_targets(cxcywh: jax.Array, negative: jax.Array, num_stages: int,
     config: the variants of SPEC 5.
   """
   cells = jnp.asarray(geometry.cell_positions(), jnp.float32)  # 31
-  to_centre_x = cxcywh[:, 0, None, None] - cells[None, None, :]  # b x 1 x 31
-  to_centre_y = cxcywh[:, 1, None, None] - cells[None, :, None]  # b x 31 x 1
-  to_centre = jnp.stack(
-      jnp.broadcast_arrays(to_centre_x, to_centre_y), -1)  # b x 31 x 31 x 2
-  distance2 = jnp.sum((to_centre / geometry.STRIDE)**2, -1)  # b x 31 x 31
+  to_center_x = cxcywh[:, 0, None, None] - cells[None, None, :]  # b x 1 x 31
+  to_center_y = cxcywh[:, 1, None, None] - cells[None, :, None]  # b x 31 x 1
+  to_center = jnp.stack(
+      jnp.broadcast_arrays(to_center_x, to_center_y), -1)  # b x 31 x 31 x 2
+  distance2 = jnp.sum((to_center / geometry.STRIDE)**2, -1)  # b x 31 x 31
   present = ~negative[:, None, None]
-  centre = _centre_cell(cxcywh) & present
+  center = _center_cell(cxcywh) & present
   inside = (distance2 < REGRESSION_RADIUS**2) & present
 
   heatmaps = jnp.stack([
-      jnp.where(centre, 1.0, present * _gaussian(distance2, s, config))
+      jnp.where(center, 1.0, present * _gaussian(distance2, s, config))
       for s in _stage_exponents(num_stages, config)])
   size = jnp.where(inside[..., None], cxcywh[:, None, None, 2:], 0.0)
-  # Reference: the paper defines the offset at the centre cell only.
-  offsets_mask = inside if config.offset_target == 'released' else centre
+  # Reference: the paper defines the offset at the center cell only.
+  offsets_mask = inside if config.offset_target == 'released' else center
   offsets = jnp.where(
       offsets_mask[..., None],
-      to_centre / geometry.offset_unit(config.offset_target), 0.0)
+      to_center / geometry.offset_unit(config.offset_target), 0.0)
   return Targets(heatmaps, offsets, size, offsets_mask, inside)
 
 
-def _stage_exponents(num_stages: int, config: TargetConfig) -> list[int]:
+def _stage_exponents(num_stages: int, config: TargetsConfig) -> list[int]:
   """Power of rho of every stage."""
   if config.heatmap_shrink == 'cascade':
     return list(range(num_stages))
@@ -97,7 +72,7 @@ def _stage_exponents(num_stages: int, config: TargetConfig) -> list[int]:
 
 
 def _gaussian(distance2: jax.Array, exponent: int,
-              config: TargetConfig) -> jax.Array:
+              config: TargetsConfig) -> jax.Array:
   sigma = config.rho**exponent * config.sigma
   heatmap = jnp.exp(-distance2 / (2 * sigma**2))
   if config.heatmap_radius is None:
@@ -106,15 +81,10 @@ def _gaussian(distance2: jax.Array, exponent: int,
   return jnp.where(distance2 < config.heatmap_radius**2, heatmap, 0.0)
 
 
-def _centre_cell(cxcywh: jax.Array) -> jax.Array:
-  """[b, 4] -> [b, 31, 31] True at the cell nearest to the centre."""
-  cell = jnp.round(geometry.MAP_CENTRE +
-                   (cxcywh[:, :2] - geometry.CROP_CENTRE) / geometry.STRIDE)
+def _center_cell(cxcywh: jax.Array) -> jax.Array:
+  """[b, 4] -> [b, 31, 31] True at the cell nearest to the center."""
+  cell = jnp.round(geometry.MAP_CENTER +
+                   (cxcywh[:, :2] - geometry.CROP_CENTER) / geometry.STRIDE)
   index = jnp.arange(geometry.MAP_SIZE)
   return ((index[None, None, :] == cell[:, 0, None, None]) &
           (index[None, :, None] == cell[:, 1, None, None]))
-
-
-def target_config(config: Any) -> TargetConfig:
-  """The `TargetConfig` of a `config.targets`."""
-  return TargetConfig(**dict(config))

@@ -1,4 +1,4 @@
-"""How much of a device's arithmetic training uses (model FLOP utilisation)."""
+"""How much of a device's arithmetic training uses (model FLOP utilization)."""
 
 import dataclasses
 import functools
@@ -84,13 +84,13 @@ def abstract_batch(step: TrainStep,
   shapes = {
       'template': ((z, z, 3), jnp.uint8), 'template_wh': ((2,), jnp.float32),
       'search': ((x, x, 3), jnp.uint8), 'search_wh': ((2,), jnp.float32),
-      'negative': ((), jnp.bool_), 'grey': ((), jnp.bool_),
+      'negative': ((), jnp.bool_), 'gray': ((), jnp.bool_),
       'index': ((), jnp.uint32)}
   return {name: jax.ShapeDtypeStruct((batch_size, *shape), dtype)
           for name, (shape, dtype) in shapes.items()}
 
 
-class Utilisation:
+class Utilization:
   """The share of the devices' peak that a run's steps use."""
 
   def __init__(self, step: TrainStep, state: TrainState, batch_size: int,

@@ -11,25 +11,25 @@ from typing import Any
 import jax
 import numpy as np
 
-from siamkpn_jax.benchmarks import ope
-from siamkpn_jax.benchmarks.courses import BoxError, Task, one_pass
-from siamkpn_jax.benchmarks.driver import Finished, drive
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.outputs import UNFINISHED, atomic_folder, blame
-from siamkpn_jax.tracking.lockstep import Lockstep, good_places
-from siamkpn_jax.tracking.tracker import decode_config
-from siamkpn_jax.training.agreement import (
-    check_same,
-    gather,
-    is_first,
-    say,
-    together,
+from siamkpn_jax.config.settings import Config, ValidationConfig
+from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+from siamkpn_jax.distributed.multihost import (
+  check_same,
+  gather_text,
+  is_main_host,
+  log_main,
+  run_on_all_hosts,
 )
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.run.batch_runner import Finished, drive
+from siamkpn_jax.evaluation.run.experiments import BoxError, Task, one_pass
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.training.metrics import AUC, PRECISION
 
 FOLDER = 'validation'  # below the workdir: the rendered videos
@@ -48,7 +48,7 @@ class Validation:
   several at once on all its devices.
   """
 
-  def __init__(self, config: Any, model: SiamKPN, workdir: Path):
+  def __init__(self, config: Config, model: SiamKPN, workdir: Path):
     """Finds or renders the sequences; every process must call it.
 
     Args:
@@ -61,7 +61,7 @@ class Validation:
         processes, or the videos cannot be written.
     """
     self._model = model
-    self._decode = decode_config(to_plain(config))
+    self._decode = decode_config(config)
     groups = _videos(config.validation, workdir)
     for group, videos in groups.items():
       check_same([f'validation: {len(videos)} {group or "sequences"}, '
@@ -81,7 +81,7 @@ class Validation:
       Means over the sequences: `val_success_auc` and `val_precision_20`, by
       the rule of `benchmarks.ope`; `val_rendered_...` over rendered videos
       that are watched beside them. {} without sequences, or where one cannot
-      be read, which is said; it is no reason to end a run.
+      be read, which is logged and does not end the run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
     rows: list[_Row] = []
@@ -89,12 +89,13 @@ class Validation:
     try:
       rows = self._rows(local, stop)
     except _GivenUpError:
-      trouble = 'the run is to stop'
+      trouble = 'the run is stopping'
     except UserError as error:
       trouble = str(error)
-    found = [json.loads(text) for text in gather(json.dumps([trouble, rows]))]
+    found = [json.loads(text)
+             for text in gather_text(json.dumps([trouble, rows]))]
     for text in filter(None, (trouble for trouble, _ in found)):
-      say(f'\nnot validated: {text}')
+      log_main(f'\nnot validated: {text}')
       return {}
     return _means([row for _, part in found for row in part])
 
@@ -102,12 +103,12 @@ class Validation:
     """Scores of this process's sequences."""
     if not self._mine:
       return []
-    places = good_places([len(v) for _, v in self._mine],
-                         jax.local_device_count())
+    slots = good_slots([len(v) for _, v in self._mine],
+                       jax.local_device_count())
     tasks = {_task(video): (group, video) for group, video in self._mine}
     ended = {done.task: done for done in drive(
-        Lockstep(self._model, variables, self._decode, places), list(tasks),
-        stop=stop)}
+        BatchTracker(self._model, variables, self._decode, slots=slots),
+        list(tasks), stop=stop)}
     if len(ended) < len(tasks):
       raise _GivenUpError
     return [(group, *_score(ended[task], video))
@@ -145,25 +146,26 @@ def _task(video: Video) -> Task:
 
 def _score(ended: Finished, video: Video) -> tuple[float, float]:
   """Success AUC and precision at 20 pixels."""
-  if isinstance(ended.trouble, BoxError):
+  if isinstance(ended.error, BoxError):
     return 0.0, 0.0  # weights that went astray are no reason to end the run
-  if ended.trouble:
-    raise ended.trouble
+  if ended.error:
+    raise ended.error
   score = ope.score_sequence(ended.result, video.boxes_xywh)
   return score.success_auc, score.precision_20
 
 
-def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
+def _videos(config: ValidationConfig, workdir: Path) -> dict[str, list[Video]]:
   """Group -> the first frames of its first sequences."""
   def rendered(count: int) -> list[Video]:
     folder = _rendered(workdir, count, config.frames or _LENGTH)
-    return together(lambda: load_otb(folder))
+    return run_on_all_hosts(lambda: load_otb(folder))
 
   groups: dict[str, list[Video]] = {}
   if config.sequences and not config.data:
     groups[''] = rendered(config.sequences)
   elif config.sequences:
-    groups[''] = together(lambda: given_videos(config))[:config.sequences]
+    groups[''] = run_on_all_hosts(
+        lambda: given_videos(config))[:config.sequences]
   if config.rendered:
     groups[_RENDERED] = rendered(config.rendered)
   frames = config.frames or None
@@ -172,13 +174,13 @@ def _videos(config: Any, workdir: Path) -> dict[str, list[Video]]:
                   for v in videos] for group, videos in groups.items()}
 
 
-def given_videos(config: Any) -> list[Video]:
+def given_videos(config: ValidationConfig) -> list[Video]:
   """All sequences of `config.data`, read in this process.
 
   Raises:
     UserError: they cannot be read.
   """
-  return load_otb(config.data, zero_based=tuple(config.zero_based))
+  return load_otb(config.data, zero_based=config.zero_based)
 
 
 def _rendered(workdir: Path, count: int, length: int) -> Path:
@@ -186,11 +188,11 @@ def _rendered(workdir: Path, count: int, length: int) -> Path:
   folder = workdir / FOLDER / f'rendered_{count}x{length}'
 
   def write():
-    if is_first() and not folder.exists():
+    if is_main_host() and not folder.exists():
       for left in folder.parent.glob(f'{UNFINISHED}*'):  # by a killed run
         shutil.rmtree(left, ignore_errors=True)
-      with blame(folder), atomic_folder(folder) as partial:
+      with file_errors(folder), atomic_folder(folder) as partial:
         write_otb(partial, seed=split_seed('val', 0), count=count,
                   length=length)
-  together(write)
+  run_on_all_hosts(write)
   return folder

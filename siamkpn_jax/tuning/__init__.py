@@ -1,1 +1,1 @@
-"""Search for the settings of the tracker: `python -m siamkpn_jax.tune`."""
+"""Search for the hyperparameters of the tracker: `siamkpn_jax.tune`."""

@@ -1,21 +1,21 @@
 """The sequences that are searched on, with their objective."""
 
 import dataclasses
-import fnmatch
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import got10k, scoring, vot
-from siamkpn_jax.benchmarks import sequences as layouts
-from siamkpn_jax.benchmarks.annotations import Annotation
-from siamkpn_jax.benchmarks.layouts import otb
-from siamkpn_jax.benchmarks.result_files import name_key
-from siamkpn_jax.benchmarks.sequences import Sequence as Video
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import otb
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import sequences as layouts
+from siamkpn_jax.evaluation.formats.result_files import name_key
+from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.metrics.protocols import OnePass
 from siamkpn_jax.tuning.objective import (
   AverageOverlapObjective,
   Objective,
@@ -32,7 +32,7 @@ class Data:
   """What is searched on.
 
   Attributes:
-    objective: what is maximised.
+    objective: what is maximized.
     videos: with images; `VotSequence` where the protocol is one of VOT.
     vot_protocol: by which the tracker is restarted; None: one pass.
     fingerprint: a checksum of names and annotation.
@@ -51,7 +51,7 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
 
   Args:
     benchmark: a key of `scoring.SCORERS`.
-    path: see benchmarks/sequences.py and vot_sequences.py.
+    path: see evaluation/formats/sequences.py and vot_sequences.py.
     protocol: the rule; None: the benchmark's own.
     names: read only these names or patterns; empty for all.
     zero_based: names or patterns of sequences whose files count from 0.
@@ -59,51 +59,34 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
   Raises:
     UserError: an unknown protocol, nothing to read, or damaged annotations.
   """
-  if benchmark in scoring.OWN_PROTOCOLS or benchmark == got10k.PROTOCOL:
-    return _load_boxes(benchmark, path, protocol, names, zero_based)
-  if zero_based:
-    raise UserError(f'--zero_based: not for {benchmark}, whose pixels are '
-                    'those of its own files; leave it out')
-  rule = vot.find_protocol(protocol or vot.OWN_RULE, benchmark)
+  rule = scoring.find_rule(benchmark, protocol)
+  if zero_based and benchmark != 'otb':
+    raise UserError(f'--zero_based: not used with {benchmark}, whose layout '
+                    'defines it: omit the flag')
+  if not isinstance(rule, vot.Protocol):
+    return _load_boxes(benchmark, path, rule, names, zero_based)
   videos = scoring.load_vot_sequences(benchmark, path, names)
   bare = [v.name for v in videos if not v.frames]
   if bare:
-    raise UserError(f'{path}: no images of sequence {bare[0]}; expected them '
-                    'beside the annotation; check the download')
+    raise UserError(f'{path}: no images for sequence {bare[0]}; expected them '
+                    'next to the annotation: check the download')
   truths = [v.truth.numbers for v in videos]
   objective = EaoObjective(videos, rule)
   return Data(objective, videos, rule, _checksum(objective.names, truths),
               _warning(benchmark, objective.names))
 
 
-def _load_boxes(benchmark: str, path: Path, protocol: str | None,
+def _load_boxes(benchmark: str, path: Path, rule: OnePass | None,
                 names: Sequence[str], zero_based: Sequence[str]) -> Data:
-  rule = protocol or scoring.OWN_PROTOCOLS.get(benchmark, got10k.PROTOCOL)
-  known = (sorted(scoring.ONE_PASS) if benchmark in scoring.OWN_PROTOCOLS
-           else [got10k.PROTOCOL])
-  if rule not in known:
-    raise UserError(f'--protocol {rule}: {benchmark} is scored by '
-                    f'{", ".join(known)}; choose one')
-  if zero_based and benchmark != 'otb':
-    raise UserError(f'--zero_based: not for {benchmark}, whose layout says '
-                    'from where boxes count; leave it out')
   found = layouts.load_annotations(benchmark, path, names=names)
   layouts.check_known(zero_based, [a.name for a in found], 'zero_based')
-  annotations = [_counted(a, zero_based) for a in found]
-  objective = (SuccessObjective(annotations, scoring.ONE_PASS[rule])
-               if benchmark in scoring.OWN_PROTOCOLS
-               else AverageOverlapObjective(annotations))
+  annotations = [layouts.counted(a, zero_based) for a in found]
+  objective = (SuccessObjective(annotations, rule) if rule else
+               AverageOverlapObjective(annotations))
   videos = [layouts.with_frames(a) for a in annotations]
   return Data(objective, videos, None,
               _checksum(objective.names, [v.boxes_xywh for v in videos]),
               _warning(benchmark, objective.names))
-
-
-def _counted(annotation: Annotation,
-             zero_based: Sequence[str]) -> Annotation:
-  if any(fnmatch.fnmatchcase(annotation.name, p) for p in zero_based):
-    return dataclasses.replace(annotation, origin=0)
-  return annotation
 
 
 def _checksum(names: Sequence[str], truths: Sequence[np.ndarray]) -> int:
@@ -125,7 +108,7 @@ def _warning(benchmark: str, names: Sequence[str]) -> str:
     what = f'{benchmark} is a test set'
     public_set = benchmark in _TEST_SETS
   return '' if not public_set else (
-      f'warning: {what}. Tuning on a test set is tuning on a test set: the '
-      "score below says nothing about other videos. The paper's settings were "
-      "found like this. To compare trackers fairly, search on GOT-10k's "
-      'validation set (--benchmark got10k) or your own (--benchmark folder)')
+      f'warning: {what}: the score below says nothing about other videos. '
+      "(The paper's values were tuned this way.) For a fair comparison of "
+      "trackers, search on GOT-10k's validation set (--benchmark got10k) or on "
+      'your own videos (--benchmark folder)')

@@ -1,30 +1,28 @@
 """What `python -m siamkpn_jax.tune` does."""
 
-import contextlib
 import dataclasses
 import json
 import math
 import shutil
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from siamkpn_jax.benchmarks import results
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
-from siamkpn_jax.models.weights_file import is_weights_file, read_metadata
-from siamkpn_jax.tuning import plots, report, search
-from siamkpn_jax.tuning.data import Data, load
-from siamkpn_jax.tuning.engine import Engine, Setting, rounded
-from siamkpn_jax.tuning.journal import Journal
-from siamkpn_jax.tuning.laboratory import Candidate, Laboratory
-from siamkpn_jax.tuning.progress import Progress
-from siamkpn_jax.tuning.race import Race
+from tqdm import tqdm
 
-_JOURNAL = 'journal.jsonl'
-TUNED = 'tuned'  # folder of the checkpoint with the best setting
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.checkpoints.weights_file import is_weights_file, read_metadata
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.tuning import plots, report, search, trial_log
+from siamkpn_jax.tuning.data import Data, load
+from siamkpn_jax.tuning.evaluator import Evaluator
+from siamkpn_jax.tuning.trial_log import Candidate
+from siamkpn_jax.tuning.trial_runner import TrialParams, TrialRunner, rounded
+
+TUNED = 'tuned'  # folder of the checkpoint with the best hyperparameters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +33,12 @@ class Request:
     benchmark: a key of `scoring.SCORERS`.
     data: its folder.
     weights: checkpoints, or workdirs of runs.
-    output: folder for the results; one with a journal goes on.
+    output: folder for the results; one with a trial log goes on.
     protocol: the rule; None: the benchmark's own.
     sequences: names or patterns; empty for all.
     zero_based: see `data.load`.
     last: newest checkpoints of each workdir.
-    prune_z: see pruning.py.
+    prune_z: standard errors; see racing_pruner.py; 0: none is pruned.
     plan: the strategy.
   """
   benchmark: str
@@ -55,30 +53,30 @@ class Request:
   plan: search.Plan = dataclasses.field(default_factory=search.Plan)
 
 
-def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
+def run(request: Request, make_runner: Callable[[Path, Data], TrialRunner], *,
         progress: bool = True) -> dict[str, Any]:
-  """Searches, and writes result.json, settings.png and the tuned checkpoint.
+  """Searches, and writes result.json, a picture and the tuned checkpoint.
 
   Args:
     request: what to search.
-    make_engine: of a checkpoint and the sequences, what tracks.
+    make_runner: of a checkpoint and the sequences, what tracks.
     progress: show a bar on stderr.
 
   Returns:
     The result as in result.json.
 
   Raises:
-    UserError: wrong data, checkpoints or settings, or something of another
-      search or program in the output folder.
+    UserError: wrong data, checkpoints or flags, Optuna is not installed, or
+      something of another search or program is in the output folder.
   """
   if not math.isfinite(request.prune_z):
     raise UserError(f'--prune_z {request.prune_z}: expected a number, 0 or '
-                    'more; change it')
+                    'more')
   strategy = search.describe(request.plan)
-  journal_file, tuned = request.output / _JOURNAL, request.output / TUNED
-  if tuned.exists() and not journal_file.exists():  # a training, perhaps
-    raise UserError(f'{tuned} is there and would be replaced; expected no '
-                    'such folder; give another --output')
+  log, tuned = request.output / trial_log.TRIAL_LOG, request.output / TUNED
+  if tuned.exists() and not log.exists():  # a training, perhaps
+    raise UserError(f'{tuned}: already exists and would be replaced: choose '
+                    'another --output, or remove it')
   data = load(request.benchmark, request.data, request.protocol,
               names=request.sequences, zero_based=request.zero_based)
   if data.warning:
@@ -86,55 +84,58 @@ def run(request: Request, make_engine: Callable[[Path, Data], Engine], *,
   checkpoints = list(dict.fromkeys(
       found for path in request.weights
       for found in weights.find_checkpoints(path, request.last)))
-  baselines = [_own_setting(checkpoint) for checkpoint in checkpoints]
-  header = {
+  baselines = [_own(checkpoint) for checkpoint in checkpoints]
+  description = {
       'benchmark': request.benchmark, 'protocol': data.objective.protocol,
       'sequences': data.objective.names, 'annotations': data.fingerprint,
       'checkpoints': [_fingerprint(c) for c in checkpoints],
       'strategy': strategy, 'prune_z': request.prune_z}
-  with (Journal(journal_file, header) as journal,
-        contextlib.closing(Progress(show=progress)) as bar):
-    laboratory = Laboratory(
-        checkpoints, lambda checkpoint: make_engine(checkpoint, data),
-        data.objective, journal, bar, batch=request.plan.batch)
-    race = Race(
-        data.objective, laboratory, bar, seed=request.plan.seed,
-        z=request.prune_z,
-        protected=[Candidate(i, s) for i, s in enumerate(baselines)])
-    search.search(race, baselines, request.plan)
-    seconds = journal.seconds
+  study = trial_log.open_study(log, description, trial_log.pruner(
+      request.prune_z, len(data.objective.names)))
+  with tqdm(unit=' frames', unit_scale=True, file=sys.stderr,
+            dynamic_ncols=True, disable=not progress) as bar:
+    evaluator = Evaluator(
+        study, checkpoints, lambda checkpoint: make_runner(checkpoint, data),
+        data.objective, seed=request.plan.seed, protected=len(baselines),
+        progress=bar)
+    search.search(study, evaluator, baselines, request.plan, bar)
+  trials = study.get_trials(deepcopy=False)
   result = {
       'benchmark': request.benchmark, 'data': str(request.data),
-      **report.summarise(race, data.objective, checkpoints, baselines),
+      **report.summarize(trials, data.objective, checkpoints),
       'strategy': strategy, 'prune_z': request.prune_z,
-      'seconds': round(seconds, 1), 'warning': data.warning}
-  _save_plot(request.output / 'settings.png', race, data, baselines,
-             reach=0.8 * request.plan.step)
-  best = race.best()
-  save_tuned(tuned, checkpoints[best.checkpoint], best.setting)
+      'seconds': round(evaluator.seconds(), 1), 'warning': data.warning}
+  best = Candidate.of(search.ranking(trials)[0])
+  scores = {c.hyperparameters: t.value for t in trials if t.value is not None
+            and (c := Candidate.of(t)).checkpoint == best.checkpoint}
+  plots.save_plot(
+      request.output / 'hyperparameters.png', scores, best.hyperparameters,
+      baselines[best.checkpoint], 0.8 * request.plan.step,
+      f'{data.objective.metric} (of pruned trials: estimated)')
+  save_tuned(tuned, checkpoints[best.checkpoint], best.hyperparameters)
   results.write_summary(request.output / 'result.json', result)  # last
   return result
 
 
-def save_tuned(folder: Path, checkpoint: Path, setting: Setting) -> None:
-  """Writes a copy of a checkpoint whose configuration has a setting.
+def save_tuned(folder: Path, checkpoint: Path, hyperparameters: TrialParams
+               ) -> None:
+  """Writes a copy of a checkpoint with other hyperparameters.
 
   Args:
     folder: for the copy, without what training would need to go on; replaced
       if it is there.
     checkpoint: see `load_model`.
-    setting: of the tracker.
+    hyperparameters: of the tracker.
   """
   config, variables = weights.load_model(checkpoint)
-  config['tracking'] = config['tracking'] | dataclasses.asdict(setting)
+  config = config.updated(tracking=dataclasses.asdict(hyperparameters))
   shutil.rmtree(folder, ignore_errors=True)
   weights.save_model(folder, config, variables)
 
 
-def _own_setting(checkpoint: Path) -> Setting:
+def _own(checkpoint: Path) -> TrialParams:
   tracking = weights.read_config(checkpoint)['tracking']
-  return rounded([tracking[field.name]
-                  for field in dataclasses.fields(Setting)])
+  return rounded([tracking[name] for name in trial_log.NAMES])
 
 
 def _fingerprint(checkpoint: Path) -> str:
@@ -149,13 +150,3 @@ def _fingerprint(checkpoint: Path) -> str:
     text = read_metadata(checkpoint)['checksum']
   text += json.dumps(weights.read_config(checkpoint), sort_keys=True)
   return f'{checkpoint.name} {zlib.crc32(text.encode()):08x}'
-
-
-def _save_plot(path: Path, race: Race, data: Data,
-               baselines: Sequence[Setting], *, reach: float) -> None:
-  best = race.best()
-  plots.save_plot(
-      path, {c.setting: race.estimate(c) for c in race.values
-             if c.checkpoint == best.checkpoint},
-      best.setting, baselines[best.checkpoint], reach,
-      f'{data.objective.value} (of dropped settings: estimated)')

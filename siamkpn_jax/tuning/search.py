@@ -1,24 +1,29 @@
-"""The strategies: which candidates race, and in which rounds.
+"""The strategies: which trials come, in which order.
 
-`grid` is the paper's: one round with the coarse grid for every checkpoint, one
-with the fine grid around the best, for its checkpoint. `optuna` asks Optuna's
-TPE sampler for a batch of settings (and checkpoints), races it, and tells it
-what came out; dropped candidates are told as pruned trials, so that the sampler
-ranks them behind those with a score.
+The checkpoints' own hyperparameters are the first batch, so that pruning has
+something to compare with. `grid` is the paper's: the coarse grid for every
+checkpoint, then the fine grid around the best, for its checkpoint; both are
+enqueued (Optuna's GridSampler would draw anew after an interruption). `optuna`
+asks Optuna's TPE sampler.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+import itertools
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from siamkpn_jax.errors import UserError
 from siamkpn_jax.tuning import grid
-from siamkpn_jax.tuning.engine import Setting, rounded
-from siamkpn_jax.tuning.laboratory import Candidate
-from siamkpn_jax.tuning.race import Race
+from siamkpn_jax.tuning.evaluator import Evaluator
+from siamkpn_jax.tuning.trial_log import NAMES, Candidate, load_optuna
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
-_TRIALS = 200  # of Optuna, without a budget
-_NAMES = [field.name for field in dataclasses.fields(Setting)]
+if TYPE_CHECKING:
+  import optuna
+  from optuna.trial import FrozenTrial
+
+_TRIALS = 200  # of TPE, without a budget
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +33,10 @@ class Plan:
   Attributes:
     strategy: 'grid' or 'optuna'.
     step: of the first level of the grid.
-    budget: grid: settings drawn of each level; optuna: trials; 0: all of the
-      grid, or 200 trials.
+    budget: grid: drawn of each level; optuna: trials; 0: all of the grid, or
+      200 trials.
     seed: of everything random.
-    batch: trials that Optuna is asked for at once.
+    batch: trials that run at once, at most.
   """
   strategy: str = 'grid'
   step: float = grid.STEP
@@ -41,75 +46,115 @@ class Plan:
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-  """What decides which candidates come, for the journal.
+  """What decides which trials come, for the trial log.
 
   Raises:
-    UserError: a strategy that is not installed, or a wrong step.
+    UserError: Optuna is not installed, or a wrong step.
   """
+  optuna = load_optuna()
   if plan.strategy == 'optuna':
-    return {'name': 'optuna', 'version': _optuna().__version__,
+    return {'name': 'optuna', 'version': optuna.__version__,
             'budget': plan.budget, 'seed': plan.seed, 'batch': plan.batch}
   grid.level_one(plan.step)
   return {'name': 'grid', 'step': plan.step, 'budget': plan.budget,
           'seed': plan.seed}
 
 
-def search(race: Race, baselines: Sequence[Setting], plan: Plan) -> None:
-  """Runs a race to its end.
+def search(study: 'optuna.Study', evaluator: Evaluator,
+           baselines: Sequence[TrialParams], plan: Plan, progress: Any
+           ) -> None:
+  """Runs all trials, but for those that the study has already.
 
   Args:
-    race: that nobody has joined.
-    baselines: the own setting of each checkpoint, which joins as well.
+    study: see `trial_log.open_study`.
+    evaluator: runs them.
+    baselines: the own hyperparameters of each checkpoint.
     plan: says the rest.
+    progress: a bar of tqdm, told how many frames there are.
   """
-  own = [Candidate(i, setting) for i, setting in enumerate(baselines)]
+  queue = [Candidate(i, own) for i, own in enumerate(baselines)]
+
+  def run(total: int) -> None:
+    progress.total = total * evaluator.num_frames
+    for batch in _batches(study, plan, len(baselines), total):
+      progress.n = batch[0].number * evaluator.num_frames
+      evaluator.run(batch)
+      progress.set_description_str(f'best {study.best_value:.3f}')
+
   if plan.strategy == 'optuna':
-    race.run(own)
-    _ask_optuna(race, len(baselines), plan)
-    return
+    _enqueue(study, queue)
+    return run(len(queue) + (plan.budget or _TRIALS))
   coarse = grid.subset(grid.level_one(plan.step), plan.budget, plan.seed)
-  race.run([*own, *(Candidate(i, setting) for i in range(len(baselines))
-                    for setting in coarse)])
-  best = race.best()
-  fine = grid.subset(grid.level_two(best.setting, plan.step), plan.budget,
-                     plan.seed)
-  race.run([Candidate(best.checkpoint, setting) for setting in fine])
+  for i in range(len(baselines)):
+    queue += [Candidate(i, point) for point in coarse]
+  queue = list(dict.fromkeys(queue))
+  _enqueue(study, queue)
+  run(len(queue))
+  best = Candidate.of(ranking(study.get_trials(deepcopy=False)[:len(queue)])[0])
+  fine = grid.subset(grid.level_two(best.hyperparameters, plan.step),
+                     plan.budget, plan.seed)
+  queue = list(dict.fromkeys(
+      [*queue, *(Candidate(best.checkpoint, point) for point in fine)]))
+  _enqueue(study, queue)
+  return run(len(queue))
 
 
-def _ask_optuna(race: Race, checkpoints: int, plan: Plan) -> None:
-  optuna = _optuna()
-  optuna.logging.set_verbosity(optuna.logging.WARNING)
-  study = optuna.create_study(
-      direction='maximize', sampler=optuna.samplers.TPESampler(seed=plan.seed))
-  space = {name: optuna.distributions.FloatDistribution(0, 0.99, step=0.01)
-           for name in _NAMES}
-  if checkpoints > 1:
-    space['checkpoint'] = optuna.distributions.CategoricalDistribution(
-        range(checkpoints))
-  left = plan.budget or _TRIALS
-  while left > 0:
-    trials = [study.ask(space) for _ in range(min(plan.batch, left))]
-    asked = [_candidate(trial.params) for trial in trials]
-    race.run(asked)
-    for trial, candidate in zip(trials, asked, strict=True):
-      if candidate in race.scores:
-        study.tell(trial, race.scores[candidate])
+def ranking(trials: Sequence['FrozenTrial']) -> list['FrozenTrial']:
+  """The complete ones, the best first; of equal ones the first asked.
+
+  So a search that found nothing better than a base line changes nothing.
+  """
+  complete = [t for t in trials if t.state.name == 'COMPLETE']
+  return sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))
+
+
+def _enqueue(study: 'optuna.Study', queue: Sequence[Candidate]) -> None:
+  for candidate in queue[len(study.get_trials(deepcopy=False)):]:
+    study.enqueue_trial(candidate.params())
+
+
+def _batches(study: 'optuna.Study', plan: Plan, baselines: int, total: int
+             ) -> Iterator[list['optuna.Trial']]:
+  """The trials that have not ended, of different candidates.
+
+  Which trials are a batch depends on their numbers alone, not on where a search
+  was interrupted.
+  """
+  starts = [0, *range(baselines, total, plan.batch), total]
+  for start, stop in itertools.pairwise(starts):
+    asked = [_ask(study, number, plan.seed, baselines)
+             for number in range(start, stop)]
+    known = {Candidate.of(t) for t in study.get_trials(deepcopy=False)[:start]}
+    batch = []
+    for trial in filter(None, asked):
+      if Candidate.of(trial) in known:  # TPE asks again: it learns nothing
+        study.tell(trial, state=load_optuna().trial.TrialState.FAIL)
+        continue
+      known.add(Candidate.of(trial))
+      batch.append(trial)
+    if batch:
+      yield batch
+
+
+def _ask(study: 'optuna.Study', number: int, seed: int, checkpoints: int
+         ) -> 'optuna.Trial | None':
+  """A trial with all its parameters; None if it has ended."""
+  optuna = load_optuna()
+  asked = study.get_trials(deepcopy=False)
+  state = asked[number].state.name if number < len(asked) else ''
+  if state in ('COMPLETE', 'PRUNED', 'FAIL'):
+    return None
+  trial = (optuna.Trial(study, asked[number]._trial_id) if state == 'RUNNING'
+           else study.ask())
+  assert trial.number == number
+  with warnings.catch_warnings():  # base lines are not of the grid
+    warnings.simplefilter('ignore')
+    for name in ('checkpoint', *NAMES):
+      # Whatever was drawn before an interruption, this draw is the same.
+      study.sampler = optuna.samplers.TPESampler(
+          seed=zlib.crc32(f'{seed} {number} {name}'.encode()))
+      if name == 'checkpoint':
+        trial.suggest_categorical(name, range(checkpoints))
       else:
-        trial.report(race.estimate(candidate), len(race.values[candidate]))
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-    left -= len(trials)
-
-
-def _candidate(params: dict[str, Any]) -> Candidate:
-  return Candidate(params.get('checkpoint', 0),
-                   rounded([params[name] for name in _NAMES]))
-
-
-def _optuna() -> Any:
-  try:
-    import optuna
-  except ImportError:
-    raise UserError(
-        '--strategy optuna: the package optuna is not installed; expected it: '
-        "pip install 'siamkpn_jax[tune]', or use --strategy grid") from None
-  return optuna
+        trial.suggest_float(name, 0, 0.99, step=0.01)
+  return trial

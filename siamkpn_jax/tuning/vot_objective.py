@@ -14,19 +14,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siamkpn_jax.benchmarks import eao, vot
-from siamkpn_jax.benchmarks.regions import Regions
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence, frame_size
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.tuning.engine import SequenceResult
-from siamkpn_jax.tuning.objective import Measurement
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
+from siamkpn_jax.evaluation.metrics import eao, vot
+from siamkpn_jax.evaluation.metrics.regions import Regions
+from siamkpn_jax.tuning.objective import Measurement, Objective
+from siamkpn_jax.tuning.trial_runner import SequenceResult
 
 
-class EaoObjective:
-  """An `Objective`."""
+class EaoObjective(Objective):
+  """Expected average overlap."""
 
-  metric, value = 'eao', 'mean overlap, failures as 0'
-  proof = False
+  metric = 'eao'
 
   def __init__(self, sequences: Sequence[VotSequence], protocol: vot.Protocol):
     """Takes the sequences.
@@ -38,17 +37,13 @@ class EaoObjective:
     longest, needed = max(map(len, sequences)), protocol.window[0]
     if longest < needed:
       raise UserError(
-          f'EAO by {protocol.name} averages over {needed} frames and more, the '
-          f'longest sequence has {longest}; expected longer ones: take another '
-          'benchmark')
+          f'EAO by {protocol.name} needs sequences of {needed} frames or more, '
+          f'but the longest has {longest}: choose another benchmark')
     # Found once: it may mean to read an image.
     self._sequences = [dataclasses.replace(s, size=frame_size(s))
                        for s in sequences]
+    super().__init__(sequences, protocol.name, protocol.source)
     self._protocol = protocol
-    self.protocol, self.rule = protocol.name, protocol.source
-    self.names = [s.name for s in sequences]
-    self.frames = [len(s) for s in sequences]
-    self.shares = np.full(len(sequences), 1 / len(sequences))
 
   def measure(self, index: int, result: SequenceResult) -> Measurement:
     """See `Objective`."""
@@ -62,15 +57,15 @@ class EaoObjective:
                                 self._protocol.rule)
     cut = vot.fragments(result, overlaps, np.ones(len(result), bool),
                         self._protocol)
-    return {'value': float(np.nan_to_num(overlaps).mean()),
-            'fragments': [[f.failed, float(f.weight), _packed(f.overlaps)]
-                          for f in cut]}
+    return Measurement(
+        float(np.nan_to_num(overlaps).mean()),
+        [[f.failed, float(f.weight), _packed(f.overlaps)] for f in cut])
 
   def score(self, measurements: Sequence[Measurement]) -> float:
     """See `Objective`; 0 where no fragment is as long as EAO asks for."""
     cut = [eao.Fragment(_unpacked(overlaps), failed, weight)
            for measurement in measurements
-           for failed, weight, overlaps in measurement['fragments']]
+           for failed, weight, overlaps in measurement.details]
     curve = vot.expected_curve(cut, max(self.frames), self._protocol)
     return eao.mean_over(curve, self._protocol.lengths) or 0.0
 

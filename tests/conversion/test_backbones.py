@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.settings import ModelConfig
 from siamkpn_jax.conversion.backbones import MEAN, STD, find_backbone
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.resnet import ResNet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from tests.models.capture import assert_close
@@ -27,15 +28,15 @@ def torchvision_state(arch, width, seed):
                   'bn1.num_batches_tracked': np.asarray(5)}
 
 
-def normalised_features(torch, state, arch, crop):
-  """What torchvision's arrays mean: normalised RGB in, 1x1 shortcuts.
+def normalized_features(torch, state, arch, crop):
+  """What torchvision's arrays mean: normalized RGB in, 1x1 shortcuts.
 
   The strides, paddings and dilations are the tracker's.
   """
   from tests.reference import torch_network
 
   class Shortcut(torch.nn.Module):
-    """1x1; strided, it takes the centres of the unpadded 3x3 windows."""
+    """1x1; strided, it takes the centers of the unpadded 3x3 windows."""
 
     def __init__(self, weight, stride):
       super().__init__()
@@ -67,18 +68,18 @@ def normalised_features(torch, state, arch, crop):
 
 @pytest.mark.parametrize('arch', ['resnet18', 'resnet34', 'resnet50'])
 def test_torchvision_is_folded_exactly(arch):
-  """The same features of the raw crop as of the normalised one."""
+  """The same features of the raw crop as of the normalized one."""
   torch = pytest.importorskip('torch')
   state = torchvision_state(arch, 4, seed=1)
   crop = np.random.default_rng(2).uniform(0, 255, (1, 127, 127, 3))
-  expected = normalised_features(torch, state, arch, crop)
+  expected = normalized_features(torch, state, arch, crop)
 
   folded, kind = find_backbone(state)
   assert 'torchvision' in kind
   variables, mapped = to_variables(
       folded, name_table(SiamKPN(arch=arch, width=4), 'backbone'))
   assert mapped.ignored == ('backbone.bn1.num_batches_tracked',)
-  model = ResNet(arch, 4)
+  model = ResNet(arch, 4, ModelConfig.levels, remat=False)
   actual = jax.jit(lambda x: model.apply(
       {name: tree['backbone'] for name, tree in variables.items()}, x,
       train_layers=()))(crop.astype(np.float32))

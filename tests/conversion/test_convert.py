@@ -1,25 +1,26 @@
 """Whole conversions: folders, reports, configurations, commands."""
 
+import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import check_config, default_config, kpn_config
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.config.published import kpn_config
+from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.conversion import run
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import read_state, sha256, write_state
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training import trainer
 from tests.conversion import small
 from tests.conversion.test_backbones import torchvision_state
@@ -43,15 +44,15 @@ def converted(source, tmp_path_factory):
 def load_config(path):
   scope = {'__file__': str(path)}
   exec(compile(path.read_text(), path, 'exec'), scope)
-  return scope['get_config']()
+  return typed(scope['get_config']())
 
 
 def test_checkpoint(converted):
   """The architecture is read off the names, the arrays are the file's."""
   output, _ = converted
   config, variables = load_model(output)
-  assert {k: config['model'][k] for k in small.SETTINGS} == small.SETTINGS
-  assert config['model']['head_sharing'] == 'per_task'
+  assert {k: getattr(config.model, k) for k in small.SETTINGS} == small.SETTINGS
+  assert config.model.head_sharing == 'per_task'
   small.assert_same_tree(
       variables, to_variables(small.state(), small.table())[0])
   assert {p.name for p in output.iterdir()} == {
@@ -61,9 +62,9 @@ def test_checkpoint(converted):
 
 def test_published_settings_by_stages(converted):
   expected = kpn_config(2, '').tracking
-  tracking = load_model(converted[0])[0]['tracking']
-  assert tracking == expected.to_dict()
-  assert load_tracker(converted[0])._config.penalty_k == 0.03
+  tracking = load_model(converted[0])[0].tracking
+  assert tracking == expected
+  assert load_tracker(converted[0])._batch._config.penalty_k == 0.03
 
 
 def test_report(source, converted):
@@ -78,24 +79,22 @@ def test_report(source, converted):
 def test_written_configuration(converted):
   """It trains from the weights beside it, wherever the folder is moved."""
   config = load_config(converted[0] / 'config.py')
-  check_config(config)
   assert config.model.weights == str(converted[0])
   assert config.model.num_stages == 2 and config.model.arch == 'resnet18'
   assert config.tracking.penalty_k == 0.03
 
 
 def test_given_configuration(source, tmp_path):
-  config = default_config()
-  config.model.update(small.SETTINGS)
-  config.tracking.penalty_k = 0.5
+  config = Config().updated(model=small.SETTINGS, tracking={'penalty_k': 0.5})
   run.to_jax(source, tmp_path / 'w', 'network', config)
-  assert load_model(tmp_path / 'w')[0]['tracking']['penalty_k'] == 0.5
+  assert load_model(tmp_path / 'w')[0].tracking.penalty_k == 0.5
   assert config.model.weights == ''
-  config.targets.offset_target = 'paper'
+  config = config.updated(targets={'offset_target': 'paper'})
   with pytest.raises(UserError, match=r"offset_target is 'paper', expected"):
     run.to_jax(source, tmp_path / 'v', 'network', config)
-  config.targets.offset_target = 'released'
-  config.model.num_stages = 3
+  config = config.updated(
+      targets={'offset_target': 'released'},
+      model={'num_stages': 3})
   with pytest.raises(UserError, match=r'num_stages is 3, the weights have 2'):
     run.to_jax(source, tmp_path / 'v', 'network', config)
   assert not (tmp_path / 'v').exists()
@@ -128,18 +127,17 @@ def test_the_reference_program_loads_it(converted, tmp_path):
 
 def save(folder, offset_target='released', **changes):
   """A checkpoint of the small network, with other settings."""
-  from siamkpn_jax.config import to_plain
+  from siamkpn_jax.checkpoints.weights import save_model
   from siamkpn_jax.models.siamkpn import build_model, init_variables
-  from siamkpn_jax.models.weights import save_model
-  config = default_config()
-  config.model.update(small.SETTINGS | changes)
-  config.targets.offset_target = offset_target
-  variables = jax.jit(lambda key: init_variables(
-      build_model(config.model), key))(jax.random.key(0))
-  save_model(folder, to_plain(config), variables)
+  config = Config().updated(
+      model=small.SETTINGS | changes,
+      targets={'offset_target': offset_target})
+  variables = init_variables(build_model(config.model), 0)
+  save_model(folder, config, variables)
   return folder, variables
 
 
+@pytest.mark.slow
 def test_mean_of_levels_becomes_equal_weights(tmp_path):
   folder, _ = save(tmp_path / 'w', level_fusion='mean')
   run.to_torch(folder, tmp_path / 'w.npz', 'network')
@@ -148,12 +146,12 @@ def test_mean_of_levels_becomes_equal_weights(tmp_path):
   np.testing.assert_array_equal(state['kpn_head.objsize_weight'], [1, 1, 1])
 
 
+@pytest.mark.slow
 def test_setting_of_another_version(tmp_path):
   """Refused: what it meant there is not known here (once, a head's ReLU)."""
-  from siamkpn_jax.config import to_plain
-  from siamkpn_jax.models.weights import load_model, save_model
+  from siamkpn_jax.checkpoints.weights import load_model, save_model
   _, variables = save(tmp_path / 'w')
-  config = to_plain(default_config())
+  config = to_plain(Config())
   config['model'] |= small.SETTINGS | {'head_relu': False}
   save_model(tmp_path / 'old', config, variables)
   with pytest.raises(UserError, match='head_relu=False.*convert again'):
@@ -180,7 +178,7 @@ def test_what_the_released_program_is_not(tmp_path, changes):
 def test_existing_output_is_kept(source, tmp_path):
   (tmp_path / 'mine').write_text('x')
   for output in (tmp_path, tmp_path / 'mine'):
-    with pytest.raises(UserError, match='exists already'):
+    with pytest.raises(UserError, match='already exists'):
       run.to_jax(source, output, 'network')
   assert [p.name for p in tmp_path.iterdir()] == ['mine']
   (tmp_path / 'empty').mkdir()
@@ -222,7 +220,7 @@ def test_backbone_there_and_back(tmp_path):
       k: v for k, v in state.items() if 'num_batches' not in k}
   small.assert_same(drop(read_state(tmp_path / 'back.npz')),
                     drop(find_backbone(state)[0]))
-  with pytest.raises(UserError, match='not a whole network'):
+  with pytest.raises(UserError, match='holds only a backbone'):
     run.to_torch(tmp_path / 'out', tmp_path / 'x.npz', 'network')
 
 
@@ -232,9 +230,9 @@ def test_output_in_an_empty_folder(source, tmp_path, monkeypatch):
   odd.write_bytes(source.read_bytes())
   (tmp_path / 'here').mkdir()
   monkeypatch.chdir(tmp_path / 'here')
-  config = default_config()
-  config.model.update(small.SETTINGS)
-  config.targets.heatmap_radius = float('inf')
+  config = Config().updated(
+      model=small.SETTINGS,
+      targets={'heatmap_radius': float('inf')})
   run.to_jax(odd, Path(), 'network', config)
   stored = load_config(tmp_path / 'here' / 'config.py')
   assert stored.targets.heatmap_radius == float('inf')
@@ -242,24 +240,25 @@ def test_output_in_an_empty_folder(source, tmp_path, monkeypatch):
 
 def train_from(tmp_path, **model):
   """The state after training at a rate of zero."""
-  config = tiny_config()
-  config.model.update(small.SETTINGS | {
-      'levels': ('layer2', 'layer3', 'layer4'), 'head_sharing': 'per_task'})
-  config.model.update(model)
-  config.train.update(peak_lr=0.0, epochs=1, pairs_per_epoch=4)
+  config = tiny_config(
+      model={**small.SETTINGS, 'levels': ('layer2', 'layer3', 'layer4'),
+             'head_sharing': 'per_task', **model},
+      train={'peak_lr': 0.0, 'epochs': 1, 'pairs_per_epoch': 4})
   return jax.device_get(
       trainer.train(config, tmp_path / 'run', [BlobSource()]))
 
 
+@pytest.mark.slow
 def test_training_starts_from_the_network(converted, tmp_path, capsys):
   state = train_from(tmp_path, weights=str(converted[0]))
   small.assert_same_tree(state.params, load_model(converted[0])[1]['params'])
   assert 'starting from the network of' in capsys.readouterr().err
   # Resumed, the run no longer needs them, wherever they are.
   assert int(train_from(tmp_path, weights='moved').step) == 1
-  assert 'not read again' in capsys.readouterr().err
+  assert 'ignores config.model.weights' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_training_starts_from_the_backbone(tmp_path):
   """Its last layer is not used by this network."""
   state = torchvision_state('resnet18', 4, seed=5)
@@ -289,7 +288,7 @@ def test_weights_that_do_not_fit(converted, tmp_path):
   with pytest.raises(UserError, match='no such checkpoint'):
     train_from(tmp_path, weights='mistyped')
   assert not (tmp_path / 'run').exists()
-  with pytest.raises(UserError, match='both given'):
+  with pytest.raises(UserError, match='both set'):
     train_from(tmp_path, weights='a', backbone_weights='b')
 
 
@@ -300,21 +299,20 @@ def test_converted_weights_are_no_run(converted):
   load_model(converted[0])
 
 
-def command(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.convert', *map(str, flags)],
-      capture_output=True, text=True, check=False)
+@pytest.fixture
+def convert(command):
+  return functools.partial(command, 'convert')
 
 
-def test_command(source, tmp_path):
-  done = command(f'--input={source}', f'--output={tmp_path / "w"}')
+def test_command(convert, source, tmp_path):
+  done = convert(f'--input={source}', f'--output={tmp_path / "w"}')
   assert done.returncode == 0, done.stderr
-  assert f'train: python -m siamkpn_jax.train --config {tmp_path}/w/config.py' \
-      in done.stdout
-  done = command('--to=torch', f'--input={tmp_path / "w"}',
+  assert ('train with: python -m siamkpn_jax.train --config '
+          f'{tmp_path}/w/config.py') in done.stdout
+  done = convert('--to=torch', f'--input={tmp_path / "w"}',
                  f'--output={tmp_path / "back.npz"}')
   assert done.returncode == 0 and 'sha256' in done.stdout
-  done = command(f'--input={source}', f'--output={tmp_path / "w"}')
+  done = convert(f'--input={source}', f'--output={tmp_path / "w"}')
   assert done.returncode == 2
   assert done.stderr.startswith('error: --output')
   assert done.stderr.count('\n') == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.conversion.variables import to_state, to_variables
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from tests.conversion import small
 
 NAME = 'kpn_head.kpn1.objsize.x_conv2.conv.weight'

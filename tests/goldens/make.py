@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import torch
 
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.data.sources.synthetic import Scene
+from siamkpn_jax.datasets.synthetic import Scene
+from siamkpn_jax.evaluation.formats.sequences import load_otb
 from tests.parity import crops as shared
 from tests.parity import networks
-from tests.parity.summaries import summarise
+from tests.parity.summaries import summarize
 from tests.reference import torch_network, torch_training, tracking
 from tests.reference.torch_tracker import TorchTracker, to_tensor
 from tests.reference.torch_weights import calibrate
@@ -34,7 +34,7 @@ def make_crops():
     tracker.init(scene.render(0)[0], scene.box(0))
     side = tracking.context_side(*tracker.size) * 255 / 127
     search = tracking.crop(
-        scene.render(3)[0], tracker.centre, side, 255, tracker.fill)
+        scene.render(3)[0], tracker.center, side, 255, tracker.fill)
     for crop in (tracker.template_crop, search):
       cv2.imwrite(str(networks.GOLDENS / f'crop{len(crop)}_{n}.png'), crop)
 
@@ -48,7 +48,7 @@ def make_scales(sequences):
     tracker.init(frames[0], sequence.boxes_xywh[0])
     side = tracking.context_side(*tracker.size) * 255 / 127
     pairs.append((tracker.template_crop, tracking.crop(
-        frames[1], tracker.centre, side, 255, tracker.fill)))
+        frames[1], tracker.center, side, 255, tracker.fill)))
   z, x = (to_tensor(np.stack(part)) for part in zip(*pairs, strict=True))
   scales = {
       name: calibrate(torch_network.SiamKPN(3, **settings), z, x,
@@ -68,7 +68,7 @@ def make_network():
     maps, activations = torch_network.record(model, z, x)
     for module, values in activations.items():
       out[f'{name}{num_stages}/{module}'] = np.stack(
-          [summarise(value) for value in values])
+          [summarize(value) for value in values])
     for task, value in maps[-1].items():
       out[f'{name}{num_stages}/maps/{task}'] = value.float().numpy()
   np.savez_compressed(networks.GOLDENS / 'network.npz', **out)
@@ -86,10 +86,10 @@ def make_training():
     for task, value in losses.items():
       out[f'{phase}/losses/{task}'] = np.float64(value)
     for name, value in gradients.items():
-      out[f'{phase}/gradients/{name}'] = summarise(value)
+      out[f'{phase}/gradients/{name}'] = summarize(value)
     for name, value in state.items():
       if 'running' in name:
-        out[f'{phase}/statistics/{name}'] = summarise(value)
+        out[f'{phase}/statistics/{name}'] = summarize(value)
   np.savez_compressed(networks.GOLDENS / 'training.npz', **out)
 
 

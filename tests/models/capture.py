@@ -15,7 +15,7 @@ def assert_close(actual, expected, what, tolerance=TOLERANCE):
 
 
 def run_captured(model, variables, z, x):
-  """Maps, and {path: outputs in the order of the calls} of every block."""
+  """Predictions, and {path: outputs in order of the calls} of every block."""
   recorded = lambda unused_module, method: method in (
       '__call__', 'template', 'search')
   maps, state = model.apply(

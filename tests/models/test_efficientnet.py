@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax import geometry
-from siamkpn_jax.config import check_config, default_config
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.conversion.run import to_jax
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.efficientnet import EfficientNet
 from siamkpn_jax.models.neck import to_cells
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
-from siamkpn_jax.models.weights import load_model
 from tests.models.capture import assert_close
 
 STAGES = ('stage3', 'stage4', 'stage5')
@@ -39,7 +39,7 @@ def port_state(width, seed=0):
 @pytest.mark.parametrize(('side', 'cells'), [(255, (31, 16, 16)),
                                              (127, (15, 8, 8))])
 def test_converted_equals_pytorch(tmp_path, side, cells):
-  """Of the raw BGR crop, what PyTorch gives of normalised RGB."""
+  """Of the raw BGR crop, what PyTorch gives of normalized RGB."""
   torch = pytest.importorskip('torch')
   from tests.reference import torch_efficientnet as reference
   state = port_state(8)
@@ -48,7 +48,8 @@ def test_converted_equals_pytorch(tmp_path, side, cells):
   _, variables = load_model(tmp_path / 'lite', 'backbone')
   crop = np.random.default_rng(1).integers(0, 256, (1, side, side, 3))
   with jax.enable_x64(True):  # random weights magnify rounding
-    network = EfficientNet(width=8, levels=STAGES, dtype='float64')
+    network = EfficientNet(
+        'efficientnet_lite0', 8, STAGES, remat=False, dtype='float64')
     ours = jax.device_get(jax.jit(
         functools.partial(network.apply, train_layers=()))(
             {name: jax.tree.map(np.float64, tree['backbone'])
@@ -66,7 +67,8 @@ def test_converted_equals_pytorch(tmp_path, side, cells):
 
 def test_cells_lie_on_the_grid():
   """A pixel changes the maps most at the cell that lies on it."""
-  network = EfficientNet(width=8, levels=('stage3', 'stage5'))
+  network = EfficientNet(
+      'efficientnet_lite0', 8, ('stage3', 'stage5'), remat=False)
   x = np.zeros((1, 255, 255, 3), np.float32)
   variables = jax.jit(functools.partial(network.init, train_layers=()))(
       jax.random.key(0), x)
@@ -94,14 +96,14 @@ def test_cells_between_are_linear():
   assert to_cells(full) is full
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('sharing', ['shared', 'per_task'])
 def test_network_of_separable_heads(sharing):
   """Sizes, a head near the identity, and gradients of all that trains."""
   model = SiamKPN(arch='efficientnet_lite0', width=4,
                   levels=('stage3', 'stage5'), channels=8, num_stages=2,
                   head_sharing=sharing, head_conv='separable')
-  variables = jax.jit(functools.partial(init_variables, model))(
-      jax.random.key(0))
+  variables = init_variables(model, 0)
   z, x = (np.random.default_rng(side).uniform(
       0, 255, (2, side, side, 3)).astype(np.float32) for side in (127, 255))
   layers = ('stage4', 'stage5')
@@ -122,12 +124,10 @@ def test_network_of_separable_heads(sharing):
 
 
 def test_levels_and_layers_of_the_backbone():
-  config = default_config()
-  config.model.arch = 'efficientnet_lite0'
   with pytest.raises(UserError, match=r'model.levels.*stage3.*of efficientn'):
-    check_config(config)
-  config.model.levels = ('stage3', 'stage5')
+    Config().updated(model={'arch': 'efficientnet_lite0'})
+  model = {'arch': 'efficientnet_lite0', 'levels': ('stage3', 'stage5')}
   with pytest.raises(UserError, match=r'train.backbone_layers.*stem'):
-    check_config(config)
-  config.train.backbone_layers = ('stage4', 'stage5')
-  check_config(config)
+    Config().updated(model=model)
+  Config().updated(
+      model=model, train={'backbone_layers': ('stage4', 'stage5')})

@@ -9,11 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.models import architectures
+from siamkpn_jax.config import architectures
+from siamkpn_jax.config.settings import ModelConfig
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.layers import ConvBN
 from siamkpn_jax.models.resnet import ResNet, max_pool
-from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.models.siamkpn import (
+  SiamKPN,
+  abstract_variables,
+  init_variables,
+)
 from tests.models.capture import assert_close, run_captured
 from tests.reference import network as reference
 
@@ -68,8 +73,7 @@ def test_network_equals_reference(case):
   """Every ConvBN, residual block, response and map."""
   kwargs, sharing = CASES[case]
   model = SiamKPN(width=4, channels=8, head_sharing=sharing, **kwargs)
-  variables = random_variables(jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0)), seed=1)
+  variables = random_variables(abstract_variables(model), seed=1)
   z, x = random_crops(seed=2)
   maps, blocks = jax.jit(functools.partial(run_captured, model))(
       variables, z, x)
@@ -100,8 +104,7 @@ def test_shapes_at_full_width():
   model = SiamKPN()
   z, x = (jax.ShapeDtypeStruct((2, side, side, 3), jnp.float32)
           for side in (127, 255))
-  variables = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  variables = abstract_variables(model)
   maps, blocks = jax.eval_shape(
       functools.partial(run_captured, model), variables, z, x)
 
@@ -143,8 +146,7 @@ def test_shapes_at_full_width():
 def small_model():
   model = SiamKPN(arch='resnet10', width=4, channels=8, num_stages=2,
                   levels=('layer2', 'layer3'), head_sharing='shared')
-  abstract = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  abstract = abstract_variables(model)
   return model, random_variables(abstract, seed=3)
 
 
@@ -170,8 +172,7 @@ def test_bfloat16_keeps_float32_variables_and_predictions():
   """Only the computation is narrow."""
   small, _ = small_model()
   model = small.clone(dtype='bfloat16')
-  variables = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  variables = abstract_variables(model)
   assert {v.dtype for v in jax.tree.leaves(variables)} == {
       jnp.dtype('float32')}
   z, x = (jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
@@ -184,21 +185,21 @@ def test_bfloat16_keeps_float32_variables_and_predictions():
 
 
 def test_initial_values():
-  """Level weights start equal, and normalisation as the identity."""
+  """Level weights start equal, and normalization as the identity."""
   model, _ = small_model()
 
   @jax.jit
-  def init(key):  # Only what is looked at: drawing every kernel takes long.
-    params = init_variables(model, key)['params']
+  def init(seed):  # Only what is looked at: drawing every kernel takes long.
+    params = init_variables(model, seed)['params']
     return [params['head'][f'{task}_weight'] for task in TASKS] + [
         params['neck']['layer2']['bn']['scale']]
 
-  for value in init(jax.random.key(0)):
+  for value in init(0):
     np.testing.assert_array_equal(value, 1)
 
 
 def test_batch_statistics():
-  """Normalised by the biased variance; the running ones move by a tenth.
+  """Normalized by the biased variance; the running ones move by a tenth.
 
   Reference: PyTorch's running variance takes the unbiased one.
   """
@@ -230,12 +231,12 @@ TRAIN_LAYERS = [
 @pytest.mark.parametrize('train_layers', TRAIN_LAYERS)
 def test_frozen_layers(train_layers):
   """Frozen: no gradient, statistics untouched. Trained: both move."""
-  model = ResNet('resnet10', 4)
+  model = ResNet('resnet10', 4, ModelConfig.levels, remat=False)
   x = np.random.default_rng(7).uniform(
       0, 255, (2, 127, 127, 3)).astype(np.float32)
   variables = random_variables(jax.eval_shape(
       functools.partial(model.init, train_layers=()), jax.random.key(0), x), 8)
-  # Not a plain sum of squares: normalised, that would be blind to the weights.
+  # Not a plain sum of squares: normalized, that would be blind to the weights.
   weights = np.random.default_rng(9).normal(size=15).astype(np.float32)
 
   @jax.jit

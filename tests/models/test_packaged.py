@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 import siamkpn_jax
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import packaged, weights
-from siamkpn_jax.models.packaged import find_weights
+from siamkpn_jax.checkpoints import packaged, weights
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.core.errors import UserError
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_paths_stay(folder, path):
 
 def test_no_default(folder):
   _add(folder, 'large')
-  with pytest.raises(UserError, match=r'kpn3s_nano\.safetensors: .*without the '
-                     r'default weights; expected .*name weights') as error:
+  with pytest.raises(UserError, match=r'kpn3s_nano\.safetensors: default '
+                     r'weights missing .*pass your own') as error:
     find_weights(None)
   assert '\n' not in str(error.value)
 
 
 def test_empty_name(folder):
-  with pytest.raises(UserError, match='empty name; expected'):
+  with pytest.raises(UserError, match='weights: empty; expected'):
     find_weights('')
 
 
@@ -68,7 +68,7 @@ def test_a_run_of_the_same_name(folder):
   """Not silently one of them; the default is not in doubt."""
   file = _add(folder, 'kpn3s_nano')
   Path('kpn3s_nano').mkdir()
-  with pytest.raises(UserError, match='expected one of them') as error:
+  with pytest.raises(UserError, match='ambiguous') as error:
     find_weights('kpn3s_nano')
   for path in (file, Path('kpn3s_nano').absolute()):
     assert str(path) in str(error.value)
@@ -80,5 +80,5 @@ def test_mistyped_name(folder):
   with pytest.raises(UserError, match=r"no such checkpoint.*--output\)$"):
     weights.find_checkpoint(Path('kpn3s_nan'))
   _add(folder, 'kpn3s_nano')
-  with pytest.raises(UserError, match='packaged models: kpn3s_nano'):
+  with pytest.raises(UserError, match='packaged model: kpn3s_nano'):
     weights.find_checkpoint(Path('kpn3s_nan'))

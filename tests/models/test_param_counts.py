@@ -1,14 +1,13 @@
 """The number of parameters of every shipped configuration."""
 
-import functools
 import math
-import runpy
 from pathlib import Path
 
 import jax
 import pytest
 
-from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.config.files import load_config
+from siamkpn_jax.models.siamkpn import abstract_variables, build_model
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 COUNTS = {
@@ -19,10 +18,6 @@ COUNTS = {
     'kpn3s_nano': 422_180,
 }
 
-
-def load_config(path):
-  """The configuration of a file, without an argument."""
-  return runpy.run_path(str(path))['get_config']()
 
 
 def count(tree):
@@ -37,14 +32,13 @@ def test_every_config_has_a_row():
 @pytest.mark.parametrize('name', COUNTS)
 def test_number_of_parameters(name):
   """Trainable parameters, without running means and variances."""
-  model = build_model(load_config(CONFIGS / f'{name}.py').model)
-  variables = jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0))
+  model = build_model(load_config(name).model)
+  variables = abstract_variables(model)
   assert count(variables['params']) == COUNTS[name]
 
 
 def convolution(size, inputs, outputs):
-  """A convolution without bias, and the two vectors of its normalisation."""
+  """A convolution without bias, and the two vectors of its normalization."""
   return size**2 * inputs * outputs + 2 * outputs
 
 

@@ -1,5 +1,6 @@
 """The single-file form of a checkpoint: what it keeps, what it refuses."""
 
+import dataclasses
 import functools
 import json
 import shutil
@@ -15,23 +16,23 @@ from jax.sharding import NamedSharding, PartitionSpec
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from siamkpn_jax.config import default_config, to_plain
+from siamkpn_jax.checkpoints import packaged, weights, weights_file
+from siamkpn_jax.checkpoints.weights_file import (
+  LARGEST_ERROR,
+  compact,
+  fingerprint,
+  load_weights_file,
+  read_metadata,
+  rounding_error,
+  save_weights_file,
+)
+from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.conversion import run as conversion
 from siamkpn_jax.conversion.files import read_state
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import packaged, weights, weights_file
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights_file import (
-    LARGEST_ERROR,
-    compact,
-    fingerprint,
-    load_weights_file,
-    read_metadata,
-    rounding_error,
-    save_weights_file,
-)
-from siamkpn_jax.tracking.lockstep import load_lockstep
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from tests.conversion import small
 from tests.tracking.test_tracker import SMALL, run, small_network, video
 
@@ -41,18 +42,16 @@ VARIANCE = 'batch_stats/backbone/conv1/bn/var'
 
 
 @functools.cache
-def plain_config():
-  config = default_config()
-  config.model.update(SMALL)
-  config.tracking.window_influence = 0.2
-  return to_plain(config)
+def small_config():
+  config = Config().updated(model=SMALL, tracking={'window_influence': 0.2})
+  return config
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
   """A file of the small network, and the summary."""
   path = tmp_path_factory.mktemp('file') / 'new' / 'model.safetensors'
-  summary = save_weights_file(path, plain_config(), small_network()[1], INFO)
+  summary = save_weights_file(path, small_config(), small_network()[1], INFO)
   return path, summary
 
 
@@ -60,7 +59,7 @@ def written(tmp_path_factory):
 def folder(tmp_path_factory):
   """The same network as a checkpoint of Orbax."""
   path = tmp_path_factory.mktemp('folder')
-  weights.save_model(path, plain_config(), small_network()[1])
+  weights.save_model(path, small_config(), small_network()[1])
   return path
 
 
@@ -77,9 +76,9 @@ def test_round_trip(written, tmp_path):
   path, summary = written
   assert [p.name for p in path.parent.iterdir()] == ['model.safetensors']
   config, variables = load_weights_file(path)
-  assert config == json.loads(json.dumps(plain_config()))
+  assert config == small_config()
   assert read_metadata(path) == INFO | {
-      'format': 'siamkpn_jax', 'config': config,
+      'format': 'siamkpn_jax', 'config': to_plain(config),
       'checksum': fingerprint(variables)}
   original, first = _flat(small_network()[1]), _flat(variables)
   assert set(first) == set(original)
@@ -114,7 +113,7 @@ def test_large_variances_stay_exact(tmp_path):
   variances = variables['batch_stats']['backbone']['conv1']['bn']['var']
   variances[:2] = 1e5, 1e-7
   path = tmp_path / 'a.safetensors'
-  save_weights_file(path, plain_config(), variables, {})
+  save_weights_file(path, small_config(), variables, {})
   with safe_open(path, 'numpy') as file:
     assert file.get_slice(VARIANCE).get_dtype() == 'F32'
     assert file.get_slice(KERNEL).get_dtype() == 'F16'
@@ -168,9 +167,9 @@ def test_boxes(written, folder):
   wanted = run(load_tracker(folder), frames, box)
   assert np.abs(np.diff(wanted, axis=0)).max() > 1  # it moves
   tracker = load_tracker(written[0])
-  assert tracker._config.window_influence == 0.2
+  assert tracker._batch._config.window_influence == 0.2
   np.testing.assert_allclose(run(tracker, frames, box), wanted, atol=1)
-  _, details = load_lockstep(str(written[0]), [6])
+  _, details = load_for_sequences(str(written[0]), [6])
   assert details['weights'] == read_metadata(written[0])['checksum']
 
 
@@ -181,7 +180,7 @@ def test_load_model_and_origin(written):
   path, _ = written
   config, variables = weights.load_model(path)
   expected, arrays_ = load_weights_file(path)
-  assert config == expected == weights.read_config(path)
+  assert config == expected == config_from_dict(weights.read_config(path))
   small.assert_same(_flat(variables), _flat(arrays_))
   assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(variables))
   assert weights.read_origin(path) == INFO
@@ -191,24 +190,24 @@ def test_load_model_and_origin(written):
 def test_packaged_model(written, tmp_path, monkeypatch):
   """By its name, and without one."""
   monkeypatch.setattr(packaged, 'FOLDER', tmp_path)
-  with pytest.raises(UserError, match='without the default weights'):
+  with pytest.raises(UserError, match='default weights missing'):
     load_tracker()
-  with pytest.raises(UserError, match='without the default weights'):
-    load_lockstep(None, [6])
+  with pytest.raises(UserError, match='default weights missing'):
+    load_for_sequences(None, [6])
   shutil.copy(written[0], tmp_path / 'kpn3s_nano.safetensors')
   frames, box = video()
   wanted = run(load_tracker(written[0]), frames[:3], box)
   for tracker in (load_tracker(), load_tracker('kpn3s_nano')):
     np.testing.assert_array_equal(run(tracker, frames[:3], box), wanted)
   for name in (None, 'kpn3s_nano'):
-    assert load_lockstep(name, [6])[1]['weights'] == (
+    assert load_for_sequences(name, [6])[1]['weights'] == (
         read_metadata(written[0])['checksum'])
 
 
 @pytest.mark.parametrize('part', ['network', 'backbone'])
 def test_training_starts_from_it(written, part):
   """Placed on all devices; of the backbone, what the network needs."""
-  model = build_model(plain_config()['model'])
+  model = build_model(small_config().model)
   if part == 'backbone':
     model = model.clone(levels=('layer2',), channels=3)
   mesh = jax.make_mesh((4,), ('all',))
@@ -224,7 +223,8 @@ def test_training_starts_from_it(written, part):
 
 
 def test_another_network(written):
-  model = build_model(plain_config()['model'] | {'width': 8, 'num_stages': 1})
+  model = build_model(dataclasses.replace(
+      small_config().model, width=8, num_stages=1))
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
   with pytest.raises(UserError, match=r'another architecture: .*width is 4 '
                      r'there, 8 here.*num_stages is 2 there, 1 here'):
@@ -233,11 +233,10 @@ def test_another_network(written):
 
 def test_to_torch_and_back(tmp_path, capsys):
   """The released names, from a file; which is not taken for PyTorch's."""
-  config = default_config()
-  config.model.update(small.SETTINGS)
+  config = Config().updated(model=small.SETTINGS)
   variables, _ = conversion.to_variables(small.state(), small.table())
   path = tmp_path / 'a.safetensors'
-  save_weights_file(path, to_plain(config), variables, {})
+  save_weights_file(path, config, variables, {})
   conversion.to_torch(path, tmp_path / 'b.npz', 'network')
   found = read_state(tmp_path / 'b.npz')
   for name in (entry.key for entry in small.table()):
@@ -281,7 +280,7 @@ def test_cut_file(written, tmp_path, share):
   content = written[0].read_bytes()
   path = tmp_path / 'cut.safetensors'
   path.write_bytes(content[:int(np.ceil(len(content) * share))])
-  _refused(path, 'cannot be read .*whole file')
+  _refused(path, 'cannot be read .*intact file')
 
 
 @pytest.mark.parametrize('content', [
@@ -290,13 +289,13 @@ def test_cut_file(written, tmp_path, share):
 def test_garbage(tmp_path, content):
   path = tmp_path / 'garbage.safetensors'
   path.write_bytes(content)
-  _refused(path, 'cannot be read .*whole file')
+  _refused(path, 'cannot be read .*intact file')
 
 
 def test_longer_file(written, tmp_path):
   path = tmp_path / 'long.safetensors'
   path.write_bytes(written[0].read_bytes() + b'more')
-  _refused(path, 'cannot be read .*whole file')
+  _refused(path, 'cannot be read .*intact file')
 
 
 def test_flipped_bit(written, tmp_path):
@@ -304,7 +303,7 @@ def test_flipped_bit(written, tmp_path):
   content[-1000] ^= 4
   path = tmp_path / 'flipped.safetensors'
   path.write_bytes(content)
-  _refused(path, 'another checksum.*damaged')
+  _refused(path, 'damaged .wrong checksum.')
 
 
 def test_weights_of_another_program(tmp_path):
@@ -326,11 +325,11 @@ def test_no_configuration(written, tmp_path, text):
 
 
 @pytest.mark.parametrize(('settings_', 'match'), [
-    ({'arch': 'resnet99'}, 'network that this version does not have'),
-    ({'attention': True}, 'attention=True, which this version does not know'),
-    ({'levels': 3}, 'network that this version does not have'),
-    ({'width': 8}, 'another architecture than its configuration says'),
-    ({'num_stages': 3}, 'another architecture than its configuration says')])
+    ({'arch': 'resnet99'}, "model.arch is 'resnet99'; expected one of"),
+    ({'attention': True}, 'config.model: unknown attention=True'),
+    ({'levels': 3}, 'model.levels is 3; expected a tuple'),
+    ({'width': 8}, 'do not match the configuration in the file'),
+    ({'num_stages': 3}, 'do not match the configuration in the file')])
 def test_configuration_of_another_network(written, tmp_path, settings_, match):
   def change(metadata):
     config = json.loads(metadata['config'])
@@ -340,14 +339,14 @@ def test_configuration_of_another_network(written, tmp_path, settings_, match):
 
 
 @pytest.mark.parametrize(('change', 'match'), [
-    (lambda stored: stored.pop(KERNEL), rf'{KERNEL} has shape None, expected'),
+    (lambda stored: stored.pop(KERNEL), rf'{KERNEL} has shape None; expected'),
     (lambda stored: stored.update({KERNEL: stored[KERNEL][:-1].copy()}),
-     rf'{KERNEL} has shape \(6, 7, 3, 4\), expected \(7, 7, 3, 4\)'),
+     rf'{KERNEL} has shape \(6, 7, 3, 4\); expected \(7, 7, 3, 4\)'),
     (lambda stored: stored.update(more=np.zeros(2, np.float32)),
-     r'more has shape \(2,\), expected None'),
+     r'more has shape \(2,\); expected None'),
     (lambda stored: stored.update({KERNEL: stored[KERNEL].astype(np.int32)}),
      f'{KERNEL} is I32; expected float16 or float32'),
-    (lambda stored: stored.clear(), 'has shape None, expected')])
+    (lambda stored: stored.clear(), 'has shape None; expected')])
 def test_other_arrays(written, tmp_path, change, match):
   _refused(_changed(written, tmp_path, change), match)
 
@@ -367,8 +366,8 @@ def test_weights_that_are_not_finite(tmp_path, value):
   variables = jax.tree.map(np.array, small_network()[1])
   variables['params']['backbone']['conv1']['conv']['kernel'].flat[3] = value
   path = tmp_path / 'a.safetensors'
-  with pytest.raises(UserError, match=f'{KERNEL} has values .* not finite'):
-    save_weights_file(path, plain_config(), variables, {})
+  with pytest.raises(UserError, match=f'{KERNEL} has non-finite values'):
+    save_weights_file(path, small_config(), variables, {})
   assert not path.exists()
 
 
@@ -384,7 +383,7 @@ def test_a_save_that_fails_leaves_what_was_there(
   monkeypatch.setattr(weights_file.Path, 'write_bytes',
                       lambda self, content: full(content))
   with pytest.raises(UserError, match='No space left'):
-    save_weights_file(path, plain_config(), small_network()[1], {})
+    save_weights_file(path, small_config(), small_network()[1], {})
   monkeypatch.undo()
   assert path.read_bytes() == before
   assert [p.name for p in tmp_path.iterdir()] == ['a.safetensors']

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from siamkpn_jax.conversion.names import name_table, torch_key
 from siamkpn_jax.conversion.variables import to_variables
@@ -20,8 +21,11 @@ SETTINGS = {
 }
 SEED = 20
 
-# Network and length of the cascade.
-CASES = [('small', 1), ('small', 2), ('small', 3), ('basic', 2), ('full', 3)]
+# Network and length of the cascade; three stages contain the others.
+CASES = [
+    pytest.param('small', 1, marks=pytest.mark.slow),
+    pytest.param('small', 2, marks=pytest.mark.slow), ('small', 3),
+    ('basic', 2), pytest.param('full', 3, marks=pytest.mark.slow)]
 
 
 @functools.cache

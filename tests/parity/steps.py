@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.targets import Targets
@@ -23,10 +23,8 @@ def our_step(settings, variables, layers, dtype):
     dtype: 'float32' or 'float64'.
   """
   with jax.enable_x64(dtype == 'float64'):
-    config = default_config()
-    config.model.update(settings)
-    if layers:
-      config.train.backbone_layers = layers
+    config = Config().updated(
+        model=settings, train={'backbone_layers': layers})
     step = trainer.build_step(config)
     model = step.model
     step = dataclasses.replace(step, model=model.clone(dtype=dtype))

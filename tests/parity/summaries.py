@@ -5,7 +5,7 @@ import numpy as np
 _SAMPLES = 6
 
 
-def summarise(array):
+def summarize(array):
   """[...] -> [8]: mean, root mean square, values at fixed places."""
   flat = np.asarray(array, np.float64).reshape(-1)
   places = np.linspace(0, flat.size - 1, _SAMPLES + 2).astype(int)[1:-1]

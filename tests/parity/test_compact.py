@@ -10,19 +10,19 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.architectures import LAYERS as BACKBONES
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
-from siamkpn_jax.models.architectures import LAYERS as BACKBONES
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from tests.models.capture import assert_close
 from tests.parity import crops, networks
 from tests.parity.steps import (
-    assert_losses,
-    assert_small,
-    assert_trains,
-    errors,
-    our_step,
-    their_step,
+  assert_losses,
+  assert_small,
+  assert_trains,
+  errors,
+  our_step,
+  their_step,
 )
 
 torch = pytest.importorskip('torch')
@@ -39,7 +39,7 @@ ZERO = 1e-13
 
 
 def forward(variables, z, x, *, train_layers=(), train=False):
-  """Maps and new statistics of our network."""
+  """Predictions and new statistics of our network."""
   model = SiamKPN(**SETTINGS, dtype=str(x.dtype))
   return jax.jit(functools.partial(
       model.apply, train=train, train_layers=train_layers,
@@ -63,8 +63,7 @@ def variables():
       return rng.normal(0, 0.5, leaf.shape)
     return leaf + name.endswith('_weight') * rng.normal(0, 0.5, leaf.shape)
 
-  fresh = jax.device_get(jax.jit(functools.partial(
-      init_variables, SiamKPN(**SETTINGS)))(jax.random.key(0)))
+  fresh = jax.device_get(init_variables(SiamKPN(**SETTINGS), 0))
   params = jax.tree.map(
       np.float32, jax.tree_util.tree_map_with_path(vary, fresh['params']))
   fresh = {'params': params, 'batch_stats': fresh['batch_stats']}
@@ -89,6 +88,7 @@ def pytorch_network():
   return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('phase', ['tracking', *LAYERS])
 def test_maps(phase):
   """Of every stage; statistics given, of the batch, of both."""
@@ -113,6 +113,7 @@ def test_maps(phase):
                    f'{task} of stage {s + 1}', TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('phase', LAYERS)
 def test_step(phase):
   layers = LAYERS[phase]

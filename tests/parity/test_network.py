@@ -8,14 +8,14 @@ import pytest
 
 from tests.models.capture import TOLERANCE, assert_close, run_captured
 from tests.parity import crops, networks
-from tests.parity.summaries import largest_error, summarise
+from tests.parity.summaries import largest_error, summarize
 
 pytestmark = pytest.mark.usefixtures('optimized')
 
 
 @functools.cache
 def ours(name, num_stages):
-  """Maps, and {released module name: outputs in the order of the calls}."""
+  """Predictions, and {released module name: outputs in order of the calls}."""
   model, variables = networks.jax_network(name, num_stages)
   z, x = (part[:1].astype(np.float32) for part in crops.crops())
   maps, blocks = jax.device_get(jax.jit(
@@ -40,7 +40,7 @@ def test_equals_golden(name, num_stages):
       continue
     assert len(blocks[key]) == len(expected), key
     for value, summary in zip(blocks[key], expected, strict=True):
-      error = largest_error(summarise(value), summary)
+      error = largest_error(summarize(value), summary)
       assert error < TOLERANCE, f'{key}: {error:.1e}'
 
 

@@ -6,7 +6,6 @@ network is that of the paper in full size, its weights take the way of a user's:
 a file, `siamkpn_jax.convert`, a checkpoint.
 """
 
-import dataclasses
 import functools
 
 import cv2
@@ -14,18 +13,15 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.settings import LossConfig, TargetsConfig
 from siamkpn_jax.conversion.run import to_jax
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.models.weights import load_model
-from siamkpn_jax.tracking.tracker import load_tracker
-from siamkpn_jax.training.losses import (
-    LossConfig,
-    siamkpn_losses,
-    smooth_l1,
-)
-from siamkpn_jax.training.targets import TargetConfig, make_targets
+from siamkpn_jax.tracking.load import load_tracker
+from siamkpn_jax.training.losses import siamkpn_losses, smooth_l1
+from siamkpn_jax.training.targets import make_targets
 from tests.models.capture import assert_close, run_captured
 from tests.parity import networks, released
 
@@ -50,6 +46,7 @@ def converted(real_data, num_stages, tmp_path_factory):
   return folder / 'weights'
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_maps(real_data, num_stages, converted):
   """Of every stage, fused over the levels; in float64.
@@ -59,7 +56,7 @@ def test_maps(real_data, num_stages, converted):
   golden = released.load(real_data, f'kpn{num_stages}s')
   config, variables = load_model(converted)
   with jax.enable_x64(True):
-    model = build_model(config['model']).clone(dtype='float64')
+    model = build_model(config.model).clone(dtype='float64')
     wide = lambda tree: jax.tree.map(np.float64, tree)
     maps, blocks = jax.device_get(jax.jit(
         functools.partial(run_captured, model))(
@@ -87,9 +84,8 @@ def test_boxes_and_scores(real_data, num_stages, converted):
   tracker.init(frames[0], golden['boxes'][0])
   for n, frame in enumerate(frames[1:], 1):
     state = golden['states'][n]
-    tracker._state = dataclasses.replace(
-        tracker._state, centre=np.float32(state[:2]),
-        size=np.float32(state[2:]))
+    target = tracker._batch._targets[tracker._target]
+    target.center, target.size = np.float32(state[:2]), np.float32(state[2:])
     _, box = tracker.update(frame)
     np.testing.assert_allclose(
         box, golden['boxes'][n], rtol=0, atol=0.01, err_msg=f'frame {n}')
@@ -104,7 +100,7 @@ def labels(golden, num_stages):
   boxes = np.stack([(left + right) / 2, (top + bottom) / 2, right - left,
                     bottom - top], axis=1)
   return make_targets(np.float32(boxes), golden['negative'], num_stages,
-                      TargetConfig(heatmap_shrink='released'))
+                      TargetsConfig(heatmap_shrink='released'))
 
 
 @pytest.mark.parametrize('stages', [1, 3])
@@ -146,7 +142,7 @@ def test_one_example_is_aligned():
   for n in (0, 1):
     one = {name: golden[name][n:n + 1] for name in ('corners', 'negative')}
     targets = jax.tree.map(np.asarray, labels(one, 3))
-    maps = [Maps(*(rng.normal(0, 0.6, (1, 31, 31, c)).astype(np.float32)
+    maps = [Predictions(*(rng.normal(0, 0.6, (1, 31, 31, c)).astype(np.float32)
                    for c in (1, 2, 2))) for _ in range(3)]
     ours = siamkpn_losses(maps, targets, LossConfig())['offsets']
     assert float(ours) == pytest.approx(float(misaligned_offset_loss(
@@ -186,9 +182,9 @@ def trained(folder, stages):
   return losses, norms
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
-@pytest.mark.parametrize('stages', [
-    1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('stages', [1, 3])
 def test_training(real_data, stages):
   """Losses and gradients of one batch, the backbone frozen, in float32."""
   golden = released.load(real_data, f'kpn{stages}s_training')

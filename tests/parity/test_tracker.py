@@ -4,18 +4,17 @@ The two programs round differently in the sixth digit. That stays below a
 hundredth of a pixel, until the integer side or edge of a search crop lies so
 near to a half that it is rounded up by one and down by the other: from there
 they look at crops a pixel apart, and random weights then go separate ways. Such
-a frame is recognised by its crop; the tracker is set back to the reference's
+a frame is recognized by its crop; the tracker is set back to the reference's
 box there, so that every frame of a sequence is compared.
 """
 
-import dataclasses
 import json
 
 import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.sequences import load_otb
+from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.parity import networks
@@ -54,20 +53,20 @@ def follow(tracker, sequence, expected):
   return errors, split
 
 
-def _centre(box):
+def _center(box):
   return np.round(box[:2] + box[2:] / 2, 9)  # exact where it was clamped
 
 
 def _same_crop(tracker, box):
-  centre, scale = tracker.search_window()
+  center, scale = tracker.search_window()
   side = reference.context_side(*box[2:]) * 255 / 127
-  return reference.crop_bounds(centre, 255 / scale) == reference.crop_bounds(
-      _centre(box), side)
+  return reference.crop_bounds(center, 255 / scale) == reference.crop_bounds(
+      _center(box), side)
 
 
 def _set(tracker, box):
-  tracker._state = dataclasses.replace(
-      tracker._state, centre=np.float32(_centre(box)), size=np.float32(box[2:]))
+  target = tracker._batch._targets[tracker._target]
+  target.center, target.size = np.float32(_center(box)), np.float32(box[2:])
 
 
 def assert_follows(tracker, sequence, expected):
@@ -81,6 +80,7 @@ def assert_follows(tracker, sequence, expected):
   assert np.median(np.abs(np.diff(expected, axis=0)).max(axis=1)) > 0.5
 
 
+@pytest.mark.slow
 def test_equals_golden_boxes(real_data):
   """Without PyTorch."""
   golden = json.loads((networks.GOLDENS / 'boxes.json').read_text())
@@ -91,7 +91,8 @@ def test_equals_golden_boxes(real_data):
 
 
 @pytest.mark.parametrize('name', [
-    'small', 'basic', pytest.param('full', marks=pytest.mark.slow)])
+    'small', pytest.param('basic', marks=pytest.mark.slow),
+    pytest.param('full', marks=pytest.mark.slow)])
 # Three stages contain the others; test_network has all of them.
 @pytest.mark.parametrize('num_stages', [
     pytest.param(1, marks=pytest.mark.slow),

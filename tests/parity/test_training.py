@@ -22,7 +22,9 @@ from tests.parity.steps import (
     our_step,
     their_step,
 )
-from tests.parity.summaries import summarise
+from tests.parity.summaries import summarize
+
+pytestmark = pytest.mark.slow
 
 LAYERS = {'frozen': (), 'unfrozen': ('layer2', 'layer3', 'layer4')}
 STAGES = 3
@@ -50,8 +52,8 @@ def test_equals_golden(phase):
   part = lambda kind: networks.golden(f'training/{phase}/{kind}')
   losses, named = ours(phase, 'float64')
   assert_losses(losses, part('losses'), 1e-9)
-  assert_small(errors(named, part('gradients'), summarise), 1e-6)
-  assert_small(errors(named, part('statistics'), summarise), 1e-9)
+  assert_small(errors(named, part('gradients'), summarize), 1e-6)
+  assert_small(errors(named, part('statistics'), summarize), 1e-9)
 
 
 @pytest.mark.parametrize('phase', LAYERS)

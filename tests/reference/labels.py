@@ -25,15 +25,15 @@ def labels(cxcywh, negative, num_stages, *, shrink='cascade', radius=RADIUS,
   offsets_mask, size_mask = np.zeros((31, 31), bool), np.zeros((31, 31), bool)
   if negative:
     return heatmaps, offsets, size, offsets_mask, size_mask
-  centre_x, centre_y = 15 + (cx - 127) / 8, 15 + (cy - 127) / 8
+  center_x, center_y = 15 + (cx - 127) / 8, 15 + (cy - 127) / 8
   for i in range(31):
     for j in range(31):
-      d = math.hypot(j - centre_x, i - centre_y)
-      is_centre = (i, j) == (half_to_even(centre_y), half_to_even(centre_x))
+      d = math.hypot(j - center_x, i - center_y)
+      is_center = (i, j) == (half_to_even(center_y), half_to_even(center_x))
       for s in range(num_stages):
         power = s if shrink == 'cascade' else num_stages - 1
         variance = (0.9**power * 31 / 16)**2
-        if is_centre:
+        if is_center:
           heatmaps[s, i, j] = 1
         elif radius is None or d < radius:
           heatmaps[s, i, j] = math.exp(-d**2 / (2 * variance))
@@ -44,7 +44,7 @@ def labels(cxcywh, negative, num_stages, *, shrink='cascade', radius=RADIUS,
       if offset_target == 'released' and d < RADIUS:
         offsets[i, j] = (cx - x) / 64, (cy - y) / 64
         offsets_mask[i, j] = True
-      if offset_target == 'paper' and is_centre:
-        offsets[i, j] = centre_x - j, centre_y - i
+      if offset_target == 'paper' and is_center:
+        offsets[i, j] = center_x - j, center_y - i
         offsets_mask[i, j] = True
   return heatmaps, offsets, size, offsets_mask, size_mask

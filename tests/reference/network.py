@@ -51,7 +51,7 @@ def correlate(search, kernel):
 
 
 def batch_norm(x, mean, var, scale, bias):
-  """Normalisation with given statistics, epsilon 1e-5."""
+  """Normalization with given statistics, epsilon 1e-5."""
   return (x - mean) / np.sqrt(var + 1e-5) * scale + bias
 
 
@@ -153,7 +153,7 @@ class Network:
     return sum(w * p for w, p in zip(weights, parts, strict=True))
 
   def conv_bn(self, path, x, **kwargs):
-    """Convolution and normalisation of the block at `path`."""
+    """Convolution and normalization of the block at `path`."""
     params, stats = self.leaf('params', path), self.leaf('stats', path)
     y = conv2d(x, params['conv']['kernel'], **kwargs)
     return self.keep(path, batch_norm(

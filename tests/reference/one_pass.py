@@ -1,8 +1,8 @@
 """One-pass scores of the toolkits, frame by frame in plain Python.
 
 Written from the definitions of the rules and sharing nothing with
-siamkpn_jax.benchmarks: every function takes lists of (x, y, w, h) and gives the
-curves (success, precision, normalised precision).
+siamkpn_jax.evaluation: every function takes lists of (x, y, w, h) and gives the
+curves (success, precision, normalized precision).
 """
 
 import math
@@ -28,14 +28,14 @@ def overlap(a, b):
   return 1.0 if ratio > 1 else ratio
 
 
-def centre(box):
+def center(box):
   x, y, w, h = box
   return x + (w - 1) / 2, y + (h - 1) / 2
 
 
 def distance(a, b, units=(1.0, 1.0)):
-  """The centres are divided by the units, and then subtracted."""
-  (ax, ay), (bx, by) = centre(a), centre(b)
+  """The centers are divided by the units, and then subtracted."""
+  (ax, ay), (bx, by) = center(a), center(b)
   x = ax / units[0] - bx / units[0]
   y = ay / units[1] - by / units[1]
   return math.sqrt(x * x + y * y)
@@ -56,7 +56,7 @@ def pysot(results, truths, present=None):
   overlaps, distances, norm_distances = [], [], []
   for i in kept:
     r, t = results[i], truths[i]
-    cx, cy = centre(t)
+    cx, cy = center(t)
     w, h = t[2] + 1e-16, t[3] + 1e-16
     overlaps.append(overlap(r, t) if t[2] > 0 and t[3] > 0 else -1)
     distances.append(distance(r, t) if cx > 0 and cy > 0 else -1)

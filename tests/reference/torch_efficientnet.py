@@ -51,7 +51,7 @@ def features(state, image, padding):
 
   Args:
     state: {name: tensor}.
-    image: [b, 3, h, w] RGB, normalised: (x - 127) / 128.
+    image: [b, 3, h, w] RGB, normalized: (x - 127) / 128.
     padding: {'stem' or 'stage2' to 'stage4': (low, high)} of strided layers.
   """
   def bn(x, name):
@@ -86,7 +86,7 @@ def features(state, image, padding):
 
 
 class ConvBN(nn.Sequential):
-  """Convolution, normalisation, and ReLU6 unless it is linear."""
+  """Convolution, normalization, and ReLU6 unless it is linear."""
 
   def __init__(self, inputs, outputs, size=1, *, stride=1, padding=0, groups=1,
                linear=False):

@@ -27,7 +27,7 @@ TASKS = {'heatmap': 1, 'offsets': 2, 'objsize': 2}
 
 
 def conv(inputs, outputs, size, stride=1, padding=0, dilation=1):
-  """A convolution that a batch normalisation follows: no bias."""
+  """A convolution that a batch normalization follows: no bias."""
   return nn.Conv2d(inputs, outputs, size, stride, padding, dilation,
                    bias=False)
 
@@ -94,7 +94,7 @@ class Backbone(nn.Module):
 
 
 class ConvBN(nn.Module):
-  """Convolution, normalisation, ReLU."""
+  """Convolution, normalization, ReLU."""
 
   def __init__(self, channels, size, padding=0):
     super().__init__()
@@ -156,8 +156,8 @@ class Cascade(nn.Module):
     for s in range(1, self.num_stages + 1):
       if s > 1:
         template = run(f'z_conv{s}', template)
-      centre = template[:, :, 4:11, 4:11]
-      kernel = run('z_conv1' if s == 1 else f'z_conv{s}2', centre)
+      center = template[:, :, 4:11, 4:11]
+      kernel = run('z_conv1' if s == 1 else f'z_conv{s}2', center)
       response = run(f'xcorr{s}', run(f'x_conv{s}', response), kernel)
       maps.append(run(f'head{s}', response))
     return maps
@@ -235,7 +235,7 @@ class SiamKPN(nn.Module):
 
   def forward(self, z, x):
     """[b, 3, 127, 127], [b, 3, 255, 255] -> {task: map} per stage."""
-    # The order decides the running statistics of the batch normalisations.
+    # The order decides the running statistics of the batch normalizations.
     template = self.features(z)
     search = self.features(x)
     return self.kpn_head(template, search)
@@ -244,7 +244,7 @@ class SiamKPN(nn.Module):
 def record(model, z, x):
   """The maps, and {module name: its outputs in the order of the calls}.
 
-  Of batch normalisations, residual blocks, correlations and head outputs.
+  Of batch normalizations, residual blocks, correlations and head outputs.
   """
   activations, hooks = {}, []
   for name, module in model.named_modules():

@@ -13,16 +13,16 @@ SETTINGS = {'penalty_k': 0.10, 'window_influence': 0.54, 'size_lr': 0.59,
             'offset_unit': 64.0}
 
 
-def crop_bounds(centre, side):
+def crop_bounds(center, side):
   """Left, top and integer side of the square that the released program cuts."""
   side = max(1, int(np.rint(side)))  # rint: half to even
-  left, top = (int(np.floor(c - (side + 1) / 2 + 0.5)) for c in centre)
+  left, top = (int(np.floor(c - (side + 1) / 2 + 0.5)) for c in center)
   return left, top, side
 
 
-def crop(frame, centre, side, output, fill):
+def crop(frame, center, side, output, fill):
   """[h, w, 3] -> [output, output, 3], outside of the frame `fill`."""
-  left, top, side = crop_bounds(centre, side)
+  left, top, side = crop_bounds(center, side)
   height, width = frame.shape[:2]
   before_x, before_y = max(0, -left), max(0, -top)
   padded = cv2.copyMakeBorder(
@@ -35,7 +35,7 @@ def crop(frame, centre, side, output, fill):
 
 
 def bilinear(image, output):
-  """[s, s, c] -> [output, output, c] float64, aligned at pixel centres."""
+  """[s, s, c] -> [output, output, c] float64, aligned at pixel centers."""
   size = len(image)
   position = np.clip(
       (np.arange(output) + 0.5) * size / output - 0.5, 0, size - 1)
@@ -48,7 +48,7 @@ def bilinear(image, output):
   return image
 
 
-def mean_colour(frame):
+def mean_color(frame):
   """The mean of each channel, truncated."""
   count = frame.shape[0] * frame.shape[1]
   return frame.reshape(-1, 3).astype(np.int64).sum(axis=0) // count
@@ -145,23 +145,23 @@ class Tracker:
 
   def init(self, frame, xywh):
     x, y, w, h = map(float, xywh)
-    self.centre = np.array([x + (w - 1) / 2, y + (h - 1) / 2])
+    self.center = np.array([x + (w - 1) / 2, y + (h - 1) / 2])
     self.size = np.array([w, h])
-    self.fill = mean_colour(frame)
+    self.fill = mean_color(frame)
     self.template_crop = crop(
-        frame, self.centre, context_side(w, h), 127, self.fill)
+        frame, self.center, context_side(w, h), 127, self.fill)
 
   def update(self, frame):
     """The box, xywh [4]."""
     s_z = context_side(*self.size)
     self.search_crop = crop(
-        frame, self.centre, s_z * 255 / 127, 255, self.fill)
+        frame, self.center, s_z * 255 / 127, 255, self.fill)
     heatmap, offsets, size = self._predict(
         self.template_crop, self.search_crop)
     found = decode(
         heatmap, offsets, size, self.size, 127 / s_z, self._settings)
     self.score = found['score']
     limit = np.array(frame.shape[1::-1], np.float64)
-    self.centre = np.minimum(np.maximum(self.centre + found['shift'], 0), limit)
+    self.center = np.minimum(np.maximum(self.center + found['shift'], 0), limit)
     self.size = np.minimum(np.maximum(found['size'], 10), limit)
-    return np.concatenate([self.centre - self.size / 2, self.size])
+    return np.concatenate([self.center - self.size / 2, self.size])

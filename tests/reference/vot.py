@@ -1,7 +1,8 @@
 """VOT measures frame by frame and pixel by pixel, in plain loops.
 
-Written from the description of each toolkit's rule (docs/vot.md), not from the
-package: regions are lists of 1, 4 or 8 numbers, masks are sets of pixels.
+Written from the description of each toolkit's rule
+(docs/reference/protocols.md), not from the package: regions are lists of 1, 4
+or 8 numbers, masks are sets of pixels.
 """
 
 import itertools

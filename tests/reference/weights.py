@@ -20,7 +20,7 @@ def random_state(shapes, seed, scales):
     shapes: {name: shape}.
     seed: of the random numbers.
     scales: {module: root mean square of what the convolution before a
-      normalisation gives, or spread of what an output convolution gives}.
+      normalization gives, or spread of what an output convolution gives}.
   """
   rng = np.random.RandomState(seed)
   return {name: _draw(rng, name, shapes[name], scales).astype(np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamkpn_jax.tracking.crop import crop_square, mean_colour
+from siamkpn_jax.tracking.crop import crop_square, mean_color
 from tests.reference import tracking as reference
 
 FILL = np.array([7, 120, 250], np.uint8)
@@ -14,14 +14,14 @@ def noise(width, height, seed=0):
       0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def assert_same(frame, centre, side, output):
+def assert_same(frame, center, side, output):
   before = frame.copy()
-  actual = crop_square(frame, np.asarray(centre), side, output, FILL)
+  actual = crop_square(frame, np.asarray(center), side, output, FILL)
   np.testing.assert_array_equal(frame, before, 'the frame was changed')
   assert actual.shape == (output, output, 3) and actual.dtype == np.uint8
   np.testing.assert_array_equal(
-      actual, reference.crop(frame, centre, side, output, FILL),
-      f'centre {centre}, side {side}, output {output}')
+      actual, reference.crop(frame, center, side, output, FILL),
+      f'center {center}, side {side}, output {output}')
 
 
 @pytest.mark.parametrize('output', [127, 255])
@@ -31,8 +31,8 @@ def test_random_squares(output, dtype):
   for _ in range(150):
     width, height = rng.integers(5, 120, 2)
     frame = noise(width, height, int(rng.integers(1000)))
-    centre = (rng.uniform(-0.5, 1.5, 2) * (width, height)).astype(dtype)
-    assert_same(frame, centre, float(np.exp(rng.uniform(0, 6))), output)
+    center = (rng.uniform(-0.5, 1.5, 2) * (width, height)).astype(dtype)
+    assert_same(frame, center, float(np.exp(rng.uniform(0, 6))), output)
 
 
 SQUARES = {
@@ -56,38 +56,38 @@ SQUARES = {
 @pytest.mark.parametrize('name', SQUARES)
 @pytest.mark.parametrize('output', [127, 255])
 def test_named_squares(name, output):
-  centre, side = SQUARES[name]
-  assert_same(noise(120, 100), centre, side, output)
+  center, side = SQUARES[name]
+  assert_same(noise(120, 100), center, side, output)
 
 
 @pytest.mark.parametrize(('side', 'rounded'), [
     (30.5, 30), (31.5, 32), (32.5, 32), (30.51, 31), (31.49, 31)])
 def test_side_is_rounded_half_to_even(side, rounded):
   """Reference: the released rounding."""
-  frame, centre = noise(120, 100), np.array([60.0, 50.0])
+  frame, center = noise(120, 100), np.array([60.0, 50.0])
   np.testing.assert_array_equal(
-      crop_square(frame, centre, side, rounded, FILL),
-      crop_square(frame, centre, rounded, rounded, FILL))
+      crop_square(frame, center, side, rounded, FILL),
+      crop_square(frame, center, rounded, rounded, FILL))
   np.testing.assert_array_equal(
-      crop_square(frame, centre, side, 127, FILL),
-      crop_square(frame, centre, rounded, 127, FILL))
+      crop_square(frame, center, side, 127, FILL),
+      crop_square(frame, center, rounded, 127, FILL))
 
 
-@pytest.mark.parametrize(('centre', 'side', 'left'), [
+@pytest.mark.parametrize(('center', 'side', 'left'), [
     (60.0, 30, 45), (60.0, 31, 44), (60.5, 31, 45), (60.49, 30, 45),
     (60.51, 31, 45), (59.99, 30, 44), (10.0, 30, -5), (9.5, 30, -6)])
-def test_left_edge(centre, side, left):
+def test_left_edge(center, side, left):
   """Reference: floor(c - (side + 1) / 2 + 0.5), written out by hand."""
   columns = np.arange(120, dtype=np.uint8)
   frame = np.broadcast_to(columns[None, :, None], (100, 120, 3)).copy()
-  crop = crop_square(frame, np.array([centre, 50.0]), side, side, FILL)
+  crop = crop_square(frame, np.array([center, 50.0]), side, side, FILL)
   expected = [FILL[0] if left + i < 0 else left + i for i in range(side)]
   np.testing.assert_array_equal(crop[20, :, 0], expected)
 
 
 @pytest.mark.parametrize('side', [40, 41, 90, 127, 128, 254, 256, 300])
-def test_bilinear_at_pixel_centres(side):
-  """The resampling itself, against plain numpy: within a grey level."""
+def test_bilinear_at_pixel_centers(side):
+  """The resampling itself, against plain numpy: within a gray level."""
   frame = noise(320, 310)
   crop = crop_square(frame, np.array([160.0, 155.0]), side, 255, FILL)
   left, top, _ = reference.crop_bounds((160.0, 155.0), side)
@@ -97,17 +97,17 @@ def test_bilinear_at_pixel_centres(side):
 
 
 @pytest.mark.parametrize('side', [40, 41, 77, 100, 101, 200, 255])
-@pytest.mark.parametrize('centre', [(160, 150), (161, 149)])
-def test_centre_lands_in_the_middle(side, centre):
-  """A dot at the centre appears 0.5 to 1.5 frame pixels after (127, 127).
+@pytest.mark.parametrize('center', [(160, 150), (161, 149)])
+def test_center_lands_in_the_middle(side, center):
+  """A dot at the center appears 0.5 to 1.5 frame pixels after (127, 127).
 
   Reference: the released left edge is floor(c - side / 2), so pixel c is
   number side / 2 (rounded up) of the square, whose middle is
   (side - 1) / 2: never before the middle and one pixel after it on average.
   """
   frame = np.zeros((310, 320, 3), np.uint8)
-  frame[centre[1], centre[0]] = 255
-  crop = crop_square(frame, np.array(centre, float), side, 255, FILL)
+  frame[center[1], center[0]] = 255
+  crop = crop_square(frame, np.array(center, float), side, 255, FILL)
   weight = crop[..., 0].astype(np.float64)
   rows, columns = np.indices(weight.shape)
   scale = 255 / side
@@ -121,9 +121,9 @@ def test_centre_lands_in_the_middle(side, centre):
 def test_crop_is_independent_of_the_frame(case):
   """A video reader may write the next frame into the same memory."""
   frame = noise(320, 310)
-  centre = (0.0, 0.0) if case == 'over the border' else (160.0, 155.0)
+  center = (0.0, 0.0) if case == 'over the border' else (160.0, 155.0)
   side = 200 if case == 'resized' else 255
-  crop = crop_square(frame, np.array(centre), side, 255, FILL)
+  crop = crop_square(frame, np.array(center), side, 255, FILL)
   assert not np.shares_memory(crop, frame)
   assert crop.flags.writeable and crop.flags.c_contiguous
 
@@ -137,26 +137,26 @@ def test_frame_may_be_read_only_and_not_contiguous():
         np.ascontiguousarray(frame), (90.0, 80.0), side, 127, FILL))
 
 
-def test_mean_colour_is_truncated():
+def test_mean_color_is_truncated():
   frame = np.zeros((2, 3, 3), np.uint8)
   frame[..., 0] = [[9, 9, 9], [9, 9, 8]]  # 8.83
   frame[..., 1] = 200
   frame[0, 0, 2] = 5  # 0.83
-  colour = mean_colour(frame)
-  assert colour.dtype == np.uint8
-  np.testing.assert_array_equal(colour, [8, 200, 0])
+  color = mean_color(frame)
+  assert color.dtype == np.uint8
+  np.testing.assert_array_equal(color, [8, 200, 0])
 
 
-def test_mean_colour_of_random_frames():
+def test_mean_color_of_random_frames():
   for seed, (width, height) in enumerate([(320, 240), (641, 359), (99, 7)]):
     frame = noise(width, height, seed)
     np.testing.assert_array_equal(
-        mean_colour(frame), reference.mean_colour(frame))
+        mean_color(frame), reference.mean_color(frame))
 
 
-def test_mean_colour_of_one_colour():
-  """A frame of one colour has this mean, whatever its size."""
+def test_mean_color_of_one_color():
+  """A frame of one color has this mean, whatever its size."""
   for size in ((7, 7), (321, 241), (98, 103), (300, 343)):
     for value in (1, 2, 100, 127, 255):
       frame = np.full((*size, 3), value, np.uint8)
-      np.testing.assert_array_equal(mean_colour(frame), value)
+      np.testing.assert_array_equal(mean_color(frame), value)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.config.settings import TargetsConfig
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
-from siamkpn_jax.training.targets import TargetConfig, make_targets
+from siamkpn_jax.training.targets import make_targets
 from tests.reference import tracking as reference
 
 # float32 against float64: positions of some 100 pixels, sizes of some 100.
@@ -38,13 +39,13 @@ CONFIGS = {
 
 @functools.partial(jax.jit, static_argnames='config')
 def jitted(maps, size, scale, config):
-  return decode(maps, size, scale, config)
+  return decode(maps, size, scale, config.hyperparameters, config.rule)
 
 
 def run(heatmap, offsets, size, last, scale, changes=()):
   """`decode` and the reference on [31, 31, ...] maps."""
   values = reference.SETTINGS | dict(changes)
-  maps = Maps(*(jnp.asarray(m, jnp.float32)
+  maps = Predictions(*(jnp.asarray(m, jnp.float32)
                 for m in (heatmap[..., None], offsets, size)))
   found = jitted(maps, jnp.asarray(last, jnp.float32), jnp.float32(scale),
                  DecodeConfig(**values))
@@ -62,7 +63,7 @@ def assert_equal(found, expected):
 
 
 def random_maps(seed, mean=-2.0):
-  """Maps like those of a network; the best scores are apart.
+  """Predictions like those of a network; the best scores are apart.
 
   Distinct multiples of 1/100 as logits: no ties, float32 keeps the order.
   """
@@ -82,7 +83,7 @@ def test_equals_reference(name):
 
 
 def place(heatmap_values, sizes=None):
-  """Maps whose other cells are far below the given {cell: score}."""
+  """Predictions whose other cells are far below the given {cell: score}."""
   heatmap = np.full((31, 31), -20.0) - np.arange(961).reshape(31, 31) / 100
   for cell, score in heatmap_values.items():
     heatmap[cell] = np.log(score / (1 - score))
@@ -152,13 +153,13 @@ def test_labels_decode_to_the_true_box(offset_target):
   """Perfect maps give the box back; SPEC 5 and 8 agree on the units."""
   rng = np.random.default_rng(5)
   for _ in range(20):
-    centre = rng.uniform(60, 194, 2)
+    center = rng.uniform(60, 194, 2)
     if offset_target == 'released':
       wh = rng.uniform(20, 150, 2)
-    else:  # only the centre cell has an offset
+    else:  # only the center cell has an offset
       wh = np.array([80.0, 60.0])
-    box = jnp.asarray([[*centre, *wh]], jnp.float32)
-    labels = make_targets(box, jnp.zeros(1, bool), 3, TargetConfig(
+    box = jnp.asarray([[*center, *wh]], jnp.float32)
+    labels = make_targets(box, jnp.zeros(1, bool), 3, TargetsConfig(
         offset_target=offset_target))
     label = np.asarray(labels.heatmaps[-1, 0], np.float64)
     heatmap = np.log((label + 1e-6) / (1 - label + 1e-6))
@@ -169,7 +170,7 @@ def test_labels_decode_to_the_true_box(offset_target):
                    {'size_lr': 1.0, 'window_influence': 0.0,
                     'offset_unit': unit})
     np.testing.assert_allclose(
-        found.shift, (centre - 127) / scale, atol=1e-3)
+        found.shift, (center - 127) / scale, atol=1e-3)
     np.testing.assert_allclose(found.size, wh / scale, rtol=1e-4)
     assert found.score > 0.999
 
@@ -217,7 +218,7 @@ def test_nan_of_the_network_is_not_hidden(part):
   heatmap, offsets, size = random_maps(1)
   {'heatmap': heatmap, 'size': size}[part][:] = np.nan
   found = jitted(
-      Maps(*(jnp.asarray(m, jnp.float32)
+      Predictions(*(jnp.asarray(m, jnp.float32)
              for m in (heatmap[..., None], offsets, size))),
       jnp.asarray([120.0, 64.0]), jnp.float32(0.7),
       DecodeConfig(**reference.SETTINGS))

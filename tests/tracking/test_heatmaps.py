@@ -31,7 +31,7 @@ def test_file_is_a_picture(tmp_path):
   save_heatmap_figure(path, [sight(), sight('second')])
   image = cv2.imread(str(path))
   assert image.shape[0] > 400 and image.shape[1] > 600
-  # Not blank: each of the two rows and three columns holds colours.
+  # Not blank: each of the two rows and three columns holds colors.
   height, width = (n // k for n, k in zip(image.shape, (2, 3), strict=False))
   for row in range(2):
     for column in range(3):

@@ -1,20 +1,22 @@
 """A whole run of the tracker against the float64 reference (SPEC 8)."""
 
+import dataclasses
 import functools
 
 import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config, to_plain
-from siamkpn_jax.data.sources.synthetic import Scene
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
-from siamkpn_jax.tracking import tracker as tracking
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import Scene
+from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
+from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.decode import DecodeConfig
-from siamkpn_jax.tracking.tracker import Tracker, decode_config, load_tracker
-from siamkpn_jax.training.checkpoints import Checkpoints
-from siamkpn_jax.training.state import TrainState
+from siamkpn_jax.tracking.load import decode_config, load_tracker
+from siamkpn_jax.tracking.tracker import Tracker
+from siamkpn_jax.training.state import TrainState, to_items
 from tests.reference import tracking as reference
 
 SMALL = {'arch': 'resnet10', 'width': 4, 'channels': 8, 'num_stages': 2,
@@ -44,8 +46,7 @@ def small_network():
       value = rng.normal(0, 0.5, leaf.shape)
     return value.astype(np.float32)
 
-  variables = jax.tree.map_with_path(draw, jax.eval_shape(
-      functools.partial(init_variables, model), jax.random.key(0)))
+  variables = jax.tree.map_with_path(draw, abstract_variables(model))
   variables['params']['backbone']['conv1']['conv']['kernel'] /= 100  # 0..255
   frames, _ = video()
   crop = lambda frame, output: reference.crop(
@@ -85,8 +86,8 @@ def reference_tracker(values=reference.SETTINGS):
       functools.partial(predict, *small_network()), values)
 
 
-def new_tracker(config=CONFIG):
-  return Tracker(*small_network(), config)
+def new_tracker(config=CONFIG, **kwargs):
+  return Tracker(*small_network(), config, **kwargs)
 
 
 def run(tracker, frames, box):
@@ -130,14 +131,15 @@ def test_equals_reference_at_the_border(box):
   wanted = [expected.update(frame) for frame in frames[1:4]]
   actual = run(new_tracker(), frames[:4], box)
   np.testing.assert_allclose(actual, wanted, atol=0.05)
-  centre = actual[:, :2] + actual[:, 2:] / 2
-  assert (centre > -1e-3).all() and (centre < (160.001, 120.001)).all()
+  center = actual[:, :2] + actual[:, 2:] / 2
+  assert (center > -1e-3).all() and (center < (160.001, 120.001)).all()
   assert (actual[:, 2:] >= 10).all() and (actual[:, 2:] <= (160, 120)).all()
 
 
 @pytest.mark.parametrize(('box', 'message'), [
     ((200, 10, 20, 20), 'outside the 160x120 frame'),
-    ((10, 10, 0, 20), 'not positive'), ((10, 10, 20, -1), 'not positive'),
+    ((10, 10, 0, 20), 'must be positive'),
+    ((10, 10, 20, -1), 'must be positive'),
     ((10, 10, float('nan'), 20), 'four finite numbers'),
     ((10, 10, 20), 'four finite numbers')])
 def test_bad_box(box, message):
@@ -173,10 +175,14 @@ def test_init_takes_a_new_target():
 
 def test_score_and_heatmaps():
   frames, box = video()
-  tracker = new_tracker()
+  tracker = new_tracker(every_stage=True)
+  assert tracker.heatmaps.shape == (0, 31, 31) and tracker.score == 0
   run(tracker, frames[:2], box)
   assert isinstance(tracker.score, float) and 0 < tracker.score < 1
   assert tracker.heatmaps.shape == (2, 31, 31)
+  last = new_tracker()
+  run(last, frames[:2], box)
+  np.testing.assert_allclose(last.heatmaps, tracker.heatmaps[-1:], atol=1e-6)
   assert isinstance(tracker.heatmaps, np.ndarray)
   assert ((tracker.heatmaps >= 0) & (tracker.heatmaps <= 1)).all()
   assert np.isclose(tracker.heatmaps[-1], tracker.score, atol=1e-7).any()
@@ -189,8 +195,8 @@ def test_search_window():
   frames, _ = video()
   tracker = new_tracker()
   tracker.init(frames[0], (20, 30, 41, 21))
-  centre, scale = tracker.search_window()
-  np.testing.assert_array_equal(centre, [40, 40])
+  center, scale = tracker.search_window()
+  np.testing.assert_array_equal(center, [40, 40])
   assert scale == pytest.approx(127 / np.sqrt((41 + 31) * (21 + 31)))
 
 
@@ -217,34 +223,36 @@ def test_two_trackers_share_a_model():
 def test_one_program_for_all_frame_sizes():
   frames, box = video()
   run(new_tracker(), frames[:2], box)
-  compiled = tracking.init._cache_size(), tracking.update._cache_size()
+  compiled = functional.init._cache_size(), functional.update._cache_size()
   for width, height in ((160, 120), (161, 99), (40, 300)):
     rng = np.random.default_rng(width)
     noise = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
     run(new_tracker(), list(noise), (3, 4, 20, 30))
   assert compiled == (
-      tracking.init._cache_size(), tracking.update._cache_size())
+      functional.init._cache_size(), functional.update._cache_size())
 
 
 def pure_arguments():
   model, variables = small_network()
   rng = np.random.default_rng(0)
-  crops = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
+  crops = [rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8)
            for side in (127, 255)]
-  state = tracking.init(
-      variables, crops[0], np.float32([50, 40]), np.float32([30, 20]),
+  state = functional.init(
+      variables, crops[0], np.float32([[50, 40]]), np.float32([[30, 20]]),
       model=model)
-  arguments = (variables, state, crops[1], np.float32(2.0),
-               np.float32([160, 120]))
-  return arguments, {'model': model, 'config': CONFIG}
+  search = functional.SearchInput(
+      crops[1], np.float32([2.0]), np.float32([[160, 120]]))
+  numbers = jax.tree.map(lambda x: np.float32([x]), CONFIG.hyperparameters)
+  return ((variables, state, search, numbers),
+          {'model': model, 'rule': CONFIG.rule})
 
 
 def test_update_is_pure():
   """The same inputs twice give the same bits; the state is not consumed."""
   arguments, static = pure_arguments()
   before = jax.device_get(arguments[1])
-  first = jax.device_get(tracking.update(*arguments, **static))
-  second = jax.device_get(tracking.update(*arguments, **static))
+  first = jax.device_get(functional.update(*arguments, **static))
+  second = jax.device_get(functional.update(*arguments, **static))
   assert len(jax.tree.leaves(arguments[1])) > 2  # a pytree of arrays
   jax.tree.map(np.testing.assert_array_equal, first, second)
   jax.tree.map(np.testing.assert_array_equal, before, arguments[1])
@@ -259,8 +267,8 @@ def convolutions(function, *args):
 def test_template_is_computed_once():
   """`update` only carries it, and consists of the search side alone."""
   arguments, static = pure_arguments()
-  variables, state, crop, _, _ = arguments
-  after, _ = tracking.update(*arguments, **static)
+  variables, state, inputs, _ = arguments
+  after, _ = functional.update(*arguments, **static)
   jax.tree.map(
       np.testing.assert_array_equal, state.template, after.template)
   assert {leaf.shape for leaf in jax.tree.leaves(state.template)} == {
@@ -268,49 +276,47 @@ def test_template_is_computed_once():
   search = functools.partial(
       static['model'].apply, train=False, method=SiamKPN.search)
   expected = convolutions(
-      search, variables, state.template, crop[None].astype(np.float32))
-  update = functools.partial(tracking.update, **static)
+      search, variables, state.template, inputs.crops.astype(np.float32))
+  update = functools.partial(functional.update, **static)
   assert convolutions(update, *arguments) == expected > 0
 
 
-def test_many_targets_as_one_batch():
-  """`update` is a function that can be vmapped: two copies, two results."""
-  arguments, static = pure_arguments()
-  update = functools.partial(tracking.update, **static)
-  one = jax.device_get(update(*arguments))
-  both = jax.jit(jax.vmap(update, in_axes=(None, 0, 0, 0, 0)))(
-      arguments[0], *jax.tree.map(
-          lambda x: np.stack([x, x]), jax.device_get(arguments[1:])))
-  twice = jax.tree.map(lambda x: np.stack([x, x]), one)
-  jax.tree.map(functools.partial(
-      np.testing.assert_allclose, rtol=1e-3, atol=1e-3), both, twice)
+def test_other_hyperparameters_compile_nothing():
+  frames, box = video()
+  run(new_tracker(), frames[:2], box)
+  compiled = functional.update._cache_size()
+  changed = dataclasses.replace(CONFIG, penalty_k=0.3, window_influence=0.2,
+                                size_lr=0.7, threshold=0.4)
+  before, after = (run(new_tracker(config), frames, box)
+                   for config in (CONFIG, changed))
+  assert functional.update._cache_size() == compiled
+  assert np.abs(before - after).max() > 1
 
 
 def test_decode_config_of_a_configuration():
-  config = default_config()
-  found = decode_config(to_plain(config))
-  assert found == DecodeConfig(penalty_k=0.10, window_influence=0.54,
-                               size_lr=0.59)
+  config = Config()
+  found = decode_config(config)
+  assert found == DecodeConfig(
+      penalty_k=0.10, window_influence=0.54, size_lr=0.59, topk_max=16,
+      topk_min=4, threshold=0.15, offset_unit=64.0)
   assert found.offset_unit == 64
-  config.targets.offset_target = 'paper'
-  assert decode_config(to_plain(config)).offset_unit == 8
+  config = config.updated(targets={'offset_target': 'paper'})
+  assert decode_config(config).offset_unit == 8
 
 
 @pytest.mark.filterwarnings('default')  # of Orbax
 def test_load_tracker(tmp_path):
   """A checkpoint alone is enough, and gives the same boxes."""
-  config = default_config()
-  config.model.update(SMALL)
-  config.tracking.window_influence = 0.2
+  config = Config().updated(model=SMALL, tracking={'window_influence': 0.2})
   model, variables = small_network()
   assert build_model(config.model) == model
   zero = jax.numpy.zeros((), 'int32')
-  with Checkpoints(tmp_path, to_plain(config), keep=1) as checkpoints:
-    checkpoints.save(0, TrainState(
+  with Checkpoints(tmp_path, config, keep=1) as checkpoints:
+    checkpoints.save(0, to_items(TrainState(
         zero, zero, variables['params'], variables['batch_stats'],
-        opt_state={'count': zero}))
+        opt_state={'count': zero})))
   frames, box = video()
-  wanted = run(Tracker(model, variables, decode_config(to_plain(config))),
+  wanted = run(Tracker(model, variables, decode_config(config)),
                frames[:3], box)
   for path in (tmp_path, str(tmp_path), tmp_path / 'checkpoints' / '0'):
     np.testing.assert_array_equal(

@@ -11,16 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.boxes import check_box
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.images import natural_key
+from siamkpn_jax.core.boxes import check_box
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import natural_key
 from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.runner import track_video
-from siamkpn_jax.tracking.video import (
-  FrameSource,
-  VideoWriter,
-  open_frames,
-)
+from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
 
 BOX = np.array([5.0, 6.0, 20.0, 10.0])
 
@@ -42,15 +38,15 @@ class ShiftingTracker:
     return self.number % 2 == 0, self.box
 
 
-def grey_frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
+def gray_frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
   return np.full((height, width, 3), value, np.uint8)
 
 
 def write_images(folder: Path, names: list[str]) -> Path:
-  """Writes frames whose grey value is 10 times their place in `names`."""
+  """Writes frames whose gray value is 10 times their place in `names`."""
   folder.mkdir(parents=True, exist_ok=True)
   for place, name in enumerate(names):
-    assert cv2.imwrite(str(folder / name), grey_frame(10 * place))
+    assert cv2.imwrite(str(folder / name), gray_frame(10 * place))
   return folder
 
 
@@ -95,7 +91,7 @@ def test_written_video_is_read_back(
   path = tmp_path / f'out{suffix}'
   with VideoWriter(path, (64, 48), fps) as writer:
     for place in range(5):
-      writer.write(grey_frame(10 * place))
+      writer.write(gray_frame(10 * place))
 
   with open_frames(path) as source:
     assert (source.size, source.count) == ((64, 48), 5)
@@ -106,7 +102,7 @@ def test_written_video_is_read_back(
 def test_odd_size_is_padded_to_even(tmp_path: Path) -> None:
   path = tmp_path / 'odd.mp4'
   with VideoWriter(path, (63, 47), 25) as writer:
-    writer.write(grey_frame(200, 63, 47))
+    writer.write(gray_frame(200, 63, 47))
 
   with open_frames(path) as source:
     (frame,) = source
@@ -118,7 +114,7 @@ def test_relative_name_with_colon_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
   monkeypatch.chdir(tmp_path)
   with VideoWriter('file:a%02d.mp4', (64, 48), 25) as writer:
-    writer.write(grey_frame(10))
+    writer.write(gray_frame(10))
   assert os.listdir() == ['file:a%02d.mp4']
   assert read_values(Path('file:a%02d.mp4')) == [1]
 
@@ -134,7 +130,7 @@ def test_early_end_closes_the_source() -> None:
 
   def frames():
     try:
-      yield from itertools.repeat(grey_frame(0))
+      yield from itertools.repeat(gray_frame(0))
     finally:
       closed.append(True)
 
@@ -147,7 +143,7 @@ def test_early_end_closes_the_source() -> None:
 
 
 def test_draw_result_leaves_the_frame_alone() -> None:
-  frame = grey_frame(100, 320, 240)
+  frame = gray_frame(100, 320, 240)
   shown = draw_result(frame, np.array([100, 100, 50, 40]), '7 score 0.93')
   assert (frame == 100).all()
   assert shown[100, 120].tolist() == [0, 255, 0]  # top edge, green
@@ -161,7 +157,7 @@ def test_draw_result_leaves_the_frame_alone() -> None:
 @pytest.mark.parametrize('box', [
     [-50, -50, 20, 20], [1e12, 0, 5, 5], [np.nan, 0, 5, 5], [0, 0, 1e9, 1e9]])
 def test_draw_result_takes_any_box(box: list[float]) -> None:
-  assert draw_result(grey_frame(9), np.array(box), 'x').shape == (48, 64, 3)
+  assert draw_result(gray_frame(9), np.array(box), 'x').shape == (48, 64, 3)
 
 
 # ---- check_box
@@ -178,10 +174,10 @@ def test_check_box_accepts_any_overlap(box: list[float]) -> None:
 
 @pytest.mark.parametrize(('box', 'message'), [
     ([400, 10, 50, 50],
-     'box 400,10,50,50 lies outside the 320x240 frame'),
+     'box 400,10,50,50: lies outside the 320x240 frame'),
     ([320, 0, 5, 5], 'outside'), ([0, 240, 5, 5], 'outside'),
     ([-5, 0, 5, 5], 'outside'), ([0, -9, 5, 5], 'outside'),
-    ([0, 0, 0, 5], 'not positive'), ([0, 0, 5, -1], 'not positive'),
+    ([0, 0, 0, 5], 'must be positive'), ([0, 0, 5, -1], 'must be positive'),
     ([0, 0, np.nan, 5], 'four finite'), ([0, 0, np.inf, 5], 'four finite'),
     ([0, 0, 5], 'four finite'), ([[0, 0, 5, 5]], 'four finite'),
     ('here', 'four finite'), (None, 'four finite'), ([[1], 2], 'four finite')])
@@ -226,7 +222,7 @@ def test_track_video_of_few_frames(tmp_path: Path, count: int) -> None:
 
 def test_unknown_length_has_a_progress_bar(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-  frames = (grey_frame(i) for i in range(9))
+  frames = (gray_frame(i) for i in range(9))
   with FrameSource('stream', frames, count=None) as source:
     track_video(ShiftingTracker(), source, BOX, boxes_path=tmp_path / 'b.txt')
   assert '9frame' in capfd.readouterr().err
@@ -236,7 +232,7 @@ def _frames_with_ctrl_c_at(number: int):
   for i in itertools.count(1):
     if i == number:
       os.kill(os.getpid(), signal.SIGINT)
-    yield grey_frame(50)
+    yield gray_frame(50)
 
 
 @pytest.mark.parametrize('number', [2, 5])
@@ -281,7 +277,7 @@ def test_full_disk_leaves_nothing(
   with FrameSource('noise', frames) as source:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # bytes a file
     try:
-      with pytest.raises(UserError, match='room'):
+      with pytest.raises(UserError, match='disk space|free space'):
         track_video(ShiftingTracker(), source, BOX,
                     video_path=tmp_path / video if video else None,
                     boxes_path=tmp_path / boxes if boxes else None)

@@ -8,13 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.training import augment
-from siamkpn_jax.training.augment import CropAugment
+from siamkpn_jax.training.augment import (
+  CropAugment,
+  search_crops,
+  template_crops,
+)
 
-TEMPLATE = CropAugment(127, 4.0, 0.05)
-SEARCH = CropAugment(255, 64.0, 0.18, 0.2)
-SMALL = CropAugment(31, 5.0, 0.2)
+TEMPLATE = template_crops(AugmentConfig())
+SEARCH = search_crops(AugmentConfig())
+SMALL = CropAugment(31, 5.0, 0.2, 0.0)
 M = np.array([[-0.55919361, 0.98062831, -0.41940627],
               [1.72091413, 0.19879334, -1.82968581],
               [4.64467907, 4.73710203, 4.88324118]])
@@ -27,7 +31,7 @@ def keys(count, seed=0):
 
 
 def windows(config, patch, count=4000):
-  """Sides and centres relative to the patch's, [n, 2] each, of many crops."""
+  """Sides and centers relative to the patch's, [n, 2] each, of many crops."""
   image = jnp.zeros((patch, patch, 3), jnp.uint8)
   box = lambda key: augment.random_crop(key, image, jnp.ones(2), config)[1]
   cxcywh = np.asarray(jax.jit(jax.vmap(box))(keys(count)))
@@ -47,39 +51,39 @@ def bilinear(image, x, y):
                 fx * image[top + 1, left + 1]))
 
 
-@pytest.mark.parametrize(('side', 'centre'), [
+@pytest.mark.parametrize(('side', 'center'), [
     ((31, 31), (20, 20)), ((37.3, 25.1), (18.2, 23.9)), ((60, 50), (5, 35))])
-def test_resample_equals_bilinear_samples(side, centre):
-  """Also beyond the edges; 2e-3 of grey values up to 255, 1e-5 relative."""
+def test_resample_equals_bilinear_samples(side, center):
+  """Also beyond the edges; 2e-3 of gray values up to 255, 1e-5 relative."""
   image = np.random.default_rng(0).uniform(0, 255, (41, 43, 3))
-  actual = RESAMPLE(np.float32(image), np.float32(side), np.float32(centre), 31)
-  expected = [[bilinear(image, centre[0] + (j - 15) * side[0] / 31,
-                        centre[1] + (i - 15) * side[1] / 31)
+  actual = RESAMPLE(np.float32(image), np.float32(side), np.float32(center), 31)
+  expected = [[bilinear(image, center[0] + (j - 15) * side[0] / 31,
+                        center[1] + (i - 15) * side[1] / 31)
                for j in range(31)] for i in range(31)]
   np.testing.assert_allclose(actual, expected, atol=2e-3)
 
 
 def test_resample_equals_opencv():
   """A whole image is cv2.resize; a window is cv2.warpAffine, which rounds its
-  positions to 1/32 pixel: 2 grey values of a smooth image."""
+  positions to 1/32 pixel: 2 gray values of a smooth image."""
   rng = np.random.default_rng(1)
   image = rng.uniform(0, 255, (45, 45, 3)).astype(np.float32)
   np.testing.assert_allclose(
       RESAMPLE(image, np.float32([45, 45]), np.float32([22, 22]), 31),
       cv2.resize(image, (31, 31), interpolation=cv2.INTER_LINEAR), atol=1e-2)
   smooth = cv2.GaussianBlur(image, (0, 0), 3)
-  side, centre = np.float32([36.5, 29.7]), np.float32([21.3, 22.9])
-  (sx, sy), (tx, ty) = side / 31, centre - 15 * side / 31
+  side, center = np.float32([36.5, 29.7]), np.float32([21.3, 22.9])
+  (sx, sy), (tx, ty) = side / 31, center - 15 * side / 31
   warped = cv2.warpAffine(
       smooth, np.array([[sx, 0, tx], [0, sy, ty]]), (31, 31),
       flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
   np.testing.assert_allclose(
-      RESAMPLE(smooth, side, centre, 31), warped, atol=2)
+      RESAMPLE(smooth, side, center, 31), warped, atol=2)
 
 
 def test_box_is_where_the_marker_is():
   """Centroid within 0.1 pixel, sides within 3 %, over many crops."""
-  config = CropAugment(61, 10.0, 0.18)
+  config = CropAugment(61, 10.0, 0.18, 0.0)
   patch = config.patch
   image = np.zeros((patch, patch, 3), np.uint8)
   middle = patch // 2
@@ -113,7 +117,7 @@ def test_ranges(config, shift, scale):
 
 def test_default_settings():
   """SPEC 7's numbers, and patches that hold every crop without clamping."""
-  config = default_config().augment
+  config = AugmentConfig()
   assert (config.template_shift, config.template_scale) == (4, 0.05)
   assert (config.search_shift, config.search_scale) == (64, 0.18)
   assert config.search_blur == 0.2
@@ -126,7 +130,7 @@ def test_default_settings():
 
 def test_shifts_are_clamped_to_the_patch():
   """With settings that do not fit, the window ends where the patch does."""
-  config = CropAugment(255, 200.0, 0.18)
+  config = CropAugment(255, 200.0, 0.18, 0.0)
   assert config.patch == 511
   sides, shifts = windows(config, 511)
   beyond = np.abs(shifts) + sides / 2 - 511 / 2
@@ -154,7 +158,7 @@ def test_blur_statistics():
   image[31, 31] = 255
   crop = lambda key: augment.random_crop(key, image, jnp.ones(2), config)[0]
   crops = np.asarray(jax.jit(jax.vmap(crop))(keys(1500)))[..., 0]
-  crops = crops - crops[:, :1, :1]  # without the colour offset
+  crops = crops - crops[:, :1, :1]  # without the color offset
   sharp = crops[:, 31, 31] > 254
   np.testing.assert_allclose(1 - sharp.mean(), 0.2, atol=0.04)
   blurred = crops[~sharp]
@@ -168,18 +172,18 @@ def test_blur_statistics():
   np.testing.assert_allclose(vertical.mean(), 0.5, atol=0.06)
 
 
-def test_colour_statistics():
+def test_color_statistics():
   """Zero mean; BGR covariance is M M^T with both axes reversed."""
-  offsets = np.asarray(jax.jit(jax.vmap(augment.colour_offset))(keys(40_000)))
+  offsets = np.asarray(jax.jit(jax.vmap(augment.color_offset))(keys(40_000)))
   expected = (M @ M.T)[::-1, ::-1]
   np.testing.assert_allclose(offsets.mean(0), 0, atol=0.15)
   np.testing.assert_allclose(
       np.cov(offsets.T), expected, atol=0.03 * expected.max())
 
 
-def test_colour_is_one_unclipped_offset():
+def test_color_is_one_unclipped_offset():
   """Always, the same for every pixel, also below 0."""
-  config = CropAugment(31, 0.0, 0.0)
+  config = CropAugment(31, 0.0, 0.0, 0.0)
   image = np.zeros((31, 31, 3), np.uint8)
   crops = np.asarray(jax.vmap(lambda key: CROP(
       key, image, jnp.ones(2), config)[0])(keys(20)))
@@ -188,12 +192,12 @@ def test_colour_is_one_unclipped_offset():
   assert crops.min() < 0 < crops.max()
 
 
-def test_grey():
-  """OpenCV's grey in three channels."""
+def test_gray():
+  """OpenCV's gray in three channels."""
   image = np.random.default_rng(3).uniform(0, 255, (9, 7, 3)).astype('f4')
-  grey = np.asarray(augment.to_grey(image))
+  gray = np.asarray(augment.to_gray(image))
   expected = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-  np.testing.assert_allclose(grey, np.stack([expected] * 3, -1), rtol=1e-5)
+  np.testing.assert_allclose(gray, np.stack([expected] * 3, -1), rtol=1e-5)
 
 
 def test_depends_on_the_key_alone():

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.training import sharding
-from siamkpn_jax.training.checkpoints import Checkpoints
-from siamkpn_jax.training.state import TrainState
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.settings import to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training.state import TrainState, from_items, to_items
 from tests.training.tiny import tiny_config
 
 
@@ -26,7 +26,7 @@ def some_state(**changes):
 
 def save(folder, state, config):
   with Checkpoints(folder, config, keep=1) as checkpoints:
-    checkpoints.save(int(state.step), state)
+    checkpoints.save(int(state.step), to_items(state))
 
 
 def restore(folder, like, config):
@@ -34,7 +34,7 @@ def restore(folder, like, config):
   abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(
       x.shape, x.dtype, sharding=placement), like)
   with Checkpoints(folder, config, keep=1) as checkpoints:
-    return checkpoints.restore(abstract)
+    return from_items(checkpoints.restore(to_items(abstract)))
 
 
 def assert_equal(a, b):
@@ -44,23 +44,23 @@ def assert_equal(a, b):
 
 def test_settings_added_later_had_their_defaults(tmp_path):
   """A checkpoint from before a setting existed can be continued with it."""
-  config = to_plain(tiny_config())
-  older = {**config, 'train': {k: v for k, v in config['train'].items()
-                               if k != 'accumulate'}}
+  config = tiny_config()
+  older = to_plain(config)
+  del older['train']['accumulate']
+  older['data']['grey_fraction'] = older['data'].pop('gray_fraction')
   state = some_state()
   save(tmp_path, state, older)
   assert_equal(restore(tmp_path, state, config), state)
-  changed = {**config, 'train': config['train'] | {'accumulate': 2}}
+  changed = config.updated(train={'accumulate': 2})
   with pytest.raises(UserError, match='accumulate is 1 there, 2 here'):
     restore(tmp_path, state, changed)
 
 
 def test_free_settings_may_change(tmp_path):
   """How a step is computed is not what makes a run."""
-  config, state = to_plain(tiny_config()), some_state()
+  config, state = tiny_config(), some_state()
   save(tmp_path, state, config)
-  other = {**config, 'train': config['train'] | {
-      'remat': 'blocks', 'shard_optimizer': True}}
+  other = config.updated(train={'remat': 'blocks', 'shard_optimizer': True})
   assert_equal(restore(tmp_path, state, other), state)
   save(tmp_path / 'other', state, other)
   assert_equal(restore(tmp_path / 'other', state, config), state)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from siamkpn_jax.training import checksums
+from siamkpn_jax.checkpoints import checksums
 
 FILES = {'model/d/abc': bytes(range(256)), 'model/_METADATA': b'{}',
          'training/d/0': b''}

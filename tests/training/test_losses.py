@@ -8,15 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import default_config
-from siamkpn_jax.models.head import Maps
+from siamkpn_jax.config.settings import LossConfig, TargetsConfig
+from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.training.losses import (
-    LossConfig,
     heatmap_loss,
     siamkpn_losses,
     smooth_l1,
 )
-from siamkpn_jax.training.targets import TargetConfig, make_targets
+from siamkpn_jax.training.targets import make_targets
 from tests.reference import losses as reference
 
 NUM_STAGES = 3
@@ -27,19 +26,21 @@ LOSSES = jax.jit(siamkpn_losses, static_argnums=2)
 
 
 def labels(negative=(False, False, False, True)):
-  return make_targets(BOXES, np.array(negative), NUM_STAGES, TargetConfig())
+  return make_targets(BOXES, np.array(negative), NUM_STAGES, TargetsConfig())
 
 
 def random_maps(seed=0):
   rng = np.random.default_rng(seed)
   shape = (len(BOXES), 31, 31)
-  return [Maps(*(np.float32(rng.normal(m, s, (*shape, c))) for c, m, s in (
-      (1, -1, 2), (2, 0, 1), (2, 60, 20)))) for _ in range(NUM_STAGES)]
+  return [Predictions(*(
+      np.float32(rng.normal(m, s, (*shape, c)))
+      for c, m, s in ((1, -1, 2), (2, 0, 1), (2, 60, 20))))
+          for _ in range(NUM_STAGES)]
 
 
 def perfect_maps(targets):
   """What the network should say, with very sure logits."""
-  return [Maps(jnp.where(heatmap == 1, 100.0, -100.0)[..., None],
+  return [Predictions(jnp.where(heatmap == 1, 100.0, -100.0)[..., None],
                targets.offsets, targets.size) for heatmap in targets.heatmaps]
 
 
@@ -75,9 +76,8 @@ def test_heatmap_settings(config):
 
 
 def test_weights_of_the_total():
-  """1 and 0.05 by default, in the class and in the configuration."""
-  assert LossConfig(**default_config().loss) == LossConfig() == LossConfig(
-      2.0, 4.0, 0.05, 1.0, 1.0, 0.05)
+  """1 and 0.05 by default."""
+  assert LossConfig() == LossConfig(2.0, 4.0, 0.05, 1.0, 1.0, 0.05)
   config = dataclasses.replace(
       LossConfig(), offsets_weight=3.0, size_weight=0.5)
   losses = LOSSES(random_maps(), labels(), config)
@@ -102,7 +102,7 @@ def test_extreme_logits(logit, label):
 
 
 def test_wrong_and_certain():
-  """By hand: a missed centre costs its logit, a false one gamma times it."""
+  """By hand: a missed center costs its logit, a false one gamma times it."""
   one = lambda logit, label: float(
       FOCAL(np.float32([[[logit]]]), np.float32([[[label]]]), LossConfig())[0])
   np.testing.assert_allclose(one(-100, 1), 100)
@@ -122,7 +122,7 @@ def test_no_positives():
 
 
 def test_perfect_prediction():
-  """Costs nothing, although the labels beside the centre are not zero."""
+  """Costs nothing, although the labels beside the center are not zero."""
   targets = labels()
   losses = LOSSES(perfect_maps(targets), targets, LossConfig())
   for name in ('loss', 'heatmap', 'offsets', 'size'):
@@ -130,7 +130,7 @@ def test_perfect_prediction():
 
 
 def test_cells_outside_do_not_matter():
-  """Regressions look at labelled cells only, even where the others are huge."""
+  """Regressions look at labeled cells only, even where the others are huge."""
   targets, maps = labels(), random_maps()
   mask = np.asarray(targets.size_mask)[..., None]
   spoiled = [m.replace(offsets=np.where(mask, m.offsets, 1e30),

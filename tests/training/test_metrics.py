@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
 
 

@@ -1,13 +1,12 @@
 """Groups, the freeze boundary and Adam against plain numpy (SPEC 7)."""
 
-import functools
 
 import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.models import architectures
-from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.config import architectures
+from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
 from siamkpn_jax.training.optimizer import (
     make_optimizer,
     param_groups,
@@ -105,8 +104,7 @@ def test_frozen_whatever_the_gradient():
 def test_groups_of_a_network():
   """Every parameter of a real tree is in the right group."""
   model = SiamKPN(arch='resnet18', width=4, channels=8, num_stages=1)
-  params = jax.eval_shape(functools.partial(init_variables, model),
-                          jax.random.key(0))['params']
+  params = abstract_variables(model)['params']
   groups = param_groups(params, PAPER_LAYERS)
   assert set(jax.tree.leaves(groups['neck'])) == {'head'}
   assert set(jax.tree.leaves(groups['head'])) == {'head'}

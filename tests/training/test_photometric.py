@@ -1,14 +1,12 @@
 """Light, color and noise against numpy; flips and defaults of a step."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.training import augment, photometric
-from siamkpn_jax.training.photometric import Photometric
 from siamkpn_jax.training.trainer import build_step
 from tests.training.tiny import tiny_batch, tiny_config
 
@@ -48,7 +46,7 @@ def test_steps_equal_numpy():
 
 
 def test_brightness_is_one_offset():
-  offsets = varied(Photometric(brightness=40.0)) - IMAGE
+  offsets = varied(AugmentConfig(brightness=40.0)) - IMAGE
   assert np.ptp(offsets, axis=(1, 2, 3)).max() < 1e-3
   counts, _ = np.histogram(offsets[:, 0, 0, 0], 4, (-40, 40))
   assert counts.sum() == 400
@@ -57,17 +55,17 @@ def test_brightness_is_one_offset():
 
 def test_contrast_and_gamma_are_even():
   image = (IMAGE - 125) / 2 + 125  # far from what a camera cannot show
-  out = varied(Photometric(contrast=0.5), image=image)
+  out = varied(AugmentConfig(contrast=0.5), image=image)
   assert_log_even(out.std((1, 2, 3)) / image.std(), 0.5)
   np.testing.assert_allclose(out.mean((1, 2, 3)), image.mean(), atol=0.01)
-  out = varied(Photometric(gamma=0.5))
+  out = varied(AugmentConfig(gamma=0.5))
   exponents = np.log(out / 255) / np.log(IMAGE / 255)
   assert np.ptp(exponents, axis=(1, 2, 3)).max() < 1e-3
   assert_log_even(exponents[:, 0, 0, 0], 0.5)
 
 
 def test_white_balance_is_of_each_channel():
-  gains = varied(Photometric(white_balance=0.25)) / IMAGE
+  gains = varied(AugmentConfig(white_balance=0.25)) / IMAGE
   assert np.ptp(gains, axis=(1, 2)).max() < 1e-3
   for channel in range(3):
     assert_log_even(gains[:, 0, 0, channel], 0.25)
@@ -87,15 +85,15 @@ def test_noise_has_the_sigma_that_is_asked_for():
   for a, b in ((noise[1:], noise[:-1]), (noise[:, 1:], noise[:, :-1]),
                (noise[..., 0], noise[..., 1])):
     assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.02
-  sigmas = (varied(Photometric(noise=9.0)) - IMAGE).std((1, 2, 3))
+  sigmas = (varied(AugmentConfig(noise=9.0)) - IMAGE).std((1, 2, 3))
   assert 8 < sigmas.max() < 9.3 and sigmas.min() < 0.5
 
 
 @pytest.mark.parametrize('name', STRENGTHS)
 def test_each_setting_acts_alone(name):
   """And the crop stays within what a camera shows."""
-  config = dataclasses.replace(Photometric(), **{name: STRENGTHS[name]})
-  assert not config.off
+  config = AugmentConfig(**{name: STRENGTHS[name]})
+  assert not photometric.is_off(config)
   out = varied(config, 5, np.float32([[[-9, 0, 255], [90, 150, 270]]]))
   assert out.min() >= 0 and out.max() <= 255
   assert len(np.unique(out.reshape(5, -1), axis=0)) == 5
@@ -103,16 +101,14 @@ def test_each_setting_acts_alone(name):
 
 def prepare(**changes):
   """Batch, and its crops and labels by a tiny configuration's step."""
-  config = tiny_config()
-  config.train.batch_size = 24
-  config.augment.update(changes)
+  config = tiny_config(train={'batch_size': 24}, augment=changes)
   batch = tiny_batch(config)
   return batch, jax.jit(build_step(config).prepare)(batch)
 
 
 def test_defaults_are_the_crops_alone():
   """As before there were these settings, bit for bit."""
-  assert Photometric().off
+  assert photometric.is_off(AugmentConfig())
   batch, (z, x, _) = prepare()
   step = build_step(tiny_config())
 

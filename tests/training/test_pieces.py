@@ -3,14 +3,13 @@
 import json
 import shlex
 import signal
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from siamkpn_jax.models.weights import load_model
+from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from tests.test_launch import load
 from tests.training import processes
@@ -37,6 +36,7 @@ def piece(tmp_path, compilation_cache):
   return start
 
 
+@pytest.mark.slow
 @pytest.mark.multiprocess
 def test_two_pieces_make_a_run(piece, tmp_path):
   """The second goes on elsewhere, from the file of the first."""
@@ -174,11 +174,3 @@ def test_wheels_fill_gaps_only(tmp_path):
   assert (tmp_path / 'home' / 'siamkpn_no_such' / 'native.so').exists()
   pieces.unpack_wheels(tmp_path / 'missing', tmp_path / 'other')
   assert not (tmp_path / 'other').exists()
-
-
-def test_training_needs_no_matplotlib():
-  """It draws a page only; machines made for training may lack it."""
-  code = ("import sys; sys.modules['matplotlib'] = None\n"
-          'import siamkpn_jax.training.trainer as trainer, siamkpn_jax.export\n'
-          'import pathlib; trainer._write_page(pathlib.Path("nowhere"))')
-  subprocess.run([sys.executable, '-c', code], check=True, timeout=120)

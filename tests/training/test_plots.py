@@ -34,7 +34,7 @@ def test_png(tmp_path):
   image = cv2.imread(str(path))
   assert image.shape[0] > 300 and image.shape[1] > 1000
   quarter = image.shape[1] // 4
-  for panel in range(4):  # coloured curves in each
+  for panel in range(4):  # colored curves in each
     part = image[:, panel * quarter:(panel + 1) * quarter].astype(int)
     assert ((part.max(-1) - part.min(-1)) > 60).sum() > 100
 
@@ -69,15 +69,16 @@ def test_names_are_those_of_the_losses(tmp_path, drawn):
   import jax
   import jax.numpy as jnp
 
-  from siamkpn_jax.models.head import Maps
-  from siamkpn_jax.training.losses import LossConfig, siamkpn_losses
-  from siamkpn_jax.training.targets import TargetConfig, make_targets
+  from siamkpn_jax.config.settings import LossConfig, TargetsConfig
+  from siamkpn_jax.models.head import Predictions
+  from siamkpn_jax.training.losses import siamkpn_losses
+  from siamkpn_jax.training.targets import make_targets
 
   def losses():
-    maps = tuple(Maps(*(jnp.zeros((1, 31, 31, c)) for c in (1, 2, 2)))
+    maps = tuple(Predictions(*(jnp.zeros((1, 31, 31, c)) for c in (1, 2, 2)))
                  for _ in range(2))
     labels = make_targets(
-        jnp.full((1, 4), 120.0), jnp.zeros(1, bool), 2, TargetConfig())
+        jnp.full((1, 4), 120.0), jnp.zeros(1, bool), 2, TargetsConfig())
     return siamkpn_losses(maps, labels, LossConfig())
 
   row = {name: float(v) for name, v in jax.jit(losses)().items()}

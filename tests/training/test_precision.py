@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import init_variables
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import BlobSource, tiny_config
 
@@ -21,9 +23,9 @@ def run(batches, step_fn, devices):
       axis_types=(jax.sharding.AxisType.Auto,))
   wide = lambda x: x.astype(
       jnp.float64 if jnp.issubdtype(x.dtype, jnp.floating) else x.dtype)
-  state = jax.jit(lambda: jax.tree.map(wide, init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0))),
-                  out_shardings=sharding.replicated(mesh))()
+  state = jax.jit(lambda variables: jax.tree.map(wide, init_state(
+      variables, step_fn.optimizer)), out_shardings=sharding.replicated(mesh))(
+          init_variables(step_fn.model, 0))
   steps = [trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)
            for unfrozen in (False, True)]
   losses = []
@@ -39,8 +41,7 @@ def run(batches, step_fn, devices):
 @pytest.mark.slow
 def test_one_device_equals_four_in_float64():
   """Twenty steps, far closer than the 5e-6 of float32."""
-  config = tiny_config()
-  config.train.pairs_per_epoch = 2 * STEPS
+  config = tiny_config(train={'pairs_per_epoch': 2 * STEPS})
   with jax.enable_x64(True):
     step_fn = trainer.build_step(config)
     step_fn = dataclasses.replace(

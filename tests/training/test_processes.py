@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.training.metrics import AUC, LOG_NAME, PRECISION, read_log
-from tests.data.test_catalog import write_set
+from tests.datasets.test_catalog import write_set
 from tests.training.processes import (
     STEPS,
     children,
@@ -27,7 +27,7 @@ from tests.training.processes import (
     write_config,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +45,7 @@ def two_by_two(tmp_path_factory, env):
       env=env))
   assert code == 0, output
   assert output.count('synthetic ') == 1  # the table of the sets
-  assert output.count('trained; track with') == 1
+  assert output.count('training finished; track with') == 1
   return folder
 
 
@@ -89,8 +89,8 @@ def test_sigterm_to_one_stops_both(two_by_two, tmp_path, env):
   assert code == 0, output
   rows = log(tmp_path)
   assert 0 < len(rows) < STEPS, 'the signal came too late to test anything'
-  assert (f'{tmp_path}: stopped and saved at step {len(rows)} of {STEPS}; the '
-          'same command goes on') in output
+  assert (f'{tmp_path}: stopped and saved at step {len(rows)} of {STEPS}; run '
+          'the same command to resume') in output
   assert (tmp_path / 'checkpoints' / str(len(rows))).is_dir()
   code, output = finish(launch(*command, env=env))
   assert code == 0, output
@@ -174,7 +174,7 @@ def data_roots(tmp_path):
     ('data', ['process 1 (', 'two: crop511, 1 tracks, 2 frames, sample',
               'two: crop511, 1 tracks, 1 frames, sample', 'on every host']),
     ('settings', ['process 1 (', 'config.seed: 3', 'process 0 (']),
-    ('missing', ['process 1: training sets not found: two (']),
+    ('missing', ['process 1: data sets not found: two (']),
     ('workdir', ['process 1: ', 'not the folder that process 0 writes to'])])
 def test_hosts_that_differ_are_refused(tmp_path, env, case, words):
   """Both end at once; process 0 says in one line why."""

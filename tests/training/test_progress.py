@@ -9,10 +9,10 @@ import pytest
 from tqdm import tqdm
 
 from siamkpn_jax.training import progress, trainer
+from siamkpn_jax.training.bad_steps import BadSteps
 from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import Progress
-from siamkpn_jax.training.skips import SkippedSteps
 from tests.training.tiny import BlobSource, tiny_config
 
 
@@ -43,16 +43,15 @@ def metrics(loss=2.0):
 
 
 @contextlib.contextmanager
-def progress_of(tmp_path, utilisation=lambda step, seconds: {}):
+def progress_of(tmp_path, utilization=lambda step, seconds: {}):
   """Of a run of 100 steps of 8 pairs; the backbone is frozen for 4."""
-  config = tiny_config()
-  config.train.update(
-      batch_size=8, log_every=4, epochs=25, pairs_per_epoch=32,
-      freeze_epochs=1)
-  skips = SkippedSteps(0, 0, batch_size=8, max_loss=1e4, max_skipped=0)
+  config = tiny_config(
+      train={'batch_size': 8, 'log_every': 4, 'epochs': 25,
+             'pairs_per_epoch': 32, 'freeze_epochs': 1})
+  skips = BadSteps(0, 0, batch_size=8, max_loss=1e4, max_skipped=0)
   with (tqdm(total=100, file=io.StringIO()) as bar,
         MetricWriter(tmp_path, 0) as writer):
-    yield Progress(config, writer, bar, skips, utilisation, 0)
+    yield Progress(config.train, writer, bar, skips, utilization, 0)
 
 
 def test_shares_of_time(tmp_path, clock, capsys):
@@ -111,10 +110,10 @@ def test_steps_are_not_far_ahead(tmp_path, monkeypatch):
   assert [float(loss) for loss in waited] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_trace_of_a_few_steps(tmp_path):
   """The steps after the first ten, for Perfetto and for TensorBoard."""
-  config = tiny_config()
-  config.train.update(pairs_per_epoch=32, log_every=100)
+  config = tiny_config(train={'pairs_per_epoch': 32, 'log_every': 100})
   trainer.train(config, tmp_path, [BlobSource()], profile=2)
   (folder,) = (tmp_path / 'profile' / 'plugins' / 'profile').iterdir()
   assert (folder / 'perfetto_trace.json.gz').stat().st_size > 1000

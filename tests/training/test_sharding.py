@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from tests.training.tiny import BlobSource, tiny_batch, tiny_config
 
@@ -37,6 +38,7 @@ def test_largest_axis(shape, expected):
   assert found.spec == PartitionSpec(*expected)
 
 
+@pytest.mark.slow
 def test_divided_optimizer(tmp_path, monkeypatch):
   """The same run with a quarter of the moments on each of four devices.
 
@@ -44,8 +46,7 @@ def test_divided_optimizer(tmp_path, monkeypatch):
   """
   states = {}
   for divided in (False, True):
-    config = tiny_config()
-    config.train.shard_optimizer = divided
+    config = tiny_config(train={'shard_optimizer': divided})
     states[divided] = trainer.train(
         config, tmp_path / str(divided), [BlobSource()])
   logs = [[row['loss'] for row in read_log(tmp_path / str(divided) / LOG_NAME)]
@@ -60,7 +61,7 @@ def test_divided_optimizer(tmp_path, monkeypatch):
 
   monkeypatch.setattr(sharding, 'data_mesh', some_devices(2))
   for divided in (False, True):
-    config.train.shard_optimizer = divided
+    config = config.updated(train={'shard_optimizer': divided})
     again = trainer.train(config, tmp_path / 'True', [BlobSource()])
     jax.tree.map(np.testing.assert_array_equal, *jax.device_get(
         (again, states[True])))
@@ -72,8 +73,7 @@ def test_divided_optimizer(tmp_path, monkeypatch):
 
 def test_only_updates_are_gathered():
   """No activation and no gradient travels because moments are divided."""
-  config = tiny_config()
-  config.train.shard_optimizer = True
+  config = tiny_config(train={'shard_optimizer': True})
   step, mesh = trainer.build_step(config), sharding.data_mesh(4)
   state = trainer.abstract_state(config, step, mesh)
   compiled = trainer.jit_step(step, mesh, state, unfrozen=False).lower(

@@ -1,14 +1,9 @@
 """Fresh states and moving averages."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.training.state import (
-    TrainState,
-    moving_average,
-    start_from,
-)
+from siamkpn_jax.training.state import moving_average
 
 
 def test_moving_average():
@@ -29,22 +24,3 @@ def test_what_stands_still_keeps_its_value():
   step = jnp.int32(7)
   np.testing.assert_array_equal(
       moving_average(value, value, 0.9998, step), value)
-
-
-def test_start_from_a_part():
-  """Given weights replace fresh ones, in the averages too."""
-  tree = lambda k: {'backbone': jnp.full(2, k), 'head': jnp.full(3, k)}
-  fresh = TrainState(
-      jnp.int32(0), jnp.int32(0), tree(0.0), tree(1.0), opt_state={})
-  given = {'params': {'backbone': jnp.full(2, 5.0)},
-           'batch_stats': {'backbone': jnp.full(2, 6.0)}}
-  for ema in (None, fresh.variables):
-    state = start_from(fresh.replace(ema=ema), given)
-    expected = {'params': {'backbone': [5, 5], 'head': [0, 0, 0]},
-                'batch_stats': {'backbone': [6, 6], 'head': [1, 1, 1]}}
-    for actual in [state.variables] + ([state.ema] if ema else []):
-      for name, part in expected.items():
-        for key, value in part.items():
-          np.testing.assert_array_equal(actual[name][key], value)
-    assert (state.ema is None) == (ema is None)
-  assert jax.tree.structure(start_from(fresh, {})) == jax.tree.structure(fresh)

@@ -8,17 +8,21 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.config import check_config
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import architectures
-from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.config import architectures
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import (
+  SiamKPN,
+  abstract_variables,
+  init_variables,
+)
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
 
 
 class FrozenBN(SiamKPN):
-  """Normalises by the running statistics, in training too."""
+  """Normalizes by the running statistics, in training too."""
 
   def __call__(self, z, x, *, train, train_layers=()):
     return super().__call__(z, x, train=False)
@@ -27,20 +31,19 @@ class FrozenBN(SiamKPN):
 @functools.cache
 def batch_of_eight():
   """Negative pairs are spread unevenly, so the parts' counts differ."""
-  config = tiny_config()
-  config.train.batch_size = 8
+  config = tiny_config(train={'batch_size': 8})
   batch = tiny_batch(config)
   batch['negative'] = np.isin(np.arange(8), (0, 1, 4, 5))
   return batch
 
 
 def make_step(*, frozen_bn=False, **changes):
-  config = tiny_config()
-  config.model.update(levels=('layer3',), num_stages=2)
-  config.train.batch_size = 8
+  sections = {'model': {'levels': ('layer3',), 'num_stages': 2},
+              'train': {'batch_size': 8}}
   for key, value in changes.items():
-    config[key.split('__')[0]][key.split('__')[1]] = value
-  check_config(config)
+    section, name = key.split('__')
+    sections[section][name] = value
+  config = tiny_config(**sections)
   step = trainer.build_step(config)
   if frozen_bn:
     fields = {f.name: getattr(step.model, f.name)
@@ -51,13 +54,13 @@ def make_step(*, frozen_bn=False, **changes):
 
 
 @functools.cache
-def start():
+def compiled_start():
   """Fresh weights, and the statistics that they have on the batch."""
   step = make_step()
 
   @jax.jit
-  def init(batch):
-    state = init_state(step.model, step.optimizer, jax.random.key(0))
+  def init(seed, batch):
+    state = init_state(init_variables(step.model, seed), step.optimizer)
     z, x, _ = step.prepare(batch)
     _, new = step.model.apply(
         {'params': state.params, 'batch_stats': state.batch_stats}, z, x,
@@ -66,7 +69,12 @@ def start():
     return dataclasses.replace(state, batch_stats=jax.tree.map(
         lambda old, new: old + (new - old) / (1 - 0.9**2),  # two crops
         state.batch_stats, new['batch_stats']))
-  return jax.device_get(init(batch_of_eight()))
+  return init
+
+
+@functools.cache
+def start(seed=0):
+  return jax.device_get(compiled_start()(seed, batch_of_eight()))
 
 
 def gradients(step, unfrozen=True, examples=slice(None)):
@@ -89,6 +97,7 @@ def assert_close(actual, expected, tolerance):
     assert np.abs(a - b).max() <= tolerance * scale, jax.tree_util.keystr(path)
 
 
+@pytest.mark.slow
 def test_parts_add_up_to_the_batch():
   """Losses and gradients to 1e-9, although the parts' counts differ."""
   whole = gradients(make_step(frozen_bn=True))
@@ -97,8 +106,9 @@ def test_parts_add_up_to_the_batch():
   jax.tree.map(np.testing.assert_array_equal, parts[2], start().batch_stats)
 
 
-def test_batch_normalisation_of_parts():
-  """Each part is normalised alone; the statistics move by the parts' mean."""
+@pytest.mark.slow
+def test_batch_normalization_of_parts():
+  """Each part is normalized alone; the statistics move by the parts' mean."""
   step = make_step(train__accumulate=2)
   _, losses, stats = gradients(step, unfrozen=False)
   alone = make_step(train__batch_size=4)
@@ -118,6 +128,7 @@ def test_batch_normalisation_of_parts():
   assert not np.isclose(losses['loss'], whole[1]['loss'], rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_parts_stay_on_their_devices():
   """Four devices: nothing of the batch travels, and the step is the same."""
   step = make_step(train__accumulate=2)
@@ -143,14 +154,15 @@ def test_batch_must_be_divisible(monkeypatch):
   with pytest.raises(UserError, match='config.train.accumulate is 3; expected '
                                       'a divisor .* 8'):
     make_step(train__accumulate=3)
-  with pytest.raises(UserError, match='8 .* over 4 devices times 4 parts .* '
-                                      'multiple of 16'):
+  with pytest.raises(UserError, match='multiple of 16, for 4 devices times 4 '
+                                      'parts'):
     sharding.data_mesh(8, 4)
   assert sharding.data_mesh(16, 4).size == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('unfrozen', [False, True])
-def test_rematerialisation(unfrozen):
+def test_rematerialization(unfrozen):
   """The same tree of variables, the same values."""
   plain, remat = make_step(), make_step(train__remat='blocks')
   trees = [jax.tree.structure(abstract_variables(step.model))
@@ -162,11 +174,12 @@ def test_rematerialisation(unfrozen):
     assert_close(a, b, 1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('changes', [
     {}, {'train__accumulate': 2, 'train__remat': 'blocks',
          'train__ema_decay': 0.9}], ids=['alone', 'with all else'])
 def test_bfloat16(changes):
-  """Only the computation is narrow: the state stays float32, losses are near.
+  """Only the computation is narrow: the state stays float32.
 
   Two steps, so that the second sees what the first has made.
   """
@@ -175,19 +188,27 @@ def test_bfloat16(changes):
   if step.ema_decay:
     state = dataclasses.replace(state, ema=state.variables)
   train = jax.jit(functools.partial(step, unfrozen=True))
-  results = []
   for _ in range(2):
     state, metrics = train(state, batch_of_eight())
-    results.append(metrics)
     for leaf in jax.tree.leaves((state, metrics)):
       assert leaf.dtype in (np.float32, np.int32)
       assert np.isfinite(leaf).all()
   assert state.step == 2 and state.skipped == 0
-  if not changes:
-    wide = make_step()
-    losses = jax.jit(lambda state, batch: wide.gradients(
-        state.params, state.batch_stats, *wide.prepare(batch),
-        unfrozen=True)[1])(start(), batch_of_eight())
-    for name, value in losses.items():
-      np.testing.assert_allclose(
-          results[0][name], value, rtol=0.02, err_msg=name)
+
+
+@pytest.mark.slow
+def test_losses_of_bfloat16():
+  """Their mean over six sets of weights: 2% of each.
+
+  Those of one set would not do: offsets are so small at first that their loss
+  is a square, a 300th of the whole, and off by up to 3%.
+  """
+  def mean_losses(step):
+    losses = jax.jit(lambda state, batch: step.gradients(
+        state.params, state.batch_stats, *step.prepare(batch),
+        unfrozen=True)[1])
+    return jax.tree.map(lambda *x: np.mean(x), *(
+        losses(start(seed), batch_of_eight()) for seed in range(6)))
+  narrow = mean_losses(make_step(model__dtype='bfloat16'))
+  for name, value in mean_losses(make_step()).items():
+    np.testing.assert_allclose(narrow[name], value, rtol=0.02, err_msg=name)

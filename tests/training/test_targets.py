@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from siamkpn_jax import geometry
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import TargetsConfig
+from siamkpn_jax.core import geometry
 from siamkpn_jax.training.targets import (
-  TargetConfig,
   make_targets,
-  target_config,
 )
 from tests.reference.labels import half_to_even, labels
 
@@ -42,7 +40,7 @@ def jitted(num_stages, config):
 @pytest.mark.parametrize('variant', VARIANTS, ids=str)
 def test_targets_equal_reference(variant, num_stages):
   """All variants, every box also as a negative; 1e-5 absolute."""
-  config = TargetConfig(
+  config = TargetsConfig(
       heatmap_shrink=variant['shrink'], heatmap_radius=variant['radius'],
       offset_target=variant['offset_target'])
   boxes = np.concatenate([BOXES, BOXES])
@@ -63,15 +61,15 @@ def test_targets_equal_reference(variant, num_stages):
 
 def test_negatives_are_zero():
   """All maps, so no loss but that of the heatmap's negatives."""
-  targets = jitted(3, TargetConfig(heatmap_radius=None))(
+  targets = jitted(3, TargetsConfig(heatmap_radius=None))(
       BOXES, np.ones(len(BOXES), bool))
   assert not any(np.any(leaf) for leaf in jax.tree.leaves(targets))
 
 
 def test_rounding_is_half_to_even():
-  """Continuous centres 15.5 and 16.5 both belong to cell 16."""
+  """Continuous centers 15.5 and 16.5 both belong to cell 16."""
   boxes = np.array([(131, 127, 9, 9), (139, 127, 9, 9)], np.float32)
-  heatmaps = jitted(1, TargetConfig())(boxes, np.zeros(2, bool)).heatmaps
+  heatmaps = jitted(1, TargetsConfig())(boxes, np.zeros(2, bool)).heatmaps
   assert [tuple(np.argwhere(h == 1)[0]) for h in heatmaps[0]] == [
       (15, 16), (15, 16)]
 
@@ -79,13 +77,13 @@ def test_rounding_is_half_to_even():
 def test_reference_cascade_shrinks_but_released_does_not():
   """Reference: the released program trains every stage with the last sigma."""
   negative = np.zeros(len(BOXES), bool)
-  ours = np.asarray(jitted(3, TargetConfig())(BOXES, negative).heatmaps)
-  released = np.asarray(jitted(3, TargetConfig(heatmap_shrink='released'))(
+  ours = np.asarray(jitted(3, TargetsConfig())(BOXES, negative).heatmaps)
+  released = np.asarray(jitted(3, TargetsConfig(heatmap_shrink='released'))(
       BOXES, negative).heatmaps)
   np.testing.assert_array_equal(released[0], released[1])
   np.testing.assert_array_equal(released[0], released[2])
   np.testing.assert_array_equal(released[2], ours[2])
-  # A cell beside the centre: exp(-1 / (2 (0.9^s 31/16)^2)) by hand.
+  # A cell beside the center: exp(-1 / (2 (0.9^s 31/16)^2)) by hand.
   np.testing.assert_allclose(
       ours[:, 0, 15, 16], [0.875294, 0.848371, 0.816270], atol=1e-5)
 
@@ -99,15 +97,10 @@ def test_reference_offset_units():
 
 
 def test_defaults_are_those_of_the_spec():
-  """SPEC 5's, in the class and in the configuration."""
-  expected = TargetConfig(
+  """SPEC 5's."""
+  assert TargetsConfig() == TargetsConfig(
       sigma=31 / 16, rho=0.9, heatmap_radius=31 / 8, heatmap_shrink='cascade',
       offset_target='released')
-  assert TargetConfig() == expected
-  config = default_config()
-  assert target_config(config.targets) == expected
-  config.targets.heatmap_radius = None  # must be allowed in a locked config
-  assert target_config(config.targets).heatmap_radius is None
 
 
 COORDINATES = st.floats(-40, 300, width=32)
@@ -115,9 +108,9 @@ IN_MAP = st.floats(7, 247, width=32)
 SIDES = st.floats(1, 400, width=32)
 FEW = hypothesis.settings(
     max_examples=60, deadline=None, database=None, derandomize=True)
-DEFAULT = jitted(3, TargetConfig())
-UNTRUNCATED = jitted(3, TargetConfig(heatmap_radius=None))
-PAPER = jitted(1, TargetConfig(offset_target='paper'))
+DEFAULT = jitted(3, TargetsConfig())
+UNTRUNCATED = jitted(3, TargetsConfig(heatmap_radius=None))
+PAPER = jitted(1, TargetsConfig(offset_target='paper'))
 
 
 def one(function, *box):
@@ -128,7 +121,7 @@ def one(function, *box):
 
 @FEW
 @hypothesis.given(IN_MAP, IN_MAP, SIDES, SIDES)
-def test_exactly_one_centre(cx, cy, w, h):
+def test_exactly_one_center(cx, cy, w, h):
   """One cell of every stage is 1, the nearest; the others lie in [0, 1)."""
   for function in (DEFAULT, UNTRUNCATED):
     heatmaps = one(function, cx, cy, w, h).heatmaps[:, 0]
@@ -156,7 +149,7 @@ def test_heatmaps_really_shrink(cx, cy, w, h):
 @FEW
 @hypothesis.given(IN_MAP, IN_MAP, SIDES, SIDES)
 def test_labels_hold_the_box(cx, cy, w, h):
-  """Every labelled cell gives back the centre and the sides (SPEC 8)."""
+  """Every labeled cell gives back the center and the sides (SPEC 8)."""
   for function, unit in ((DEFAULT, 64), (PAPER, 8)):
     targets = one(function, cx, cy, w, h)
     rows, columns = np.nonzero(targets.offsets_mask[0])

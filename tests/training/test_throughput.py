@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.distributed import sharding
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables
-from siamkpn_jax.training import sharding, throughput, trainer
+from siamkpn_jax.training import throughput, trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.throughput import count_flops, peak_flops, step_flops
 from tests.training.tiny import BlobSource, tiny_config
@@ -29,6 +30,7 @@ def test_matrix_product():
   assert count_flops(jnp.dot, shape(30, 70), shape(70, 50)) == 2 * 30 * 50 * 70
 
 
+@pytest.mark.slow
 def test_backbone_of_the_paper():
   """89 GFLOP: 2 for every weight of a kernel and position of its output."""
   model = SiamKPN()
@@ -53,11 +55,11 @@ def test_backbone_of_the_paper():
   assert 0.9 * expected < found < expected
 
 
+@pytest.mark.slow
 def test_step_is_counted_as_a_whole():
-  """In parts or rematerialised it is the same; a larger batch counts more."""
+  """In parts or rematerialized it is the same; a larger batch counts more."""
   def flops(unfrozen, **changes):
-    config = tiny_config()
-    config.train.update(changes)
+    config = tiny_config(train=changes)
     step = trainer.build_step(config)
     state = trainer.abstract_state(config, step, sharding.data_mesh(4))
     return step_flops(step, state, config.train.batch_size, unfrozen=unfrozen)
@@ -68,6 +70,7 @@ def test_step_is_counted_as_a_whole():
   assert flops(False) < whole
 
 
+@pytest.mark.slow
 def test_log_of_a_known_device(tmp_path, monkeypatch):
   """The share of four devices' peak, in both phases; nothing on others."""
   monkeypatch.setattr(throughput, '_PEAKS', {'cpu': 1e9})
@@ -79,5 +82,5 @@ def test_log_of_a_known_device(tmp_path, monkeypatch):
     np.testing.assert_allclose(
         row['mfu'], flops * row['pairs_per_second'] / 4 / 4e9, rtol=1e-6)
   monkeypatch.undo()
-  unknown = throughput.Utilisation(step, state, 4, 3)
+  unknown = throughput.Utilization(step, state, 4, 3)
   assert unknown(1, 1.0) == {}

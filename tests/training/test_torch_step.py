@@ -13,11 +13,13 @@ import jax
 import numpy as np
 import pytest
 
+from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import tiny_batch, tiny_config
 
 torch = pytest.importorskip('torch')
+pytestmark = pytest.mark.slow
 
 from perf import torch_step  # noqa: E402
 from perf.prepared import from_crops  # noqa: E402
@@ -38,18 +40,19 @@ def one_thread():
 
 def make_config(network='resnet'):
   """Clips in every step; the backbone's first layers stay frozen."""
-  config = tiny_config()
-  config.model.update(head_sharing='per_task', levels=('layer2',),
-                      num_stages=1)
-  config.loss.update(offsets_weight=5.0, size_weight=0.25)
-  config.train.update(clip_norm=1.0, backbone_lr_scale=0.5)
+  config = tiny_config(
+      model={'head_sharing': 'per_task', 'levels': ('layer2',),
+             'num_stages': 1},
+      loss={'offsets_weight': 5.0, 'size_weight': 0.25},
+      train={'clip_norm': 1.0, 'backbone_lr_scale': 0.5})
   if network == 'compact':
-    config.model.update(
-        arch='efficientnet_lite0', width=4, levels=('stage3', 'stage4'),
-        head_sharing='shared', head_conv='separable')
-    # Of the first steps the rule is (1 + step) / (10 + step), then this.
-    config.train.update(backbone_layers=('stage4', 'stage5'), clip_norm=0.3,
-                        ema_decay=0.15)
+    config = config.updated(
+        model={'arch': 'efficientnet_lite0', 'width': 4,
+               'levels': ('stage3', 'stage4'), 'head_sharing': 'shared',
+               'head_conv': 'separable'},
+        # Of the first steps the rule is (1 + step) / (10 + step), then this.
+        train={'backbone_layers': ('stage4', 'stage5'), 'clip_norm': 0.3,
+               'ema_decay': 0.15})
   return config
 
 
@@ -58,9 +61,9 @@ def start(network='resnet'):
   """The step, its state and a batch of crops, in float64."""
   config = make_config(network)
   step = trainer.build_step(config)
-  state = jax.device_get(jax.jit(lambda: init_state(
-      step.model, step.optimizer, jax.random.key(0),
-      ema=config.train.ema_decay > 0))())
+  state = jax.device_get(init_state(
+      init_variables(step.model, 0), step.optimizer,
+      ema=config.train.ema_decay > 0))
   crops = jax.device_get(jax.jit(step.prepare)(tiny_batch(config)))
   wide = lambda tree: jax.tree.map(
       lambda x: x.astype(np.float64) if x.dtype == np.float32 else x, tree)
@@ -99,7 +102,7 @@ def theirs(unfreeze, network='resnet', **changes):
   """PyTorch's losses; its weights and averages after the steps."""
   step, state, crops = start(network)
   config = make_config(network)
-  config.train.update(changes)
+  config = config.updated(train=changes)
   peer = torch_step.build(
       config, trainer.build_step(config).model, state.variables)
   losses = []

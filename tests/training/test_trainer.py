@@ -9,9 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
-from siamkpn_jax.training import sharding, trainer
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.models.siamkpn import init_variables
+from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.state import init_state
 from tests.training.tiny import BlobSource, tiny_batch, tiny_config
@@ -53,14 +55,15 @@ def _crash():
 
 @pytest.mark.parametrize(('step', 'how', 'error', 'saved'), [
     (2, lambda: signal.raise_signal(signal.SIGTERM), KeyboardInterrupt, [2]),
-    (4, lambda: signal.raise_signal(signal.SIGINT), KeyboardInterrupt, [4]),
+    pytest.param(4, lambda: signal.raise_signal(signal.SIGINT),
+                 KeyboardInterrupt, [4], marks=pytest.mark.slow),
     (6, _crash, RuntimeError, [2, 4])])
 def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, monkeypatch,
                                       step, how, error, saved):
   """Bit for bit, state and log: signals save, a crash loses two steps."""
   workdir, expected = uninterrupted
-  config = tiny_config()
-  config.train.save_every = 2 if error is RuntimeError else 100
+  config = tiny_config(
+      train={'save_every': 2 if error is RuntimeError else 100})
   _stop_at(monkeypatch, step, how)
   with pytest.raises(error):
     _train(config, tmp_path)
@@ -91,8 +94,7 @@ def test_no_resume_refuses_to_overwrite(uninterrupted):
 def test_other_architecture_is_named(uninterrupted):
   """A checkpoint of another network: one line with the difference."""
   workdir, _ = uninterrupted
-  config = tiny_config()
-  config.model.num_stages = 2
+  config = tiny_config(model={'num_stages': 2})
   with pytest.raises(
       UserError, match='architecture: config.model.num_stages is 1 there, 2'):
     trainer.train(config, workdir, [BlobSource()])
@@ -101,12 +103,10 @@ def test_other_architecture_is_named(uninterrupted):
 def test_other_settings_are_named(uninterrupted, tmp_path):
   """A run is not continued with another seed; where it lies does not matter."""
   workdir, expected = uninterrupted
-  config = tiny_config()
-  config.seed = 1
+  config = tiny_config(seed=1)
   with pytest.raises(UserError, match='config.seed is 0 there, 1 here'):
     trainer.train(config, workdir, [BlobSource()])
-  config = tiny_config()
-  config.data.update(root='elsewhere', workers=1)
+  config = tiny_config(data={'root': 'elsewhere', 'workers': 1})
   copy = shutil.copytree(workdir, tmp_path / 'copy')
   _assert_equal(_train(config, copy), expected)
 
@@ -114,21 +114,21 @@ def test_other_settings_are_named(uninterrupted, tmp_path):
 def test_missing_tensorflow_is_named(tmp_path, monkeypatch):
   """One line, and no folder for a run that cannot start."""
   monkeypatch.setitem(sys.modules, 'tensorflow', None)
-  monkeypatch.delitem(sys.modules, 'siamkpn_jax.data.tf_loader', raising=False)
-  config = tiny_config()
-  config.data.loader = 'tf'
-  with pytest.raises(UserError, match=r'pip install \.\[train\], or .*=threads'
+  monkeypatch.delitem(sys.modules, 'siamkpn_jax.datasets.tf_loader',
+                      raising=False)
+  config = tiny_config(data={'loader': 'tf'})
+  with pytest.raises(UserError, match=r'siamkpn_jax\[tf\].*, or .*=threads'
                      ) as info:
     _train(config, tmp_path / 'run')
   assert '\n' not in str(info.value)
   assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.slow
 def test_damaged_checkpoint_falls_back(uninterrupted, tmp_path, capsys):
   """The one before is taken, and the result is the same."""
   _, expected = uninterrupted
-  config = tiny_config()
-  config.train.save_every = 4
+  config = tiny_config(train={'save_every': 4})
   _train(config, tmp_path)
   # Not by cutting files: Orbax then leaves coroutines behind that warn later.
   shutil.rmtree(tmp_path / 'checkpoints' / '6' / 'model')
@@ -151,15 +151,14 @@ def test_freeze(tmp_path):
   """Frozen: backbone untouched, statistics too. Unfrozen: layer2 on train."""
   config = tiny_config()
   step_fn = trainer.build_step(config)
-  start = jax.device_get(jax.jit(lambda: init_state(
-      step_fn.model, step_fn.optimizer, jax.random.key(0)))())
-  config.train.freeze_epochs = 2
+  start = init_state(init_variables(step_fn.model, 0), step_fn.optimizer)
+  config = config.updated(train={'freeze_epochs': 2})
   frozen = _train(config, tmp_path / 'frozen')
   for name in ('params', 'batch_stats'):
     _assert_equal(getattr(frozen, name)['backbone'],
                   getattr(start, name)['backbone'])
     assert _differs(getattr(frozen, name)['head'], getattr(start, name)['head'])
-  config.train.freeze_epochs = 1
+  config = config.updated(train={'freeze_epochs': 1})
   unfrozen = _train(config, tmp_path / 'unfrozen')
   for name in ('params', 'batch_stats'):
     before = getattr(start, name)['backbone']
@@ -170,6 +169,25 @@ def test_freeze(tmp_path):
       assert _differs(after[layer], before[layer])
 
 
+@pytest.mark.parametrize('part', ['weights', 'backbone_weights'])
+def test_given_weights(tmp_path, part):
+  """They replace fresh ones of their part, in the averages too."""
+  config = tiny_config(train={'ema_decay': 0.9})
+  step_fn = trainer.build_step(config)
+  mesh = sharding.data_mesh(config.train.batch_size)
+  given = init_variables(step_fn.model, 1)
+  weights.save_model(tmp_path / 'given', config, given)
+  config = config.updated(model={part: str(tmp_path / 'given')})
+  state = trainer.fresh_state(config, step_fn, mesh)
+  fresh = init_variables(step_fn.model, config.seed)
+  for found in (state.variables, state.ema):
+    for name, tree in found.items():
+      _assert_equal(tree['backbone'], given[name]['backbone'])
+      others = {'backbone': None}  # head and neck
+      _assert_equal(tree | others, others | (
+          given if part == 'weights' else fresh)[name] | others)
+
+
 def _differs(a, b):
   return any(np.any(x != y) for x, y in zip(
       jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
@@ -177,26 +195,26 @@ def _differs(a, b):
 
 def _one_step(config, devices, batch, max_loss=None, unfrozen=True):
   if max_loss is not None:
-    config.train.max_loss = max_loss
+    config = config.updated(train={'max_loss': max_loss})
   step_fn = trainer.build_step(config)
   mesh = jax.make_mesh(
       (devices,), ('data',), devices=jax.devices()[:devices],
       axis_types=(jax.sharding.AxisType.Auto,))
   state = jax.jit(
-      lambda: init_state(step_fn.model, step_fn.optimizer, jax.random.key(0),
-                         ema=step_fn.ema_decay > 0),
-      out_shardings=sharding.replicated(mesh))()
+      lambda variables: init_state(variables, step_fn.optimizer,
+                                   ema=step_fn.ema_decay > 0),
+      out_shardings=sharding.replicated(mesh))(
+          init_variables(step_fn.model, 0))
   old = jax.device_get(state)
   new, metrics = trainer.jit_step(step_fn, mesh, state, unfrozen=unfrozen)(
       state, sharding.put_batch(batch, mesh))
   return old, jax.device_get(new), jax.device_get(metrics)
 
 
+@pytest.mark.slow
 def test_one_device_equals_four():
   """The same losses, gradient norm and parameters up to rounding."""
-  config = tiny_config()
-  config.model.num_stages = 2
-  config.data.negative_fraction = 0.5
+  config = tiny_config(model={'num_stages': 2}, data={'negative_fraction': 0.5})
   batch = tiny_batch(config)
   _, one, one_metrics = _one_step(config, 1, batch)
   _, four, four_metrics = _one_step(config, 4, batch)
@@ -211,6 +229,7 @@ def test_one_device_equals_four():
                one.opt_state, four.opt_state)
 
 
+@pytest.mark.slow
 def test_bad_step_is_skipped_and_counted():
   """A loss over the limit changes nothing but the counters."""
   config = tiny_config()
@@ -221,10 +240,10 @@ def test_bad_step_is_skipped_and_counted():
                 (old.params, old.batch_stats, old.opt_state))
 
 
+@pytest.mark.slow
 def test_moving_average_is_what_tracking_loads(tmp_path):
   """Resumed as if never stopped; tracking's weights are the average."""
-  config = tiny_config()
-  config.train.update(ema_decay=0.9, save_every=4)
+  config = tiny_config(train={'ema_decay': 0.9, 'save_every': 4})
   expected = _train(config, tmp_path)
   shutil.rmtree(tmp_path / 'checkpoints' / '6')
   _assert_equal(_train(config, tmp_path), expected)
@@ -234,10 +253,10 @@ def test_moving_average_is_what_tracking_loads(tmp_path):
   assert _differs(expected.ema['batch_stats'], expected.batch_stats)
 
 
+@pytest.mark.slow
 def test_moving_average_skips_bad_steps():
   """It moves by 9/10 in the first step, not at all in a bad one."""
-  config = tiny_config()
-  config.train.ema_decay = 0.999
+  config = tiny_config(train={'ema_decay': 0.999})
   batch = tiny_batch(config)
   old, new, _ = _one_step(config, 1, batch)
   _assert_equal(old.ema, old.variables)
@@ -250,10 +269,10 @@ def test_moving_average_skips_bad_steps():
 
 def test_loss_falls(tmp_path):
   """Sixty steps on blobs halve the loss of two stages."""
-  config = tiny_config()
-  config.model.num_stages = 2
-  config.train.update(epochs=1, pairs_per_epoch=240, freeze_epochs=0,
-                      peak_lr=1e-2, log_every=10)
+  config = tiny_config(
+      model={'num_stages': 2},
+      train={'epochs': 1, 'pairs_per_epoch': 240, 'freeze_epochs': 0,
+             'peak_lr': 1e-2, 'log_every': 10})
   trainer.train(config, tmp_path, [BlobSource()])
   losses = [row['loss'] for row in read_log(tmp_path / LOG_NAME)]
   assert losses[-1] < 0.5 * losses[0], losses

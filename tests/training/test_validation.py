@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks.runner import run_one_pass
-from siamkpn_jax.benchmarks.sequences import load_otb
-from siamkpn_jax.benchmarks.trackers import OneAtATime
-from siamkpn_jax.data.sources.synthetic import split_seed, write_otb
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.run.one_pass import run_one_pass
+from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.models.siamkpn import init_variables
-from siamkpn_jax.tracking.tracker import load_tracker
+from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training import trainer, validation
 from siamkpn_jax.training.metrics import AUC, LOG_NAME, PRECISION, read_log
 from siamkpn_jax.training.validation import Validation
@@ -23,16 +23,15 @@ from tests.training.tiny import BlobSource, tiny_config
 
 def validated_config(**settings):
   """Two short videos at every checkpoint, which are few steps apart."""
-  config = tiny_config()
-  config.train.save_every = 2
-  config.validation.update(sequences=2, frames=8)
-  config.validation.update(**settings)
+  config = tiny_config(
+      train={'save_every': 2},
+      validation={'sequences': 2, 'frames': 8, **settings})
   return config
 
 
 def _model_and_variables(config):
   model = trainer.build_step(config).model
-  return model, jax.jit(lambda: init_variables(model, jax.random.key(1)))()
+  return model, init_variables(model, 1)
 
 
 @pytest.fixture(scope='module')
@@ -43,6 +42,7 @@ def run(tmp_path_factory):
   return workdir
 
 
+@pytest.mark.slow
 def test_score_is_that_of_evaluation(run, tmp_path):
   """Of the last checkpoint, by the evaluation's own path."""
   logged = {row['step']: row for row in read_log(run / LOG_NAME)
@@ -51,7 +51,7 @@ def test_score_is_that_of_evaluation(run, tmp_path):
   names = write_otb(tmp_path / 'videos', seed=split_seed('val', 0), count=2,
                     length=8)
   summary = run_one_pass(
-      OneAtATime(load_tracker(run)),
+      OneTarget(load_tracker(run)),
       load_otb(tmp_path / 'videos', names=names), tmp_path / 'results',
       progress=False)
   assert logged[6][AUC] == pytest.approx(summary['success_auc'], abs=1e-12)
@@ -59,13 +59,13 @@ def test_score_is_that_of_evaluation(run, tmp_path):
       summary['precision_20'], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_best_and_last_are_kept(tmp_path, monkeypatch):
   """The best, here the first, is not among the newest; git's commit is kept."""
   scores = iter([0.5, 0.2, 0.4])
   monkeypatch.setattr(Validation, '__call__', lambda self, variables, stop: {
       AUC: next(scores), PRECISION: 0.1})
-  config = validated_config()
-  config.train.keep_checkpoints = 1
+  config = validated_config().updated(train={'keep_checkpoints': 1})
   trainer.train(config, tmp_path, [BlobSource()])
   kept = sorted(int(p.name) for p in (tmp_path / 'checkpoints').iterdir())
   assert kept == [2, 6]
@@ -123,14 +123,15 @@ def test_weights_that_went_astray_score_nothing(tmp_path):
   assert Validation(config, model, tmp_path)(broken) == {AUC: 0, PRECISION: 0}
 
 
+@pytest.mark.slow
 def test_unreadable_image_does_not_end_a_run(tmp_path, capsys):
   """It is said after the save; nothing is scored."""
   (name,) = write_otb(tmp_path / 'otb', seed=split_seed('test', 3), count=1,
                       length=3)
   image = tmp_path / 'otb' / name / 'img' / '0002.jpg'
   image.write_bytes(image.read_bytes()[:100])
-  config = validated_config(data=str(tmp_path / 'otb'))
-  config.train.epochs = 1
+  config = validated_config(data=str(tmp_path / 'otb')).updated(
+      train={'epochs': 1})
   trainer.train(config, tmp_path / 'run', [BlobSource()])
   (line,) = {line for line in capsys.readouterr().err.splitlines()
              if 'not validated' in line}
@@ -154,7 +155,7 @@ def test_gives_up_when_asked_to(tmp_path):
 def test_missing_folder_is_named_at_once(tmp_path):
   """Before anything is written."""
   config = validated_config(data=str(tmp_path / 'nowhere'))
-  with pytest.raises(UserError, match=r'nowhere.*expected a folder'):
+  with pytest.raises(UserError, match=r'nowhere is not a folder; expected'):
     trainer.train(config, tmp_path / 'run', [BlobSource()])
   assert not (tmp_path / 'run').exists()
 

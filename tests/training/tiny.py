@@ -3,24 +3,25 @@
 import cv2
 import numpy as np
 
-from siamkpn_jax.config import default_config
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.training.trainer import build_loader, build_step
 
+_TINY = Config().updated(
+    name='tiny',
+    model={'arch': 'resnet10', 'width': 2, 'levels': ('layer2', 'layer3'),
+           'channels': 4, 'num_stages': 1, 'head_sharing': 'shared'},
+    data={'sets': ('blobs',), 'ratios': (1.0,), 'ranges': (5,), 'workers': 2,
+          'prefetch': 1},
+    augment={'search_blur': 0.0},
+    train={'batch_size': 4, 'epochs': 2, 'pairs_per_epoch': 12,
+           'schedule': 'cosine', 'freeze_epochs': 1, 'log_every': 1,
+           'save_every': 100},
+    validation={'sequences': 0})
 
-def tiny_config():
-  """A few steps of a network with a thousand parameters."""
-  config = default_config()
-  config.name = 'tiny'
-  config.model.update(arch='resnet10', width=2, levels=('layer2', 'layer3'),
-                      channels=4, num_stages=1, head_sharing='shared')
-  config.data.update(sets=('blobs',), ratios=(1.0,), ranges=(5,),
-                     workers=2, prefetch=1)
-  config.augment.search_blur = 0.0
-  config.train.update(
-      batch_size=4, epochs=2, pairs_per_epoch=12, schedule='cosine',
-      freeze_epochs=1, log_every=1, save_every=100)
-  config.validation.sequences = 0
-  return config
+
+def tiny_config(**changes):
+  """A few steps of a network with a thousand parameters; see `updated`."""
+  return _TINY.updated(**changes)
 
 
 class BlobSource:

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import grid
-from siamkpn_jax.tuning.engine import Setting
+from siamkpn_jax.tuning.trial_runner import TrialParams
 
 
-def _axes(settings):
+def _axes(points):
   return [sorted(set(column)) for column in zip(
-      *[(s.penalty_k, s.window_influence, s.size_lr) for s in settings],
+      *[(s.penalty_k, s.window_influence, s.size_lr) for s in points],
       strict=True)]
 
 
@@ -18,7 +18,7 @@ def test_the_papers_levels():
   coarse = grid.level_one()
   assert len(coarse) == len(set(coarse)) == 1000
   assert _axes(coarse) == [[0, .1, .2, .3, .4, .5, .6, .7, .8, .9]] * 3
-  best = Setting(0.1, 0.5, 0.6)
+  best = TrialParams(0.1, 0.5, 0.6)
   fine = grid.level_two(best)
   assert len(fine) == len(set(fine)) == 11 ** 3 and best in fine
   axes = _axes(fine)
@@ -28,7 +28,7 @@ def test_the_papers_levels():
 
 
 def test_second_level_stays_inside():
-  axes = _axes(grid.level_two(Setting(0.0, 0.98, 0.54)))
+  axes = _axes(grid.level_two(TrialParams(0.0, 0.98, 0.54)))
   assert axes[0] == [0, .01, .02, .03, .04, .05]
   assert axes[1] == [.93, .94, .95, .96, .97, .98, .99]
   assert len(axes[2]) == 11
@@ -38,7 +38,7 @@ def test_second_level_stays_inside():
     (0.25, [0, .25, .5, .75]), (0.3, [0, .3, .6, .9]), (0.5, [0, .5])])
 def test_coarser_grids(step, values):
   assert _axes(grid.level_one(step)) == [values] * 3
-  low, *_, high = _axes(grid.level_two(Setting(0.5, 0.5, 0.5), step))[0]
+  low, *_, high = _axes(grid.level_two(TrialParams(0.5, 0.5, 0.5), step))[0]
   assert (low, high) == pytest.approx((0.5 - step / 2, 0.5 + step / 2))
 
 
@@ -49,13 +49,13 @@ def test_senseless_steps(step):
 
 
 def test_budget_is_seeded():
-  settings = grid.level_one()
-  some = grid.subset(settings, 50, seed=3)
-  assert len(set(some)) == 50 and set(some) < set(settings)
-  assert some == grid.subset(settings, 50, seed=3)
-  assert some != grid.subset(settings, 50, seed=4)
-  assert some == sorted(some)
+  points = grid.level_one()
+  some = grid.subset(points, 50, seed=3)
+  assert len(set(some)) == 50 and set(some) < set(points)
+  assert some == grid.subset(points, 50, seed=3)
+  assert some != grid.subset(points, 50, seed=4)
+  assert some != sorted(some)
   # Drawn from everywhere, not from the beginning.
   assert np.mean([s.penalty_k for s in some]) == pytest.approx(0.45, abs=0.15)
-  assert grid.subset(settings, 0, seed=3) == settings
-  assert grid.subset(settings, 5000, seed=3) == settings
+  for everything in (0, 5000):
+    assert sorted(grid.subset(points, everything, seed=3)) == points

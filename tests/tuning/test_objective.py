@@ -1,20 +1,22 @@
 """Scores equal those of the benchmarks' own code, on all sequences at once."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import got10k, ope, protocols, regions, vot
-from siamkpn_jax.benchmarks.annotations import Annotation
-from siamkpn_jax.benchmarks.vot_sequences import VotSequence
-from siamkpn_jax.errors import UserError
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+from siamkpn_jax.evaluation.metrics import got10k, ope, protocols, regions, vot
 from siamkpn_jax.tuning.objective import (
   AverageOverlapObjective,
+  Measurement,
   SuccessObjective,
 )
 from siamkpn_jax.tuning.vot_objective import EaoObjective
-from tests.benchmarks import vot_files
+from tests.evaluation import vot_files
 
 LENGTHS = (50, 33, 71, 12)
 
@@ -35,8 +37,9 @@ def _boxes(seed, origin):
 
 
 def _stored(objective, tracked):
-  """What a journal gives back."""
-  return [json.loads(json.dumps(objective.measure(i, result)))
+  """What a trial log gives back."""
+  return [Measurement(**json.loads(json.dumps(dataclasses.asdict(
+      objective.measure(i, result)))))
           for i, result in enumerate(tracked)]
 
 
@@ -54,8 +57,6 @@ def test_success(protocol, origin):
       for a, result in zip(annotations, tracked, strict=True)}).success_auc
   assert objective.score(measured) == pytest.approx(expected, abs=1e-12)
   assert 0.2 < expected < 0.9
-  assert objective.shares @ [m['value'] for m in measured] == (
-      objective.score(measured))
   assert objective.protocol == protocol.name
 
 
@@ -64,23 +65,25 @@ def test_average_overlap():
   annotations, tracked = _boxes(1, 0)
   objective = AverageOverlapObjective(annotations)
   measured = _stored(objective, tracked)
-  expected = got10k.all_overlaps(
+  expected = got10k.figures(np.concatenate([
       got10k.sequence_overlaps([np.round(result, 4)], a.boxes_xywh,
                                visible=a.visible, frame_size=a.frame_size)
-      for a, result in zip(annotations, tracked, strict=True)).ao
+      for a, result in zip(annotations, tracked, strict=True)]))['ao']
   assert objective.score(measured) == pytest.approx(expected, abs=1e-12)
-  assert expected != pytest.approx(
-      np.mean([m['value'] for m in measured]), abs=1e-3)
-  assert objective.shares.sum() == pytest.approx(1)
+  perfect = [a.boxes_xywh for a in annotations]
+  values = [m.value for m in _stored(objective, perfect)]
+  assert np.mean(values) == pytest.approx(1, abs=1e-4)
+  assert np.ptp(values) > 0.5  # the long ones weigh more
 
 
 def test_sequence_that_cannot_be_seen():
   annotations, tracked = _boxes(1, 0)
   annotations[1].visible[:] = False
   objective = AverageOverlapObjective(annotations)
-  assert objective.shares[1] == 0
-  assert 0 < objective.score(_stored(objective, tracked)) < 1
-  with pytest.raises(UserError, match='no frame in which'):
+  measured = _stored(objective, tracked)
+  assert measured[1].value == 0
+  assert 0 < objective.score(measured) < 1
+  with pytest.raises(UserError, match='no frame with a visible target'):
     AverageOverlapObjective(annotations[1:2])
 
 
@@ -99,10 +102,9 @@ def test_eao(rule, seed, rate):
       s.name: [run] for s, run in zip(sequences, tracked, strict=True)},
       protocol)
   assert objective.score(measured) == expected['eao']  # in every bit
-  assert not objective.proof
   for m, run, sequence in zip(measured, tracked, sequences, strict=True):
     overlaps = vot.eao_overlaps(run, sequence.truth, (60, 40), rule)
-    assert m['value'] == pytest.approx(
+    assert m.value == pytest.approx(
         np.where(run.present, overlaps, 0).mean())
 
 
@@ -120,15 +122,15 @@ def test_results_that_do_not_belong_to_the_sequence():
 
 
 def test_sequences_too_short_for_eao_are_refused():
-  """Every setting would have none, and an arbitrary one would win."""
+  """Every trial would have none, and an arbitrary one would win."""
   sequence = VotSequence('a', regions.from_rows([[1, 2, 3, 4]] * 99), {},
                          size=(60, 40))
-  with pytest.raises(UserError, match='over 100 frames and more, the longest '
-                     'sequence has 99'):
+  with pytest.raises(UserError, match='100 frames or more, but the longest '
+                     'has 99'):
     EaoObjective([sequence], vot.find_protocol('vot2018_pysot'))
 
 
 def test_hidden_boxes_are_refused():
   annotations = [Annotation('test_1', np.array([[1.0, 2, 3, 4]]))]
-  with pytest.raises(UserError, match='test_1 has its first box alone'):
+  with pytest.raises(UserError, match='test_1 has only its first box'):
     SuccessObjective(annotations, protocols.OTB)

@@ -1,10 +1,9 @@
-"""The whole command with an engine whose best setting is known."""
+"""The whole command with a trial runner whose best is known."""
 
 import dataclasses
+import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -12,17 +11,18 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.benchmarks import regions, results, scoring, vot
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.errors import UserError
-from siamkpn_jax.models import weights
+from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.checkpoints.weights_file import save_weights_file
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.models.weights_file import save_weights_file
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
-from siamkpn_jax.tuning.engine import Setting
 from siamkpn_jax.tuning.search import Plan
-from tests.benchmarks import vot_files
+from siamkpn_jax.tuning.trial_runner import TrialParams
+from tests.evaluation import vot_files
 from tests.training.tiny import tiny_config
 from tests.tuning.fakes import OPTIMUM, Killed
 
@@ -36,8 +36,8 @@ def weights_folder(tmp_path_factory):
   """A run with three checkpoints, of which 9 is worse than 10."""
   folder = tmp_path_factory.mktemp('run')
   config = tiny_config()
-  variables = init_variables(build_model(config.model), jax.random.key(0))
-  weights.save_model(folder, to_plain(config), variables)
+  variables = init_variables(build_model(config.model), 0)
+  weights.save_model(folder, config, variables)
   for step in ('9', '10'):
     shutil.copytree(folder / 'checkpoints' / '0', folder / 'checkpoints' / step)
   return folder
@@ -58,8 +58,8 @@ def videos(tmp_path):
   return tmp_path / 'otb'
 
 
-class _Engine:
-  """Beside the annotation by as much as the setting is beside the best."""
+class _Runner:
+  """Beside the annotation by as much as what it is asked is beside the best."""
 
   left = None  # calls until it is killed; None: never
 
@@ -67,15 +67,16 @@ class _Engine:
     self._offset = 3.0 if checkpoint.name == '9' else 0.0
     self._found = found
 
-  def __call__(self, settings, sequence_index):
-    if _Engine.left is not None:
-      if not _Engine.left:
+  def __call__(self, asked, sequence_index):
+    if _Runner.left is not None:
+      if not _Runner.left:
         raise Killed
-      _Engine.left -= 1
-    return [self.track(s, sequence_index) for s in settings]
+      _Runner.left -= 1
+    return [self.track(s, sequence_index) for s in asked]
 
-  def track(self, setting, index):
-    beside = np.abs(np.array(dataclasses.astuple(setting)) - OPTIMUM).sum()
+  def track(self, hyperparameters, index):
+    numbers = np.array(dataclasses.astuple(hyperparameters))
+    beside = np.abs(numbers - OPTIMUM).sum()
     beside = beside * (8 + index % 2) + self._offset
     video = self._found.videos[index]
     if self._found.vot_protocol is None:
@@ -91,7 +92,7 @@ class _Engine:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
   """Nothing is killed, drawn or saved, unless a test says so."""
-  _Engine.left = None
+  _Runner.left = None
   monkeypatch.setattr(plots, 'save_plot', lambda *args: None)
   monkeypatch.setattr(run, 'save_tuned', lambda *args: None)
 
@@ -103,62 +104,63 @@ def _request(tmp_path, videos, weights_folder, **options):
 
 
 def _run(*args, **options):
-  return run.run(_request(*args, **options), _Engine, progress=False)
+  return run.run(_request(*args, **options), _Runner, progress=False)
 
 
-def _beside(setting):
-  return np.abs(np.array(list(setting.values())) - OPTIMUM).max()
+def _beside(found):
+  return np.abs(np.array(list(found.values())) - OPTIMUM).max()
 
 
+@pytest.mark.slow
 def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
   monkeypatch.setattr(plots, 'save_plot', SAVE_PLOT)
   result = _run(tmp_path, videos, weights_folder, last=2,
                 plan=Plan(step=0.25))
   output = tmp_path / 'out'
   assert json.loads((output / 'result.json').read_text()) == result
-  assert _beside(result['setting']) <= 0.026  # a fine step
+  assert _beside(result['hyperparameters']) <= 0.026  # a fine step
   assert result['checkpoint'].endswith('checkpoints/10')
   assert result['overrides'] == ' '.join(
-      f'--config.tracking.{k}={v:g}' for k, v in result['setting'].items())
+      f'--config.tracking.{k}={v:g}'
+      for k, v in result['hyperparameters'].items())
   assert result['metric'] == 'success_auc' and result['protocol'] == 'otb'
-  assert result['baseline']['setting'] == {
+  assert result['baseline']['hyperparameters'] == {
       'penalty_k': 0.1, 'window_influence': 0.54, 'size_lr': 0.59}
   assert len(result['baselines']) == 2
   assert result['baseline']['score'] < result['score'] == (
       result['top'][0]['score'])
   scores = [row['score'] for row in result['top']]
   assert len(scores) <= 20 and scores == sorted(scores, reverse=True)
-  assert 2 * 65 < result['settings_tried'] <= 2 * 65 + 11 ** 3
-  assert 0 < result['settings_pruned'] < result['settings_tried']
+  assert 2 * 65 < result['num_trials'] <= 2 * 65 + 11 ** 3
+  assert 0 < result['num_pruned'] < result['num_trials']
   assert (result['num_sequences'], result['num_frames']) == (6, 39)
   assert '2 of these 6 sequences are of OTB-100' in result['warning']
   assert result['warning'] in capsys.readouterr().err
-  assert cv2.imread(str(output / 'settings.png')) is not None
+  assert cv2.imread(str(output / 'hyperparameters.png')) is not None
   table = report.table(result)
   assert table.count('\n') == len(scores) + 2
   assert f'{result["score"]:.4f}' in table.splitlines()[1]
-  assert table.splitlines()[-1].startswith('base line')
+  assert table.splitlines()[-1].startswith('baseline')
   assert result['warning'] in report.conclusion(result, output / 'tuned')
 
 
 def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
-  """Tracks with the best setting, and is the same in all else."""
+  """Tracks with the best, and is the same in all else."""
   monkeypatch.setattr(run, 'save_tuned', SAVE_TUNED)
   for _ in range(2):  # the second replaces what the first has written
     result = _run(tmp_path, videos, weights_folder)
   before, variables = weights.load_model(weights_folder)
   after, same = weights.load_model(tmp_path / 'out' / 'tuned')
-  assert after['tracking'] == before['tracking'] | result['setting']
-  assert after | {'tracking': before['tracking']} == before
+  assert after == before.updated(tracking=result['hyperparameters'])
   for a, b in zip(jax.tree.leaves(variables), jax.tree.leaves(same),
                   strict=True):
     assert np.array_equal(a, b)
 
 
 def _write_files(folder, result, found):
-  engine = _Engine(Path(result['checkpoint']), found)
+  runner = _Runner(Path(result['checkpoint']), found)
   for i, video in enumerate(found.videos):
-    tracked = engine.track(Setting(**result['setting']), i)
+    tracked = runner.track(TrialParams(**result['hyperparameters']), i)
     if found.vot_protocol:
       regions.write_trajectory(
           vot.result_file(folder / 'baseline', video.name), tracked)
@@ -172,7 +174,7 @@ def _write_files(folder, result, found):
     ('got10k', None), ('vot2018', None), ('vot2019', 'vot-toolkit')])
 def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
                                        benchmark, protocol):
-  """What `evaluate` writes and `score` says with this setting."""
+  """What `evaluate` writes and `score` says with these hyperparameters."""
   if benchmark.startswith('vot'):
     rng = np.random.default_rng(0)
     videos = vot_files.write_folder(tmp_path / 'vot', {
@@ -192,24 +194,25 @@ def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
       benchmark, videos, tmp_path / 'files', protocol))
   assert result['score'] == pytest.approx(summary[result['metric']], abs=1e-12)
   assert 0.3 < result['score'] < 1
-  assert _beside(result['setting']) < 0.2
+  assert _beside(result['hyperparameters']) < 0.2
   assert bool(result['warning']) == (benchmark in ('otb', 'vot2018', 'vot2019'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('calls', [0, 3, 20])
 def test_killed_and_started_again(tmp_path, videos, weights_folder, calls):
   whole = _run(tmp_path, videos, weights_folder, output=tmp_path / 'whole',
                last=3)
-  _Engine.left = calls
+  _Runner.left = calls
   with pytest.raises(Killed):
     _run(tmp_path, videos, weights_folder, last=3)
   assert not (tmp_path / 'out' / 'result.json').exists()
-  journal = tmp_path / 'out' / 'journal.jsonl'
-  journal.write_bytes(journal.read_bytes()[:-7])
-  _Engine.left = None
+  log = tmp_path / 'out' / 'trials.jsonl'
+  log.write_bytes(log.read_bytes()[:-7])
+  _Runner.left = None
   again = _run(tmp_path, videos, weights_folder, last=3)
   assert again | {'seconds': 0} == whole | {'seconds': 0}
-  _Engine.left = 0  # nothing is left to track
+  _Runner.left = 0  # nothing is left to track
   _run(tmp_path, videos, weights_folder, last=3)
 
 
@@ -220,11 +223,11 @@ def test_refusals(tmp_path, videos, weights_folder):
       ({'protocol': 'pysot'}, 'protocol was "otb", now "pysot"'),
       ({'last': 2}, 'checkpoints was'), ({'sequences': ('a',)}, 'sequences'),
       ({'zero_based': ('a',)}, 'annotations was'),
-      ({'protocol': 'nonsense'}, '--protocol nonsense: otb is scored by'),
+      ({'protocol': 'nonsense'}, '--protocol nonsense: unknown for otb'),
       ({'weights': (tmp_path,)}, 'expected a folder'),
       ({'benchmark': 'vot2018', 'zero_based': ('a',)}, '--zero_based'),
-      ({'benchmark': 'folder', 'zero_based': ('a',)}, '--zero_based: not for'),
-      ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence is called'),
+      ({'benchmark': 'folder', 'zero_based': ('a',)}, '--zero_based: not used'),
+      ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence matches'),
       ({'prune_z': float('nan')}, '--prune_z nan: expected a number'),
       ({'sequences': ('nobody',)}, 'nobody')):
     with pytest.raises(UserError, match=words):
@@ -241,7 +244,7 @@ def test_zero_based_sequences(tmp_path, videos, weights_folder):
   assert [v.origin for v in a.videos] == [1, 0, 0, 1, 1, 1]
   perfect = a.videos[1].boxes_xywh
   assert perfect[0].tolist() == [11, 9, 20, 16]
-  assert a.objective.measure(1, perfect)['value'] == pytest.approx(20 / 21)
+  assert a.objective.measure(1, perfect).value == pytest.approx(20 / 21)
 
 
 def test_own_sequences_need_no_warning(videos):
@@ -261,7 +264,7 @@ def test_weights_file(tmp_path, videos, weights_folder):
   variables['params']['head'] = jax.tree.map(
       lambda leaf: leaf + 1, variables['params']['head'])
   save_weights_file(path, config, variables, {})
-  with pytest.raises(UserError, match='is of another search: checkpoints was'):
+  with pytest.raises(UserError, match='belongs to another search: checkpoints'):
     _run(tmp_path, videos, path)
 
 
@@ -274,22 +277,21 @@ def test_newest_checkpoints(weights_folder):
   assert weights.find_checkpoints(one, 5) == [one]
 
 
-def _tune(*flags):
-  return subprocess.run(
-      [sys.executable, '-m', 'siamkpn_jax.tune', *map(str, flags)], cwd=ROOT,
-      capture_output=True, text=True, check=False, timeout=300)
+@pytest.fixture
+def tune(command):
+  return functools.partial(command, 'tune')
 
 
-def test_command(tmp_path, videos, weights_folder):
+def test_command(tune, tmp_path, videos, weights_folder):
   common = ['--benchmark', 'otb', '--data', videos, '--sequences', 'Basketball',
             '--weights', weights_folder, '--output', tmp_path / 'out']
-  done = _tune(*common, '--budget', 1, '--step', 0.5)
+  done = tune(*common, '--budget', 1, '--step', 0.5)
   assert done.returncode == 0, done.stderr
   assert done.stderr.startswith('warning: 1 of these 1 sequences are of OTB')
   assert 'best ' in done.stderr
   assert f'--weights {tmp_path}/out/tuned' in done.stdout
-  assert 'base line' in done.stdout and 'Tuning on a test set' in done.stdout
-  done = _tune('--benchmark', 'otb99', *common[2:])
+  assert 'baseline' in done.stdout and 'nothing about other' in done.stdout
+  done = tune('--benchmark', 'otb99', *common[2:])
   assert done.returncode == 2 and done.stdout == ''
   assert done.stderr.startswith('error: --benchmark otb99: expected one of')
   assert done.stderr.count('\n') == 1

@@ -9,17 +9,19 @@ import shutil
 import jax
 import numpy as np
 
-from siamkpn_jax.config import to_plain
-from siamkpn_jax.training import sharding, trainer
-from siamkpn_jax.training.checkpoints import Checkpoints
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.config.files import typed
+from siamkpn_jax.distributed import sharding
+from siamkpn_jax.training import trainer
+from siamkpn_jax.training.state import from_items, to_items
 from tests.training.processes import (
-    CONFIG,
-    by_name,
-    finish,
-    last_state,
-    log,
-    start,
-    write_config,
+  CONFIG,
+  by_name,
+  finish,
+  last_state,
+  log,
+  start,
+  write_config,
 )
 
 EVERY = 2  # steps between two saves
@@ -80,13 +82,13 @@ def goes_on(workdir, env, step, expected, *changes):
 def restored(workdir, *, devices, shard_optimizer):
   """What a run on so many devices starts with."""
   config = tiny_run()
-  config.train.shard_optimizer = shard_optimizer
+  config = config.updated(train={'shard_optimizer': shard_optimizer})
   mesh = jax.make_mesh(
       (devices,), ('data',), devices=jax.devices()[:devices],
       axis_types=(jax.sharding.AxisType.Auto,))
   abstract = trainer.abstract_state(config, trainer.build_step(config), mesh)
-  with Checkpoints(workdir, to_plain(config), keep=100) as checkpoints:
-    state = checkpoints.restore(abstract)
+  with Checkpoints(workdir, config, keep=100) as checkpoints:
+    state = from_items(checkpoints.restore(to_items(abstract)))
   assert sharding.placement(state) == sharding.placement(abstract)
   return state
 
@@ -95,7 +97,7 @@ def tiny_run():
   """The configuration of these runs."""
   scope = {}
   exec(CONFIG, scope)
-  return scope['get_config']()
+  return typed(scope['get_config']())
 
 
 def saved_arrays(state):

@@ -17,7 +17,7 @@ from tests.training.survival.runs import (
     stopped_at,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 def data_files(checkpoint):
@@ -69,10 +69,9 @@ def test_damaged_is_not_restored(uninterrupted, tmp_path, damage, capsys):
   assert_equal(jax.device_get(saved_arrays(state)), last_state(run, before))
   text = capsys.readouterr().err
   assert f'{run}/checkpoints/{MIDDLE}: damaged (' in text
-  assert f'moved to {MIDDLE}.damaged, trying the one before' in text
+  assert f'moved to {MIDDLE}.damaged, trying the previous one' in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_goes_on_from_the_one_before(uninterrupted, tmp_path, env, damage):
   """The same in a process, and the run ends as if nothing had happened."""

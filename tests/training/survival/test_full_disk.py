@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from siamkpn_jax.models.weights import has_training_state
+from siamkpn_jax.checkpoints.weights import has_training_state
 from siamkpn_jax.training.metrics import LOG_NAME
 from tests.training.processes import (
     STEPS,
@@ -27,7 +27,7 @@ from tests.training.survival.runs import (
     steps,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 def limit_files(process, size):
@@ -54,8 +54,8 @@ def test_no_room_for_a_checkpoint(uninterrupted, tmp_path, env):
   newest = max(steps(tmp_path))
   assert line == (
       f'error: {tmp_path}/checkpoints/{newest + EVERY}: this checkpoint '
-      'cannot be written (File too large); free space and give the same '
-      f'command, which goes on from {newest}, the newest that is intact')
+      'cannot be written (File too large): free space and run the same '
+      f'command, which resumes from {newest}, the newest intact one')
   for step in steps(tmp_path):
     assert has_training_state(tmp_path / 'checkpoints' / str(step))
   assert log_steps(tmp_path)[-1] < STEPS
@@ -63,17 +63,15 @@ def test_no_room_for_a_checkpoint(uninterrupted, tmp_path, env):
   assert not half_written(tmp_path)
 
 
-@pytest.mark.slow
 def test_no_room_for_the_first_checkpoint(tmp_path, env):
   process = start(*command(tmp_path), env=env)
   wait_for(lambda: log_steps(tmp_path))
   limit_files(process, 20_000)
   line = one_error(process)
   assert f'{tmp_path}/checkpoints/2: this checkpoint cannot be ' in line
-  assert 'give the same command, which starts anew' in line
+  assert 'run the same command, which starts over' in line
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['config.json', LOG_NAME, 'tensorboard'])
 def test_no_room_for_other_files(uninterrupted, tmp_path, env, name):
   """One line names the file; nothing that is half written stays."""
@@ -118,7 +116,6 @@ def small_disk(tmp_path):
     yield folder, inside, Path(f'/proc/{holder.pid}/root{folder}')
 
 
-@pytest.mark.slow
 def test_full_disk(uninterrupted, tmp_path, small_disk, env):
   """A real one, on which two or three checkpoints have room."""
   folder, inside, there = small_disk
@@ -127,7 +124,7 @@ def test_full_disk(uninterrupted, tmp_path, small_disk, env):
   newest = max(steps(there))
   assert f'{folder}/checkpoints/{newest + EVERY}: this checkpoint cann' in line
   assert 'No space left on device' in line
-  assert f'which goes on from {newest}, the newest that is intact' in line
+  assert f'which resumes from {newest}, the newest intact one' in line
   subprocess.run([*inside, 'mount', '-o', 'remount,size=50m', folder],
                  check=True)
   code, output = finish(start(*arguments, env=env, inside=inside))

@@ -26,7 +26,7 @@ from tests.training.survival.runs import (
     whole_run,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
 def logged(workdir):
@@ -54,8 +54,7 @@ def kill(process, workdir, rng, first, *, in_save):
   return process.communicate()[0]
 
 
-@pytest.mark.parametrize('kills', [
-    3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('kills', [3, 20])
 def test_killed_again_and_again(kills, tmp_path, env, request):
   """It loses one save at most, and ends as the run that was never killed."""
   steps_in_all = STEPS if kills == 3 else 6 * kills

@@ -15,7 +15,7 @@ from tests.training.survival.runs import (
     whole_run,
 )
 
-pytestmark = pytest.mark.multiprocess
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 SHARDED = '--config.train.shard_optimizer=True'
 
@@ -37,7 +37,6 @@ def test_restored_on_more_devices(uninterrupted, tmp_path):
     assert_equal(jax.device_get(saved_arrays(state)), expected)
 
 
-@pytest.mark.slow
 def test_goes_on_with_other_devices(uninterrupted, tmp_path, env):
   """One device, then four; four that divide the optimizer's state, then one.
 

@@ -1,0 +1,197 @@
+"""The functions of the public API, importable from `siamkpn_jax`.
+
+Each does what the command of the same name does, without printing a table.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from siamkpn_jax.config.settings import Config
+
+
+def train(config: str | Path | Config, workdir: str | Path, *,
+          overrides: Sequence[str] = (), resume: bool = True) -> Path:
+  """Trains a tracker on this host.
+
+  Args:
+    config: a `Config`, a packaged name or a path, such as 'kpn3s:otb' or
+      'configs/kpn3s.py'.
+    workdir: folder for checkpoints and logs.
+    overrides: settings to override, such as 'train.batch_size=16'; only with a
+      name or path.
+    resume: resume from the newest checkpoint in `workdir`.
+
+  Returns:
+    `workdir`, which `load_tracker` accepts.
+
+  Raises:
+    UserError: an invalid setting, missing data, or a run in `workdir` that
+      cannot be resumed.
+    Preempted: after SIGINT or SIGTERM, once the state is saved.
+
+  Examples:
+    Two steps of the smallest configuration on rendered videos:
+
+    >>> import siamkpn_jax, tempfile
+    >>> workdir = siamkpn_jax.train('demo', tempfile.mkdtemp(), overrides=[
+    ...     'train.batch_size=4', 'train.pairs_per_epoch=8',
+    ...     'validation.sequences=0'])
+    >>> siamkpn_jax.load_tracker(workdir)  # doctest: +ELLIPSIS
+    <siamkpn_jax.tracking.tracker.Tracker object at ...>
+  """
+  from siamkpn_jax.config.files import load_config
+  from siamkpn_jax.datasets import catalog
+  from siamkpn_jax.training import trainer
+
+  if not isinstance(config, Config):
+    config = load_config(str(config), overrides)
+  sources = catalog.open_sources(config.data, config.seed)
+  trainer.train(config, Path(workdir), sources, resume=resume)
+  return Path(workdir)
+
+
+def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
+             weights: str | Path | None = None, protocol: str | None = None,
+             sequences: Collection[str] = (),
+             zero_based: Collection[str] = (), batch: int | None = None,
+             hyperparameters: Mapping[str, Any] | None = None
+             ) -> dict[str, Any]:
+  """Runs a tracker on a benchmark and scores the results.
+
+  Args:
+    benchmark: benchmark whose layout and protocol to use, such as 'otb',
+      'got10k' or 'vot2018'.
+    data: folder of the benchmark, with annotations and images.
+    output: folder for the results; sequences with a result are not run again.
+    weights: the workdir of a run, a checkpoint, a .safetensors file, or the
+      name of a packaged model; None for the default packaged model.
+    protocol: scoring protocol; None for the benchmark's own.
+    sequences: names or patterns of sequences; empty for all.
+    zero_based: names or patterns of OTB sequences with 0-based annotations.
+    batch: number of sequences to track at once; None to choose automatically.
+    hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
+      stored with the weights.
+
+  Returns:
+    The scores, as in summary.json.
+
+  Raises:
+    UserError: invalid data, weights or settings, or `output` holds results of
+      other ones.
+
+  Examples:
+    >>> import siamkpn_jax, tempfile
+    >>> from siamkpn_jax.datasets import synthetic
+    >>> data = tempfile.mkdtemp()
+    >>> synthetic.write_otb(data, seed=0, count=1, length=4)
+    ['synthetic_000']
+    >>> scores = siamkpn_jax.evaluate('otb', data, tempfile.mkdtemp())
+    >>> scores['num_frames'], 0 < scores['success_auc'] <= 1
+    (4, True)
+  """
+  from siamkpn_jax.checkpoints.packaged import DEFAULT
+  from siamkpn_jax.evaluation.run import evaluation
+  from siamkpn_jax.evaluation.run.load import load_for_sequences
+
+  plan = evaluation.make_plan(evaluation.Request(
+      benchmark, Path(data), Path(output), protocol, tuple(sequences),
+      tuple(zero_based)))
+  tracker, details = load_for_sequences(
+      weights, [len(job.task.frames) for job in plan.left()], batch=batch,
+      hyperparameters=hyperparameters)
+  summary = evaluation.run(plan, tracker, details,
+                           remarks={'checkpoint': str(weights or DEFAULT)})
+  assert summary is not None  # which stands for the shards of other hosts
+  return summary
+
+
+def score(benchmark: str, annotations: str | Path, results: str | Path, *,
+          protocol: str | None = None, attributes: str | Path | None = None,
+          sequences: Collection[str] = (), shift: float = 0) -> dict[str, Any]:
+  """Scores result files of any tracker.
+
+  Args:
+    benchmark: benchmark that was tracked, such as 'otb', 'got10k' or 'vot2018'.
+    annotations: folder of the benchmark, or an annotation file in pysot's JSON
+      format.
+    results: folder with the result files.
+    protocol: scoring protocol; None for the benchmark's own.
+    attributes: file or folder with the attributes of the sequences; None for
+      those next to the annotations.
+    sequences: names or patterns of sequences; empty for all.
+    shift: pixels to add to x and y of the results.
+
+  Returns:
+    The scores, as a dict that can be written as JSON.
+
+  Raises:
+    UserError: an unknown protocol, or files that cannot be scored.
+
+  Examples:
+    Using the annotations themselves as results:
+
+    >>> import pathlib, siamkpn_jax, shutil, tempfile
+    >>> from siamkpn_jax.datasets import synthetic
+    >>> data, results = tempfile.mkdtemp(), tempfile.mkdtemp()
+    >>> (name,) = synthetic.write_otb(data, seed=0, count=1, length=4)
+    >>> truth = pathlib.Path(data, name, 'groundtruth_rect.txt')
+    >>> _ = shutil.copy(truth, pathlib.Path(results, f'{name}.txt'))
+    >>> siamkpn_jax.score('otb', data, results)['precision_20']
+    1.0
+  """
+  from siamkpn_jax.core.errors import UserError
+  from siamkpn_jax.evaluation import scoring
+
+  if benchmark not in scoring.SCORERS:
+    raise UserError(f'benchmark {benchmark!r}: expected one of '
+                    f'{", ".join(sorted(scoring.SCORERS))}')
+  return scoring.score(scoring.Request(
+      benchmark, Path(annotations), Path(results), protocol,
+      Path(attributes) if attributes else None, tuple(sequences), shift))
+
+
+def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
+            part: str = 'network', config: str | Path | None = None) -> Path:
+  """Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
+
+  Args:
+    source: weights to convert (.pth, .safetensors or .npz); with to='torch', a
+      checkpoint.
+    output: new folder for the checkpoint and a report; with to='torch', a .pth,
+      .safetensors or .npz file.
+    to: 'jax' or 'torch'.
+    part: 'network' for a whole SiamKPN, 'backbone' for the backbone of any
+      SiamRPN++-style tracker or torchvision ResNet.
+    config: configuration whose tracking settings are stored with the weights;
+      None for the published one with the same number of stages. Only with
+      to='jax'.
+
+  Returns:
+    `output`, which `load_tracker` accepts if it holds a whole network.
+
+  Raises:
+    UserError: `source` cannot be read or does not match, or `output` exists.
+
+  Examples:
+    Converting the backbone of the packaged model to PyTorch:
+
+    >>> import pathlib, siamkpn_jax, tempfile
+    >>> weights = siamkpn_jax.packaged_weights()['kpn3s_nano']
+    >>> siamkpn_jax.convert(
+    ...     weights, pathlib.Path(tempfile.mkdtemp(), 'backbone.npz'),
+    ...     to='torch', part='backbone').name
+    'backbone.npz'
+  """
+  from siamkpn_jax.config.files import load_config
+  from siamkpn_jax.conversion import run as conversion
+  from siamkpn_jax.core.errors import UserError
+
+  if to not in ('jax', 'torch') or (to == 'torch' and config):
+    raise UserError(f"to={to!r}: expected 'jax', or 'torch' without a config")
+  if to == 'torch':
+    conversion.to_torch(Path(source), Path(output), part)
+  else:
+    settings = load_config(str(config)) if config else None
+    conversion.to_jax(Path(source), Path(output), part, settings)
+  return Path(output)

@@ -1,1 +1,0 @@
-"""Benchmarks: sequences in, scores, result files and plots out."""

@@ -1,1 +1,0 @@
-"""Where the benchmarks keep their annotations: a file for each layout."""

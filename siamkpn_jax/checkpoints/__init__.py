@@ -1,0 +1,1 @@
+"""Weights on disk: files in the package, files of weights, Orbax."""

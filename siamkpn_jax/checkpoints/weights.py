@@ -1,0 +1,319 @@
+"""Weights on disk: the part of a checkpoint that tracking needs.
+
+A checkpoint is an Orbax folder whose item 'model' holds params and batch_stats,
+and whose metadata holds the whole configuration, so it can be used without any
+other file. Training adds its own items (checkpoints/manager.py); a converted
+one has none, and may hold the backbone alone. A file of weights
+(weights_file.py) loads in the same way, and without the import of Orbax.
+"""
+
+import contextlib
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from siamkpn_jax.checkpoints import weights_file
+from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
+from siamkpn_jax.checkpoints.weights_file import is_weights_file
+from siamkpn_jax.config.settings import Config, to_plain
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
+
+FOLDER = 'checkpoints'  # below a run's workdir
+_EXPECTED = ('expected a folder that training or conversion wrote, or a file '
+             'of python -m siamkpn_jax.export')
+
+
+class DamagedError(UserError):
+  """A checkpoint without the parts that it must have."""
+
+
+def find_checkpoint(path: Path) -> Path:
+  """The checkpoint that a user means by a path.
+
+  Args:
+    path: a checkpoint (a step's folder), or a workdir or its checkpoints
+      folder, of which the newest is taken; a file of weights; or the name of a
+      packaged model.
+
+  Raises:
+    UserError: there is none.
+  """
+  return find_checkpoints(path, 1)[0]
+
+
+def find_checkpoints(path: Path, last: int) -> list[Path]:
+  """The newest checkpoints of a run, the oldest of them first.
+
+  Args:
+    path: as for `find_checkpoint`; a checkpoint or file stands for itself.
+    last: how many at most.
+
+  Raises:
+    UserError: there is none.
+  """
+  path = find_weights(path)
+  if not path.exists():
+    raise UserError(f'{path}: no such checkpoint; {_EXPECTED} (its --workdir '
+                    f'or --output){_names()}')
+  if is_weights_file(path):
+    return [path.absolute()]
+  from orbax.checkpoint import v1 as ocp
+  for folder in (path / FOLDER, path):
+    steps = [p for p in folder.glob('*')
+             if p.name.isdigit() and ocp.is_orbax_checkpoint(p)]
+    if steps:
+      steps.sort(key=lambda p: int(p.name))
+      return [step.absolute() for step in steps[-last:]]
+  if (path / FOLDER).is_dir():
+    raise UserError(f'{path}: no checkpoint has been saved yet: wait for the '
+                    'first, or choose another run')
+  if path.is_dir() and ocp.is_orbax_checkpoint(path):
+    return [path.absolute()]
+  raise UserError(f'{path}: not a checkpoint; {_EXPECTED} (its --workdir or '
+                  '--output): convert PyTorch files with python -m '
+                  'siamkpn_jax.convert')
+
+
+def _names() -> str:
+  names = ', '.join(packaged_weights())
+  return f', or a packaged model: {names}' if names else ''
+
+
+def read_config(path: Path) -> dict[str, Any]:
+  """The configuration stored in a checkpoint, as it is stored.
+
+  Raises:
+    UserError: the checkpoint is not one of this program's, or damaged.
+  """
+  return _metadata(path)['config']
+
+
+def load_model(path: Path, part: str = 'network'
+               ) -> tuple[Config, dict[str, Any]]:
+  """Configuration and variables of a checkpoint, for inference.
+
+  Args:
+    path: as for `find_checkpoint`.
+    part: 'network', or 'backbone' for that alone.
+
+  Returns:
+    The configuration, and {'params', 'batch_stats'} of the part.
+
+  Raises:
+    UserError: no checkpoint, damaged, of a backbone alone, or not of the
+      architecture that its configuration describes.
+  """
+  path = find_checkpoint(path)
+  device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  if is_weights_file(path):
+    config, variables = weights_file.load_weights_file(path)
+    return config, jax.device_put(_part(variables, part), device)
+  config = weights_file.stored_config(path, read_config(path))
+  return config, load_variables(
+      path, build_model(config.model), device, part=part)
+
+
+def read_origin(path: Path) -> dict[str, str]:
+  """What a checkpoint tells of its origin: 'git_revision', 'step', ...
+
+  Args:
+    path: as for `find_checkpoint`.
+
+  Raises:
+    UserError: no checkpoint, or damaged.
+  """
+  path = find_checkpoint(path)
+  metadata = _metadata(path)
+  origin = weights_file.origin(metadata)
+  if not is_weights_file(path) and origin.pop('part', None) is None:
+    origin['step'] = path.name  # of training
+  return origin
+
+
+def load_variables(path: Path, model: SiamKPN,
+                   placement: jax.sharding.Sharding, *,
+                   part: str = 'network') -> dict[str, Any]:
+  """The weights of a checkpoint, for a given network.
+
+  Args:
+    path: as for `find_checkpoint`.
+    model: the network that needs them.
+    placement: of the arrays.
+    part: 'network', or 'backbone' to load only that, and of it what the
+      network needs.
+
+  Returns:
+    {'params', 'batch_stats'} of the part.
+
+  Raises:
+    UserError: no checkpoint, damaged, lacks the part, or of another
+      architecture.
+  """
+  path = find_checkpoint(path)
+  metadata = _metadata(path)
+  if part == 'network' and metadata.get('part') == 'backbone':
+    raise UserError(
+        f'{path}: holds only a backbone; expected a whole network: to train '
+        f'from this backbone, add --config.model.backbone_weights={path}')
+  _check_architecture(path, metadata['config'], model, part)
+  wanted = _part(abstract_variables(model), part)
+  if is_weights_file(path):
+    _, variables = weights_file.load_weights_file(path)
+    found = _only(_part(variables, part), wanted)
+    _check_shapes(path, found, wanted)
+    return jax.device_put(found, placement)
+  from orbax.checkpoint import v1 as ocp
+  try:
+    with quiet():
+      stored = ocp.checkpointables_metadata(path).metadata['model']
+      found = _part(stored, part)
+      if part == 'backbone':  # its last layers may not be needed
+        found = _only(found, wanted)
+      _check_shapes(path, found, wanted)
+      loaded = ocp.load_checkpointables(path, {'model': jax.tree.map(
+          lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
+          stored)})
+      return _only(_part(loaded['model'], part), wanted)
+  except Exception as error:  # see is_damage
+    if not is_damage(error):
+      raise
+    raise UserError(f'{path}: cannot be read ({first_line(error)}); expected '
+                    'an intact checkpoint: choose another') from error
+
+
+def save_model(folder: Path, config: Config,
+               variables: dict[str, Any], *, part: str = 'network') -> None:
+  """Writes a checkpoint of step 0 without the items of training.
+
+  Args:
+    folder: gets checkpoints/0; must not hold one already.
+    config: of the network, and of what it was trained by.
+    variables: {'params', 'batch_stats'}, of the part.
+    part: 'network' or 'backbone'.
+  """
+  from orbax.checkpoint import v1 as ocp
+  path = (folder / FOLDER / '0').absolute()
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with quiet():
+    ocp.save_checkpointables(
+        path, {'model': variables},
+        custom_metadata={'config': to_plain(config), 'part': part})
+
+
+def has_training_state(path: Path) -> bool:
+  """Whether a run can be continued from a checkpoint."""
+  return 'part' not in _metadata(path)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+  if is_weights_file(path):
+    return weights_file.read_metadata(path)
+  from orbax.checkpoint import v1 as ocp
+  try:
+    with quiet():
+      metadata = ocp.checkpointables_metadata(path).custom_metadata
+      if 'config' in metadata:
+        return metadata
+      raise KeyError('config')
+  except Exception as error:  # see is_damage
+    raise DamagedError(f'{path}: holds no configuration; {_EXPECTED}'
+                       ) from error
+
+
+def _part(tree: dict[str, Any], part: str) -> dict[str, Any]:
+  """The part's leaves of {'params', 'batch_stats'}."""
+  if part == 'network':
+    return tree
+  return {name: {part: subtree[part]} for name, subtree in tree.items()}
+
+
+def _only(tree: Any, wanted: Any) -> Any:
+  """The subtree of the names in `wanted`."""
+  if not isinstance(wanted, dict):
+    return tree
+  return {key: _only(tree[key], wanted[key]) for key in wanted if key in tree}
+
+
+def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
+                        part: str) -> None:
+  """Settings that shapes do not show, or show in many lines."""
+  names = ['arch', 'width']
+  if part == 'network':
+    names += ['levels', 'channels', 'num_stages', 'head_sharing', 'head_conv',
+              'level_fusion']
+  theirs = build_model(weights_file.stored_config(path, stored).model)
+  differing = [
+      f'config.model.{name} is {getattr(theirs, name)!r} there, '
+      f'{getattr(model, name)!r} here' for name in names
+      if getattr(theirs, name) != getattr(model, name)]
+  if differing:
+    raise UserError(f'{path}: checkpoint of another architecture: '
+                    f'{"; ".join(differing)}; expected the same: choose '
+                    'another checkpoint, or change the configuration')
+
+
+def _check_shapes(path: Path, stored: Any, wanted: Any) -> None:
+  shapes = lambda tree: {jax.tree_util.keystr(p): tuple(x.shape) for p, x in
+                         jax.tree_util.tree_leaves_with_path(tree)}
+  found, expected = shapes(stored), shapes(wanted)
+  if not found:
+    raise DamagedError('no arrays')
+  weights_file.check_shapes(path, found, expected)
+
+
+def is_damage(error: Exception) -> bool:
+  """Whether files are cut, changed or missing.
+
+  Orbax and TensorStore raise errors of many kinds for it; a `UserError` of
+  ours is about something else.
+  """
+  return isinstance(error, DamagedError) or not isinstance(error, UserError)
+
+
+def first_line(error: BaseException) -> str:
+  """The beginning of an error's message, or its type."""
+  return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def os_reason(error: BaseException) -> str:
+  """What the operating system says in an error, or the error's first line."""
+  code = re.search(r"os_error_code='(\d+)'", str(error))  # of TensorStore
+  if code:
+    return os.strerror(int(code[1]))
+  return getattr(error, 'strerror', None) or first_line(error)
+
+
+@contextlib.contextmanager
+def without_tracebacks() -> Iterator[None]:
+  """Orbax's threads log the traceback of what they then raise as well."""
+  shown = lambda record: not (
+      record.exc_info and 'orbax' in Path(record.pathname).parts)
+  logger = logging.getLogger('absl')
+  logger.addFilter(shown)
+  try:
+    yield
+  finally:
+    logger.removeFilter(shown)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Orbax and the libraries below it report what becomes our one line."""
+  loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
+  levels = [logger.level for logger in loggers]
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    for logger in loggers:
+      logger.setLevel(logging.CRITICAL)
+    try:
+      yield
+    finally:
+      for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""The commands: a module for each, with `add_arguments` and `run`."""

@@ -1,0 +1,74 @@
+r"""Trains variants of a configuration with several seeds and compares them.
+
+  python -m siamkpn_jax.ablate --config configs/demo.py \
+    --change model.num_stages=1 --change targets.rho=1.0 --output runs/ablation
+
+Writes to --output: ablation.md (a table), ablation.png, and one training run
+per variant and seed. The same command resumes an interrupted study; changes and
+seeds can be added to it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.parser import Parser, names, whole
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration file of the baseline.', required=True)
+  parser.add_argument(
+      '--change', action='append', default=[],
+      help='Settings of one variant: section.name=value,... Repeat the flag '
+      'for more variants.')
+  parser.add_argument(
+      '--seeds', type=names, default=('0', '1', '2'),
+      help='Comma-separated seeds; each variant is trained once per seed.')
+  parser.add_argument(
+      '--output', required=True, help='Folder for the results.')
+  parser.add_argument(
+      '--data', default='',
+      help='Folder of sequences to evaluate on, in OTB layout; default: '
+      'rendered videos that are never trained on.')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences in --data whose annotations are 0-based '
+      '(comma-separated names or patterns).')
+  parser.add_argument(
+      '--sequences', type=whole(1), default=32,
+      help='Number of rendered videos to evaluate on, without --data.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Runs the study and prints its table."""
+  # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.core.errors import UserError
+  from siamkpn_jax.datasets.synthetic import split_seed, write_otb
+  from siamkpn_jax.distributed import preemption
+  from siamkpn_jax.evaluation.formats.sequences import load_otb
+  from siamkpn_jax.experiments import ablation
+
+  variants = ablation.make_variants(config_flags.load(args), args.change)
+  if not all(seed.isdecimal() for seed in args.seeds):
+    raise UserError(f'--seeds={",".join(args.seeds)}: expected numbers '
+                    'separated by commas, such as 0,1,2')
+  seeds = sorted({int(seed) for seed in args.seeds})
+  output = Path(args.output)
+  if args.data:
+    videos = load_otb(args.data, zero_based=args.zero_based)
+  else:
+    names = write_otb(output / 'sequences', seed=split_seed('test', 0),
+                      count=args.sequences)
+    videos = load_otb(output / 'sequences', names=names)
+  try:
+    print(ablation.run(variants, seeds, output, videos))
+  except preemption.Preempted as stopped:
+    print(stopped, file=sys.stderr)
+    if stopped.interrupted:
+      raise
+    return
+  print(f'wrote {output}: ablation.md, ablation.png, one run per variant and '
+        'seed')

@@ -1,0 +1,96 @@
+"""Runs a command: arguments parsed, errors in one line, an exit status.
+
+Nothing is kept between two calls, so that one process can run any number of
+commands.
+"""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.extras import install_hint
+from siamkpn_jax.cli.parser import Parser, UsageError
+from siamkpn_jax.core.errors import UserError
+
+
+class Command(Protocol):
+  """What a module of this package is, besides its docstring."""
+
+  __name__: str
+  __doc__: str | None
+
+  def add_arguments(self, parser: Parser, /) -> None:
+    """Declares the flags."""
+
+  def run(self, args: argparse.Namespace, /) -> int | None:
+    """Does the work; returns the exit status, None for 0."""
+
+
+def execute(command: Command, argv: Sequence[str] | None = None, *,
+            prog: str | None = None) -> int:
+  """Runs a command as a program would.
+
+  Args:
+    command: a module of this package.
+    argv: arguments without the program's name; None for those of the process.
+    prog: how the user calls it; default: `python -m siamkpn_jax.X`.
+
+  Returns:
+    The exit status: 0; 2 after a wrong flag or a `UserError`, which is printed
+    in one line; 130 after Ctrl-C.
+
+  Raises:
+    Exception: what is no mistake of the user; with --debug every error.
+  """
+  argv = list(sys.argv[1:] if argv is None else argv)
+  name = command.__name__.rpartition('.')[2]
+  parser = Parser(prog or f'python -m siamkpn_jax.{name}',
+                  inspect.cleandoc(command.__doc__ or ''))
+  command.add_arguments(parser)
+  try:
+    args = _parse(parser, argv)
+  except UsageError as error:
+    return _fail(f'{error} (see --help)')
+  except SystemExit:  # --help
+    return 0
+  try:
+    return command.run(args) or 0
+  except KeyboardInterrupt:
+    print('\ninterrupted', file=sys.stderr)
+    return 130
+  except (UserError, OSError, ModuleNotFoundError) as error:
+    message = _explain(error)
+    if args.debug or message is None:
+      raise
+    return _fail(message)
+
+
+def _parse(parser: Parser, argv: list[str]) -> argparse.Namespace:
+  left, overrides = config_flags.take_overrides(argv)
+  args = parser.parse_args(left)
+  if overrides and not hasattr(args, 'config'):
+    raise UsageError(f'--config.{overrides[0]}: unknown flag')
+  if overrides and not args.config:
+    raise UsageError(f'--config.{overrides[0]}: needs --config FILE')
+  args.config_overrides, args.argv = overrides, argv
+  return args
+
+
+def _explain(error: UserError | OSError | ModuleNotFoundError) -> str | None:
+  """The line for the user; None for a bug."""
+  if isinstance(error, UserError):
+    return str(error)
+  if isinstance(error, ModuleNotFoundError):
+    return install_hint(error)
+  # A full disk, a folder that is a file.
+  return (f'{error.filename or ""}: {error.strerror or error}; expected a '
+          'path with read and write access: check its permissions and the free '
+          'space')
+
+
+def _fail(message: str) -> int:
+  print(f'error: {message}', file=sys.stderr)
+  return 2

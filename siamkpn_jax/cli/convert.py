@@ -1,0 +1,63 @@
+r"""Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
+
+  python -m siamkpn_jax.convert --input siamkpn.pth --output weights/kpn3s
+  python -m siamkpn_jax.convert --input resnet50.pth --part backbone \
+    --output weights/resnet50
+  python -m siamkpn_jax.convert --to torch --input runs/kpn3s --output kpn3s.pth
+
+Reads and writes .pth, .safetensors and .npz files.
+"""
+
+import argparse
+from pathlib import Path
+
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.core.errors import UserError
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--input', required=True,
+      help='Weights to convert (.pth, .safetensors or .npz); with --to torch, '
+      'a checkpoint.')
+  parser.add_argument(
+      '--output', required=True,
+      help='New folder for the checkpoint; with --to torch, a .pth, '
+      '.safetensors or .npz file.')
+  parser.add_argument(
+      '--to', choices=('jax', 'torch'), default='jax',
+      help='Format to convert to.')
+  parser.add_argument(
+      '--part', choices=('network', 'backbone'), default='network',
+      help='Part to convert: a whole SiamKPN network, or the backbone of any '
+      'SiamRPN++-style tracker or torchvision ResNet-18, 34 or 50.')
+  config_flags.add_config_argument(
+      parser, 'Configuration whose tracking settings are stored with the '
+      'weights, such as configs/kpn3s.py:otb; default: the published VOT2018 '
+      'settings for the same number of stages.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Converts as the flags say."""
+  if not (args.input and args.output):
+    raise UserError('--input or --output: empty; expected a path for each')
+  source, output = Path(args.input), Path(args.output)
+  # Late: a mistake in the flags shows before the slow imports of the model.
+  from siamkpn_jax.conversion import run as conversion
+  if args.to == 'torch':
+    if args.config:
+      raise UserError('--config: not used with --to torch, which takes the '
+                      "checkpoint's own; expected only with --to jax: omit it")
+    print(conversion.to_torch(source, output, args.part).text())
+    print(f'wrote {output}')
+    return
+  config = config_flags.load(args) if args.config else None
+  print(conversion.to_jax(source, output, args.part, config).text())
+  print(f'wrote {output}: checkpoint, {conversion.CONFIG_NAME}, '
+        f'{conversion.REPORT_NAME}')
+  if args.part == 'network':
+    print(f'track with: python -m siamkpn_jax.track --weights {output} ...')
+  print('train with: python -m siamkpn_jax.train --config '
+        f'{output / conversion.CONFIG_NAME}')

@@ -1,0 +1,44 @@
+"""Trains a small tracker on rendered videos and evaluates it on unseen ones.
+
+  python -m siamkpn_jax.demo --config configs/demo.py --output runs/demo
+
+Needs no data and no GPU. The same command resumes an interrupted run.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.parser import Parser, whole
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  config_flags.add_config_argument(
+      parser, 'Configuration to train; configs/demo.py:1 uses seed 1.',
+      default='demo')
+  parser.add_argument(
+      '--output', default='runs/demo', help='Folder for the results.')
+  parser.add_argument(
+      '--sequences', type=whole(1), default=16,
+      help='Number of unseen rendered videos to evaluate on.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Runs the demo and prints its results."""
+  # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.experiments import demo
+
+  start = time.monotonic()
+  output = Path(args.output)
+  rows, files = demo.run(config_flags.load(args), output, args.sequences)
+  print(f'\nresults on {args.sequences} unseen rendered videos:')
+  print('tracker                success AUC  precision at 20 px  frames/s')
+  for name, auc, precision, speed in rows:
+    print(f'{name:22s} {auc:11.3f} {precision:19.3f} {speed:9.0f}')
+  print(f'\nfinished in {time.monotonic() - start:.0f} s; wrote')
+  for path, what in files:
+    print(f'  {path}  {what}')
+  print('to track your own video:\n  python -m siamkpn_jax.track --input VIDEO '
+        f'--box X,Y,W,H --weights {output}/training --output out.mp4')

@@ -1,0 +1,162 @@
+r"""Evaluates a tracker on a benchmark.
+
+  python -m siamkpn_jax.evaluate --benchmark otb --data OTB100 \
+    --weights CHECKPOINT --output DIR
+
+Uses the packaged model unless --weights is given. Writes to DIR: a result file
+and a timing file per sequence, settings.json, summary.json and
+report/report.html. The same command resumes an interrupted evaluation.
+"""
+
+import argparse
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX, find_weights
+from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.config.overrides import parse_tracking
+from siamkpn_jax.core.errors import UserError
+
+if TYPE_CHECKING:
+  from siamkpn_jax.evaluation.run import evaluation
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  from siamkpn_jax.evaluation.run.evaluation import BENCHMARKS
+
+  parser.add_argument(
+      '--benchmark', choices=BENCHMARKS, default='otb',
+      help='Benchmark whose data layout and protocol to use.')
+  parser.add_argument(
+      '--data', required=True,
+      help='Benchmark folder with annotations and images '
+      '(docs/evaluation.md).')
+  parser.add_argument(
+      '--weights',
+      help='Checkpoint or .safetensors file of the tracker, or the name of a '
+      f'packaged model; default: {DEFAULT}.')
+  parser.add_argument(
+      '--output', required=True, help='Folder for the results.')
+  parser.add_argument(
+      '--protocol',
+      help="Scoring protocol; default: the benchmark's own.")
+  parser.add_argument(
+      '--sequences', type=names, default=(),
+      help='Evaluate only these sequences (comma-separated names or '
+      'patterns).')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences in OTB layout whose annotations are 0-based '
+      '(comma-separated names or patterns, such as "uav_*"); all others are '
+      '1-based, as in OTB.')
+  parser.add_argument(
+      '--tracking', default='',
+      help="Override the checkpoint's tracking hyperparameters: "
+      'penalty_k=0.1,... (docs/tracking.md).')
+  parser.add_argument(
+      '--batch', type=whole(1),
+      help='Most sequences to track at once; default: chosen for the devices. '
+      'Use 1 to measure single-video speed.')
+  parser.add_argument(
+      '--shard', default='0/1',
+      help='k/n: run part k (0-based) of n on one of several machines that '
+      'share --output. The last to finish computes the scores.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Evaluates; see the flags."""
+  from siamkpn_jax.datasets.formats.otb import skipped_folders
+  from siamkpn_jax.evaluation.report.score_table import score_table
+  from siamkpn_jax.evaluation.run import evaluation
+
+  data, weights = args.data, args.weights
+  if not (data and weights != '' and args.output):
+    raise UserError('--data, --weights or --output: empty; expected a path for '
+                    'each: omit --weights for the packaged model')
+  find_weights(weights)  # says at once that they are missing
+  plan = evaluation.make_plan(evaluation.Request(
+      args.benchmark, Path(data), Path(args.output), args.protocol,
+      args.sequences, args.zero_based, _shard(args.shard)))
+  skipped = skipped_folders(data) if args.benchmark == 'otb' else []
+  if skipped:
+    print('skipped folders (hidden or without groundtruth_rect.txt): '
+          f'{", ".join(skipped)}')
+  summary = _run(plan, args)
+  if summary is None:
+    print(f'{plan.request.output}: this shard is finished, others are not')
+    return
+  if not plan.hidden:
+    print(score_table(summary))
+  for line in _remarks(summary):
+    print(line)
+  print(f'results: {plan.request.output}/')
+  if not plan.hidden:
+    print(f'report: {_write_report(plan.request, summary, args.argv)}')
+
+
+def _run(plan: 'evaluation.Plan',
+         args: argparse.Namespace) -> dict[str, Any] | None:
+  # Late: mistakes in the data show before the slow imports of the model.
+  from siamkpn_jax.core.cpu_devices import one_device_per_core
+  from siamkpn_jax.core.provenance import git_revision, hardware
+  from siamkpn_jax.evaluation.run import evaluation
+  from siamkpn_jax.evaluation.run.load import load_for_sequences
+
+  hyperparameters = parse_tracking(args.tracking)
+  if args.batch != 1:
+    one_device_per_core()
+  tracker, details = load_for_sequences(
+      args.weights, [len(job.task.frames) for job in plan.left()],
+      batch=args.batch, hyperparameters=hyperparameters)
+  try:
+    return evaluation.run(
+        plan, tracker, details,
+        remarks={'checkpoint': args.weights or DEFAULT, 'hardware': hardware(),
+                 'batch': tracker.slots, 'git_revision': git_revision()})
+  except KeyboardInterrupt:
+    print(f'\ninterrupted: {len(plan.mine()) - len(plan.left())} of '
+          f'{len(plan.mine())} sequences finished; run the same command to '
+          'resume', file=sys.stderr)
+    raise
+
+
+def _write_report(request: 'evaluation.Request', summary: dict[str, Any],
+                  argv: list[str]) -> Path:
+  from siamkpn_jax.evaluation.report.write import write_report
+
+  weights = f'{summary["checkpoint"]} (checksum {summary["weights"]})'
+  name = (Path(summary['checkpoint']).resolve().name.removesuffix(SUFFIX)
+          or 'tracker')
+  command = shlex.join(['python', '-m', 'siamkpn_jax.evaluate', *argv])
+  return write_report(
+      {name: summary | {'weights': weights}},
+      request.output / 'report', sequences=request.data, commands=[command])
+
+
+def _shard(text: str) -> tuple[int, int]:
+  match = re.fullmatch(r'(\d+)/(\d+)', text)
+  if not match or int(match[1]) >= int(match[2]):
+    raise UserError(f'--shard {text}: expected k/n with 0 <= k < n, such as '
+                    '0/4')
+  return int(match[1]), int(match[2])
+
+
+def _remarks(summary: dict[str, Any]) -> list[str]:
+  lines = [f'note: {note}' for note in summary.get('notes', ())]
+  if 'rule' in summary:
+    lines.append(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences'
+                 f', protocol {summary["protocol"]}: {summary["rule"]}')
+  speeds = [f'{summary[key]:.1f} frames/s {what}' for key, what in (
+      ('frames_per_second_network', 'network only'),
+      ('frames_per_second', 'tracking'),
+      ('frames_per_second_end_to_end', 'end to end')) if summary[key]]
+  if speeds:
+    lines.append(f'{", ".join(speeds)}; batch of {summary["batch"]} on '
+                 f'{summary["hardware"]}')
+  if 'submission' in summary:
+    lines.append(f'submission file: {summary["submission"]}')
+  return lines

@@ -1,0 +1,142 @@
+"""argparse with one-line errors, and the kinds of values that flags take."""
+
+import argparse
+import difflib
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+_Number = TypeVar('_Number', int, float)
+
+
+class UsageError(Exception):
+  """Wrong flags; the message is one line."""
+
+
+class Parser(argparse.ArgumentParser):
+  """A command's flags: `--zero_based` or `--zero-based`, never abbreviated.
+
+  As in `--box -5,-5,20,20`, a value may start with a minus sign.
+  """
+
+  def __init__(self, prog: str, description: str):
+    self._flags: dict[str, argparse.Action] = {}
+    super().__init__(
+        prog, description=description, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    self.add_argument('--debug', action=Switch, default=False,
+                      help='Show full tracebacks of errors.')
+
+  def add_argument(self, *names: str, **options: Any) -> argparse.Action:
+    """Declares a flag; see argparse."""
+    action = super().add_argument(*names, **options)
+    self._flags.update(dict.fromkeys(action.option_strings, action))
+    return action
+
+  def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+    """The values of the flags.
+
+    Raises:
+      UsageError: they are wrong.
+    """
+    return super().parse_args(self._normalize(args), namespace)
+
+  def error(self, message: str) -> NoReturn:
+    """Raises argparse's complaint."""
+    missing = message.removeprefix('the following arguments are required: ')
+    if missing != message:
+      raise UsageError(f'missing {missing}')
+    raise UsageError(message.removeprefix('argument '))
+
+  def _normalize(self, argv: Sequence[str]) -> list[str]:
+    """Underscores in names; a value in the word of its flag."""
+    result = []
+    words = iter(argv)
+    for word in words:
+      name, equals, value = word.partition('=')
+      if name.startswith('--'):
+        name = '--' + name[2:].replace('-', '_')
+        if name not in self._flags:
+          name = name.replace('--no_', '--no', 1)
+      action = self._flags.get(name)
+      if action is None:
+        self._refuse(word)
+      elif isinstance(action, Switch):
+        result.append(action.spell(name, value) if equals else name)
+      elif equals or action.nargs == 0:  # --help
+        result.append(name + equals + value)
+      else:
+        result.append('='.join([name, *itertools.islice(words, 1)]))
+    return result
+
+  def _refuse(self, argument: str) -> NoReturn:
+    if not argument.startswith('-'):
+      raise UsageError(f'unexpected argument {argument!r}: expected only flags')
+    name = argument.partition('=')[0]
+    near = difflib.get_close_matches(name, self._flags, 1)
+    raise UsageError(f'{name}: unknown flag' +
+                     (f'; did you mean {near[0]}?' if near else ''))
+
+
+class Switch(argparse.Action):
+  """--name or --noname, which may be written --no-name or --name=false."""
+
+  def __init__(self, option_strings: Sequence[str], dest: str, **options: Any):
+    (flag,) = option_strings
+    super().__init__([flag, f'--no{flag[2:]}'], dest, nargs=0, **options)
+
+  def spell(self, flag: str, value: str) -> str:
+    """--name=false -> --noname.
+
+    Raises:
+      UsageError: the value is neither true nor false.
+    """
+    on, off = self.option_strings
+    if value.lower() not in ('true', 'false'):
+      raise UsageError(f'{flag}: expected true or false, got {value!r}')
+    return on if (flag == on) == (value.lower() == 'true') else off
+
+  def __call__(self, parser: argparse.ArgumentParser,
+               namespace: argparse.Namespace, values: Any,
+               option_string: str | None = None) -> None:
+    """Stores the value."""
+    setattr(namespace, self.dest, option_string == self.option_strings[0])
+
+
+def names(text: str) -> tuple[str, ...]:
+  """'a, b' -> ('a', 'b'); '' -> ()."""
+  return tuple(part.strip() for part in text.split(',')) if text else ()
+
+
+def whole(minimum: int | None = None,
+          maximum: int | None = None) -> Callable[[str], int]:
+  """A type of flags: a whole number between two bounds, both included."""
+  return _number(int, 'a whole number', minimum, maximum)
+
+
+def real(minimum: float | None = None,
+         maximum: float | None = None) -> Callable[[str], float]:
+  """A type of flags: a number between two bounds, both included."""
+  return _number(float, 'a number', minimum, maximum)
+
+
+def _number(
+    kind: Callable[[str], _Number], what: str, minimum: _Number | None,
+    maximum: _Number | None) -> Callable[[str], _Number]:
+  expected = (what + ('' if minimum is None else f', at least {minimum}') +
+              ('' if maximum is None else f', at most {maximum}'))
+
+  def refused(text: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f'expected {expected}, got {text!r}')
+
+  def parse(text: str) -> _Number:
+    try:
+      value = kind(text)
+    except ValueError:
+      raise refused(text) from None
+    if ((minimum is not None and not value >= minimum) or
+        (maximum is not None and not value <= maximum)):
+      raise refused(text)
+    return value
+
+  return parse

@@ -1,0 +1,93 @@
+r"""Tracks an object in a video, a folder of images or a camera stream.
+
+  python -m siamkpn_jax.track --input in.mp4 --box 100,50,40,80 \
+    --output out.mp4 --boxes out.txt
+
+Uses the packaged model unless --weights is given.
+"""
+
+import argparse
+from pathlib import Path
+
+from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
+from siamkpn_jax.cli.parser import Parser, real
+from siamkpn_jax.config.overrides import parse_tracking
+from siamkpn_jax.core.atomic_io import check_distinct, check_output
+from siamkpn_jax.core.errors import UserError
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--input', required=True,
+      help='Video file, folder of images, or camera index (stop a camera with '
+      'Ctrl-C).')
+  parser.add_argument(
+      '--box', required=True,
+      help='Box of the object in the first frame: left,top,width,height in '
+      'pixels.')
+  parser.add_argument(
+      '--weights',
+      help='Checkpoint or .safetensors file of the tracker, or the name of a '
+      f'packaged model; default: {DEFAULT}.')
+  parser.add_argument(
+      '--tracking', default='',
+      help="Override the checkpoint's tracking hyperparameters: "
+      'penalty_k=0.1,... (docs/tracking.md).')
+  parser.add_argument(
+      '--output', help='Video to write with the box drawn in, .mp4 or .avi.')
+  parser.add_argument(
+      '--boxes', help='Text file to write, one line x,y,w,h per frame.')
+  parser.add_argument(
+      '--fps', type=real(),
+      help='Frame rate of --output; default: that of the input, or 25 for a '
+      'folder.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Tracks as the flags say; the cheap checks come before the weights."""
+  from siamkpn_jax.core.boxes import check_box
+  from siamkpn_jax.tracking.follow import track_video
+  from siamkpn_jax.tracking.video import open_frames
+
+  video_path, boxes_path = _output_paths(args)
+  given_box = parse_box(args.box or '')
+  weights = find_weights(args.weights)
+  with open_frames(args.input or '') as source:
+    box_xywh = check_box(given_box, *source.size)
+    # Late: a wrong box shows before the slow imports of the model.
+    from siamkpn_jax.tracking.load import load_tracker
+    tracker = load_tracker(weights, **parse_tracking(args.tracking))
+    summary = track_video(tracker, source, box_xywh, video_path=video_path,
+                          boxes_path=boxes_path, fps=args.fps)
+  for path in filter(None, (video_path, boxes_path)):
+    print(f'wrote {path}')
+  speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
+  print(f'{summary.frames} frames{speed}')
+  if source.count is not None and summary.frames < source.count:
+    print(f'note: {source.name} claims {source.count} frames, but only '
+          f'{summary.frames} could be decoded')
+
+
+def parse_box(text: str) -> tuple[float, ...]:
+  """'x,y,w,h' -> four numbers; UserError if it is something else."""
+  try:
+    left, top, width, height = (float(part) for part in text.split(','))
+  except ValueError:
+    raise UserError(f'--box {text!r}: expected four numbers left,top,width,'
+                    'height in pixels, such as --box 100,50,40,80') from None
+  return left, top, width, height
+
+
+def _output_paths(
+    args: argparse.Namespace) -> tuple[Path | None, Path | None]:
+  from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
+
+  if not (args.output or args.boxes):
+    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
+  check_distinct({'--input': args.input, '--output': args.output,
+                  '--boxes': args.boxes})
+  if args.fps is not None:
+    check_fps(args.fps)
+  return (check_output(args.output, '--output', suffixes=VIDEO_SUFFIXES),
+          check_output(args.boxes, '--boxes'))

@@ -1,0 +1,94 @@
+r"""Searches for the best tracking hyperparameters on annotated sequences.
+
+  python -m siamkpn_jax.tune --benchmark got10k --data GOT10k/val \
+    --weights RUN --output runs/tuned
+
+Writes to --output: result.json, hyperparameters.png, trials.jsonl, and `tuned`,
+a checkpoint with the best hyperparameters. The same command resumes an
+interrupted search. See docs/tuning.md.
+"""
+
+import argparse
+from pathlib import Path
+
+from siamkpn_jax.cli.parser import Parser, names, real, whole
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--benchmark', required=True,
+      help='Benchmark whose data layout and protocol to use, as in '
+      'siamkpn_jax.score.')
+  parser.add_argument(
+      '--data', required=True,
+      help='Benchmark folder with annotations and images.')
+  parser.add_argument(
+      '--weights', action='append', required=True,
+      help='Checkpoint, workdir of a run, .safetensors file or name of a '
+      'packaged model. Repeat the flag to compare several.')
+  parser.add_argument(
+      '--last', type=whole(1), default=1,
+      help='Number of newest checkpoints to try from each workdir.')
+  parser.add_argument(
+      '--output', required=True, help='Folder for the results.')
+  parser.add_argument(
+      '--protocol', help="Scoring protocol; default: the benchmark's own.")
+  parser.add_argument(
+      '--sequences', type=names, default=(),
+      help='Use only these sequences (comma-separated names or patterns).')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences whose annotations are 0-based in a 1-based layout '
+      '(comma-separated names or patterns).')
+  parser.add_argument(
+      '--strategy', choices=('grid', 'optuna'), default='grid',
+      help="The paper's grid search, or Optuna's TPE sampler.")
+  parser.add_argument(
+      '--step', type=real(), default=0.1,
+      help='Step of the first level of the grid.')
+  parser.add_argument(
+      '--budget', type=whole(0), default=0,
+      help='Number of trials, drawn at random per grid level or run by Optuna; '
+      '0: the whole grid, or 200 for Optuna.')
+  parser.add_argument(
+      '--seed', type=whole(), default=0,
+      help='Random seed of the trials and the order of sequences.')
+  parser.add_argument(
+      '--prune_z', type=real(0), default=3.0,
+      help='Prune a trial this many standard errors behind the best; 0: never '
+      'prune.')
+  parser.add_argument(
+      '--batch', type=whole(1), default=64,
+      help='Most trials to run at once.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Searches; see the flags."""
+  # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.core.cpu_devices import one_device_per_core
+  from siamkpn_jax.core.errors import UserError
+  from siamkpn_jax.evaluation.scoring import SCORERS
+  from siamkpn_jax.tuning import report, search
+  from siamkpn_jax.tuning import run as tuning
+  from siamkpn_jax.tuning.sweep import Sweep
+
+  benchmark, data, weights = args.benchmark, args.data, args.weights
+  if benchmark not in SCORERS:
+    raise UserError(f'--benchmark {benchmark}: expected one of '
+                    f'{", ".join(sorted(SCORERS))}')
+  if not (data and weights and all(weights) and args.output):
+    raise UserError('--data, --weights or --output: empty; expected a path for '
+                    'each')
+  output = Path(args.output)
+  plan = search.Plan(args.strategy, args.step, args.budget, args.seed,
+                     args.batch)
+  request = tuning.Request(
+      benchmark, Path(data), tuple(map(Path, weights)), output,
+      args.protocol, args.sequences, args.zero_based,
+      args.last, args.prune_z, plan)
+  one_device_per_core()
+  result = tuning.run(request, lambda checkpoint, found: Sweep(
+      checkpoint, found.videos, found.vot_protocol))
+  print(report.table(result))
+  print(report.conclusion(result, output / tuning.TUNED))

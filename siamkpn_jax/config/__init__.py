@@ -1,0 +1,1 @@
+"""Every setting, its default, its meaning and its range."""

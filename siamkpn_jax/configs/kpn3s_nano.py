@@ -1,0 +1,58 @@
+"""SiamKPN for a CPU: EfficientNet-Lite0 and separable heads of three stages.
+
+  python -m siamkpn_jax.train --config configs/kpn3s_nano.py
+
+Set --config.data.root to a folder that holds the sets below, and
+--config.model.backbone_weights to a converted EfficientNet-Lite0
+(docs/conversion.md).
+"""
+
+from siamkpn_jax.config.files import default_config
+
+# Set -> how often it is drawn. Tracks of video first, then stills, of which
+# template and search are two views.
+_SETS = {
+    'clips_pseudo': 4.0, 'cctv_pseudo': 1.0, 'clips_semiauto': 1.0,
+    'mot_persons': 1.5, 'mot15_adl6': 0.5, 'davis16val': 1.5,
+    'davis17_schoolgirls': 0.2, 'opn_ytvos': 0.3, 'mocap_gym': 0.1,
+    'sky_objects': 0.7, 'starwars_ships': 0.5, 'aerial_cars': 0.4,
+    'dreambooth': 0.5, 'toys': 0.2,
+    'coco_mini': 2.0, 'ecssd': 1.0, 'imagenet_pseudo': 0.4,
+    'person_masks': 0.2, 'amenity': 0.2, 'balloon': 0.2, 'chess': 0.2,
+    'fruit': 0.2, 'kangaroo': 0.2, 'playing_cards': 0.2, 'rabbit': 0.2,
+    'raccoon': 0.2, 'ships': 0.2,
+    'cutouts': 6.0}
+
+
+def get_config():
+  """The configuration."""
+  config = default_config()
+  config.name = 'kpn3s_nano'
+  config.model.update(
+      arch='efficientnet_lite0', width=32, levels=('stage3', 'stage4'),
+      channels=80, head_sharing='shared', head_conv='separable')
+  config.data.update(
+      sets=tuple(_SETS), ratios=tuple(_SETS.values()),
+      ranges=(100,) * len(_SETS), cache_mb=200,
+      # Photographs twice: rendered objects are many and easy.
+      cutouts=('coco_mini', 'ecssd', 'davis16val', 'imagenet_pseudo',
+               'person_masks', 'dreambooth') * 2 + (
+                   'fluent-emoji-3d', 'fluent-emoji-anim', 'stills'),
+      negative_fraction=0.15, gray_fraction=0.1)
+  config.augment.update(
+      # The paper's 0.18 teaches little but the usual size: when a box has grown
+      # too large in tracking, the network must see that.
+      search_scale=0.4,
+      flip=0.5, brightness=20.0, contrast=0.2, gamma=0.2, white_balance=0.1,
+      noise=4.0, padding=0.3, warp=0.3, motion_blur=0.15, occlusion=0.15,
+      low_resolution=0.2, jpeg=0.3, search_blur=0.0)
+  # A short run learns boxes late with the paper's weights.
+  config.loss.update(offsets_weight=10.0, size_weight=0.1)
+  config.train.update(
+      batch_size=16, epochs=18, pairs_per_epoch=4_000, schedule='cosine',
+      peak_lr=2e-3, freeze_epochs=6, ema_decay=0.998,
+      # Stage 4: what is above the highest level is not built.
+      backbone_layers=('stage4', 'stage5'), log_every=50, save_every=500)
+  # Found by siamkpn_jax.tune on six real sequences (MODEL_CARD.md).
+  config.tracking.update(penalty_k=0.5, window_influence=0.56, size_lr=0.09)
+  return config

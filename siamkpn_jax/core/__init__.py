@@ -1,0 +1,1 @@
+"""Leaves: boxes, geometry, images, files, errors. They import nothing above."""

@@ -1,0 +1,106 @@
+"""Axis-aligned boxes: formats, overlap, clipping, for numpy and jax arrays.
+
+Formats, in the names of arguments and variables:
+  xywh: left, top, width, height.
+  cxcywh: center x, center y, width, height.
+  xyxy: left, top, right, bottom.
+All are floats in pixels, 0-based, continuous: width = right - left.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from siamkpn_jax.core.errors import UserError
+
+Array = Any  # np.ndarray or jax.Array
+
+
+def _xp(*arrays: Array) -> Any:
+  """The module that the arrays belong to, without importing jax in vain."""
+  jax = sys.modules.get('jax')
+  if jax and any(isinstance(a, jax.Array) for a in arrays):
+    return jax.numpy
+  return np
+
+
+def xywh_to_cxcywh(xywh: Array) -> Array:
+  """[..., 4] left, top, w, h -> [..., 4] center x, center y, w, h."""
+  xp = _xp(xywh)
+  return xp.concatenate(
+      [xywh[..., :2] + xywh[..., 2:] / 2, xywh[..., 2:]], axis=-1)
+
+
+def cxcywh_to_xywh(cxcywh: Array) -> Array:
+  """[..., 4] center x, center y, w, h -> [..., 4] left, top, w, h."""
+  xp = _xp(cxcywh)
+  return xp.concatenate(
+      [cxcywh[..., :2] - cxcywh[..., 2:] / 2, cxcywh[..., 2:]], axis=-1)
+
+
+def xywh_to_xyxy(xywh: Array) -> Array:
+  """[..., 4] left, top, w, h -> [..., 4] left, top, right, bottom."""
+  xp = _xp(xywh)
+  return xp.concatenate([xywh[..., :2], xywh[..., :2] + xywh[..., 2:]], axis=-1)
+
+
+def xyxy_to_xywh(xyxy: Array) -> Array:
+  """[..., 4] left, top, right, bottom -> [..., 4] left, top, w, h."""
+  xp = _xp(xyxy)
+  return xp.concatenate([xyxy[..., :2], xyxy[..., 2:] - xyxy[..., :2]], axis=-1)
+
+
+def iou_xywh(a_xywh: Array, b_xywh: Array) -> Array:
+  """Intersection over union, broadcasting: [..., 4], [..., 4] -> [...].
+
+  Two boxes of no area have overlap 0.
+  """
+  xp = _xp(a_xywh, b_xywh)
+  low = xp.maximum(a_xywh[..., :2], b_xywh[..., :2])
+  high = xp.minimum(a_xywh[..., :2] + a_xywh[..., 2:],
+                    b_xywh[..., :2] + b_xywh[..., 2:])
+  inter = xp.prod(xp.maximum(high - low, 0), axis=-1)
+  union = (xp.prod(a_xywh[..., 2:], axis=-1) +
+           xp.prod(b_xywh[..., 2:], axis=-1) - inter)
+  return xp.where(union > 0, inter / xp.maximum(union, 1e-12), 0.0)
+
+
+def check_box(box_xywh: ArrayLike, frame_width: int,
+              frame_height: int) -> np.ndarray:
+  """Checks that a target box can be followed in a frame.
+
+  A box that is partly outside is accepted, as objects at the border are
+  annotated so; it is returned as given, not clipped.
+
+  Args:
+    box_xywh: [4] left, top, width, height in pixels.
+    frame_width: width of the frame in pixels.
+    frame_height: height of the frame in pixels.
+
+  Returns:
+    The box, float64 [4].
+
+  Raises:
+    UserError: not four finite numbers, a side that is not positive, or no
+      overlap with the frame.
+  """
+  try:
+    box = np.array(box_xywh, np.float64)
+  except (TypeError, ValueError):  # text, or lists of unequal length
+    box = np.empty(0)
+  text = ','.join(f'{value:g}' for value in box.ravel()[:8])
+  if box.shape != (4,) or not np.isfinite(box).all():
+    raise UserError(f'box {text or repr(box_xywh)}: expected four finite '
+                    'numbers left,top,width,height in pixels')
+  left, top, width, height = box.tolist()
+  if width <= 0 or height <= 0:
+    raise UserError(f'box {text}: width and height must be positive; expected '
+                    'left,top,width,height, not the corners x1,y1,x2,y2')
+  if (left >= frame_width or top >= frame_height or
+      left + width <= 0 or top + height <= 0):
+    raise UserError(
+        f'box {text}: lies outside the {frame_width}x{frame_height} frame; '
+        'expected left,top,width,height in pixels of the first frame')
+  return box

@@ -1,1 +1,0 @@
-"""Training data: sources, sampler, loader."""

@@ -1,1 +1,0 @@
-"""The sources of training data, one module per layout."""

@@ -1,0 +1,1 @@
+"""Training data: formats on disk, sampling, loading, rendering."""

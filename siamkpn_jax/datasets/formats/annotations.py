@@ -1,0 +1,100 @@
+"""What a data set says of a target in a video, read without its images.
+
+An `Annotation` is enough to score result files;
+`evaluation.formats.sequences.with_frames` adds the images that a tracker needs.
+"""
+
+import dataclasses
+from collections.abc import Sized
+from pathlib import Path
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import text
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Annotation:
+  """One target in one video, as its files have it.
+
+  Attributes:
+    name: unique in its data set.
+    boxes_xywh: [t, 4] float64 boxes in the pixel convention of the file. One
+      that is not finite or has a side <= 0 means "no target visible"; the first
+      is always valid. One box alone stands for a sequence whose other boxes its
+      benchmark keeps to itself.
+    origin: number that the file gives to the first pixel, 0 or 1.
+    visible: [t] False where the target is marked as absent; None: no marks.
+    frame_size: width and height of the images in pixels, where that is known.
+    attributes: names of the difficulties that the sequence has.
+    images: a folder of images, or the images themselves, in order; None: not
+      known.
+    frame_range: first and last annotated image by the number in its name, where
+      more images are shipped than annotated.
+  """
+  name: str
+  boxes_xywh: np.ndarray
+  origin: int = 0
+  visible: np.ndarray | None = None
+  frame_size: tuple[int, int] | None = None
+  attributes: tuple[str, ...] = ()
+  images: Path | tuple[Path, ...] | None = None
+  frame_range: tuple[int, int] | None = None
+
+  def __len__(self) -> int:
+    return len(self.boxes_xywh)
+
+
+def check_first(boxes_xywh: np.ndarray, where: str) -> None:
+  """Checks that a tracker can start from the first of [t, 4] boxes.
+
+  Raises:
+    UserError: it is not finite or has no area.
+  """
+  if not (np.isfinite(boxes_xywh[0]).all() and (boxes_xywh[0, 2:] > 0).all()):
+    raise UserError(
+        f'{where}: the first box has no area; expected width and height > 0, '
+        'as trackers start from it: correct it')
+
+
+def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
+  """[count] whole numbers of a file.
+
+  Args:
+    path: see `text.read_flags`.
+    count: how many there must be.
+    what: what there is one for, for the message.
+
+  Raises:
+    UserError: missing, not numbers, or another count.
+  """
+  flags = text.read_flags(path)
+  if len(flags) != count:
+    raise UserError(f'{path}: {len(flags)} flags, but {count} {what}; expected '
+                    'one flag for each: check the download')
+  return np.trunc(flags)
+
+
+def check_any(found: Sized, folder: Path, expected: str) -> None:
+  """Checks that something was found.
+
+  Args:
+    found: the sequences.
+    folder: where they were looked for.
+    expected: what its folder looks like.
+
+  Raises:
+    UserError: there is none.
+  """
+  if not found:
+    what = (f'no sequences in {folder}' if folder.exists() else
+            f'{folder} is not a folder')
+    raise UserError(f'{what}; expected {expected}: check the path')
+
+
+def missing(folder: Path, names: list[str], expected: str) -> UserError:
+  """The error for sequences that a list names and a folder lacks."""
+  more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+  return UserError(f'{folder}: sequence {names[0]}{more} is missing; '
+                   f'expected {expected}: complete the download')

@@ -1,0 +1,93 @@
+"""Own data: a folder of sequences, each one target in one video.
+
+1. Make one folder per sequence; its name is free.
+2. Put the images there, or into its img/, imgs/, frames/ or color/; their
+   natural order (2.jpg before 10.jpg) is their order in time.
+3. Write groundtruth_rect.txt, groundtruth.txt or gt.txt there: one "x,y,w,h"
+   per image in pixels; comma, tab or space between; NaN for an unknown box.
+4. Optional, for training: absence.label, one 0 or 1 per image; 1 where it is
+   out of sight.
+5. Training leaves out sequences without a file of boxes, and images after the
+   last box; evaluation expects one box for each image.
+
+To score result files, <name>.txt for each sequence is enough; lists that lie
+beside them, as attr_list.txt, are not read. Pixels are counted from 0.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.video import (
+  NO_ANNOTATION,
+  VideoFiles,
+  read_annotations,
+  read_tracks,
+)
+from siamkpn_jax.datasets.tracks import Dropped, RawTrack
+
+EXPECTED = ('<sequence>/groundtruth_rect.txt, groundtruth.txt or gt.txt, and '
+            'images in <sequence>/ or its img/, imgs/, frames/ or color/')
+
+_ANNOTATIONS = ('groundtruth_rect.txt', 'groundtruth.txt', 'gt.txt')
+_IMAGES = ('img', 'imgs', 'frames', 'color')
+_LABELS = 'absence.label'
+# What lies beside annotation files: names, attributes, words.
+_LISTS = frozenset({
+    'attr_list', 'attr_desc', 'list', 'testing_set', 'training_set', 'tb_50',
+    'tb_100', 'cvpr13', 'readme', 'license'})
+
+
+def annotations(folder: Path) -> list[Path]:
+  """See `Layout`."""
+  return [home / name for home in map(folder.joinpath, scan.folders(folder))
+          for name in _annotation(scan.names(home))]
+
+
+def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
+  """See `Layout`."""
+  for name in scan.folders(folder):
+    video = _find_video(folder / name)
+    if video is None:
+      dropped.add(NO_ANNOTATION, name)
+    else:
+      yield from read_tracks(folder, [video], dropped)
+
+
+def load(folder: Path) -> list[Annotation]:
+  """All sequences, sorted by name, without those whose name begins with "_".
+
+  Raises:
+    UserError: nothing to read, or a damaged file.
+  """
+  found = map(_find_video, scan.sequences(folder))
+  videos = [dataclasses.replace(v, absent={}) for v in found if v is not None]
+  return read_annotations(videos or annotation_files(folder), folder,
+                          f'{EXPECTED}; or <sequence>.txt')
+
+
+def annotation_files(folder: Path) -> list[VideoFiles]:
+  """The sequences of a folder of files <sequence>.txt, sorted by name."""
+  return [VideoFiles(path.stem, path, None)
+          for path in sorted(folder.glob('*.txt'))
+          if path.stem.casefold() not in _LISTS]
+
+
+def _find_video(home: Path) -> VideoFiles | None:
+  """The sequence in a folder; None if it has no file of boxes."""
+  names = scan.names(home)
+  boxes, *labels = _annotation(names) or ['']
+  if not boxes:
+    return None
+  images = next((sub for sub in _IMAGES
+                 if sub in names and scan.images(home, sub)), '')
+  return VideoFiles(home.name, home / boxes, home / images,
+                    absent={home / name: 1 for name in labels})
+
+
+def _annotation(names: frozenset[str]) -> list[str]:
+  """Of the files in a folder that of boxes and, if there is one, of labels."""
+  boxes = [name for name in _ANNOTATIONS if name in names][:1]
+  return [*boxes, _LABELS] if boxes and _LABELS in names else boxes

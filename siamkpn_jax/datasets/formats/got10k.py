@@ -1,0 +1,112 @@
+"""GOT-10k: videos of one target each, 9335 for training and 180 for each test.
+
+  train/list.txt                     names of the sequences, one per line
+  train/<sequence>/00000001.jpg ...
+  train/<sequence>/groundtruth.txt   "x,y,w,h" per line; in test/ that of the
+                                     first frame alone
+  train/<sequence>/absence.label     1: the target is absent
+  train/<sequence>/cover.label       visible part in eighths; 0: nothing of it
+  train/<sequence>/meta_info.ini     resolution: (1920, 1080)
+  val/, test/                        the same, for evaluation
+
+The folder may also be train/, val/ or test/ itself. Pixels are counted from 0.
+The classes of the objects are not used: each frame counts the same.
+
+Source: Huang, Zhao, Huang, "GOT-10k", TPAMI 2019.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import text
+from siamkpn_jax.datasets.formats.annotations import Annotation, missing
+from siamkpn_jax.datasets.formats.video import (
+  VideoFiles,
+  box_files,
+  read_annotations,
+  read_tracks,
+)
+from siamkpn_jax.datasets.tracks import Dropped, RawTrack
+
+EXPECTED = ('train/list.txt, train/<sequence>/groundtruth.txt and '
+            'train/<sequence>/00000001.jpg ...')
+_EXPECTED_TEST = 'val/list.txt and val/<sequence>/groundtruth.txt'
+
+
+def annotations(folder: Path) -> list[Path]:
+  """See `Layout`."""
+  split = _find_split(folder, 'train')
+  if split is None:
+    return []
+  return [split / 'list.txt', *box_files(_videos(split, Dropped()))]
+
+
+def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
+  """See `Layout`."""
+  split = _find_split(folder, 'train')
+  if split is not None:
+    yield from read_tracks(folder, _videos(split, dropped), dropped)
+
+
+def load(folder: Path) -> list[Annotation]:
+  """The sequences that list.txt of val/ or test/ names, in its order.
+
+  Raises:
+    UserError: no list, a listed sequence that is missing, or a damaged file.
+  """
+  split = _find_split(folder, 'val', 'test')
+  if split is None:
+    raise UserError(f'{folder}: no list.txt; expected {_EXPECTED_TEST}: '
+                    'check the path')
+  videos = [_video(split, name) for name in text.read_names(split / 'list.txt')]
+  absent = [video.name for video in videos if not video.boxes.is_file()]
+  if absent:
+    raise missing(split, absent, _EXPECTED_TEST)
+  return read_annotations(map(_as_scored, videos), split, _EXPECTED_TEST)
+
+
+def _find_split(folder: Path, *names: str) -> Path | None:
+  return next((split for split in (folder, *(folder / name for name in names))
+               if (split / 'list.txt').is_file()), None)
+
+
+def _videos(split: Path, dropped: Dropped) -> list[VideoFiles]:
+  try:
+    names = text.read_names(split / 'list.txt')
+  except UserError:
+    dropped.add('files: annotation cannot be read', str(split / 'list.txt'))
+    names = []
+  return [_video(split, name) for name in names]
+
+
+def _video(split: Path, name: str) -> VideoFiles:
+  home = split / name
+  return VideoFiles(
+      name, home / 'groundtruth.txt', home,
+      absent={home / 'cover.label': 0, home / 'absence.label': 1}, first=1)
+
+
+def _as_scored(video: VideoFiles) -> VideoFiles:
+  """With the size of its frames, and the only labels that the toolkit reads.
+
+  Those are cover.label or, where it is missing, absence.label.
+  """
+  labels = [item for item in video.absent.items() if item[0].is_file()]
+  return dataclasses.replace(
+      video, absent=dict(labels[:1]),
+      frame_size=_resolution(video.boxes.with_name('meta_info.ini')))
+
+
+def _resolution(path: Path) -> tuple[int, int] | None:
+  """Width and height of the images, None where no file tells them."""
+  if not path.is_file():
+    return None
+  found = re.search(r'^resolution\s*[:=]\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)',
+                    text.read_text(path), re.MULTILINE)
+  if not found:
+    raise UserError(f'{path}: no resolution; expected a line "resolution: '
+                    '(width, height)": restore the file')
+  return int(found[1]), int(found[2])

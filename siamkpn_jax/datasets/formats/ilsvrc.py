@@ -1,0 +1,99 @@
+"""What the folders of ImageNet-VID and ImageNet-DET have in common.
+
+  [ILSVRC*/]Annotations/<kind>/train/**/<stem>.xml    kind: VID or DET
+  [ILSVRC*/]Data/<kind>/train/**/<stem>.JPEG
+
+Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge",
+IJCV 2015.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from siamkpn_jax.core.images import natural_key
+from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.tracks import Dropped
+
+# An object of an image: its `trackid`, None in still images, and its box xywh,
+# pixels, NaN where a corner is missing.
+Target = tuple[str | None, list[float]]
+Frame = tuple[str, list[Target]]  # an image and what is in it
+
+
+def find(folder: Path, kind: str) -> str | None:
+  """'' or 'ILSVRC2015/': where the annotations of a kind lie, if anywhere."""
+  roots = [f'{name}/' for name in scan.folders(folder)
+           if name.startswith('ILSVRC')]
+  return next((root for root in ('', *roots)
+               if (folder / root / 'Annotations' / kind / 'train').is_dir()),
+              None)
+
+
+def annotation_folders(folder: Path, kind: str) -> list[Path]:
+  """The folders of XML files: too many files to look at each of them."""
+  root = find(folder, kind)
+  if root is None:
+    return []
+  found = [folder / root / 'Annotations' / kind / 'train']
+  level = found
+  for _ in range(2):  # parts, and videos or classes in them
+    level = [path / name for path in level for name in scan.folders(path)]
+    found = found + level
+  return found
+
+
+def walk(folder: Path, kind: str,
+         dropped: Dropped) -> Iterator[tuple[str, list[Frame]]]:
+  """Every folder that holds XML files, relative to .../train.
+
+  Yields:
+    The folder, and (image relative to `folder`, its targets) for each XML file
+    in natural order. Of an XML file without image the official name is given.
+  """
+  root = find(folder, kind) or ''
+  top = folder / root / 'Annotations' / kind / 'train'
+  for path, subs, files in os.walk(top, followlinks=True):
+    subs.sort(key=natural_key)
+    xmls = sorted((f for f in files
+                   if f.endswith('.xml') and not f.startswith('.')),
+                  key=natural_key)
+    if xmls:
+      sub = Path(path).relative_to(top).as_posix()
+      images = f'{root}Data/{kind}/train/{sub}'
+      yield sub, list(_frames(folder, images, Path(path), xmls, dropped))
+
+
+def read_targets(path: Path) -> list[Target]:
+  """The objects of an XML file.
+
+  The sides are the differences of the corners, as in every tracker that trains
+  on these sets.
+
+  Raises:
+    OSError: the file cannot be opened.
+    ValueError: it is not XML, or a corner is not a number.
+  """
+  try:
+    root = ElementTree.fromstring(path.read_bytes())
+  except ElementTree.ParseError as error:
+    raise ValueError(f'{path}: {error}') from error
+  targets: list[Target] = []
+  for item in root.iter('object'):
+    x1, y1, x2, y2 = (float(item.findtext(f'bndbox/{corner}') or 'nan')
+                      for corner in ('xmin', 'ymin', 'xmax', 'ymax'))
+    targets.append((item.findtext('trackid'), [x1, y1, x2 - x1, y2 - y1]))
+  return targets
+
+
+def _frames(folder: Path, images: str, annotations: Path, xmls: list[str],
+            dropped: Dropped) -> Iterator[Frame]:
+  by_stem = {scan.stem(image): image for image in scan.images(folder, images)}
+  for xml in xmls:
+    image = by_stem.pop(scan.stem(xml), f'{images}/{scan.stem(xml)}.JPEG')
+    try:
+      yield image, read_targets(annotations / xml)
+    except (OSError, ValueError):
+      dropped.add('frames: annotation cannot be read', str(annotations / xml))
+  dropped.add('frames: images without a box', images, len(by_stem))

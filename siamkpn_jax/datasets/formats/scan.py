@@ -1,0 +1,49 @@
+"""What lies in a folder, by one scan of it and without a stat of every file.
+
+Hidden files are left out: macOS leaves a `._1.jpg` beside each `1.jpg`. A
+folder that is missing or cannot be opened has nothing in it.
+"""
+
+import os
+from pathlib import Path
+
+from siamkpn_jax.core.images import SUFFIXES, natural_key
+
+
+def images(folder: Path, sub: str) -> list[str]:
+  """The images in `folder / sub` in natural order, relative to `folder`."""
+  found = [e.name for e in _entries(folder / sub)
+           if os.path.splitext(e.name)[1].lower() in SUFFIXES]
+  prefix = f'{sub}/' if sub else ''
+  return [prefix + name for name in sorted(found, key=natural_key)]
+
+
+def folders(folder: Path) -> list[str]:
+  """Names of the folders in a folder, in natural order."""
+  # is_dir() asks the disk only about links.
+  return sorted((e.name for e in _entries(folder) if e.is_dir()),
+                key=natural_key)
+
+
+def sequences(folder: Path) -> list[Path]:
+  """The folders in a folder by name, without those set aside by a leading _."""
+  return [folder / name for name in sorted(folders(folder))
+          if not name.startswith('_')]
+
+
+def names(folder: Path) -> frozenset[str]:
+  """Names of all files and folders in a folder."""
+  return frozenset(e.name for e in _entries(folder))
+
+
+def stem(path: str) -> str:
+  """The file's name without its suffix: '1' of 'a/1.jpg'."""
+  return os.path.splitext(os.path.basename(path))[0]
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
+  try:
+    with os.scandir(folder) as entries:
+      return [e for e in entries if not e.name.startswith('.')]
+  except OSError:
+    return []

@@ -1,0 +1,183 @@
+"""One target in one video: its images, a file of boxes, files of flags.
+
+A data set says in `VideoFiles` where these lie. Training reads as much of them
+as can be used and notes the rest; evaluation refuses what is not whole.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats.annotations import (
+  Annotation,
+  check_any,
+  check_first,
+  read_flags,
+)
+from siamkpn_jax.datasets.tracks import Dropped, RawTrack
+
+NO_ANNOTATION = 'tracks: no annotation'
+UNREADABLE = 'tracks: annotation cannot be read'
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoFiles:
+  """The files of one target in one video; any of them may be missing.
+
+  Attributes:
+    name: unique in its data set.
+    boxes: the file of boxes, "x,y,w,h" per image.
+    images: the folder of images; None: it is not known.
+    absent: {file of flags: the number in it that means out of sight}.
+    origin: number that the boxes give to the first pixel, 0 or 1.
+    first: number in the name of the first image, where the data set says so. It
+      keeps boxes and images together where images are missing in between.
+    frame_size: see `Annotation`.
+    frame_range: see `Annotation`.
+  """
+
+  name: str
+  boxes: Path
+  images: Path | None
+  absent: Mapping[Path, int] = dataclasses.field(default_factory=dict)
+  origin: int = 0
+  first: int | None = None
+  frame_size: tuple[int, int] | None = None
+  frame_range: tuple[int, int] | None = None
+
+
+def box_files(videos: Iterable[VideoFiles]) -> list[Path]:
+  """The files of boxes that are there, for `Layout.annotations`."""
+  return [video.boxes for video in videos if video.boxes.is_file()]
+
+
+def read_annotations(videos: Iterable[VideoFiles], folder: Path,
+                     expected: str) -> list[Annotation]:
+  """The annotations of videos that are evaluated on, at least one.
+
+  Args:
+    videos: of the data set.
+    folder: of the data set.
+    expected: what it looks like, for the message.
+
+  Raises:
+    UserError: there is none, or a file is missing or damaged.
+  """
+  found = [read_annotation(video) for video in videos]
+  check_any(found, folder, expected)
+  return found
+
+
+def read_annotation(video: VideoFiles) -> Annotation:
+  """The annotation of one video that is evaluated on.
+
+  Raises:
+    UserError: a file is missing or damaged, has not one flag for each box, or
+      the first box has no area.
+  """
+  boxes_xywh = text.read_boxes(video.boxes, infinite=False)
+  check_first(boxes_xywh, f'{video.boxes} line 1')
+  boxes_xywh.flags.writeable = False
+  absent = [read_flags(path, len(boxes_xywh)) == out_of_sight
+            for path, out_of_sight in video.absent.items()]
+  return Annotation(
+      video.name, boxes_xywh, video.origin,
+      ~np.any(absent, axis=0) if absent else None, video.frame_size,
+      images=video.images, frame_range=video.frame_range)
+
+
+def read_tracks(folder: Path, videos: Iterable[VideoFiles],
+                dropped: Dropped) -> Iterator[RawTrack]:
+  """The tracks of videos that are trained on.
+
+  Args:
+    folder: of the data set.
+    videos: of it. Where a file of flags is missing, nothing is out of sight.
+    dropped: takes what is left out.
+  """
+  for video in videos:
+    track = _read_track(folder, video, dropped)
+    if track is not None:
+      yield track
+
+
+def _read_track(folder: Path, video: VideoFiles,
+                dropped: Dropped) -> RawTrack | None:
+  """The track of a video, or None after noting why there is none."""
+  name = video.name
+  boxes = _read_boxes(name, video.boxes, dropped)
+  if boxes is None:
+    return None
+  images = _images(folder, video)
+  if not images:
+    dropped.add('tracks: no images', name)
+    return None
+  try:
+    absent = _read_absent(video.absent, len(boxes))
+  except UserError:
+    dropped.add('tracks: labels cannot be read', name)
+    return None
+  rows = _rows(images, len(boxes), video.first)
+  known = rows >= 0
+  dropped.add('frames: images without a box', name, (~known).sum())
+  dropped.add('frames: more boxes than images', name,
+              len(boxes) - known.sum())
+  dropped.add('frames: boxes without a label', name,
+              (rows[known] >= len(absent)).sum())
+  known &= rows < len(absent)
+  if not known.any():
+    return None
+  kept = [image for image, keep in zip(images, known, strict=True) if keep]
+  return RawTrack(name, kept, boxes[rows[known]], absent[rows[known]])
+
+
+def _read_boxes(name: str, path: Path, dropped: Dropped) -> np.ndarray | None:
+  try:
+    return text.read_boxes(path)
+  except UserError as error:
+    there = not isinstance(error.__cause__, FileNotFoundError)
+    dropped.add(UNREADABLE if there else NO_ANNOTATION, name)
+  return None
+
+
+def _images(folder: Path, video: VideoFiles) -> list[str]:
+  """In order, relative to the data set's folder."""
+  if video.images is None:
+    return []
+  return scan.images(folder, video.images.relative_to(folder).as_posix())
+
+
+def _read_absent(flags: Mapping[Path, int], length: int) -> np.ndarray:
+  """[t] bool, t <= length: as far as all files of flags reach.
+
+  Raises:
+    UserError: a file is empty or damaged.
+  """
+  absent = np.zeros(length, bool)
+  for path, out_of_sight in flags.items():
+    if not path.exists():
+      continue
+    values = text.read_flags(path)
+    if not len(values):
+      raise UserError(f'{path}: empty; expected one flag per frame')
+    absent = absent[:len(values)] | (values[:len(absent)] == out_of_sight)
+  return absent
+
+
+def _rows(images: list[str], num_boxes: int, first: int | None) -> np.ndarray:
+  """[len(images)] the row of each image's box, or -1."""
+  rows = np.arange(len(images))
+  stems = [scan.stem(image) for image in images]
+  # A complete video is paired in order, whatever its numbers start from.
+  if len(images) != num_boxes and all(s.isdecimal() for s in stems):
+    numbers = np.array([int(s) for s in stems])
+    if first is not None:
+      rows = numbers - first
+    elif len(set(np.diff(numbers).tolist())) > 1:  # a gap
+      rows = numbers - numbers[0]
+  rows = np.where((rows >= 0) & (rows < num_boxes), rows, -1)
+  return rows.astype(np.int64)  # from Python's int, if a name is a time in ns

@@ -1,0 +1,240 @@
+"""The usable frames of a data set as arrays, built once and cached."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from siamkpn_jax.core.atomic_io import atomic_paths
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
+
+CACHE_NAME = '.siamkpn_index'  # the beginning of it
+_VERSION = 1  # of the arrays below and of what the layouts read
+_FAR = 1e6  # pixels; no image is as large
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+  """All tracks of a set, one after the other.
+
+  Attributes:
+    starts: [t + 1] where each track's frames begin; the last is n.
+    folders: [f] below the set's folder.
+    folder_ids: [n] of each frame's image.
+    names: [n] of each frame's image, as the file system's bytes.
+    boxes_xywh: [n, 4] float32, left, top, width, height; positive and finite.
+    relative: [t] whether a track's boxes are fractions of the image.
+  """
+
+  starts: np.ndarray
+  folders: np.ndarray
+  folder_ids: np.ndarray
+  names: np.ndarray
+  boxes_xywh: np.ndarray
+  relative: np.ndarray
+
+  @property
+  def num_tracks(self) -> int:
+    """Number of tracks."""
+    return len(self.starts) - 1
+
+  def digest(self) -> str:
+    """Changes with anything that is in it."""
+    digest = hashlib.sha256()
+    for field in dataclasses.fields(self):
+      digest.update(np.ascontiguousarray(getattr(self, field.name)).tobytes())
+    return digest.hexdigest()
+
+  def image(self, frame: int) -> str:
+    """Path of a frame's image below the set's folder."""
+    folder = str(self.folders[self.folder_ids[frame]])
+    name = os.fsdecode(bytes(self.names[frame]))
+    return f'{folder}/{name}'.removeprefix('/')
+
+
+def load_index(name: str, folder: Path, layout: Layout
+               ) -> tuple[Index, Dropped]:
+  """The index of a data set, from its cache if nothing has changed.
+
+  The cache lies in the set's folder or, if that cannot be written to, in
+  $XDG_CACHE_HOME (~/.cache).
+
+  Args:
+    name: of the set, for messages.
+    folder: of the set.
+    layout: how it lies there.
+
+  Raises:
+    UserError: there is no usable frame at all.
+  """
+  mark = _fingerprint(folder, layout.annotations(folder), layout)
+  for path in _cache_paths(folder, layout):
+    cached = _read_cache(path, mark, folder)
+    if cached is not None:
+      return cached
+  dropped = Dropped()
+  index = build_index(layout.tracks(folder, dropped), folder, dropped)
+  if not index.num_tracks:
+    reasons = ', '.join(
+        f'{reason}: {count} (first: {dropped.examples[reason]})'
+        for reason, count in dropped.counts.items())
+    raise UserError(f'{folder}: no usable frame for {name}; expected '
+                    f'{layout.EXPECTED}; skipped: {reasons or "nothing"}')
+  paths = _cache_paths(folder, layout)
+  if not any(_write_cache(path, mark, folder, index, dropped)
+             for path in paths):
+    print(f'note: the index of {name} cannot be saved in {paths[0].parent} or '
+          f'{paths[1].parent}; the data set is scanned at every start',
+          file=sys.stderr)
+  return index, dropped
+
+
+def build_index(tracks: Iterator[RawTrack], folder: Path,
+                dropped: Dropped) -> Index:
+  """Keeps the frames whose box has an area and whose image exists.
+
+  Args:
+    tracks: as annotated.
+    folder: of the set.
+    dropped: gets what is left out.
+  """
+  existing = _Existing(folder)
+  folders: dict[str, int] = {}
+  starts, ids, names, boxes, relative = [0], [], [], [], []
+  for track in tracks:
+    keep = _usable(track, existing, dropped)
+    if not keep.any():
+      dropped.add('tracks: no usable frame', track.name)
+      continue
+    for k in np.flatnonzero(keep):
+      parent, _, name = track.images[k].rpartition('/')
+      ids.append(folders.setdefault(parent, len(folders)))
+      names.append(os.fsencode(name))
+    boxes.append(track.boxes_xywh[keep].astype(np.float32))
+    starts.append(len(names))
+    relative.append(track.relative)
+  return Index(
+      np.asarray(starts), np.asarray(list(folders), str),
+      np.asarray(ids, np.int32), np.asarray(names, bytes),
+      np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
+      np.asarray(relative, bool))
+
+
+def _usable(track: RawTrack, existing: '_Existing',
+            dropped: Dropped) -> np.ndarray:
+  """[t] True for the frames that can be trained on."""
+  with np.errstate(over='ignore'):
+    boxes = track.boxes_xywh.astype(np.float32)  # as they are kept
+  finite = np.isfinite(boxes).all(axis=1)
+  with np.errstate(invalid='ignore', over='ignore'):
+    area = (boxes[:, 2:] > 0).all(axis=1) & (
+        boxes[:, 2] * boxes[:, 3] > 0) & (np.abs(boxes) < _FAR).all(axis=1)
+  there = np.asarray([image in existing for image in track.images], bool)
+  keep = np.ones(len(boxes), bool)
+  for reason, good in (
+      ('frames: target absent', ~track.absent),
+      ('frames: box is not a number', finite),
+      ('frames: box without area or far outside', area),
+      ('frames: image missing', there)):
+    bad = keep & ~good
+    if bad.any():
+      first = track.images[int(np.argmax(bad))]
+      dropped.add(reason, f'{track.name}, {first}', int(bad.sum()))
+    keep &= good
+  return keep
+
+
+class _Existing:
+  """Which images exist, from one listing of each folder."""
+
+  def __init__(self, folder: Path):
+    self._folder = folder
+    # A set has as many folders as videos, or a few large ones.
+    self._list = functools.lru_cache(maxsize=4096)(self._names)
+
+  def __contains__(self, image: str) -> bool:
+    parent, _, name = image.rpartition('/')
+    return name in self._list(parent)
+
+  def _names(self, parent: str) -> frozenset[str]:
+    try:
+      with os.scandir(self._folder / parent) as entries:
+        return frozenset(entry.name for entry in entries)
+    except FileNotFoundError:
+      return frozenset()
+
+
+def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
+  """Changes with the annotation files."""
+  digest = hashlib.sha256(f'{_VERSION} {layout.EXPECTED}'.encode())
+  for path in sorted(files):
+    stat = path.stat()
+    digest.update(f'{path.relative_to(folder)} {stat.st_size} '
+                  f'{stat.st_mtime_ns}\n'.encode(errors='surrogateescape'))
+  return digest.hexdigest()
+
+
+def _changes(folder: Path, folders: np.ndarray) -> list[int]:
+  """When something was last added to or removed from the images' folders.
+
+  And from the folders above them, where those of other videos may appear. The
+  set's own folder is left out: the cache is written there.
+  """
+  watched = {str(above) for name in map(str, folders) if name
+             for above in (Path(name), *Path(name).parents)} - {'.'}
+  return [(folder / name).stat().st_mtime_ns for name in sorted(watched)]
+
+
+def _cache_paths(folder: Path, layout: Layout) -> list[Path]:
+  """In the folder, which may hold sets of two layouts, then in the home."""
+  digest = lambda text: hashlib.sha256(os.fsencode(text)).hexdigest()
+  name = f'{CACHE_NAME}_{digest(layout.EXPECTED)[:8]}.npz'
+  home = Path(os.environ.get('XDG_CACHE_HOME') or
+              os.path.expanduser('~/.cache'))
+  return [folder / name, home / 'siamkpn_jax' /
+          f'{digest(str(folder.resolve()))[:24]}{name}']
+
+
+def _read_cache(path: Path, mark: str,
+                folder: Path) -> tuple[Index, Dropped] | None:
+  """None if there is no cache, or it is stale or damaged."""
+  try:
+    with path.open('rb') as file:
+      content = np.load(file, allow_pickle=False)
+      head = json.loads(str(content['head']))
+      if head['mark'] != mark:
+        return None
+      index = Index(**{field.name: content[field.name]
+                       for field in dataclasses.fields(Index)})
+      if head['changes'] != _changes(folder, index.folders):
+        return None
+  except Exception:  # a cut file shows as errors of any kind; it is rebuilt
+    return None
+  dropped = Dropped()
+  for reason, (count, example) in head['dropped'].items():
+    dropped.add(reason, example, count)
+  return index, dropped
+
+
+def _write_cache(path: Path, mark: str, folder: Path, index: Index,
+                 dropped: Dropped) -> bool:
+  """Whole or not at all; False where it cannot be written."""
+  head = json.dumps({
+      'mark': mark, 'changes': _changes(folder, index.folders),
+      'dropped': {reason: (count, dropped.examples[reason])
+                  for reason, count in dropped.counts.items()}})
+  arrays = {field.name: getattr(index, field.name)
+            for field in dataclasses.fields(Index)}
+  try:
+    with atomic_paths([path]) as partial, partial[path].open('wb') as file:
+      np.savez(file, head=np.asarray(head), **arrays)
+  except (OSError, UserError):
+    return False
+  return True

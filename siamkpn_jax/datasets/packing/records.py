@@ -1,0 +1,112 @@
+"""Where the crops lie in the record files of a part.
+
+TFDS writes TFRecord files, which can be read in order only. This notes the
+place of every JPEG, so that training reads any of them with one request, from a
+disk as from object storage, without TensorFlow.
+
+Why not array_record, which has random access: its reader (0.8.6) opens local
+files and gs:// alone, nothing else that fsspec knows (s3://, memory://), and
+there are no wheels for Windows or for Macs with Intel processors.
+"""
+
+import dataclasses
+import io
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+from etils import epath
+
+from siamkpn_jax.core.errors import UserError
+
+# A record: length (8 bytes) and its checksum (4), content, its checksum (4).
+_BEFORE, _AROUND = 12, 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+  """The crops of some files.
+
+  Attributes:
+    files: [f] names.
+    sizes: [f] of the files, bytes.
+    file_ids: [n] int32 the file of each crop.
+    frames: [n] int64 their numbers in the set.
+    offsets: [n] int64 where each JPEG begins.
+    lengths: [n] int32 of the JPEGs.
+    checksums: [n] uint32 CRC-32 of the JPEGs.
+    wh: [n, 2] float32 width and height of the targets.
+  """
+
+  files: np.ndarray
+  sizes: np.ndarray
+  file_ids: np.ndarray
+  frames: np.ndarray
+  offsets: np.ndarray
+  lengths: np.ndarray
+  checksums: np.ndarray
+  wh: np.ndarray
+
+  def to_bytes(self) -> bytes:
+    """As a file."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **dataclasses.asdict(self))
+    return buffer.getvalue()
+
+  @staticmethod
+  def from_bytes(data: bytes) -> 'Records':
+    """The opposite of `to_bytes`; raises errors of any kind if damaged."""
+    content = np.load(io.BytesIO(data), allow_pickle=False)
+    return Records(**{field.name: content[field.name]
+                      for field in dataclasses.fields(Records)})
+
+
+def join(parts: Sequence[Records]) -> Records:
+  """The crops of all, in this order."""
+  first = np.cumsum([0, *(len(part.files) for part in parts)])
+  columns = {field.name: np.concatenate(
+      [getattr(part, field.name) for part in parts])
+      for field in dataclasses.fields(Records)}
+  columns['file_ids'] = np.concatenate(
+      [part.file_ids + start for part, start in zip(parts, first[:-1],
+                                                    strict=True)]).astype('i4')
+  return Records(**columns)
+
+
+def scan(folder: epath.Path) -> Records:
+  """Reads all record files of a folder whole, and checks every record.
+
+  Raises:
+    UserError: a file is damaged, or there is none.
+  """
+  # Not glob, to which brackets in the folder's name are a pattern.
+  paths = sorted(path for path in folder.iterdir() if '.tfrecord-' in path.name)
+  if not paths:
+    raise UserError(f'{folder}: no record files; expected a packed data set')
+  with ThreadPoolExecutor(8) as pool:
+    return join(list(pool.map(_scan_file, paths)))
+
+
+def _scan_file(path: epath.Path) -> Records:
+  rows, start = [], 0
+  try:
+    for content in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+      feature = tf.train.Example.FromString(content).features.feature
+      jpeg = feature['image'].bytes_list.value[0]
+      rows.append((feature['frame'].int64_list.value[0],
+                   start + _BEFORE + content.index(jpeg), len(jpeg),
+                   zlib.crc32(jpeg), tuple(feature['wh'].float_list.value)))
+      start += len(content) + _AROUND
+  except (tf.errors.OpError, IndexError, ValueError) as error:
+    raise UserError(f'{path}: damaged at byte {start}; expected intact '
+                    'records') from error
+  frames, offsets, lengths, checksums, wh = (
+      zip(*rows, strict=True) if rows else [()] * 5)
+  return Records(
+      np.array([path.name]), np.array([path.stat().length]),
+      np.zeros(len(rows), np.int32), np.array(frames, np.int64),
+      np.array(offsets, np.int64), np.array(lengths, np.int32),
+      np.array(checksums, np.uint32),
+      np.array(wh, np.float32).reshape(-1, 2))

@@ -1,0 +1,128 @@
+"""The synthetic videos as a training source, and as an OTB folder."""
+
+import functools
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.patches import context_patch
+from siamkpn_jax.datasets.synthetic.scene import Scene
+from siamkpn_jax.datasets.tracks import Dropped
+
+SPLITS = ('train', 'val', 'test')
+_MAX_SEED = 2**30
+
+
+def split_seed(split: str, seed: int) -> int:
+  """The seed of one split of a data set; no two splits share one.
+
+  Everything in a video, textures included, comes from its seed, so nothing of
+  one split is seen in another.
+
+  Raises:
+    UserError: an unknown split, or a seed outside 0..2**30 - 1.
+  """
+  if split not in SPLITS:
+    raise UserError(f'unknown split {split!r} of the synthetic videos; '
+                    f'expected one of {", ".join(SPLITS)}')
+  if not 0 <= seed < _MAX_SEED:
+    raise UserError(f'seed {seed} of the synthetic videos is out of range; '
+                    f'expected 0 to {_MAX_SEED - 1}')
+  return seed * len(SPLITS) + SPLITS.index(split)
+
+
+@functools.lru_cache(maxsize=64)
+def _scene(seed: int, index: int, size: tuple[int, int], length: int) -> Scene:
+  """Keeps the last videos (about 0.8 MB each)."""
+  return Scene(seed, index, size=size, length=length)
+
+
+class SyntheticSource:
+  """Training source of endless videos, drawn when they are read.
+
+  Attributes:
+    name: of the source.
+    num_tracks: number of videos; each has one target.
+  """
+  name = 'synthetic'
+  kind = 'rendered'
+
+  def __init__(self, seed: int, *, num_tracks: int = 1_000_000,
+               length: int = 60, size: tuple[int, int] = (320, 240)):
+    """Nothing is drawn yet.
+
+    Args:
+      seed: from `split_seed`.
+      num_tracks: number of videos.
+      length: frames per video.
+      size: (width, height) of a frame, pixels.
+    """
+    self.num_tracks = num_tracks
+    self.total_frames = num_tracks * length
+    self.dropped = Dropped()
+    self._seed, self._length, self._size = seed, length, (size[0], size[1])
+
+  def num_frames(self, track: int) -> int:
+    """Number of frames of a track."""
+    del track
+    return self._length
+
+  def read(self, track: int, position: int,
+           patch: int) -> tuple[np.ndarray, np.ndarray]:
+    """The surroundings of the target, at the scale of the template.
+
+    Args:
+      track: number of the video.
+      position: number of the frame.
+      patch: side of the square to return, pixels, odd, at most 511.
+
+    Returns:
+      The square [patch, patch, 3] uint8 BGR whose middle pixel is the center of
+      the box, and the size of the target in it, [2] float32 (w, h). Outside the
+      frame it has the frame's mean color.
+
+    Raises:
+      ValueError: the patch is even or too large.
+    """
+    if patch % 2 == 0 or not 0 < patch <= geometry.CONTEXT_SIZE:
+      raise ValueError(f'patch is {patch}, must be odd and at most '
+                       f'{geometry.CONTEXT_SIZE}')
+    scene = _scene(self._seed, track, self._size, self._length)
+    frame, xywh = scene.render(position)
+    return context_patch(frame, xywh, patch)
+
+
+def write_otb(root: str | Path, *, seed: int, count: int,
+              length: int = 60,
+              size: tuple[int, int] = (320, 240)) -> list[str]:
+  """Writes videos the way OTB-100 lies on disk.
+
+  root/synthetic_000/img/0001.jpg, ... and groundtruth_rect.txt with one
+  "x,y,w,h" per frame, 1-based as OTB has it.
+
+  Args:
+    root: folder to write to; made if it is missing.
+    seed: from `split_seed`.
+    count: number of videos.
+    length: frames per video.
+    size: (width, height) of a frame, pixels.
+
+  Returns:
+    The names of the sequences.
+  """
+  names = [f'synthetic_{index:03d}' for index in range(count)]
+  for index, name in enumerate(names):
+    folder = Path(root) / name
+    (folder / 'img').mkdir(parents=True, exist_ok=True)
+    scene, lines = Scene(seed, index, size=size, length=length), []
+    for t in range(length):
+      frame, (x, y, w, h) = scene.render(t)
+      # imwrite returns False where write_bytes says what is wrong.
+      (folder / 'img' / f'{t + 1:04d}.jpg').write_bytes(
+          cv2.imencode('.jpg', frame)[1].tobytes())
+      lines.append(f'{x + 1:.2f},{y + 1:.2f},{w:.2f},{h:.2f}\n')
+    (folder / 'groundtruth_rect.txt').write_text(''.join(lines), 'ascii')
+  return names

@@ -1,0 +1,1 @@
+"""Several hosts and devices: start, agreement, sharding, preemption."""

@@ -1,0 +1,1 @@
+"""Benchmarks: formats, metrics, runs, reports."""

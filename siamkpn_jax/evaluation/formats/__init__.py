@@ -1,0 +1,1 @@
+"""What is evaluated: sequences with their images, VOT's, and result files."""

@@ -1,0 +1,241 @@
+"""The sequences of the benchmarks: annotations, and images where needed.
+
+`load_annotations` reads what is needed to score result files, `load_benchmark`
+what is needed to run a tracker. The layouts are described in datasets/formats.
+"""
+
+import dataclasses
+import fnmatch
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
+from siamkpn_jax.core.images import list_images
+from siamkpn_jax.datasets.formats import BENCHMARKS, otb, pysot_json, text
+from siamkpn_jax.datasets.formats.annotations import Annotation, check_any
+from siamkpn_jax.datasets.formats.video import read_annotation
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
+
+# What `select` chooses from.
+_Named = TypeVar('_Named', Annotation, VotSequence)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Video:
+  """One target in one video, ready to be tracked.
+
+  Attributes:
+    name: unique in its benchmark.
+    frames: t image files, in order.
+    boxes_xywh: [t, 4] float64, 0-based pixels. A box that is not finite or has
+      a side <= 0 means "no target visible"; the first box is always valid.
+    origin: number that the annotation file gives to the first pixel (OTB: 1);
+      result files of the sequence use the same.
+  """
+  name: str
+  frames: tuple[Path, ...]
+  boxes_xywh: np.ndarray
+  origin: int = 0
+
+  def __len__(self) -> int:
+    return len(self.frames)
+
+
+def load_benchmark(name: str, root: str | Path, *,
+                   sequences: Collection[str] = ()) -> list[Video]:
+  """The sequences of a one-pass benchmark, ready to be tracked.
+
+  Args:
+    name: a key of `BENCHMARKS`: otb, lasot, got10k, trackingnet, uav123, nfs,
+      nfs240, or folder for your own videos. For VOT, see
+      `vot_sequences.load_vot`.
+    root: the folder of the benchmark in its original layout, or an annotation
+      file in pysot's JSON format with the images next to it.
+    sequences: names or patterns (`Human*`) of sequences; empty for all.
+
+  Returns:
+    At least one sequence, sorted by name (GOT-10k: in the order of its list).
+    Images are located but not read. Boxes are always 0-based.
+
+  Raises:
+    UserError: an unknown benchmark or name, no sequences, a damaged
+      annotation, or images that do not match the boxes.
+
+  Examples:
+    >>> import pathlib, tempfile
+    >>> from siamkpn_jax import load_benchmark
+    >>> root = pathlib.Path(tempfile.mkdtemp())
+    >>> (root / 'Ball' / 'img').mkdir(parents=True)
+    >>> (root / 'Ball' / 'img' / '0001.jpg').touch()
+    >>> _ = (root / 'Ball' / 'groundtruth_rect.txt').write_text('3,4,50,60')
+    >>> [ball] = load_benchmark('otb', root)
+    >>> ball.name, ball.frames[0].name, ball.boxes_xywh.tolist()
+    ('Ball', '0001.jpg', [[2.0, 3.0, 50.0, 60.0]])
+  """
+  return [with_frames(annotation) for annotation in
+          load_annotations(name, root, names=sequences)]
+
+
+def load_annotations(benchmark: str, path: str | Path, *,
+                     names: Collection[str] = ()) -> list[Annotation]:
+  """Reads a benchmark's annotations; no images are needed.
+
+  Args:
+    benchmark: a key of `BENCHMARKS`.
+    path: the folder that holds them, or a JSON file of pysot's kind.
+    names: read only these names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: an unknown benchmark or name, nothing to read, a missing
+      sequence or a damaged annotation.
+  """
+  path = Path(path)
+  if benchmark not in BENCHMARKS:
+    raise UserError(f'benchmark {benchmark!r}: expected one of '
+                    f'{", ".join(sorted(BENCHMARKS))}')
+  json_file = pysot_json.find(path)
+  return select(pysot_json.load(json_file) if json_file else
+                BENCHMARKS[benchmark](path), names)
+
+
+def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
+  """The sequences, or annotations, of these names.
+
+  Args:
+    sequences: whatever has a name.
+    names: names or patterns (`Human*`); empty for all.
+
+  Raises:
+    UserError: an unknown name.
+  """
+  check_known(names, [s.name for s in sequences], 'sequences')
+  return [s for s in sequences if not names or _matches(s.name, names)]
+
+
+def with_frames(annotation: Annotation) -> Video:
+  """Finds the images of a sequence.
+
+  Where the annotation has the first box alone, the others are NaN.
+
+  Raises:
+    UserError: no images, or not one for each box.
+  """
+  frames = _images(annotation)
+  boxes_xywh = annotation.boxes_xywh
+  if len(boxes_xywh) == 1 < len(frames):
+    rest = np.full((len(frames) - 1, 4), np.nan)
+    boxes_xywh = np.concatenate([boxes_xywh, rest])
+  else:
+    frames = _matching_frames(annotation, frames)
+  boxes_xywh = boxes_xywh - np.array([1, 1, 0, 0]) * annotation.origin
+  boxes_xywh.flags.writeable = False
+  return Video(annotation.name, tuple(frames), boxes_xywh, annotation.origin)
+
+
+def load_otb(root: str | Path, *, names: Collection[str] = (),
+             zero_based: Collection[str] = ()) -> list[Video]:
+  """Reads the sequences of a folder in OTB layout, sorted by name.
+
+  Args:
+    root: the folder that holds the sequences, or one sequence.
+    names: read only these names or patterns (`Human*`); empty for all.
+    zero_based: names or patterns of sequences that count from 0.
+
+  Returns:
+    At least one sequence. Folders without annotation are left out, see
+    `skipped_folders`.
+
+  Raises:
+    UserError: nothing to read, an unknown name, a damaged annotation, or
+      frames and boxes that do not belong together.
+  """
+  videos = otb.find_videos(Path(root))
+  check_any(videos, Path(root), otb.EXPECTED)
+  known = [video.name for video in videos]
+  check_known(names, known, 'sequences')
+  check_known(zero_based, known, 'zero_based')
+  return [with_frames(counted(read_annotation(video), zero_based))
+          for video in videos if not names or _matches(video.name, names)]
+
+
+def counted(annotation: Annotation, zero_based: Collection[str]) -> Annotation:
+  """The annotation; from 0 if `zero_based`, names or patterns, has its name."""
+  if _matches(annotation.name, zero_based):
+    return dataclasses.replace(annotation, origin=0)
+  return annotation
+
+
+def check_known(patterns: Collection[str], known: Collection[str],
+                what: str) -> None:
+  """Checks that each name or pattern is that of a sequence.
+
+  Args:
+    patterns: names or patterns.
+    known: names of the sequences.
+    what: where the patterns were given, for the message.
+
+  Raises:
+    UserError: one is not.
+  """
+  for pattern in patterns:
+    if not any(_matches(name, [pattern]) for name in known):
+      raise UserError(f'{what}: no sequence matches {pattern}; expected some '
+                      f'of {", ".join(sorted(known))}')
+
+
+def _matches(name: str, patterns: Collection[str]) -> bool:
+  return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _images(annotation: Annotation) -> list[Path]:
+  """The images of a sequence, sorted by the numbers in their names."""
+  images, name = annotation.images, annotation.name
+  if images is None:
+    raise UserError(f'sequence {name}: its annotation does not say where the '
+                    'images are; expected a layout with images: use the folder '
+                    'of the data set')
+  if isinstance(images, tuple):
+    absent = next((f for f in images if not f.is_file()), None)
+    if absent is not None:
+      raise UserError(f'sequence {name}: {absent} is missing; expected all '
+                      f'{len(images)} images of the annotation: check the '
+                      'download')
+    return list(images)
+  if images.is_file():  # a symbolic link, checked out as a text file
+    images = images.parent / text.read_text(images).strip()
+  if not os.path.isdir(images):  # False, not an error, for a senseless path
+    raise UserError(f'{images}: not a folder; expected the images of sequence '
+                    f'{name}: check the download')
+  files = list_images(images)
+  if not files:
+    raise UserError(f'{images}: no images; expected '
+                    f'{" ".join(IMAGE_SUFFIXES)} files: check the download')
+  return files
+
+
+def _matching_frames(annotation: Annotation, frames: list[Path]) -> list[Path]:
+  """The images that are annotated."""
+  boxes = len(annotation)
+  if len(frames) == boxes:
+    return frames
+  # Both tests are needed: the same name is shipped cut and uncut.
+  if len(frames) > boxes and annotation.frame_range:
+    first, last = annotation.frame_range
+    inside = [f for f in frames if first <= _number(f) <= last]
+    if len(inside) == boxes:
+      return inside
+  raise UserError(
+      f'sequence {annotation.name}: {len(frames)} images in '
+      f'{frames[0].parent} but {boxes} boxes; expected one box per image: '
+      'check the download')
+
+
+def _number(frame: Path) -> int:
+  numbers = re.findall(r'\d+', frame.stem)
+  return int(numbers[-1]) if numbers else -1

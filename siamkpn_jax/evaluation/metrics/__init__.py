@@ -1,0 +1,1 @@
+"""The field's scores, each toolkit's rule a named protocol."""

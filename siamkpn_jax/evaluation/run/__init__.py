@@ -1,0 +1,1 @@
+"""Runs a tracker over the sequences of a benchmark."""

@@ -1,0 +1,212 @@
+"""Evaluates a tracker on a benchmark: what `evaluate` does.
+
+A `Plan` knows the sequences, what is left to run and how to score; it is made
+without a tracker, so that mistakes in the data show at once.
+"""
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.evaluation.formats import sequences as layouts
+from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.run import jobs, supervised
+from siamkpn_jax.evaluation.run.jobs import Job
+from siamkpn_jax.evaluation.run.one_pass import one_pass_job
+from siamkpn_jax.evaluation.run.protocol import Tracker
+
+BENCHMARKS = tuple(sorted({*scoring.SCORERS, *layouts.BENCHMARKS}))
+_SUBMITTED = ('got10k', 'trackingnet')  # scored by a server, from a zip file
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """What is to be evaluated.
+
+  Attributes:
+    benchmark: one of `BENCHMARKS`.
+    data: the benchmark's folder, annotations and images.
+    output: folder for the results.
+    protocol: the rule of the scores; None: the benchmark's own.
+    sequences: names or patterns; empty for all.
+    zero_based: names or patterns of OTB sequences that count pixels from 0.
+    shard: (k, n): run the k-th of n parts of the sequences, k from 0.
+  """
+  benchmark: str
+  data: Path
+  output: Path
+  protocol: str | None = None
+  sequences: tuple[str, ...] = ()
+  zero_based: tuple[str, ...] = ()
+  shard: tuple[int, int] = (0, 1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+  """An evaluation that can be run.
+
+  Attributes:
+    request: what was asked for.
+    jobs: one for each sequence.
+    hidden: the annotation has the first boxes alone; a server scores.
+  """
+  request: Request
+  jobs: Sequence[Job]
+  hidden: bool
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """What decides about boxes, beside the tracker."""
+    request = self.request
+    settings = {'benchmark': request.benchmark,
+                'zero_based': list(request.zero_based)}
+    rule = scoring.find_rule(request.benchmark, request.protocol)
+    if isinstance(rule, vot.Protocol):
+      settings['protocol'] = rule.name
+    return settings
+
+  def mine(self) -> list[Job]:
+    """The jobs of this shard, long and short ones dealt out evenly."""
+    k, n = self.request.shard
+    longest_first = sorted(
+        self.jobs, key=lambda job: (-len(job.task.frames), job.task.name))
+    return longest_first[k::n]
+
+  def left(self) -> list[Job]:
+    """Those of this shard that have no result yet.
+
+    Raises:
+      UserError: a result file is damaged.
+    """
+    return jobs.unfinished(self.mine())
+
+
+def make_plan(request: Request) -> Plan:
+  """Reads annotations and finds images.
+
+  Raises:
+    UserError: an unknown protocol or sequence, or data that cannot be used.
+  """
+  # An unknown protocol is to be reported before hours of work.
+  rule = scoring.find_rule(request.benchmark, request.protocol)
+  if request.zero_based and request.benchmark != 'otb':
+    raise UserError(f'--zero_based: not used with {request.benchmark}, whose '
+                    'layout defines it: omit the flag')
+  if isinstance(rule, vot.Protocol):
+    return _plan_vot(request, rule)
+  if request.zero_based:
+    found = layouts.load_otb(request.data, names=request.sequences,
+                             zero_based=request.zero_based)
+  else:
+    found = layouts.load_benchmark(request.benchmark, request.data,
+                                   sequences=request.sequences)
+  jobs.check_names([s.name for s in found])
+  hidden = _hidden(found, request)
+  return Plan(request, [one_pass_job(s, request.output, request.benchmark)
+                        for s in found], hidden)
+
+
+def run(plan: Plan, tracker: Tracker, details: Mapping[str, Any], *,
+        remarks: Mapping[str, Any] | None = None,
+        progress: bool = True) -> dict[str, Any] | None:
+  """Runs what is left of this shard; scores when all shards are finished.
+
+  Args:
+    plan: see `make_plan`.
+    tracker: see `Tracker`.
+    details: of the tracker, as JSON can hold them; with the plan's settings
+      they must be those that the folder of results was begun with.
+    remarks: more entries for the summary, which may differ from those before.
+    progress: show a progress bar on stderr.
+
+  Returns:
+    The summary as in summary.json: settings, speed and, unless a server has to
+    score, what `scoring.score` says. None while sequences of other shards are
+    not finished.
+
+  Raises:
+    UserError: see `jobs.run_jobs` and `scoring.score`; results of other
+      settings or damaged ones in the folder.
+  """
+  output = results.make_folder(plan.request.output)
+  settings = {**details, **plan.settings}
+  jobs.check_settings(output, settings, plan.jobs)
+  left = plan.left()
+  end_to_end = jobs.run_jobs(tracker, left, plan.mine(), progress=progress)
+  if len(left) < len(plan.jobs):
+    end_to_end = None  # of a part, which is not what is reported
+  if jobs.unfinished(plan.jobs):
+    return None
+  remarks = {**(remarks or {}),
+             'frames_per_second_network': tracker.network_speed(),
+             'frames_per_second_end_to_end': end_to_end}
+  if not left:  # they are about the run that tracked
+    remarks |= _earlier(output / 'summary.json', remarks)
+  summary = {**settings, **remarks,
+             'frames_per_second': jobs.update_speed(plan.jobs)}
+  if plan.request.benchmark in _SUBMITTED:
+    summary['submission'] = str(_write_zip(plan, output / 'submission.zip'))
+  if plan.hidden:
+    summary |= {'num_sequences': len(plan.jobs), 'num_frames': sum(
+        len(job.task.frames) for job in plan.jobs)}
+  else:
+    summary |= scoring.score(_scoring_request(plan.request))
+  results.write_summary(output / 'summary.json', summary)
+  return summary
+
+
+def _hidden(found: Sequence[Video], request: Request) -> bool:
+  """Whether a server has to score: all but the first boxes are unknown."""
+  single = [s for s in found
+            if len(s) > 1 and np.isnan(s.boxes_xywh[1:]).all()]
+  if single and len(single) < len(found):
+    raise UserError(
+        f'{request.data}: sequence {single[0].name} has only its first box, '
+        'others have all; expected the same for all: complete the annotation, '
+        'or exclude the sequence with --sequences')
+  return bool(single) or request.benchmark not in scoring.SCORERS
+
+
+def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:
+  """What an earlier summary says of these keys; nothing if there is none."""
+  try:
+    before = json.loads(results.read_text(path))
+    return {key: before[key] for key in keys if key in before}
+  except (UserError, ValueError, TypeError):  # none, or damaged: written again
+    return {}
+
+
+def _plan_vot(request: Request, protocol: vot.Protocol) -> Plan:
+  found = scoring.load_vot_sequences(
+      request.benchmark, request.data, request.sequences)
+  supervised.check_sequences(found)
+  return Plan(request, supervised.supervised_jobs(
+      found, request.output, protocol), hidden=False)
+
+
+def _scoring_request(request: Request) -> scoring.Request:
+  return scoring.Request(request.benchmark, request.data, request.output,
+                         request.protocol, sequences=request.sequences)
+
+
+def _write_zip(plan: Plan, path: Path) -> Path:
+  """The file that the benchmark's server takes: results and their times."""
+  with atomic_paths([path]) as partial, file_errors(path), zipfile.ZipFile(
+      partial[path], 'w', zipfile.ZIP_DEFLATED) as archive:
+    for job in plan.jobs:
+      files = [job.path]
+      if plan.request.benchmark == 'got10k':
+        files.append(job.time_path)
+      for file in files:
+        archive.write(file, file.relative_to(plan.request.output))
+  return path

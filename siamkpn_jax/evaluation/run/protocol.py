@@ -1,0 +1,91 @@
+"""What can be evaluated: a tracker of any number of targets."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+
+class Result(Protocol):
+  """Where a target was found, as `tracking.targets.TrackResult`."""
+
+  @property
+  def box_xywh(self) -> np.ndarray:
+    """[4] 0-based box."""
+
+
+class Tracker(Protocol):
+  """Tracks targets, as `tracking.batch_tracker.BatchTracker` does.
+
+  Attributes:
+    slots: targets at once that suit it.
+  """
+
+  slots: int
+
+  def add(self, frame: np.ndarray, box_xywh: np.ndarray,
+          hyperparameters: Any = None) -> int:
+    """Takes a target of a [h, w, 3] uint8 BGR frame; returns its number."""
+
+  def remove(self, target: int) -> None:
+    """Forgets a target."""
+
+  def update(self, frames: Mapping[int, np.ndarray]) -> Mapping[int, Result]:
+    """Target -> its next frame; target -> where it was found."""
+
+  def network_speed(self) -> float | None:
+    """Frames per second that the network alone reached; None: not known."""
+
+
+class OneTarget:
+  """Makes a `Tracker` of any object that is used like `cv2.Tracker`."""
+
+  slots = 1
+
+  def __init__(self, tracker: Any) -> None:
+    """Of an object with `init(frame, box)` and `update(frame)`.
+
+    Args:
+      tracker: `update` returns whether the target was found, and its [4] box.
+    """
+    self._tracker = tracker
+
+  def add(self, frame: np.ndarray, box_xywh: np.ndarray,
+          hyperparameters: Any = None) -> int:
+    """See `Tracker`; the target before is forgotten."""
+    assert hyperparameters is None  # it has none of ours
+    self._tracker.init(frame, box_xywh)
+    return 0
+
+  def remove(self, target: int) -> None:
+    """See `Tracker`."""
+
+  def update(self, frames: Mapping[int, np.ndarray]) -> dict[int, Result]:
+    """See `Tracker`."""
+    return {target: _Box(np.asarray(self._tracker.update(frame)[1]))
+            for target, frame in frames.items()}
+
+  def network_speed(self) -> float | None:
+    """See `Tracker`."""
+    return None
+
+
+class _Box(NamedTuple):
+  box_xywh: np.ndarray
+
+
+class FirstBoxTracker:
+  """Never moves: the score that any tracker must beat."""
+
+  def __init__(self) -> None:
+    self._box_xywh = np.zeros(4)
+
+  def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> None:
+    """Keeps the box."""
+    del frame
+    self._box_xywh = np.array(box_xywh, np.float64)
+
+  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Gives the first box back."""
+    del frame
+    return True, self._box_xywh.copy()

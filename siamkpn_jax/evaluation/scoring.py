@@ -1,0 +1,334 @@
+"""Scores of result files: what `python -m siamkpn_jax.score` does.
+
+`SCORERS` has one function for each benchmark. It is given a `Request` and
+returns the summary that becomes the JSON file: the benchmark's figures, and
+under `sequences` and `attributes` those of each sequence and each attribute.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import otb
+from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
+from siamkpn_jax.evaluation.formats import sequences as layouts
+from siamkpn_jax.evaluation.formats.result_files import (
+  find_results,
+  name_key,
+  read_result,
+)
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, load_vot
+from siamkpn_jax.evaluation.metrics import (
+  attributes,
+  got10k,
+  ope,
+  protocols,
+  vot,
+)
+
+_VOT = ('vot2016', 'vot2018', 'vot2019')
+# Every protocol of a one-pass benchmark; `got10k` is short for `otb_got10k`.
+ONE_PASS = {**protocols.ONE_PASS, 'got10k': protocols.OTB_GOT10K}
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """What is to be scored.
+
+  Attributes:
+    benchmark: a key of `SCORERS`.
+    annotations: the benchmark's annotations; see sequences.py.
+    results: the folder of result files; see result_files.py.
+    protocol: the rule; None: the benchmark's own.
+    attributes: file or folder of attributes; None: those beside the
+      annotations, if there are any.
+    sequences: names or patterns; empty for all.
+    shift: added to x and y of the results, in pixels.
+  """
+  benchmark: str
+  annotations: Path
+  results: Path
+  protocol: str | None = None
+  attributes: Path | None = None
+  sequences: tuple[str, ...] = ()
+  shift: float = 0
+
+
+def score(request: Request) -> dict[str, Any]:
+  """Scores result files.
+
+  Returns:
+    The summary, ready for JSON: `benchmark`, `protocol`, the figures, `notes`
+    (what was unusual), `sequences`, `attributes`.
+
+  Raises:
+    UserError: an unknown protocol, or files that cannot be scored.
+  """
+  summary = SCORERS[request.benchmark](request)
+  summary['notes'] += _missing_notes(request, summary['sequences'])
+  return summary
+
+
+def _score_one_pass(request: Request) -> dict[str, Any]:
+  rule = find_rule(request.benchmark, request.protocol)
+  assert isinstance(rule, protocols.OnePass)
+  annotations, runs, notes = _read(request)
+  scores = {}
+  for annotation in annotations:
+    paths, (boxes_xywh, *_) = runs[annotation.name]
+    notes += _count_notes(annotation, len(boxes_xywh), paths)
+    try:
+      scores[annotation.name] = ope.score_sequence(
+          boxes_xywh, annotation.boxes_xywh, protocol=rule,
+          visible=annotation.visible)
+    except UserError as error:
+      raise UserError(f'{paths[0]}: {error}') from error
+  mean = ope.mean_score(scores)
+  annotated = {a.name: int(ope.counted_frames(a.boxes_xywh, rule).sum())
+               for a in annotations}
+  return {
+      **_head(request, rule.name, rule.source, len(scores), mean.frames),
+      'num_annotated_frames': sum(annotated.values()),
+      **_one_pass_figures(mean),
+      'notes': notes,
+      'sequences': {n: {'frames': s.frames, 'annotated_frames': annotated[n],
+                        **_one_pass_figures(s)} for n, s in scores.items()},
+      'attributes': {
+          attribute: {'num_sequences': len(names), **_one_pass_figures(
+              ope.mean_score({n: scores[n] for n in names}))}
+          for attribute, names in _by_attribute(annotations).items()},
+      'success_curve': mean.success_curve.tolist(),
+      'precision_curve': mean.precision_curve.tolist(),
+      'norm_precision_curve': mean.norm_precision_curve.tolist(),
+  }
+
+
+def _score_got10k(request: Request) -> dict[str, Any]:
+  find_rule(request.benchmark, request.protocol)
+  annotations, runs, notes = _read(request)
+  overlaps = {}
+  for annotation in annotations:
+    paths, boxes_xywh = runs[annotation.name]
+    if annotation.frame_size is None:
+      notes.append(f'{annotation.name}: no meta_info.ini, so boxes are not '
+                   'clipped to the image')
+    if annotation.visible is None:
+      notes.append(f'{annotation.name}: no cover.label, so all frames count')
+    try:
+      overlaps[annotation.name] = got10k.sequence_overlaps(
+          boxes_xywh, annotation.boxes_xywh, visible=annotation.visible,
+          frame_size=annotation.frame_size)
+    except UserError as error:
+      raise UserError(f'{paths[0]}: {error}') from error
+  every = np.concatenate(list(overlaps.values()))
+  if not every.size:
+    raise UserError(f'{request.annotations}: only the first frame of each '
+                    'sequence is annotated; expected the validation set: '
+                    'submit results of the test set to its server')
+  return {
+      **_head(request, got10k.PROTOCOL, 'the GOT-10k toolkit', len(overlaps),
+              every.size),
+      **got10k.figures(every),
+      'notes': notes,
+      'sequences': {n: {'frames': o.size, **got10k.figures(o)}
+                    for n, o in overlaps.items()},
+      'attributes': {},
+      'success_curve': ope.success_curve(every, got10k.THRESHOLDS).tolist(),
+  }
+
+
+def _score_vot(request: Request) -> dict[str, Any]:
+  for flag, given in (('attributes', request.attributes),
+                      ('shift', request.shift)):
+    if given:
+      raise UserError(f'--{flag}: not used with {request.benchmark}, whose own '
+                      'files define it: omit the flag')
+  rule = find_rule(request.benchmark, request.protocol)
+  assert isinstance(rule, vot.Protocol)
+  sequences = load_vot_sequences(request.benchmark, request.annotations,
+                                 request.sequences)
+  summary = vot.score(sequences, vot.read_runs(sequences, request.results),
+                      rule)
+  frames = summary.pop('num_frames')
+  head = _head(request, rule.name, summary.pop('source'), len(sequences),
+               frames)
+  return head | {'notes': [], 'attributes': summary.pop('tags')} | summary
+
+
+def load_vot_sequences(benchmark: str, path: Path,
+                       names: Collection[str] = ()) -> list[VotSequence]:
+  """Reads a VOT benchmark: its folder, or pysot's file in or as `path`.
+
+  Args:
+    benchmark: such as `vot2018`.
+    path: the folder or file.
+    names: read only these names or patterns; empty for all.
+
+  Raises:
+    UserError: nothing to read, an unknown name, or a damaged annotation.
+  """
+  json = path / f'{benchmark.upper()}.json'
+  return layouts.select(load_vot(json if json.is_file() else path), names)
+
+
+# One-pass benchmark -> its own protocol.
+OWN_PROTOCOLS = {
+    'otb': 'otb',
+    'lasot': 'lasot',
+    'uav123': 'uav123_got10k',
+    'nfs': 'otb_got10k',
+    'nfs240': 'otb_got10k',
+    'folder': 'otb_got10k',
+}
+
+# Benchmark -> scores a request for it.
+SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+    **dict.fromkeys(OWN_PROTOCOLS, _score_one_pass),
+    'got10k': _score_got10k,
+    **dict.fromkeys(_VOT, _score_vot),
+}
+
+
+# How many sequences a benchmark has, where it has no list of its own.
+_SIZES = {'uav123': 123, 'nfs': 100, 'nfs240': 100, 'got10k': 180,
+          **dict.fromkeys(_VOT, 60)}
+# The sequences of those that have one, and what the list is called.
+_LISTS: Mapping[str, tuple[str, Collection[str]]] = {
+    'otb': ('OTB-100', otb.OTB_100),
+    'lasot': ('its test set', sorted(TEST_VIDEOS)),
+}
+
+
+def find_rule(benchmark: str, protocol: str | None
+              ) -> protocols.OnePass | vot.Protocol | None:
+  """The rule of this name, or the benchmark's own; None: that of GOT-10k.
+
+  Raises:
+    UserError: the benchmark cannot be scored by it.
+  """
+  if benchmark in _VOT:
+    return vot.find_protocol(protocol or vot.OWN_RULE, benchmark)
+  known: Mapping[str, protocols.OnePass | None] = (
+      {got10k.PROTOCOL: None} if benchmark == 'got10k' else ONE_PASS)
+  name = protocol or OWN_PROTOCOLS.get(benchmark, got10k.PROTOCOL)
+  if name not in known:
+    raise UserError(f'--protocol {name}: unknown for {benchmark}; expected one '
+                    f'of {", ".join(sorted(known))}')
+  return known[name]
+
+
+def _head(request: Request, protocol: str, source: str, count: int,
+          frames: int) -> dict[str, Any]:
+  return {
+      'benchmark': request.benchmark, 'protocol': protocol, 'rule': source,
+      'annotations': str(request.annotations), 'results': str(request.results),
+      'shift': request.shift, 'num_sequences': count, 'num_frames': frames}
+
+
+def _one_pass_figures(result: ope.Score) -> dict[str, float]:
+  return {'success_auc': result.success_auc,
+          'precision_20': result.precision_20,
+          'norm_precision': result.norm_precision,
+          'norm_precision_auc': result.norm_precision_auc}
+
+
+_Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
+
+
+def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
+  """Annotations, each one's result files and boxes, and notes."""
+  everything = layouts.load_annotations(request.benchmark, request.annotations)
+  names = [a.name for a in everything]
+  annotations = layouts.select(everything, request.sequences)
+  listed = request.attributes or attributes.find(request.annotations)
+  if listed:
+    annotations = attributes.with_attributes(annotations, listed,
+                                             request.benchmark, names)
+  hidden = [a.name for a in annotations if len(a) == 1]
+  if hidden:
+    raise UserError(
+        f'{request.annotations}: sequence {hidden[0]} has only its first box; '
+        'expected one box per frame: submit results of a test set to its '
+        'server')
+  paths = find_results(request.results, [a.name for a in annotations], names)
+  shift = np.array([1, 1, 0, 0]) * request.shift
+  runs: _Runs = {}
+  notes: list[str] = []
+  for annotation in annotations:
+    files = paths[annotation.name]
+    boxes = [annotated_part(annotation, read_result(f), notes)
+             for f in files]
+    runs[annotation.name] = files, [b + shift for b in boxes]
+  return annotations, runs, notes + _shift_notes(annotations, runs)
+
+
+def _missing_notes(request: Request, names: Collection[str]) -> list[str]:
+  """Sequences that the benchmark has and the annotations have not."""
+  benchmark = request.benchmark
+  title, listed = _LISTS.get(benchmark, ('', ()))
+  size = len(listed) or _SIZES.get(benchmark, 0)
+  if request.sequences or len(names) >= size:
+    return []
+  note = f'{len(names)} of the {size} sequences of {benchmark}'
+  if listed:
+    there = set(map(name_key, names))
+    missing = [n for n in listed if name_key(n) not in there]
+    if len(missing) == size:
+      return []  # other sequences in its layout
+    note += (f' ({title}); missing: {", ".join(missing[:5])}' +
+             (f' and {len(missing) - 5} more' if missing[5:] else ''))
+  return [note]
+
+
+def annotated_part(annotation: Annotation, boxes_xywh: np.ndarray,
+                   notes: list[str]) -> np.ndarray:
+  """[n, 4] boxes without those of frames before the annotated ones.
+
+  Where there are any of these, a note is added.
+  """
+  first, last = annotation.frame_range or (1, 0)
+  if len(boxes_xywh) == last > len(annotation) == last - first + 1:
+    notes.append(f'{annotation.name}: only frames {first} to {last} of {last} '
+                 'are scored, as annotated')
+    return boxes_xywh[first - 1:]
+  return boxes_xywh
+
+
+def _count_notes(annotation: Annotation, count: int,
+                 paths: list[Path]) -> list[str]:
+  """What to say of a result that has another length, or repetitions."""
+  notes = []
+  if count != len(annotation):
+    notes.append(f'{annotation.name}: {count} boxes for {len(annotation)} '
+                 'annotated frames; only frames with both are scored')
+  if len(paths) > 1:
+    notes.append(f'{annotation.name}: only {paths[0].name} of {len(paths)} '
+                 'repetitions is scored')
+  return notes
+
+
+def _shift_notes(annotations: list[Annotation], runs: _Runs) -> list[str]:
+  """Results and annotation may count pixels from different numbers."""
+  for by in (-1, 1):
+    shifted = [np.allclose(runs[a.name][1][0][0],
+                           a.boxes_xywh[0] + [by, by, 0, 0], rtol=0, atol=0.01)
+               for a in annotations]
+    if 2 * sum(shifted) > len(annotations):
+      return [f'in {sum(shifted)} of {len(annotations)} sequences the first '
+              f'box is {by:+d} pixel off the annotation: if one is 0-based and '
+              f'the other 1-based, use --shift={-by}']
+  return []
+
+
+def _by_attribute(annotations: list[Annotation]) -> dict[str, list[str]]:
+  """Attribute -> names of the sequences that have it."""
+  found: dict[str, list[str]] = {}
+  for annotation in annotations:
+    for attribute in annotation.attributes:
+      found.setdefault(attribute, []).append(annotation.name)
+  return {attribute: found[attribute] for attribute in sorted(found)}

@@ -1,0 +1,1 @@
+"""A tracker that the VOT toolkit drives."""

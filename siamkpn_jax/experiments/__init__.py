@@ -1,0 +1,1 @@
+"""What trains and evaluates in one go: the demo, ablations."""

@@ -1,0 +1,214 @@
+"""What `python -m siamkpn_jax.ablate` does: train variants, compare them."""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from siamkpn_jax.checkpoints.manager import check_same_run
+from siamkpn_jax.config.overrides import with_changes
+from siamkpn_jax.config.settings import Config, to_plain
+from siamkpn_jax.core.atomic_io import save_figure
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import portable_name
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.evaluation.formats.results import write_summary, write_text
+from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.evaluation.run.load import load_for_sequences
+from siamkpn_jax.evaluation.run.one_pass import run_one_pass
+from siamkpn_jax.training import trainer
+from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.validation import fingerprint
+
+BASELINE = 'baseline'
+_RESULT = 'result.json'
+_METRICS = ('success_auc', 'precision_20')
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+  """One row of the study.
+
+  Attributes:
+    name: the settings that differ from the baseline's, or `BASELINE`.
+    config: its configuration, without a seed.
+  """
+
+  name: str
+  config: Config
+
+  @property
+  def folder(self) -> str:
+    """The name as a part of a path."""
+    return portable_name(self.name)
+
+
+def make_variants(config: Config, changes: Sequence[str]) -> list[Variant]:
+  """The baseline, then a variant for each change.
+
+  Args:
+    config: of the baseline.
+    changes: see `with_changes`.
+
+  Raises:
+    UserError: a change that is wrong, or two that are the same but for signs
+      that a folder's name cannot have.
+  """
+  variants = [Variant(BASELINE, config)]
+  for change in changes:
+    variant = Variant(change, with_changes(config, change))
+    if not change or variant.folder in [v.folder for v in variants]:
+      raise UserError(f"--change '{change}': empty or duplicate; expected "
+                      'distinct changes')
+    variants.append(variant)
+  return variants
+
+
+def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
+        videos: Sequence[Video]) -> str:
+  """Trains every variant with every seed, and evaluates each once.
+
+  All variants are trained with the first seed, then all with the next. After
+  every training the table and the picture are written anew. What is finished
+  is not done again.
+
+  Args:
+    variants: of the configuration; the first is the baseline.
+    seeds: of weights, data and augmentation.
+    output: folder; each training gets <variant>/seed<n> in it.
+    videos: to track in.
+
+  Returns:
+    The table.
+
+  Raises:
+    UserError: `output` holds a study with other settings, or a training ends
+      with one.
+    Preempted: a training was.
+  """
+  results: dict[str, dict[int, dict[str, float]]] = {}
+  jobs = [(variant, seed) for seed in seeds for variant in variants]
+  start, done = time.monotonic(), 0
+  table = ''
+  for left, (variant, seed) in zip(
+      range(len(jobs), 0, -1), jobs, strict=True):
+    name = f'{variant.name}, seed {seed}'
+    hours = (f', about {(time.monotonic() - start) / done * left / 3600:.1f} h '
+             'left' if done else '')
+    print(f'{len(jobs) - left + 1} of {len(jobs)}: {name}{hours}',
+          file=sys.stderr, flush=True)
+    folder = output / variant.folder / f'seed{seed}'
+    config = _config(variant, seed)
+    result = _finished(folder, config, videos)
+    if result is None:
+      result = _train_and_evaluate(folder, config, videos)
+      done += 1
+    results.setdefault(variant.name, {})[seed] = result
+    table = make_table(results)
+    write_text(output / 'ablation.md', table)
+    save_plot(output / 'ablation.png', results)
+  return table
+
+
+def _config(variant: Variant, seed: int) -> Config:
+  return variant.config.updated(
+      seed=seed, name=f'{variant.folder}_seed{seed}')
+
+
+def _finished(folder: Path, config: Config,
+              videos: Sequence[Video]) -> dict[str, float] | None:
+  """The result of an earlier run of the same command; None to make it."""
+  path = folder / _RESULT
+  try:
+    stored = json.loads(path.read_text())
+    found, result = stored['config'], stored['result']
+    if stored['videos'] != fingerprint(videos):
+      return None  # what is trained is tracked with again
+  except FileNotFoundError:
+    return None
+  except (ValueError, KeyError, TypeError) as error:
+    raise UserError(f'{path}: not a result of this program: delete it, which '
+                    'keeps all trained models') from error
+  check_same_run(found, to_plain(config), path)
+  return result
+
+
+def _train_and_evaluate(folder: Path, config: Config,
+                        videos: Sequence[Video]) -> dict[str, float]:
+  sources = catalog.open_sources(config.data, config.seed)
+  trainer.train(config, folder, sources)  # which goes on, or has finished
+  tracker, _ = load_for_sequences(folder, [len(video) for video in videos])
+  summary = run_one_pass(tracker, videos, folder / 'tracks')
+  result = {name: summary[name] for name in _METRICS}
+  result['skipped'] = max(
+      row.get('skipped', 0) for row in read_log(folder / LOG_NAME))
+  write_summary(folder / _RESULT, {
+      'config': to_plain(config), 'videos': fingerprint(videos),
+      'result': result})
+  jax.clear_caches()  # the next variant is another program
+  return result
+
+
+def make_table(results: dict[str, dict[int, dict[str, float]]]) -> str:
+  """Markdown: mean and standard deviation over the seeds, and every seed.
+
+  Args:
+    results: name -> seed -> metric -> value.
+  """
+  lines = ['| variant | success AUC | precision at 20 px | AUC of each seed | '
+           'skipped steps |', '|---|---|---|---|---|']
+  for name, by_seed in results.items():
+    cells = [name if name == BASELINE else f'`{name}`']
+    cells += [_mean_and_deviation([r[metric] for r in by_seed.values()])
+              for metric in _METRICS]
+    cells.append(', '.join(
+        f'{r["success_auc"]:.3f}' for r in by_seed.values()))
+    cells.append(', '.join(f'{r["skipped"]:.0f}' for r in by_seed.values()))
+    lines.append(f'| {" | ".join(cells)} |')
+  return '\n'.join(lines) + '\n'
+
+
+def _mean_and_deviation(values: Sequence[float]) -> str:
+  """The deviation is that of a sample (divided by n - 1)."""
+  mean = f'{np.mean(values):.3f}'
+  return f'{mean} ± {np.std(values, ddof=1):.3f}' if len(values) > 1 else mean
+
+
+def save_plot(path: Path,
+              results: dict[str, dict[int, dict[str, float]]]) -> None:
+  """Draws a dot for every training and a bar at each mean.
+
+  Args:
+    path: the picture.
+    results: name -> seed -> metric -> value.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  figure = Figure(figsize=(8, 0.8 + 0.42 * len(results)), dpi=120,
+                  layout='constrained')
+  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
+  axes = figure.add_subplot()
+  for row, by_seed in enumerate(results.values()):
+    values = [r['success_auc'] for r in by_seed.values()]
+    axes.plot(values, [row] * len(values), 'o', color='#0072B2', alpha=0.6)
+    axes.plot([np.mean(values)] * 2, [row - 0.3, row + 0.3], color='#D55E00',
+              linewidth=2.5)
+  baseline: Any = next(iter(results.values())).values()
+  axes.axvline(float(np.mean([r['success_auc'] for r in baseline])),
+               color='0.6', linewidth=0.8, linestyle='--', zorder=0)
+  axes.set_yticks(range(len(results)), list(results))
+  axes.set_ylim(len(results) - 0.5, -0.5)
+  axes.set_xlabel('success AUC; dots: seeds, bars: means')
+  axes.grid(axis='x', color='0.9')
+  axes.set_axisbelow(True)
+  axes.spines[['top', 'right']].set_visible(False)
+  save_figure(figure, path)

@@ -1,0 +1,168 @@
+"""What `python -m siamkpn_jax.demo` does: train, evaluate, draw."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.report.curves import save_plot
+from siamkpn_jax.evaluation.run.load import load_for_sequences
+from siamkpn_jax.evaluation.run.one_pass import run_one_pass
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
+from siamkpn_jax.tracking.load import decode_config, load_tracker
+from siamkpn_jax.tracking.slots import good_slots
+from siamkpn_jax.tracking.tracker import Tracker
+from siamkpn_jax.tracking.video import open_frames
+from siamkpn_jax.training import trainer
+from siamkpn_jax.training.metrics import LOG_NAME, read_log
+from siamkpn_jax.training.plots import save_loss_curves
+
+_LENGTH = 60  # frames of an unseen video
+_DISTRACTORS = 4  # in the video of the figure
+_FIGURE_ROWS = 4
+_APART = 5  # frames between two rows of the figure
+_NEAR = 115  # crop pixels from the center along each axis
+
+Rows = list[tuple[str, float, float, float]]
+Files = list[tuple[Path, str]]
+
+
+def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
+  """Trains, evaluates against two baselines, and draws.
+
+  Args:
+    config: as configs/demo.py.
+    output: folder for everything.
+    num_sequences: unseen videos to evaluate on.
+
+  Returns:
+    (name, success AUC, precision at 20 pixels, frames per second) per tracker,
+    and (path, description) per file.
+  """
+  training = output / 'training'
+  _say('1/4 training')
+  sources = catalog.open_sources(config.data, config.seed)
+  trainer.train(config, training, sources)
+  save_loss_curves(output / 'loss.png', read_log(training / LOG_NAME))
+
+  _say(f'2/4 rendering {num_sequences} unseen videos')
+  seed = split_seed('test', 0)
+  names = write_otb(output / 'sequences', seed=seed, count=num_sequences,
+                    length=_LENGTH)
+  sequences = load_otb(output / 'sequences', names=names)
+
+  _say('3/4 evaluating')
+  lengths = [len(s) for s in sequences]
+  trackers: dict[str, Any] = {
+      'trained': load_for_sequences(training, lengths)[0],
+      'untrained': untrained_tracker(config, lengths),
+      'first box, never moved': OneTarget(FirstBoxTracker())}
+  rows: Rows = []
+  success = {}
+  for name, one in trackers.items():
+    folder = name.split(',')[0].replace(' ', '_')
+    summary = run_one_pass(one, sequences, output / 'results' / folder)
+    rows.append((name, summary['success_auc'], summary['precision_20'],
+                 summary['frames_per_second']))
+    success[name] = summary['success_curve']
+  save_plot(output / 'success.png', 'success', success,
+            'Success on unseen rendered videos')
+
+  _say('4/4 drawing')
+  tracker = load_tracker(training, every_stage=True)
+  scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
+  sights = distractor_sights(tracker, scene, _FIGURE_ROWS)
+  figure = output / 'heatmaps.png'
+  if sights:
+    save_heatmap_figure(figure, sights)
+  else:
+    _say('no heatmap figure: the target was lost too early')
+  first = sequences[0]
+  with open_frames(first.frames[0].parent) as source:
+    track_video(tracker, source, first.boxes_xywh[0],
+                video_path=output / 'tracking.mp4')
+  files = [
+      (output / 'success.png', 'success plot'),
+      (output / 'loss.png', 'training losses'),
+      (figure, 'response of each stage to distractors'),
+      (output / 'tracking.mp4', f'{first.name} with the predicted box'),
+      (training, 'checkpoints, metrics.jsonl, tensorboard/')]
+  return rows, [(path, what) for path, what in files if path.exists()]
+
+
+def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
+  """The tracker of a configuration before its training.
+
+  Args:
+    config: a configuration.
+    lengths: of the sequences that it will be given, in frames.
+  """
+  model = build_model(config.model)
+  variables = init_variables(model, config.seed)
+  return BatchTracker(
+      model, variables, decode_config(config),
+      slots=good_slots(lengths, jax.local_device_count()))
+
+
+def distractor_sights(tracker: Tracker, scene: Scene,
+                      count: int) -> list[Sight]:
+  """Tracks through a scene; the frames in which look-alikes are nearest.
+
+  Args:
+    tracker: to look through.
+    scene: with look-alikes.
+    count: of frames, at most; only such in which a look-alike, overlapping
+      the target little, is in the search crop.
+  """
+  found: list[tuple[float, int, Sight]] = []
+  for t in range(scene.length):
+    frame, box = scene.render(t)
+    if t == 0:
+      tracker.init(frame, box)
+      continue
+    window = tracker.search_window()
+    tracker.update(frame)
+    others = scene.distractor_boxes(t)
+    apart = others[iou_xywh(others, box) < 0.05]
+    centers = _in_crop(apart, *window)
+    inside = _inside(centers)
+    target = _in_crop(box, *window)
+    if inside.any() and _inside(target):
+      distance = np.linalg.norm(centers[inside] - target, axis=-1).min()
+      found.append((float(distance), t, Sight(
+          f'frame {t + 1}', tracker.search_crop, tracker.heatmaps, target,
+          centers[inside])))
+  chosen: dict[int, Sight] = {}
+  for _, t, sight in sorted(found, key=lambda item: item[0]):
+    if len(chosen) < count and all(abs(t - u) >= _APART for u in chosen):
+      chosen[t] = sight
+  return [chosen[t] for t in sorted(chosen)]
+
+
+def _inside(points: np.ndarray) -> np.ndarray:
+  """[..., 2] crop pixels -> [...] whether clearly inside a search crop."""
+  return np.all(np.abs(points - geometry.CROP_CENTER) < _NEAR, axis=-1)
+
+
+def _in_crop(xywh: np.ndarray, center: np.ndarray,
+             scale: float) -> np.ndarray:
+  """[..., 4] frame boxes -> [..., 2] centers in a search crop, pixels."""
+  pixel = xywh_to_cxcywh(xywh)[..., :2] - 0.5
+  return (pixel - center) * scale + geometry.CROP_CENTER
+
+
+def _say(what: str) -> None:
+  print(what, file=sys.stderr, flush=True)

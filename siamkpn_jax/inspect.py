@@ -1,0 +1,21 @@
+"""Shows what training would see: a table of the data sets and sample pairs.
+
+  python -m siamkpn_jax.inspect --config configs/kpn3s.py --output pairs.png
+
+--help lists all flags; they are declared in cli/inspect.py.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from siamkpn_jax.cli import inspect
+from siamkpn_jax.cli.command import execute
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Runs the command with these arguments; returns its exit status."""
+  return execute(inspect, argv)
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,302 @@
+"""Tracks any number of targets, in one video or many, as one batch.
+
+Crops are cut in parallel on the host and processed as one batch, which is split
+over the devices of this process. Each target occupies one of a fixed number of
+slots, so that adding or removing a target does not recompile anything.
+
+The boxes equal those of `Tracker` up to float32 rounding, which depends on the
+batch size.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent import futures
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.cpu_devices import cores
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.crop import (
+    frame_size,
+    search_scale,
+    template_input,
+)
+from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
+from siamkpn_jax.tracking.functional import SearchInput, TrackerState
+from siamkpn_jax.tracking.slots import crops_each, shardings
+from siamkpn_jax.tracking.targets import (
+    Search,
+    Target,
+    TemplateView,
+    TrackResult,
+)
+
+
+class BatchTracker:
+  """Tracks any number of targets, in one video or many, as one batch.
+
+  Attributes:
+    slots: number of targets that fit; doubles, with one recompilation, when a
+      target is added to a full tracker.
+    devices: number of devices in use, at most one per slot.
+    crops_seen: number of crops that the network has processed so far.
+
+  Examples:
+    Two targets in one video:
+
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> tracker = siamkpn_jax.load_batch_tracker(slots=2)
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> frame, box_xywh = scene.render(0)
+    >>> first = tracker.add(frame, box_xywh)
+    >>> second = tracker.add(frame, [20, 20, 30, 30])
+    >>> frame, _ = scene.render(1)
+    >>> results = tracker.update(frame)
+    >>> results[first].found, results[second].box_xywh.shape
+    (True, (4,))
+    >>> tracker.remove(second)
+    >>> len(tracker.targets)
+    1
+  """
+
+  def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
+               slots: int = 1, share_crops: bool = False,
+               every_stage: bool = False):
+    """Creates a tracker without targets.
+
+    Args:
+      model: the network.
+      variables: its variables, {'params', 'batch_stats'}.
+      config: how boxes are chosen, unless a target has its own hyperparameters.
+      slots: expected number of targets; rounded up to a multiple of the number
+        of devices.
+      share_crops: process equal crops of equal templates only once, for targets
+        that differ only in their hyperparameters.
+      every_stage: keep the heatmaps of every stage, not only of the last.
+    """
+    devices = jax.local_devices()[:slots]
+    self.devices = len(devices)
+    self.slots = -(-slots // self.devices) * self.devices
+    self.crops_seen = 0
+    everywhere, self._divided = shardings(devices)
+    self._state_sharding = everywhere if share_crops else self._divided
+    self._variables = jax.device_put(variables, everywhere)
+    self._config, self._share = config, share_crops
+    self._rows = crops_each() * self.devices  # of a batch of shared crops
+    self._init = functools.partial(functional.init, model=model)
+    self._update = functools.partial(
+        functional.update, model=model, rule=config.rule,
+        every_stage=every_stage)
+    self._targets: dict[int, Target] = {}  # by slot
+    self._templates: Any = None  # of `Template`, [slots, ...] on the devices
+    self._newest: TemplateView | None = None
+    self._map: Callable[..., Iterable[None]] = map
+    if self.slots > 1:
+      self._map = futures.ThreadPoolExecutor(cores(), 'crops').map
+    self._compiled, self._seconds, self._timed = False, 0.0, 0
+
+  @property
+  def targets(self) -> Collection[int]:
+    """The current targets, as returned by `add`."""
+    return self._targets.keys()
+
+  def add(self, frame: np.ndarray, box_xywh: Any,
+          hyperparameters: Hyperparameters | None = None, *,
+          replace: int | None = None) -> int:
+    """Starts tracking a target.
+
+    Args:
+      frame: [h, w, 3] uint8 BGR frame that shows it.
+      box_xywh: [4] left, top, width, height of the target, pixels.
+      hyperparameters: those of this target; None for those of the tracker.
+      replace: a target to replace, which is kept if the new one is invalid;
+        None to use a free slot.
+
+    Returns:
+      The number of the target, for `update` and `remove`.
+
+    Raises:
+      UserError: the box lies outside the frame, or its width or height is not
+        positive.
+      ValueError: the frame has another shape or type.
+    """
+    view = self._template(frame, box_xywh)
+    slot = self._free_slot() if replace is None else replace
+    if self._templates is None:
+      self._templates = jax.tree.map(self._room, view.template)
+    self._templates = _put(self._templates, view.template, np.int32(slot))
+    self._targets[slot] = Target(
+        view, hyperparameters or self._config.hyperparameters,
+        view.input.center, view.input.size)
+    return slot
+
+  def remove(self, target: int) -> None:
+    """Stops tracking a target and frees its slot."""
+    del self._targets[target]
+
+  def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
+             ) -> dict[int, TrackResult]:
+    """Finds targets in their next frames.
+
+    Args:
+      frames: one [h, w, 3] uint8 BGR frame for all targets, or a mapping from
+        target to frame, of any sizes; targets that are not in it do not change.
+
+    Returns:
+      The result for each target.
+
+    Raises:
+      KeyError: an unknown target.
+      ValueError: a frame has another shape or type.
+    """
+    if isinstance(frames, np.ndarray):
+      frames = dict.fromkeys(self._targets, frames)
+    searches = [Search(slot, self._targets[slot], frame)
+                for slot, frame in frames.items()]
+    for some in self._batches(searches):
+      self._update_batch(some)
+    return {search.slot: search.target.result() for search in searches}
+
+  def heatmaps(self, target: int) -> np.ndarray:
+    """[s, 31, 31] heatmaps of a target's last update; s = 0 before it."""
+    seen = self._targets[target].seen
+    if seen is None:
+      return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
+    return jax.device_get(seen[0])[seen[1]]
+
+  def search_crop(self, target: int) -> np.ndarray | None:
+    """[255, 255, 3] uint8 search crop of a target's last update, or None."""
+    return self._targets[target].crop
+
+  def network_speed(self) -> float | None:
+    """Crops per second of the network, from crops to boxes on the host.
+
+    Excludes the first batch, which compiles; None before the second one.
+    """
+    return self._timed / self._seconds if self._timed else None
+
+  def search_window(self, target: int) -> tuple[np.ndarray, float]:
+    """Where the next `update` will search for a target.
+
+    Returns:
+      The center [2] x, y of the search crop, frame pixels, and its scale: crop
+      pixels per frame pixel.
+    """
+    found = self._targets[target]
+    return found.center, search_scale(found.size)
+
+  def _template(self, frame: np.ndarray, box_xywh: Any) -> TemplateView:
+    """The target at its start; that of the last `add` if it is the same."""
+    first = template_input(frame, box_xywh)
+    if self._share and self._newest and self._newest.equals(first):
+      return self._newest
+    template = self._init(
+        self._variables, first.crop[None], first.center[None],
+        first.size[None]).template
+    self._newest = TemplateView(first, template)
+    return self._newest
+
+  def _free_slot(self) -> int:
+    for slot in range(self.slots):
+      if slot not in self._targets:
+        return slot
+    self._templates = jax.tree.map(
+        lambda leaf: jnp.concatenate([leaf, jnp.zeros_like(leaf)]),
+        self._templates)
+    self.slots *= 2
+    return self.slots // 2
+
+  def _room(self, leaf: jax.Array) -> jax.Array:
+    """[1, ...] -> zeros [slots, ...]."""
+    return jnp.zeros((self.slots, *leaf.shape[1:]), leaf.dtype,
+                     device=self._state_sharding)
+
+  def _batches(self, searches: Sequence[Search]) -> list[list[list[Search]]]:
+    """What fits into a batch each; those that share a crop in a list."""
+    if not self._share:
+      return [[[search] for search in searches]] if searches else []
+    groups: dict[Any, list[Search]] = {}
+    for search in searches:
+      groups.setdefault(search.pixels(), []).append(search)
+    crops = list(groups.values())
+    return [crops[i:i + self._rows] for i in range(0, len(crops), self._rows)]
+
+  def _update_batch(self, groups: Sequence[Sequence[Search]]) -> None:
+    """One pass of the network; those of a group share a crop."""
+    rows = (range(len(groups)) if self._share else
+            [search.slot for (search,) in groups])
+    crops = np.zeros((self._rows if self._share else self.slots,
+                      geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3), np.uint8)
+
+    def cut(row: int, search: Search) -> None:
+      crops[row] = search.crop()
+
+    list(self._map(cut, rows, [group[0] for group in groups]))
+    arguments = self._arguments(groups, crops)
+    start = time.perf_counter()
+    state, seen = self._update(self._variables, *self._placed(*arguments))
+    center, size, score = jax.device_get(
+        (state.center, state.size, seen.score))
+    if self._compiled:
+      self._seconds += time.perf_counter() - start
+      self._timed += len(groups)
+    self._compiled = True
+    self.crops_seen += len(groups)
+    for row, group in zip(rows, groups, strict=True):
+      for search in group:
+        slot, target = search.slot, search.target
+        target.center, target.size = center[slot], size[slot]
+        target.score = float(score[slot])
+        target.crop, target.seen = crops[row], (seen.heatmaps, slot)
+
+  def _arguments(self, groups: Sequence[Sequence[Search]], crops: np.ndarray
+                 ) -> tuple[TrackerState, SearchInput, Hyperparameters]:
+    """Of `functional.update`, on the host; empty slots look at nothing."""
+    center, size, frame, numbers = (
+        np.ones((self.slots, n), np.float32) for n in (2, 2, 2, 4))
+    scale = np.ones(self.slots, np.float32)
+    shared = np.zeros(self.slots, np.int32)
+    for row, group in enumerate(groups):
+      for search in group:
+        slot, target = search.slot, search.target
+        center[slot], size[slot] = target.center, target.size
+        scale[slot], frame[slot] = search.scale, frame_size(search.frame)
+        numbers[slot] = dataclasses.astuple(target.hyperparameters)
+        shared[slot] = row
+    owner = np.resize([group[0].slot for group in groups], len(crops))
+    inputs = SearchInput(crops, scale, frame)
+    if self._share:
+      inputs = dataclasses.replace(
+          inputs, owner=owner.astype(np.int32), crop=shared)
+    return (TrackerState(self._templates, center, size), inputs,
+            Hyperparameters(*numbers.T))
+
+  def _placed(self, *arguments: Any) -> Any:
+    """Divides the batch over the devices; with `share_crops` the crops alone.
+
+    One device needs no placement, which would take time.
+    """
+    if self.devices == 1:
+      return arguments
+    state, inputs, numbers = arguments
+    crops = jax.device_put(inputs.crops, self._divided)
+    state, inputs, numbers = jax.device_put(
+        (state, dataclasses.replace(inputs, crops=None), numbers),
+        self._state_sharding)
+    return state, dataclasses.replace(inputs, crops=crops), numbers
+
+
+@functools.partial(jax.jit, donate_argnames='templates')
+def _put(templates: Any, template: Any, slot: jax.Array) -> Any:
+  """`templates` with that of one slot."""
+  return jax.tree.map(
+      lambda every, one: jax.lax.dynamic_update_slice_in_dim(
+          every, one, slot, axis=0), templates, template)

@@ -1,0 +1,192 @@
+"""Follows one object through a source of frames and writes what it finds."""
+
+import contextlib
+import dataclasses
+import itertools
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.tracking.drawing import draw_result
+from siamkpn_jax.tracking.video import FrameSource, VideoWriter
+
+_COMPILING_FRAMES = 2  # the first `init` and the first `update` compile
+
+
+class SingleTracker(Protocol):
+  """What `track_video` needs of a tracker; tracker.Tracker is one."""
+
+  @property
+  def score(self) -> float:
+    """Score of the last update."""
+
+  def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> Any:
+    """Takes the object from a frame, uint8 [h, w, 3] BGR, and its box, [4]."""
+
+  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
+    """Returns whether the object is found in a frame, and its box, [4]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackSummary:
+  """How a run went.
+
+  Attributes:
+    frames: number of frames, the first one included.
+    fps: frames per second, reading and writing included, the first two frames
+      and their compilation not; None for fewer than three frames.
+  """
+  frames: int
+  fps: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Result:
+  frame: np.ndarray  # uint8 [h, w, 3], as read
+  box_xywh: np.ndarray  # [4]
+  caption: str
+  found: bool
+
+
+def track_video(tracker: SingleTracker, source: FrameSource,
+                box_xywh: np.ndarray, *, video_path: Path | None = None,
+                boxes_path: Path | None = None,
+                fps: float | None = None) -> TrackSummary:
+  """Tracks from the first frame of a source to its last.
+
+  Progress goes to stderr. The files appear together at the end, or not at all.
+  Ctrl-C ends a camera like the end of a video; elsewhere it is an interruption.
+
+  Args:
+    tracker: the tracker, loaded.
+    source: the frames.
+    box_xywh: [4] left, top, width, height in pixels of the first frame.
+    video_path: .mp4 or .avi to write, with box, frame number and score.
+    boxes_path: text file to write, a line x,y,w,h for each frame.
+    fps: frames per second of the written video; None: those of the source.
+
+  Returns:
+    Number of frames and speed.
+
+  Raises:
+    UserError: a frame that cannot be read, a file that cannot be written.
+  """
+  paths = [path for path in (video_path, boxes_path) if path is not None]
+  lines: list[str] = []
+  speed = _Speed()
+  with atomic_paths(paths) as partial:
+    with contextlib.ExitStack() as stack:
+      writer = None
+      if video_path is not None:
+        writer = stack.enter_context(VideoWriter(
+            partial[video_path], source.size, fps or source.fps))
+      stop = stack.enter_context(_ctrl_c_ends(source))
+      results = _track(tracker, source, box_xywh, stop)
+      for result in _with_progress(results, source, speed):
+        lines.append(_line(result.box_xywh))
+        if writer is not None:
+          writer.write(_drawn(result))
+    if boxes_path is not None:
+      with file_errors(boxes_path):
+        partial[boxes_path].write_text(''.join(lines))
+  return TrackSummary(len(lines), speed.fps)
+
+
+def _track(tracker: SingleTracker, source: FrameSource, box_xywh: np.ndarray,
+           stop: threading.Event) -> Iterator[_Result]:
+  for number, frame in enumerate(source, start=1):
+    if number == 1:
+      tracker.init(frame, box_xywh)
+      yield _Result(frame, box_xywh, '1 given', True)
+    else:
+      found, box = tracker.update(frame)
+      caption = f'{number} score {tracker.score:.2f}'
+      yield _Result(frame, np.asarray(box), caption, bool(found))
+    if stop.is_set():
+      return
+
+
+def _line(box_xywh: np.ndarray) -> str:
+  return ','.join(f'{value:.4f}' for value in box_xywh) + '\n'
+
+
+def _drawn(result: _Result) -> np.ndarray:
+  return draw_result(result.frame, result.box_xywh, result.caption,
+                     found=result.found)
+
+
+class _Speed:
+  """Speed of what comes between `start` and `stop`."""
+
+  fps: float | None = None
+
+  def start(self) -> None:
+    self._started = time.perf_counter()
+
+  def stop(self, frames: int) -> None:
+    if frames:
+      self.fps = frames / max(time.perf_counter() - self._started, 1e-9)
+
+
+def _with_progress(results: Iterator[_Result], source: FrameSource,
+                   speed: _Speed) -> Iterator[_Result]:
+  """Passes the results on, with news on stderr.
+
+  The frames that wait for the compiler are kept apart: they would spoil the
+  speed and the time left that the progress bar shows.
+  """
+  with _announced('compiling for {}x{} frames'.format(*source.size)):
+    compiled = list(itertools.islice(results, _COMPILING_FRAMES))
+  yield from compiled
+  speed.start()
+  with tqdm(total=source.count, initial=len(compiled), unit='frame',
+            dynamic_ncols=True) as progress:
+    for result in results:
+      yield result
+      progress.update()
+  speed.stop(int(progress.n) - len(compiled))
+
+
+@contextlib.contextmanager
+def _announced(task: str) -> Iterator[None]:
+  started = time.perf_counter()
+  print(f'{task} ...', end=' ', file=sys.stderr, flush=True)
+  try:
+    yield
+  finally:  # an error message, too, begins a line
+    print(f'{time.perf_counter() - started:.1f} s', file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _ctrl_c_ends(source: FrameSource) -> Iterator[threading.Event]:
+  """Makes the first Ctrl-C set the event, for a camera; the next interrupts.
+
+  A flag that is looked at between frames leaves no frame half written, which an
+  exception in the middle of one would. Signals belong to the main thread:
+  elsewhere, and for sources that end by themselves, nothing changes.
+  """
+  stop = threading.Event()
+  main = threading.current_thread() is threading.main_thread()
+  if not source.live or not main:
+    yield stop
+    return
+  previous = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+
+  def end(signum: int, frame: object) -> None:
+    del signum, frame
+    stop.set()
+    signal.signal(signal.SIGINT, previous)
+
+  signal.signal(signal.SIGINT, end)
+  try:
+    yield stop
+  finally:
+    signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,158 @@
+"""The tracker as pure, jitted functions over a batch of targets.
+
+`init` processes the first frame, `update` each following one. All state is
+passed in and out as `TrackerState`. Hyperparameters are traced, one set per
+target, so that changing them does not recompile anything.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import flax
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from siamkpn_jax.models.head import Predictions, Template
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking.decode import (
+    CandidateRule,
+    Hyperparameters,
+    decode,
+)
+
+Array = jax.Array | np.ndarray
+
+_MIN_SIDE = 10.0  # pixels
+
+
+@flax.struct.dataclass
+class TrackerState:
+  """The state of b targets between frames.
+
+  Attributes:
+    template: [b, ...] template features of the first frame.
+    center: [b, 2] x, y of the last box, frame pixels.
+    size: [b, 2] width, height of the last box, frame pixels.
+  """
+
+  template: Template
+  center: Array
+  size: Array
+
+
+@flax.struct.dataclass
+class SearchInput:
+  """Search crops for b targets: n crops, usually one per target.
+
+  Attributes:
+    crops: [n, 255, 255, 3] uint8 search crops.
+    scale: [b] crop pixels per frame pixel.
+    frame_size: [b, 2] width and height of the frame, pixels.
+    owner: [n] index of the target whose template each crop is compared with;
+      None if n = b and crop i belongs to target i.
+    crop: [b] index of each target's crop; None if `owner` is None.
+  """
+
+  crops: Array
+  scale: Array
+  frame_size: Array
+  owner: Array | None = None
+  crop: Array | None = None
+
+
+@flax.struct.dataclass
+class Observation:
+  """What was observed of b targets in one frame.
+
+  Attributes:
+    score: [b] score of the chosen cell, 0..1.
+    heatmaps: [b, s, 31, 31] heatmaps of the last stage (s = 1) or of every
+      stage, 0..1.
+  """
+
+  score: jax.Array
+  heatmaps: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames='model')
+def init(variables: Any, crops: Array, center: Array, size: Array,
+         *, model: SiamKPN) -> TrackerState:
+  """Initializes b targets from the first frame.
+
+  Args:
+    variables: variables of the network.
+    crops: [b, 127, 127, 3] uint8 template crops.
+    center: [b, 2] x, y of the given boxes, frame pixels.
+    size: [b, 2] width, height of the given boxes, frame pixels.
+    model: the network.
+
+  Returns:
+    The state after the first frame.
+  """
+  template: Any = model.apply(
+      variables, crops.astype(jnp.float32), train=False,
+      method=SiamKPN.template)
+  return TrackerState(template, center, size)
+
+
+@functools.partial(
+    jax.jit, static_argnames=('model', 'rule', 'every_stage'))
+def update(variables: Any, state: TrackerState, search: SearchInput,
+           hyperparameters: Hyperparameters, *, model: SiamKPN,
+           rule: CandidateRule, every_stage: bool = False
+           ) -> tuple[TrackerState, Observation]:
+  """Finds b targets in the next frame.
+
+  Args:
+    variables: variables of the network.
+    state: state of the targets after the previous frame.
+    search: search crops around `state.center`.
+    hyperparameters: hyperparameters, each [b].
+    model: the network.
+    rule: which cells are candidates.
+    every_stage: return the heatmaps of every stage, which is slower.
+
+  Returns:
+    The new state, and what was observed.
+  """
+  template = state.template
+  if search.owner is not None:
+    template = jax.tree.map(lambda t: t[search.owner], template)  # n x ...
+  maps: Any = model.apply(
+      variables, template, search.crops.astype(jnp.float32), train=False,
+      method=SiamKPN.search)
+  maps = maps if every_stage else maps[-1:]
+  if search.crop is not None:
+    maps = jax.tree.map(lambda m: m[search.crop], maps)  # b x ...
+  center, size, score = jax.vmap(functools.partial(update_box, rule=rule))(
+      maps[-1], state.center, state.size, search.scale, search.frame_size,
+      hyperparameters)
+  heatmaps = jnp.stack(
+      [jax.nn.sigmoid(stage.heatmap[..., 0]) for stage in maps], axis=1)
+  return (dataclasses.replace(state, center=center, size=size),
+          Observation(score, heatmaps))
+
+
+def update_box(maps: Predictions, center: Array, size: Array,
+               scale: Array, frame_size: Array,
+               hyperparameters: Hyperparameters, rule: CandidateRule
+               ) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """The next box of one target, clipped to the frame.
+
+  Args:
+    maps: predictions of the last stage for one crop, without the batch axis.
+    center: [2] x, y of the search crop's center, frame pixels.
+    size: [2] width, height of the target's last box, frame pixels.
+    scale: () crop pixels per frame pixel.
+    frame_size: [2] width, height of the frame, pixels.
+    hyperparameters: hyperparameters of this target, each ().
+    rule: which cells are candidates.
+
+  Returns:
+    The new center [2] and size [2], and the score () of the chosen cell.
+  """
+  found = decode(maps, size, scale, hyperparameters, rule)
+  return (jnp.clip(center + found.shift, 0, frame_size),
+          jnp.clip(found.size, _MIN_SIDE, frame_size), found.score)

@@ -1,0 +1,97 @@
+"""Trackers from weights."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.overrides import with_tracking
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core import geometry
+from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.tracker import Tracker
+
+
+def load_tracker(weights: str | Path | None = None, *,
+                 every_stage: bool = False, **hyperparameters: Any) -> Tracker:
+  """Loads a tracker for one target.
+
+  Args:
+    weights: the workdir of a run, a checkpoint, a .safetensors file, or the
+      name of a packaged model; None for the default packaged model.
+    every_stage: keep the heatmaps of every stage, not only of the last.
+    **hyperparameters: fields of `TrackingConfig`, such as penalty_k=0.1, that
+      replace those stored with the weights.
+
+  Returns:
+    A tracker without a target; call its `init` next.
+
+  Raises:
+    UserError: a missing or damaged checkpoint, missing default weights, or an
+      invalid hyperparameter.
+
+  Examples:
+    The packaged model with another hyperparameter:
+
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> tracker = siamkpn_jax.load_tracker(window_influence=0.3)
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> tracker.init(*scene.render(0))
+    >>> found, box_xywh = tracker.update(scene.render(1)[0])
+    >>> found
+    True
+  """
+  config, variables = load_model(find_weights(weights))
+  config = with_tracking(config, hyperparameters)
+  return Tracker(build_model(config.model), variables, decode_config(config),
+                 every_stage=every_stage)
+
+
+def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
+                       every_stage: bool = False, **hyperparameters: Any
+                       ) -> BatchTracker:
+  """Loads a tracker for any number of targets, in one video or many.
+
+  Args:
+    weights: as for `load_tracker`.
+    slots: expected number of targets; rounded up to a multiple of the number of
+      devices.
+    every_stage: keep the heatmaps of every stage, not only of the last.
+    **hyperparameters: as for `load_tracker`; `add` can give a target others.
+
+  Returns:
+    A tracker without targets; call its `add` next.
+
+  Raises:
+    UserError: as for `load_tracker`.
+
+  Examples:
+    Two targets in one video:
+
+    >>> import siamkpn_jax
+    >>> from siamkpn_jax.datasets.synthetic import Scene
+    >>> tracker = siamkpn_jax.load_batch_tracker(slots=2)
+    >>> scene = Scene(seed=0, index=0, size=(160, 120))
+    >>> frame, box_xywh = scene.render(0)
+    >>> first = tracker.add(frame, box_xywh)
+    >>> second = tracker.add(frame, [20, 20, 30, 30])
+    >>> results = tracker.update(scene.render(1)[0])
+    >>> results[first].found, results[second].box_xywh.shape
+    (True, (4,))
+  """
+  config, variables = load_model(find_weights(weights))
+  config = with_tracking(config, hyperparameters)
+  return BatchTracker(build_model(config.model), variables,
+                      decode_config(config), slots=slots,
+                      every_stage=every_stage)
+
+
+def decode_config(config: Config) -> DecodeConfig:
+  """How a configuration chooses boxes."""
+  return DecodeConfig(
+      **dataclasses.asdict(config.tracking),
+      offset_unit=geometry.offset_unit(config.targets.offset_target))

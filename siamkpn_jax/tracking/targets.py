@@ -1,0 +1,107 @@
+"""What is known of a target between two frames, on the host."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.boxes import cxcywh_to_xywh
+from siamkpn_jax.tracking.crop import (
+    TemplateInput,
+    frame_size,
+    search_crop,
+    search_scale,
+    window,
+)
+from siamkpn_jax.tracking.decode import Hyperparameters
+
+
+class TrackResult(NamedTuple):
+  """Where a target was found.
+
+  Attributes:
+    found: whether the score is above the candidates' threshold.
+    box_xywh: [4] left, top, width, height in pixels, float64; the best guess
+      where it was not found.
+    score: of the chosen cell, 0..1.
+  """
+
+  found: bool
+  box_xywh: np.ndarray
+  score: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TemplateView:
+  """A target as it was in its first frame.
+
+  Attributes:
+    input: crop, place and surroundings.
+    template: `Template` of a batch of 1, on the devices.
+  """
+
+  input: TemplateInput
+  template: Any
+
+  def equals(self, other: TemplateInput) -> bool:
+    """Whether it was made of the same pixels and box."""
+    return all(np.array_equal(a, b) for a, b in zip(
+        dataclasses.astuple(self.input), dataclasses.astuple(other),
+        strict=True))
+
+
+@dataclasses.dataclass(eq=False)
+class Target:
+  """A target after a frame.
+
+  Attributes:
+    view: of its first frame.
+    hyperparameters: its own.
+    center: [2] float32 x, y, frame pixels.
+    size: [2] float32 width, height, frame pixels.
+    score: of the last update, 0..1.
+    crop: [255, 255, 3] uint8, what the last update looked at.
+    seen: [b, s, 31, 31] heatmaps of the last batch, and the row of this target.
+  """
+
+  view: TemplateView
+  hyperparameters: Hyperparameters
+  center: np.ndarray
+  size: np.ndarray
+  score: float = 0.0
+  crop: np.ndarray | None = None
+  seen: tuple[jax.Array, int] | None = None
+
+  def result(self) -> TrackResult:
+    """Of the last update."""
+    box = np.concatenate([self.center, self.size]).astype(np.float64)
+    return TrackResult(self.score > float(self.hyperparameters.threshold),
+                       cxcywh_to_xywh(box), self.score)
+
+
+class Search:
+  """A target that is looked for in a frame.
+
+  Attributes:
+    slot: of the target.
+    target: as it was in the last frame.
+    frame: [h, w, 3] uint8 BGR; another is a ValueError.
+    scale: crop pixels per frame pixel.
+  """
+
+  def __init__(self, slot: int, target: Target, frame: np.ndarray):
+    frame_size(frame)
+    self.slot, self.target, self.frame = slot, target, frame
+    self.scale = search_scale(target.size)
+
+  def crop(self) -> np.ndarray:
+    """[255, 255, 3] uint8 search crop."""
+    return search_crop(self.frame, self.target.center, self.scale,
+                       self.target.view.input.fill)
+
+  def pixels(self) -> tuple[int, ...]:
+    """Equal for two searches where the network would see the same."""
+    return (id(self.target.view), id(self.frame), *window(
+        self.target.center, geometry.SEARCH_SIZE / self.scale))

@@ -1,0 +1,135 @@
+"""The training loop, over parts that can be swapped."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+
+from siamkpn_jax.datasets.loader import Batch
+from siamkpn_jax.distributed import preemption
+from siamkpn_jax.training.profiling import Profile
+from siamkpn_jax.training.progress import Progress
+from siamkpn_jax.training.state import TrainState, to_items
+from siamkpn_jax.training.step import Metrics
+
+
+class Step(Protocol):
+  """A compiled training step; it may reuse the memory of the state."""
+
+  def __call__(self, state: TrainState,
+               batch: Any) -> tuple[TrainState, Metrics]:
+    """The state after a batch, and scalars."""
+
+
+class BatchLoader(Protocol):
+  """Where batches come from, such as `datasets.loader.Loader`."""
+
+  def batches(self, start: int) -> Generator[Batch, None, None]:
+    """Batches from number `start` on; closed at the end."""
+
+
+class Checkpointer(Protocol):
+  """Where states go, such as `checkpoints.manager.Checkpoints`."""
+
+  def save(self, step: int, items: dict[str, Any]) -> None:
+    """Saves the items of a state, perhaps in the background."""
+
+  def wait(self) -> None:
+    """Waits until all that was saved is whole."""
+
+
+class Validator(Protocol):
+  """What a state is worth, such as `validation.Validation`."""
+
+  def __call__(self, variables: Any,
+               stop: Callable[[], bool]) -> Mapping[str, float]:
+    """Scores by name; {} where `stop` said that there is no time for it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What a training consists of; `trainer.open_run` builds one.
+
+  Attributes:
+    workdir: of the run, for messages.
+    state: to start from.
+    step: unfrozen -> the step.
+    loader: of raw batches.
+    put: raw batch -> arrays on the devices.
+    checkpoints: where states are saved.
+    validate: scores a state that was saved.
+    saved: called when a state is saved, and scored if there was time.
+    progress: what one sees of it.
+    profile: traces some steps.
+    total: steps in all.
+    unfreeze: the last step whose backbone is frozen.
+    save_every: steps.
+  """
+
+  workdir: Path
+  state: TrainState
+  step: Callable[[bool], Step]
+  loader: BatchLoader
+  put: Callable[[Batch], Any]
+  checkpoints: Checkpointer
+  validate: Validator
+  saved: Callable[[], None]
+  progress: Progress
+  profile: Profile
+  total: int
+  unfreeze: int
+  save_every: int
+
+
+def train(run: Run) -> TrainState:
+  """Trains until all steps are done.
+
+  Returns:
+    The last state, saved.
+
+  Raises:
+    UserError: too many steps were skipped, or a state cannot be saved.
+    Preempted: after SIGINT or SIGTERM, when the state is saved.
+  """
+  state, start = run.state, int(run.state.step)
+  with (contextlib.closing(run.loader.batches(start)) as batches,
+        preemption.guard() as stop):
+    for step in range(start + 1, run.total + 1):
+      with run.profile.step(step), _guard(step, start, run.unfreeze):
+        with run.progress.waiting():
+          batch = next(batches)
+        state, metrics = run.step(step > run.unfreeze)(state, run.put(batch))
+        run.progress.after(step, metrics, last=step == run.total)
+      ends = stop.after(step)
+      if step == run.total or ends or step % run.save_every == 0:
+        _save(run, step, state, stop, ends=ends)
+      if ends or (step == run.total and stop.signalled):
+        run.checkpoints.wait()
+        raise preemption.Preempted(
+            f'{run.workdir}: stopped and saved at step {step} of {run.total}; '
+            'run the same command to resume',
+            interrupted=stop.interrupted)
+    run.checkpoints.wait()
+  return state
+
+
+def _guard(step: int, start: int,
+           unfreeze: int) -> contextlib.AbstractContextManager[None]:
+  """Nothing but batches and metrics may travel, once the step is compiled."""
+  compiles = step in (start + 1, unfreeze + 1)
+  return jax.transfer_guard('allow' if compiles else 'disallow')
+
+
+def _save(run: Run, step: int, state: TrainState,
+          stop: preemption.PreemptionGuard, *, ends: bool) -> None:
+  """Saves a state, and scores it unless the machine may soon be gone."""
+  with run.progress.pause('saving'):
+    run.checkpoints.save(step, to_items(state))
+  if not ends:
+    with run.progress.pause('validating'):
+      scores = run.validate(state.tracking_variables, lambda: stop.signalled)
+    run.progress.validated(step, scores)
+  run.saved()

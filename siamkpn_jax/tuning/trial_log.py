@@ -1,0 +1,138 @@
+"""The trial log: an Optuna study in a file, so that a search can go on.
+
+A trial is a checkpoint with hyperparameters. Its intermediate values are what
+it measured on one sequence after the other, in the order of visiting; a trial
+that was pruned has one more, `estimate`, at a step beyond all sequences.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from siamkpn_jax.core.atomic_io import file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tuning.trial_runner import TrialParams, rounded
+
+if TYPE_CHECKING:  # imported late: it is an extra, and takes its time
+  import optuna
+
+TRIAL_LOG = 'trials.jsonl'
+NAMES = tuple(field.name for field in dataclasses.fields(TrialParams))
+_SEARCH = 'search'  # attribute of the study: what is searched
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Candidate:
+  """What a trial tries.
+
+  Attributes:
+    checkpoint: its number among those of the search.
+    hyperparameters: of the tracker.
+  """
+  checkpoint: int
+  hyperparameters: TrialParams
+
+  @classmethod
+  def of(cls, trial: 'optuna.Trial | optuna.trial.FrozenTrial') -> 'Candidate':
+    """What was asked of a trial."""
+    numbers = [trial.params[name] for name in NAMES]
+    return cls(trial.params['checkpoint'], rounded(numbers))
+
+  def params(self) -> dict[str, Any]:
+    """As Optuna has it."""
+    return {'checkpoint': self.checkpoint,
+            **dataclasses.asdict(self.hyperparameters)}
+
+
+def load_optuna() -> Any:
+  """The package, quiet.
+
+  Raises:
+    UserError: it is not installed.
+  """
+  try:
+    import optuna
+  except ImportError:
+    raise UserError('tuning needs the package optuna, which is not installed: '
+                    "pip install 'siamkpn_jax[tune]'") from None
+  optuna.logging.set_verbosity(optuna.logging.ERROR)
+  return optuna
+
+
+def pruner(prune_z: float, sequences: int) -> 'optuna.pruners.BasePruner':
+  """A `RacingPruner`; at 0 one that drops nothing."""
+  optuna = load_optuna()
+  from siamkpn_jax.tuning.racing_pruner import RacingPruner
+  return (RacingPruner(prune_z, sequences) if prune_z > 0 else
+          optuna.pruners.NopPruner())
+
+
+def open_study(path: Path, search: Mapping[str, Any],
+               pruner: 'optuna.pruners.BasePruner') -> 'optuna.Study':
+  """The study of a file, which is made if there is none.
+
+  Args:
+    path: the trial log.
+    search: describes what is searched, as JSON can hold it.
+    pruner: see above.
+
+  Raises:
+    UserError: the file is of another search, damaged before its last line, or
+      cannot be read or written.
+  """
+  optuna = load_optuna()
+  journal = optuna.storages.journal
+  search = json.loads(json.dumps(search))
+
+  class Backend(journal.JournalFileBackend):  # type: ignore[misc,name-defined]
+    """Says where a disk is full."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+      with file_errors(path):
+        super().append_logs(logs)
+
+  with file_errors(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _drop_half_line(path)
+    try:
+      # The lock is the one that needs no rights on Windows.
+      storage = optuna.storages.JournalStorage(
+          Backend(str(path), journal.JournalFileOpenLock(str(path))))
+      make = (optuna.load_study if optuna.get_all_study_names(storage) else
+              functools.partial(optuna.create_study, direction='maximize'))
+      study = make(study_name=_SEARCH, storage=storage, pruner=pruner)
+      found = study.user_attrs.get(_SEARCH)
+      if found is None and not study.get_trials(deepcopy=False):
+        study.set_user_attr(_SEARCH, search)
+        found = search
+      changed = [key for key in {**found, **search}
+                 if found.get(key) != search.get(key)]
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
+      raise UserError(f'{path} is damaged; expected the trials of a search: '
+                      'delete it to start over') from error
+  if changed:
+    raise UserError(
+        f'{path}: belongs to another search: {changed[0]} was '
+        f'{_short(found.get(changed[0]))}, now '
+        f'{_short(search.get(changed[0]))}; expected the same: choose another '
+        '--output, or delete the file')
+  return study
+
+
+def _drop_half_line(path: Path) -> None:
+  """Removes what a killed search has left half written.
+
+  Optuna would write the next line behind it.
+  """
+  data = path.read_bytes() if path.exists() else b''
+  if not data.endswith(b'\n') and data:
+    os.truncate(path, data.rfind(b'\n') + 1)
+
+
+def _short(value: Any) -> str:
+  text = json.dumps(value)
+  return text if len(text) <= 80 else f'{text[:77]}...'

@@ -1,0 +1,217 @@
+"""What a user sees of a mistake: one line, an exit status, no traceback.
+
+`execute` is tested with a command of a few lines, the flags of training with
+the real one; every command is started once as a program.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from siamkpn_jax.cli import command as cli
+from siamkpn_jax.cli import siamkpn
+from siamkpn_jax.cli.parser import whole
+from siamkpn_jax.core.errors import UserError
+from tests.commands import Done, assert_one_line
+
+ROOT = Path(__file__).parents[2]
+
+
+class Sample:
+  """Prints a number.
+
+  More about it.
+  """
+
+  __name__ = 'siamkpn_jax.cli.sample'
+
+  @staticmethod
+  def add_arguments(parser):
+    parser.add_argument('--do', default='nothing', help='What happens.')
+    parser.add_argument('--number', type=whole(), default=0, help='A number.')
+
+  @staticmethod
+  def run(args):
+    if args.do == 'mistake':
+      raise UserError('box.txt: 3 numbers, expected 4')
+    if args.do == 'bug':
+      raise ZeroDivisionError('of the program')
+    if args.do == 'interrupt':
+      raise KeyboardInterrupt
+    if args.do == 'full':
+      raise OSError(28, 'No space left on device', 'out.txt')
+    if args.do == 'import':
+      raise ModuleNotFoundError("No module named 'optax'", name='optax.losses')
+    if args.do == 'no such module':
+      raise ModuleNotFoundError("No module named 'x'", name='x')
+    print('done', args.number)
+    return 3 if args.do == 'status' else None
+
+
+@pytest.fixture
+def sample(capsys):
+  def run(*flags):
+    status = cli.execute(Sample(), flags)
+    return Done(status, *capsys.readouterr())
+  return run
+
+
+def test_success_and_status(sample):
+  done = sample('--number=4')
+  assert (done.returncode, done.stdout, done.stderr) == (0, 'done 4\n', '')
+  assert sample('--do=status').returncode == 3
+
+
+def test_arguments_of_the_process(monkeypatch, capsys):
+  monkeypatch.setattr(sys, 'argv', ['x', '--number', '5'])
+  assert cli.execute(Sample()) == 0
+  assert capsys.readouterr().out == 'done 5\n'
+
+
+def test_help(sample):
+  done = sample('--help')
+  assert done.returncode == 0 and not done.stderr
+  for text in ('usage: python -m siamkpn_jax.sample', 'Prints a number.',
+               '\nMore about it.', '--number', 'What happens.', '--debug'):
+    assert text in done.stdout
+
+
+@pytest.mark.parametrize(('flag', 'message'), [
+    ('--do=mistake', 'box.txt: 3 numbers, expected 4'),
+    ('--do=full', 'out.txt: No space left on device; expected a path with read '
+     'and write access: check its permissions and the free space'),
+    ('--do=import', 'this command needs the package optax, which is not '
+     "installed: pip install 'siamkpn_jax[train]'"),
+    ('video.mp4', "unexpected argument 'video.mp4': expected only flags "
+     '(see --help)'),
+    ('--nonsense=3', '--nonsense: unknown flag (see --help)'),
+    ('--nummer=3', '--nummer: unknown flag; did you mean --number? '
+     '(see --help)'),
+    ('--num=3', '--num: unknown flag; did you mean --number? (see --help)'),
+    ('--number=many', "--number: expected a whole number, got 'many' "
+     '(see --help)'),
+    ('--number', '--number: expected one argument (see --help)'),
+    ('--config.seed=3', '--config.seed=3: unknown flag (see --help)')])
+def test_mistakes(sample, flag, message):
+  done = sample(flag)
+  assert_one_line(done)
+  assert done.stderr == f'error: {message}\n'
+
+
+@pytest.mark.parametrize('kind', ['mistake', 'full', 'import'])
+def test_debug_shows_the_traceback(kind):
+  with pytest.raises((UserError, OSError, ModuleNotFoundError)):
+    cli.execute(Sample(), [f'--do={kind}', '--debug'])
+
+
+@pytest.mark.parametrize(('kind', 'error'), [
+    ('bug', ZeroDivisionError), ('no such module', ModuleNotFoundError)])
+def test_a_bug_is_not_hidden(kind, error):
+  with pytest.raises(error):
+    cli.execute(Sample(), [f'--do={kind}'])
+
+
+def test_interrupt(sample):
+  done = sample('--do=interrupt')
+  assert done.returncode == 130
+  assert done.stderr.split() == ['interrupted']
+
+
+# ---- the real commands
+
+UNKNOWN_KEY = '''
+from siamkpn_jax.config.files import default_config
+
+def get_config(arg=''):
+  config = default_config()
+  config.train.batchsize = 8
+  return config
+'''
+
+# case: (the flags, what the error line names). {0} is configs/ of the
+# repository.
+TRAIN = {
+    'unknown key': (
+        ['--config={0}/demo.py', '--config.train.batchsize=4'],
+        ['batchsize', '--config.train.batchsize=4']),
+    'wrong type': (
+        ['--config={0}/demo.py', '--config.train.batch_size', 'many'],
+        ['batch_size', 'many']),
+    'no such file': (
+        ['--config=configs/missing.py'], ['configs/missing.py']),
+    'no such name': (['--config=missing'], ['missing', 'kpn3s']),
+    'unknown key in the file': (
+        ['--config=unknown.py'], ['batchsize', 'unknown.py']),
+    'unknown argument': (
+        ['--config={0}/kpn3s.py:nonsense'], ['nonsense', 'otb']),
+    'no config': ([], ['missing --config', '(see --help)']),
+    'no data': (
+        ['--config=kpn3s'],
+        ['youtube_bb (data/youtube_bb)', 'lasot (data/lasot)',
+         'got10k (data/got10k)', 'coco (data/coco)', '--config.data.root=',
+         'SIAMKPN_DATA=', 'configs/kpn3s.py:synthetic']),
+}
+
+@pytest.mark.parametrize('case', TRAIN)
+def test_training_flags(tmp_path, command, monkeypatch, case):
+  """One line that names the thing; no traceback, nothing written."""
+  flags, words = TRAIN[case]
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.delenv('SIAMKPN_DATA', raising=False)
+  monkeypatch.setattr(sys, 'dont_write_bytecode', True)
+  (tmp_path / 'unknown.py').write_text(UNKNOWN_KEY)
+  before = sorted(tmp_path.rglob('*'))
+  fill = lambda text: text.replace('{0}', str(ROOT / 'configs'))
+  done = command('train', *map(fill, flags))
+  assert sorted(tmp_path.rglob('*')) == before
+  assert_one_line(done, *map(fill, words))
+  assert '\\n' not in done.stderr  # no escapes of another message's lines
+
+
+@pytest.mark.parametrize('name', siamkpn.COMMANDS.values())
+def test_every_command_starts(name, tmp_path):
+  """As a program, from elsewhere: a wrong flag is the one line that shows."""
+  done = subprocess.run(
+      [sys.executable, '-m', f'siamkpn_jax.{name}', '--nonsense'],
+      cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+      env=os.environ | {'PYTHONPATH': str(ROOT)})
+  assert_one_line(Done(done.returncode, done.stdout, done.stderr),
+                  '--nonsense: unknown flag')
+
+
+@pytest.mark.parametrize('name', siamkpn.COMMANDS.values())
+def test_every_entry_point_is_thin(name):
+  module = importlib.import_module(f'siamkpn_jax.{name}')
+  lines = Path(module.__file__).read_text().splitlines()
+  assert len(lines) <= 40 and f'python -m siamkpn_jax.{name}' in lines[2]
+
+
+def test_siamkpn_help(tmp_path):
+  """All commands, a line each, at once: without JAX and OpenCV."""
+  code = ('import sys; sys.modules.update(dict.fromkeys('
+          '["jax", "cv2"])); from siamkpn_jax.cli.siamkpn import main;'
+          'sys.exit(main(["--help"]))')
+  done = subprocess.run(
+      [sys.executable, '-c', code], cwd=tmp_path, capture_output=True,
+      text=True, timeout=120, check=True,
+      env=os.environ | {'PYTHONPATH': str(ROOT)})
+  for name in siamkpn.COMMANDS:
+    assert f'\n  {name} ' in done.stdout
+
+
+@pytest.mark.parametrize('name', siamkpn.COMMANDS)
+def test_siamkpn_starts_every_command(capsys, name):
+  assert siamkpn.main([name, '--help']) == 0
+  out, err = capsys.readouterr()
+  assert out.startswith(f'usage: siamkpn {name} [-h]') and not err
+
+
+def test_siamkpn_refuses(capsys):
+  assert siamkpn.main(['trian']) == 2
+  assert_one_line(Done(2, *capsys.readouterr()), 'trian: unknown command')
+  assert siamkpn.main([]) == 2
+  assert 'usage: siamkpn COMMAND' in capsys.readouterr().err

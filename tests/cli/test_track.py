@@ -1,0 +1,289 @@
+"""`python -m siamkpn_jax.track` with good and with bad input.
+
+Every command of this file runs once, here; what C libraries print counts as
+well. The tracker is a stand-in.
+"""
+
+import dataclasses
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamkpn_jax import track
+from siamkpn_jax.checkpoints import packaged
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking import load as tracking
+from tests.commands import assert_one_line
+
+BOX = '5,6,20,10'
+
+# name: (what the message must say, the flags). {0} is the folder of the inputs,
+# {1} a new, empty folder for each command. Flags that are not given are those
+# of GOOD; None leaves a flag out.
+GOOD = {'input': '{0}/video.avi', 'box': BOX, 'weights': 'any',
+        'output': '{1}/out.mp4', 'boxes': '{1}/out.txt'}
+BAD = {
+    'three numbers': ('expected four numbers', {'box': '1,2,3'}),
+    'words': ('expected four numbers', {'box': 'a,b,c,d'}),
+    'no box': ('expected four numbers', {'box': ''}),
+    'nan': ('four finite numbers', {'box': '1,2,nan,4'}),
+    'infinite': ('four finite numbers', {'box': '1,2,inf,4'}),
+    'flat box': ('box 1,2,0,4: width and height must be positive',
+                 {'box': '1,2,0,4'}),
+    'negative side': ('box 1,2,3,-4: width', {'box': '1,2,3,-4'}),
+    'box outside': ('box 400,10,50,50: lies outside the 64x48 frame',
+                    {'box': '400,10,50,50'}),
+    'box before': ('outside the 64x48', {'box': '-30,1,20,20'}),
+    'missing file': ("missing.mp4': no such file or folder",
+                     {'input': '{0}/missing.mp4'}),
+    'no input': ('no such file or folder', {'input': ''}),
+    'no camera': ('no such file, folder or camera', {'input': '99'}),
+    'empty file': ('cannot be opened as a video', {'input': '{0}/empty.mp4'}),
+    'junk': ('cannot be opened as a video', {'input': '{0}/junk.avi'}),
+    'cut mp4': ('cannot be opened as a video', {'input': '{0}/cut.mp4'}),
+    'header only': ('video', {'input': '{0}/header.avi'}),
+    'one image': ('this is a single image', {'input': '{0}/good/1.png'}),
+    'no images': ('no images in this folder', {'input': '{0}/none'}),
+    'empty image': ('first/1.jpg: this image cannot be read',
+                    {'input': '{0}/first'}),
+    'cut jpg': ('cut_jpg/2.jpg: this image cannot be read',
+                {'input': '{0}/cut_jpg'}),
+    'cut png': ('cut_png/3.png: this image cannot be read',
+                {'input': '{0}/cut_png'}),
+    'damaged png': ('damaged_png/3.png: this image cannot be read',
+                    {'input': '{0}/damaged_png'}),
+    'other size': ('frame 3 is 32x16, earlier frames are 64x48',
+                   {'input': '{0}/sizes'}),
+    'no output': ('nothing to write', {'output': '', 'boxes': ''}),
+    'output folder': ('this is a folder', {'output': '{1}'}),
+    'boxes folder': ('this is a folder', {'boxes': '{1}'}),
+    'ending': ('ends in .mp4 or .avi', {'output': '{1}/out.mkv'}),
+    'no ending': ('ends in .mp4 or .avi', {'output': '{1}/out'}),
+    'below a file': ('not a writable folder',
+                     {'boxes': '{0}/empty.mp4/out.txt'}),
+    'device': ('not a regular file', {'boxes': '/dev/null'}),
+    'same file': ('same file as --output',
+                  {'output': '{1}/a.mp4', 'boxes': '{1}/./a.mp4'}),
+    'over the input': ('same file as --input', {'output': '{0}/video.avi'}),
+    'fps': ('frames per second between', {'fps': 'nan'}),
+    'weights': ('weights broken: no checkpoint', {'weights': 'broken'}),
+    'tracker': ('the tracker refuses', {'weights': 'refuses'}),
+    'empty weights': ('weights: empty', {'weights': ''}),
+    'no packaged weights': ('default weights missing', {'weights': None}),
+}
+GOOD_RUNS: dict[str, dict[str, str | None]] = {
+    'video': {},
+    'packaged': {'weights': 'large'},
+    'folder': {'input': '{0}/good', 'fps': '7'},
+    'boxes only': {'output': ''},
+    'video only': {'boxes': ''},
+    'new folders': {'output': '{1}/a/b/out.avi', 'boxes': '{1}/c/out'},
+    'partly outside': {'box': '-5,-5,20,20'},
+    'cut avi': {'input': '{0}/cut.avi'},
+}
+BEFORE_WEIGHTS = set(BAD) - {
+    'cut jpg', 'cut png', 'damaged png', 'other size', 'weights', 'tracker'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  code: int
+  out: str
+  err: str
+  folder: Path
+  files: list[str]
+
+
+class StandIn:
+  """A tracker that moves to the right; its weights are a name."""
+
+  score = 0.5
+
+  def __init__(self, weights: Path) -> None:
+    print('weights read:', weights)
+    if weights.name == 'broken':
+      raise UserError(f'weights {weights}: no checkpoint')
+    self._weights = weights.name
+
+  def init(self, frame, box_xywh):
+    if self._weights == 'refuses':
+      raise UserError('the tracker refuses')
+    self._box = box_xywh
+
+  def update(self, frame):
+    self._box = self._box + np.array([0.5, 0, 0, 0])
+    return True, self._box
+
+
+@pytest.fixture(scope='module')
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+  """Runs every command above once."""
+  inputs = tmp_path_factory.mktemp('inputs')
+  _make_inputs(inputs)
+  results = {}
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(packaged, 'FOLDER', inputs / 'weights')
+    patch.setattr(tracking, 'load_tracker', StandIn)
+    for name, given in ({n: given for n, (_, given) in BAD.items()}
+                        | GOOD_RUNS).items():
+      folder = tmp_path_factory.mktemp('out')
+      flags = [f'--{flag}={value.format(inputs, folder)}'
+               for flag, value in (GOOD | given).items() if value is not None]
+      code, out, err = _run(flags)
+      results[name] = Outcome(code, out, err, folder, _files(folder))
+  return results
+
+
+def _run(flags: list[str]) -> tuple[int, str, str]:
+  """Exit status, and what comes through the file descriptors 1 and 2."""
+  with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    saved = os.dup(1), os.dup(2)
+    with pytest.MonkeyPatch.context() as patch:
+      os.dup2(out.fileno(), 1)
+      os.dup2(err.fileno(), 2)
+      for name, number in (('stdout', 1), ('stderr', 2)):
+        patch.setattr(sys, name, os.fdopen(
+            number, 'w', closefd=False))
+      try:
+        code = track.main(flags)
+      finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+    texts = []
+    for file in (out, err):
+      file.seek(0)
+      texts.append(file.read().decode().replace('\r', '\n'))
+    return code, texts[0], texts[1]
+
+
+def _files(folder: Path) -> list[str]:
+  return sorted(str(path.relative_to(folder)) for path in folder.rglob('*')
+                if path.is_file())
+
+
+def _make_inputs(folder: Path) -> None:
+  rng = np.random.default_rng(0)
+  frames = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(8)]
+  for name, codec in (('video.avi', 'MJPG'), ('whole.mp4', 'mp4v')):
+    writer = cv2.VideoWriter(
+        str(folder / name), cv2.VideoWriter.fourcc(*codec), 12, (64, 48))
+    for frame in frames:
+      writer.write(frame)
+    writer.release()
+  video = (folder / 'video.avi').read_bytes()
+  (folder / 'cut.avi').write_bytes(video[:len(video) * 3 // 5])
+  (folder / 'header.avi').write_bytes(video[:video.index(b'movi') + 4])
+  whole = (folder / 'whole.mp4').read_bytes()
+  (folder / 'cut.mp4').write_bytes(whole[:len(whole) // 2])
+  (folder / 'empty.mp4').touch()
+  (folder / 'junk.avi').write_bytes(rng.bytes(5000))
+  (folder / 'none').mkdir()
+  (folder / 'none' / 'readme.txt').touch()
+
+  (folder / 'weights').mkdir()  # of the package
+  (folder / 'weights' / 'large.safetensors').touch()
+
+  _make_folder(folder / 'good', frames, '.png')
+  _make_folder(folder / 'first', frames, '.jpg')
+  (folder / 'first' / '1.jpg').write_bytes(b'')
+  _make_folder(folder / 'cut_jpg', frames, '.jpg')
+  _cut(folder / 'cut_jpg' / '2.jpg')
+  _make_folder(folder / 'cut_png', frames, '.png')
+  _cut(folder / 'cut_png' / '3.png')
+  _make_folder(folder / 'damaged_png', frames, '.png')
+  damaged = bytearray((folder / 'damaged_png' / '3.png').read_bytes())
+  damaged[3000:3500] = bytes(500)
+  (folder / 'damaged_png' / '3.png').write_bytes(damaged)
+  _make_folder(folder / 'sizes', frames, '.png')
+  cv2.imwrite(str(folder / 'sizes' / '3.png'), frames[0][:16, :32])
+
+
+def _make_folder(folder: Path, frames: list[np.ndarray], suffix: str) -> None:
+  folder.mkdir()
+  for number, frame in enumerate(frames, start=1):
+    assert cv2.imwrite(str(folder / f'{number}{suffix}'), frame)
+
+
+def _cut(path: Path) -> None:
+  data = path.read_bytes()
+  path.write_bytes(data[:len(data) // 2])
+
+
+@pytest.mark.parametrize('name', BAD)
+def test_bad_input_is_one_line_and_leaves_no_file(
+    outcomes: dict[str, Outcome], name: str) -> None:
+  outcome = outcomes[name]
+  lines = [line for line in outcome.err.splitlines() if line]
+  errors = [line for line in lines if line.startswith('error: ')]
+  assert outcome.code == 2, outcome
+  assert len(errors) == 1 and errors[0] == lines[-1], outcome.err
+  assert BAD[name][0] in errors[0]
+  assert 'Traceback' not in outcome.err
+  assert outcome.files == []
+  if name in BEFORE_WEIGHTS:
+    assert lines == errors  # nothing else: no progress, no library's complaint
+    assert 'weights read' not in outcome.out
+  else:
+    progress = ('compiling ', '  0%', ' 25%')
+    assert all(line.startswith(progress) for line in lines[:-1]), outcome.err
+
+
+@pytest.mark.parametrize(('name', 'files', 'frames'), [
+    ('video', ['out.mp4', 'out.txt'], 8),
+    ('packaged', ['out.mp4', 'out.txt'], 8),
+    ('folder', ['out.mp4', 'out.txt'], 8),
+    ('boxes only', ['out.txt'], 8),
+    ('video only', ['out.mp4'], 8),
+    ('new folders', ['a/b/out.avi', 'c/out'], 8),
+    ('partly outside', ['out.mp4', 'out.txt'], 8)])
+def test_good_input(outcomes: dict[str, Outcome], name: str, files: list[str],
+                    frames: int) -> None:
+  outcome = outcomes[name]
+  assert outcome.code == 0, outcome.err
+  assert outcome.files == files
+  wrote = [line for line in outcome.out.splitlines()
+           if line.startswith('wrote ')]
+  assert wrote == [f'wrote {outcome.folder / file}' for file in files]
+  assert f'\n{frames} frames, ' in outcome.out
+  assert 'frames/s' in outcome.out and 'note:' not in outcome.out
+
+
+def test_name_of_a_packaged_model(outcomes: dict[str, Outcome]) -> None:
+  assert '/weights/large.safetensors\n' in outcomes['packaged'].out
+  assert 'weights read: any\n' in outcomes['video'].out
+
+
+def test_boxes_file_starts_with_the_given_box(
+    outcomes: dict[str, Outcome]) -> None:
+  lines = (outcomes['video'].folder / 'out.txt').read_text().splitlines()
+  assert len(lines) == 8
+  assert lines[0] == '5.0000,6.0000,20.0000,10.0000'
+  assert lines[-1] == '8.5000,6.0000,20.0000,10.0000'
+
+
+@pytest.mark.parametrize(('name', 'fps'), [('video', 12), ('folder', 7)])
+def test_rate_is_the_input_s_unless_given(
+    outcomes: dict[str, Outcome], name: str, fps: float) -> None:
+  capture = cv2.VideoCapture(str(outcomes[name].folder / 'out.mp4'))
+  assert capture.get(cv2.CAP_PROP_FPS) == fps
+  capture.release()
+
+
+def test_cut_video_keeps_what_was_decoded(
+    outcomes: dict[str, Outcome]) -> None:
+  outcome = outcomes['cut avi']
+  lines = (outcome.folder / 'out.txt').read_text().splitlines()
+  assert outcome.code == 0 and 0 < len(lines) < 8
+  assert (f'claims 8 frames, but only {len(lines)} could be decoded'
+          in outcome.out)
+
+
+def test_missing_flag_is_named(command) -> None:
+  assert_one_line(command('track', '--input', 'x'), 'missing --box')

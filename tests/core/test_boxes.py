@@ -1,0 +1,157 @@
+"""Box formats, overlap and the check of a user's box."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from siamkpn_jax.core import boxes
+from siamkpn_jax.core.errors import UserError
+
+FORMATS = [('xywh', 'cxcywh'), ('cxcywh', 'xywh'), ('xywh', 'xyxy'),
+           ('xyxy', 'xywh')]
+LIBRARIES = {'numpy': np.asarray, 'jax': jnp.asarray}
+
+
+def convert(a, b, array):
+  return getattr(boxes, f'{a}_to_{b}')(array)
+
+
+def random_boxes(count, seed=0):
+  rng = np.random.default_rng(seed)
+  return np.concatenate([rng.uniform(-50, 100, (count, 2)),
+                         rng.uniform(0, 80, (count, 2))], axis=1)
+
+
+@pytest.mark.parametrize('library', LIBRARIES)
+def test_formats_by_hand(library):
+  array = LIBRARIES[library]
+  xywh = array([[10.0, 20.0, 4.0, 6.0]])
+  np.testing.assert_array_equal(
+      boxes.xywh_to_cxcywh(xywh), [[12, 23, 4, 6]])
+  np.testing.assert_array_equal(
+      boxes.xywh_to_xyxy(xywh), [[10, 20, 14, 26]])
+  np.testing.assert_array_equal(
+      boxes.cxcywh_to_xywh(array([12.0, 23.0, 4.0, 6.0])), [10, 20, 4, 6])
+  np.testing.assert_array_equal(
+      boxes.xyxy_to_xywh(array([10.0, 20.0, 14.0, 26.0])), [10, 20, 4, 6])
+
+
+@pytest.mark.parametrize(('a', 'b'), FORMATS)
+@pytest.mark.parametrize('shape', [(4,), (0, 4), (3, 5, 4)])
+def test_round_trips(a, b, shape):
+  given = np.random.default_rng(1).normal(0, 100, shape)
+  before = given.copy()
+  there = convert(a, b, given)
+  assert there.shape == shape
+  np.testing.assert_allclose(convert(b, a, there), given, atol=1e-12)
+  np.testing.assert_array_equal(given, before)
+
+
+@pytest.mark.parametrize(('a', 'b'), FORMATS)
+def test_numpy_and_jax_agree(a, b):
+  given = random_boxes(20).astype(np.float32)
+  there = convert(a, b, given)
+  assert isinstance(there, np.ndarray) and there.dtype == np.float32
+  jitted = jax.jit(lambda x: convert(a, b, x))(given)
+  np.testing.assert_allclose(jitted, there, rtol=1e-6, atol=1e-5)
+
+
+def test_iou_against_pixels():
+  """Boxes with integer corners are sets of pixels, which can be counted."""
+  rng = np.random.default_rng(2)
+  def draw():
+    x, y = rng.integers(0, 15, 2)
+    w, h = rng.integers(0, 12, 2)
+    mask = np.zeros((30, 30), bool)
+    mask[y:y + h, x:x + w] = True
+    return np.array([x, y, w, h], np.float64), mask
+  for _ in range(300):
+    (a, mask_a), (b, mask_b) = draw(), draw()
+    union = (mask_a | mask_b).sum()
+    expected = (mask_a & mask_b).sum() / union if union else 0.0
+    assert boxes.iou_xywh(a, b) == pytest.approx(expected, abs=1e-12)
+
+
+def test_iou_broadcasts_and_jax_agrees():
+  a, b = random_boxes(6)[:, None], random_boxes(5, seed=1)[None]
+  overlaps = boxes.iou_xywh(a, b)
+  assert overlaps.shape == (6, 5)
+  assert overlaps[2, 3] == boxes.iou_xywh(a[2, 0], b[0, 3])
+  jitted = jax.jit(boxes.iou_xywh)(a, b)
+  np.testing.assert_allclose(jitted, overlaps, atol=1e-5)
+  np.testing.assert_allclose(
+      boxes.iou_xywh(jnp.asarray(a), b), overlaps, atol=1e-5)
+
+
+def test_iou_of_a_constant_with_a_traced_box():
+  """The first may be numpy while the second is traced."""
+  a = random_boxes(6).astype(np.float32)
+  b = random_boxes(6, seed=1).astype(np.float32)
+  traced = jax.jit(lambda x: boxes.iou_xywh(a, x))(b)
+  np.testing.assert_allclose(traced, boxes.iou_xywh(a, b), atol=1e-5)
+
+
+@pytest.mark.parametrize('library', LIBRARIES)
+def test_iou_of_boxes_without_area(library):
+  array = LIBRARIES[library]
+  a = array([[0.0, 0, 0, 0], [5, 5, 0, 3], [0, 0, 4, 4], [0, 0, 4, 4]])
+  b = array([[0.0, 0, 0, 0], [5, 5, 0, 3], [4, 0, 4, 4], [1, 1, 0, 0]])
+  np.testing.assert_array_equal(boxes.iou_xywh(a, b), [0, 0, 0, 0])
+
+
+box = st.tuples(*[st.floats(-1e3, 1e3)] * 2, *[st.floats(0.01, 1e3)] * 2)
+
+
+@settings(max_examples=100, deadline=None)
+@given(box, box, st.floats(-500, 500))
+def test_iou_properties(a, b, shift):
+  """Symmetric, in 0..1, 1 with itself, unchanged by a common shift."""
+  a, b = np.array(a), np.array(b)
+  overlap = boxes.iou_xywh(a, b)
+  assert 0 <= overlap <= 1 + 1e-9
+  assert overlap == boxes.iou_xywh(b, a)
+  assert boxes.iou_xywh(a, a) == pytest.approx(1)
+  moved = np.array([shift, -shift, 0, 0])
+  assert boxes.iou_xywh(a + moved, b + moved) == pytest.approx(
+      overlap, abs=1e-6)
+
+
+@pytest.mark.parametrize('box_xywh', [
+    (1, 2, 3, 4), [1.5, 2, 3, 4], np.array([1, 2, 3, 4], np.uint8),
+    (-2, -3, 5, 5), (60, 40, 100, 100), (-10, -10, 500, 500),
+    (63.9, 47.9, 1, 1), (0, 0, 0.5, 0.5)])
+def test_good_box_is_returned_as_given(box_xywh):
+  checked = boxes.check_box(box_xywh, 64, 48)
+  assert checked.dtype == np.float64 and checked.shape == (4,)
+  np.testing.assert_array_equal(checked, box_xywh)
+
+
+BAD = {
+    'expected four finite numbers': [
+        (1, 2, 3), (1, 2, 3, 4, 5), (), 'abcd', None, 7, [[1, 2, 3, 4]],
+        (1, 2, float('nan'), 4), (1, 2, 3, float('inf')),
+        (-float('inf'), 2, 3, 4), ('a', 'b', 'c', 'd'), [(1, 2), (3,), 4, 5]],
+    'width and height must be positive': [
+        (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, -3, 4), (30, 20, 10, -5)],
+    'lies outside the 64x48 frame': [
+        (64, 10, 5, 5), (10, 48, 5, 5), (-5, 10, 5, 5), (10, -5, 5, 5),
+        (1000, 1000, 5, 5), (-30, -30, 20, 20)],
+}
+
+
+@pytest.mark.parametrize(('message', 'box_xywh'), [
+    (message, bad) for message, many in BAD.items() for bad in many], ids=str)
+def test_bad_box(message, box_xywh):
+  with pytest.raises(UserError, match=message) as caught:
+    boxes.check_box(box_xywh, 64, 48)
+  assert '\n' not in str(caught.value)
+  assert str(caught.value).startswith('box ')
+
+
+def test_checked_box_is_a_copy():
+  given = np.array([1.0, 2, 3, 4])
+  boxes.check_box(given, 64, 48)[0] = 9
+  assert given[0] == 1

@@ -1,0 +1,185 @@
+"""Which frames are kept, and the cache of an index."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets import index as index_module
+from siamkpn_jax.datasets.index import CACHE_NAME, build_index, load_index
+from siamkpn_jax.datasets.tracks import Dropped, RawTrack
+
+
+class FakeLayout:
+  """Two videos with everything that can be wrong with a frame."""
+
+  EXPECTED = 'a/ and b/ with boxes.txt'
+
+  def __init__(self):
+    self.scans = 0
+
+  def annotations(self, folder):
+    return [folder / 'boxes.txt']
+
+  def tracks(self, folder, dropped):
+    self.scans += 1
+    nan = np.nan
+    yield RawTrack(
+        'a', [f'a/{k}.jpg' for k in range(7)],
+        np.array([[1, 2, 3, 4], [nan, 0, 5, 5], [0, 0, 0, 5], [0, 0, 5, -1],
+                  [9, 9, 9, 9], [5, 6, 7, 8], [5, 5, 5, np.inf]]),
+        np.array([0, 0, 0, 0, 1, 0, 0], bool))
+    yield RawTrack('b', ['b/sub/0.jpg', 'b/sub/1.jpg'],
+                   np.array([[0.1, 0.2, 0.3, 0.4]] * 2),
+                   np.zeros(2, bool), relative=True)
+    yield RawTrack('c', ['c/0.jpg'], np.array([[1.0, 1, 1, 1]]),
+                   np.zeros(1, bool))
+    dropped.add('tracks: no annotation', 'd')
+
+
+@pytest.fixture
+def folder(tmp_path):
+  for image in (*(f'a/{k}.jpg' for k in range(7)), 'b/sub/0.jpg',
+                'b/sub/1.jpg'):
+    (tmp_path / image).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / image).write_bytes(b'x')
+  (tmp_path / 'b/sub/1.jpg').unlink()
+  (tmp_path / 'a/link.jpg').symlink_to('nowhere')  # of no account
+  (tmp_path / 'boxes.txt').write_text('1')
+  return tmp_path
+
+
+def cache_of(folder):
+  """The only one there."""
+  (path,) = (p for p in folder.iterdir() if p.name.startswith(CACHE_NAME))
+  return path
+
+
+def contents(index):
+  return [(index.image(n), index.boxes_xywh[n].round(3).tolist())
+          for n in range(len(index.names))]
+
+
+def test_usable_frames_and_reasons(folder):
+  index, dropped = load_index('fake', folder, FakeLayout())
+  assert index.starts.tolist() == [0, 2, 3]
+  assert index.relative.tolist() == [False, True]
+  assert contents(index) == [
+      ('a/0.jpg', [1, 2, 3, 4]), ('a/5.jpg', [5, 6, 7, 8]),
+      ('b/sub/0.jpg', [np.float32(v).round(3) for v in (0.1, 0.2, 0.3, 0.4)])]
+  assert dropped.counts == {
+      'frames: target absent': 1, 'frames: box is not a number': 2,
+      'frames: box without area or far outside': 2,
+      'frames: image missing': 2,
+      'tracks: no usable frame': 1, 'tracks: no annotation': 1}
+  assert dropped.examples['frames: box is not a number'] == 'a, a/1.jpg'
+  assert dropped.examples['tracks: no usable frame'] == 'c'
+
+
+def test_images_beside_the_annotations(tmp_path):
+  """Names without a folder."""
+  (tmp_path / '1.jpg').write_bytes(b'x')
+  index = build_index(iter([RawTrack(
+      't', ['1.jpg'], np.ones((1, 4)), np.zeros(1, bool))]), tmp_path,
+      Dropped())
+  assert index.image(0) == '1.jpg'
+
+
+def test_cache(folder):
+  """Read back as it was; a change or a cut file rebuilds."""
+  layout = FakeLayout()
+  first, dropped = load_index('fake', folder, layout)
+  again, cached = load_index('fake', folder, layout)
+  assert layout.scans == 1 and cache_of(folder).is_file()
+  assert contents(first) == contents(again)
+  assert cached.counts == dropped.counts
+  assert cached.examples == dropped.examples
+  (folder / 'boxes.txt').write_text('12')
+  load_index('fake', folder, layout)
+  assert layout.scans == 2
+  (folder / 'a' / '0.jpg').unlink()
+  assert len(load_index('fake', folder, layout)[0].names) == 2
+  assert layout.scans == 3
+  (folder / 'b' / 'another video').mkdir()
+  load_index('fake', folder, layout)
+  assert layout.scans == 4
+  layout.scans = 2
+  content = cache_of(folder).read_bytes()
+  cache_of(folder).write_bytes(content[:len(content) // 2])
+  load_index('fake', folder, layout)
+  assert layout.scans == 3
+  assert cache_of(folder).is_file()
+
+
+def test_cache_of_a_folder_that_cannot_be_written(
+    folder, tmp_path_factory, monkeypatch):
+  """In the user's cache folder then."""
+  home = tmp_path_factory.mktemp('cache')
+  monkeypatch.setenv('XDG_CACHE_HOME', str(home))
+  layout = FakeLayout()
+  real = Path.replace
+
+  def replace(self, target):
+    if Path(target).parent == folder:
+      raise PermissionError('read-only')
+    return real(self, target)
+
+  monkeypatch.setattr(Path, 'replace', replace)
+  load_index('fake', folder, layout)
+  load_index('fake', folder, layout)
+  assert layout.scans == 1
+  assert not [p for p in folder.iterdir() if 'index' in p.name]
+  assert len(list((home / 'siamkpn_jax').iterdir())) == 1
+
+
+def test_nothing_usable_is_refused(folder):
+  for image in folder.rglob('*.jpg'):
+    image.unlink()
+  with pytest.raises(UserError) as caught:
+    load_index('fake', folder, FakeLayout())
+  message = str(caught.value)
+  assert message.startswith(f'{folder}: no usable frame for fake; expected a/')
+  assert 'frames: image missing: 5 (first: a, a/0.jpg)' in message
+  assert '\n' not in message
+
+
+@pytest.mark.parametrize('box', [
+    [0, 0, 1e39, 5], [0, 0, 1e-60, 5], [1e9, 1e9, 10, 10], [0, 0, 1e30, 1e30]])
+def test_boxes_that_no_image_can_hold(tmp_path, box):
+  """What float32 cannot keep, or nothing can be cut around."""
+  (tmp_path / '1.jpg').write_bytes(b'x')
+  dropped = Dropped()
+  index = build_index(iter([RawTrack(
+      't', ['1.jpg'], np.array([box], np.float64), np.zeros(1, bool))]),
+      tmp_path, dropped)
+  assert not index.num_tracks and dropped.counts.total() == 2
+
+
+def test_names_that_are_not_utf8(tmp_path):
+  name = os.fsdecode(b'\xe9.jpg')
+  (tmp_path / name).write_bytes(b'x')
+  index = build_index(iter([RawTrack(
+      't', [name], np.ones((1, 4)), np.zeros(1, bool))]), tmp_path, Dropped())
+  assert index.image(0) == name
+
+
+def test_two_layouts_in_one_folder(folder):
+  """Each keeps its own cache."""
+  layouts = [FakeLayout(), FakeLayout()]
+  layouts[1].EXPECTED = 'something else'
+  for _ in range(2):
+    for layout in layouts:
+      load_index('fake', folder, layout)
+  assert [layout.scans for layout in layouts] == [1, 1]
+
+
+def test_nowhere_to_keep_the_cache(folder, monkeypatch, capsys):
+  """Said, not silent: every start scans again."""
+  monkeypatch.setattr(index_module, '_write_cache', lambda *_: False)
+  layout = FakeLayout()
+  for _ in range(2):
+    load_index('fake', folder, layout)
+  assert layout.scans == 2
+  assert 'index of fake cannot be saved' in capsys.readouterr().err

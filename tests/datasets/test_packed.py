@@ -1,0 +1,157 @@
+"""Reading packed crops: any place, any damage; no TensorFlow needed."""
+
+import dataclasses
+import zlib
+
+import cv2
+import fsspec
+import numpy as np
+import pytest
+
+from siamkpn_jax.config.settings import DataConfig
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.datasets.packed_source import INDEX_NAME, PackedIndex
+from siamkpn_jax.datasets.tracks import Dropped
+
+FRAMES = (2, 3)  # of two tracks; their crops are mixed over two files
+
+
+def crops():
+  rng = np.random.default_rng(0)
+  images = [cv2.resize(rng.integers(0, 255, (9, 9, 3)).astype(np.uint8),
+                       (511, 511)) for _ in range(5)]
+  return [cv2.imencode('.jpg', image)[1].tobytes() for image in images]
+
+
+def at_scale(wh):
+  """Sizes whose context square is 127 pixels, as those of crops."""
+  p = wh.sum(1, keepdims=True) / 2
+  return wh * 127 / np.sqrt((wh + p).prod(1, keepdims=True))
+
+
+@pytest.fixture
+def content():
+  """{path: bytes} of a packed set, its crops, and its index."""
+  jpegs = crops()
+  places = [('part_0/a', 3), ('part_0/a', 0), ('part_1/b', 1),
+            ('part_0/a', 2), ('part_1/b', 4)]  # file and crop, as written
+  files = {'part_0/a': b'', 'part_1/b': b''}
+  offsets = {}
+  for name, crop in places:
+    files[name] += b'x' * 29  # what lies between records
+    offsets[crop] = (sorted(files).index(name), len(files[name]))
+    files[name] += jpegs[crop]
+  index = PackedIndex(
+      starts=np.array([0, 2, 5]), files=np.array(sorted(files)),
+      sizes=np.array([len(files[name]) for name in sorted(files)]),
+      file_ids=np.array([offsets[k][0] for k in range(5)], np.int32),
+      offsets=np.array([offsets[k][1] for k in range(5)]),
+      lengths=np.array([len(jpeg) for jpeg in jpegs], np.int32),
+      checksums=np.array([zlib.crc32(jpeg) for jpeg in jpegs], np.uint32),
+      wh=at_scale(np.arange(20, 30, dtype=np.float32).reshape(5, 2)))
+  dropped = Dropped()
+  dropped.add('frames: target absent', 'v/3.jpg', 7)
+  files[INDEX_NAME] = index.to_bytes(dropped)
+  return files, jpegs, index
+
+
+@pytest.fixture(params=['local', 'memory'])
+def place(request, tmp_path):
+  """Root of packed sets, and a function that writes a file of set 'mine'."""
+  if request.param == 'local':
+    def write(name, data):
+      path = tmp_path / 'mine' / name
+      path.parent.mkdir(parents=True, exist_ok=True)
+      path.write_bytes(data)
+    yield str(tmp_path), write
+    return
+  memory = fsspec.filesystem('memory')
+  root = f'memory://{tmp_path.name}'
+  yield root, lambda name, data: memory.pipe_file(f'{root}/mine/{name}', data)
+  memory.rm(f'/{tmp_path.name}', recursive=True)
+
+
+def open_set(root):
+  config = DataConfig(sets=('mine',), ratios=(1.0,), ranges=(1,), root=root)
+  return catalog.open_sources(config, 0)[0]
+
+
+def test_reads_every_crop(content, place):
+  files, jpegs, index = content
+  root, write = place
+  for name, data in files.items():
+    write(name, data)
+  source = open_set(root)
+  assert (source.name, source.kind) == ('mine', 'packed')
+  assert (source.num_tracks, source.total_frames) == (2, 5)
+  assert [source.num_frames(k) for k in range(2)] == list(FRAMES)
+  assert source.dropped.counts == {'frames: target absent': 7}
+  assert 'v/3.jpg' in catalog.describe([source])
+  for track, position, crop in ((0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 2, 4)):
+    whole = cv2.imdecode(np.frombuffer(jpegs[crop], np.uint8), 1)
+    image, wh = source.read(track, position, 143)
+    np.testing.assert_array_equal(image, whole[184:327, 184:327])
+    np.testing.assert_allclose(wh, index.wh[crop], rtol=1e-6)
+
+
+def test_damaged_record(content, place):
+  """Found when it is read; the others are not affected."""
+  files, _, index = content
+  root, write = place
+  data = bytearray(files['part_0/a'])
+  data[index.offsets[3] + 700] ^= 1
+  for name, good in files.items():
+    write(name, bytes(data) if name == 'part_0/a' else good)
+  source = open_set(root)
+  with pytest.raises(UserError, match=r'part_0/a: damaged at byte .*--verify'):
+    source.read(1, 1, 143)
+  source.read(0, 0, 143)
+
+
+@pytest.mark.parametrize('how', ['missing', 'cut', 'no index', 'bad index'])
+def test_files_missing_or_cut(content, place, how):
+  """Told before training starts."""
+  files, *_ = content
+  root, write = place
+  if how == 'missing':
+    del files['part_1/b']
+  elif how == 'cut':
+    files['part_1/b'] = files['part_1/b'][:-1]
+  elif how == 'bad index':
+    files[INDEX_NAME] = files[INDEX_NAME][:-300]
+  else:
+    del files[INDEX_NAME]
+  for name, data in files.items():
+    write(name, data)
+  expected = {'missing': '1 of 2 record files are missing or trunc.*part_1/b',
+              'cut': '1 of 2 record files are missing or truncated.*part_1/b',
+              'bad index': f'{INDEX_NAME}: damaged',
+              'no index': 'cannot be read.*pack|not found'}[how]
+  with pytest.raises(UserError, match=expected):
+    open_set(root)
+
+
+def test_file_that_vanishes(content, place):
+  files, *_ = content
+  root, write = place
+  for name, data in files.items():
+    write(name, data)
+  source = open_set(root)
+  write('part_1/b', b'')
+  with pytest.raises(UserError, match=r'part_1/b'):
+    source.read(1, 2, 143)
+
+
+def test_unknown_storage():
+  with pytest.raises(UserError, match='nowhere://x/mine'):
+    open_set('nowhere://x')
+
+
+def test_index_round_trip(content):
+  *_, index = content
+  again, dropped = PackedIndex.from_bytes(index.to_bytes(Dropped()))
+  assert not dropped.counts
+  for field in dataclasses.fields(PackedIndex):
+    np.testing.assert_array_equal(
+        getattr(again, field.name), getattr(index, field.name))

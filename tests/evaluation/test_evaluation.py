@@ -1,0 +1,273 @@
+"""Plans and runs of every kind of benchmark: files, resuming, submissions."""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.run import evaluation
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from tests.evaluation import vot_files
+
+BOXES = [[4.0 + i, 5, 10, 8] for i in range(6)]
+
+
+class _Counting(FirstBoxTracker):
+  """A tracker that counts its updates, and may break."""
+
+  def __init__(self, breaks_at=-1):
+    super().__init__()
+    self.updates, self._breaks_at = 0, breaks_at
+
+  def update(self, frame):
+    if self.updates == self._breaks_at:
+      raise KeyboardInterrupt
+    self.updates += 1
+    return super().update(frame)
+
+
+def _images(folder, count, form):
+  folder.mkdir(parents=True)
+  for i in range(1, count + 1):
+    cv2.imwrite(str(folder / form.format(i)), np.zeros((40, 60, 3), np.uint8))
+
+
+def _write(path, rows):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(''.join(','.join(map(str, row)) + '\n' for row in rows))
+
+
+def _got10k(root, subset, names, rows=BOXES):
+  for name in names:
+    home = root / subset / name
+    _images(home, len(BOXES), '{:08d}.jpg')
+    _write(home / 'groundtruth.txt', rows)
+    (home / 'meta_info.ini').write_text('[META]\nresolution: (60, 40)\n')
+  (root / subset / 'list.txt').write_text('\n'.join(names))
+  return root
+
+
+def _run(benchmark, data, out, tracker=None, **options):
+  tracker = tracker or _Counting()
+  plan = evaluation.make_plan(
+      evaluation.Request(benchmark, data, out, **options))
+  summary = evaluation.run(plan, OneTarget(tracker), {'weights': 'w'},
+                           remarks={'hardware': 'h'}, progress=False)
+  return summary, tracker
+
+
+def test_got10k_is_scored_and_packed(tmp_path):
+  data, out = _got10k(tmp_path / 'd', 'val', ['v_1', 'v_2']), tmp_path / 'out'
+  summary, _ = _run('got10k', data, out)
+  overlap = [(10 - i) / (10 + i) for i in range(1, 6)]
+  assert summary['ao'] == pytest.approx(np.mean(overlap))
+  assert summary['protocol'] == 'got10k' and summary['hardware'] == 'h'
+  assert summary['frames_per_second_end_to_end'] > 0
+  assert json.loads((out / 'summary.json').read_text()) == summary
+  with zipfile.ZipFile(out / 'submission.zip') as archive:
+    assert sorted(archive.namelist()) == [
+        f'v_{k}/v_{k}_{what}.txt' for k in (1, 2) for what in ('001', 'time')]
+    assert archive.read('v_1/v_1_001.txt').decode().splitlines() == [
+        '4.0000,5.0000,10.0000,8.0000'] * 6
+    times = archive.read('v_2/v_2_time.txt').decode().split()
+  assert len(times) == 6 and all(float(t) > 0 for t in times)
+
+
+def test_hidden_test_set_is_packed_and_not_scored(tmp_path):
+  data = _got10k(tmp_path / 'd', 'test', ['GOT-10k_Test_000001'], BOXES[:1])
+  summary, tracker = _run('got10k', data, tmp_path / 'out')
+  assert 'ao' not in summary and summary['num_frames'] == 6
+  assert tracker.updates == 5
+  assert summary['submission'] == str(tmp_path / 'out' / 'submission.zip')
+
+
+def test_trackingnet_submission(tmp_path):
+  _images(tmp_path / 'TEST' / 'frames' / 'a-b_0', 3, '{:d}.jpg')
+  _write(tmp_path / 'TEST' / 'anno' / 'a-b_0.txt', BOXES[:1])
+  _run('trackingnet', tmp_path, tmp_path / 'out')
+  with zipfile.ZipFile(tmp_path / 'out' / 'submission.zip') as archive:
+    assert archive.namelist() == ['a-b_0.txt']
+    assert archive.read('a-b_0.txt').decode().count('\n') == 3
+
+
+@pytest.fixture
+def vot_data(tmp_path):
+  return vot_files.write_folder(tmp_path / 'vot', {
+      'a': [[10.0 + 3 * i, 10, 12, 12] for i in range(16)],
+      'b': [[10.0, 10, 12, 12]] * 9})
+
+
+def test_vot_is_supervised_and_scored(vot_data, tmp_path):
+  out = tmp_path / 'out'
+  summary, _ = _run('vot2018', vot_data, out)
+  rows = (out / 'baseline' / 'a' / 'a_001.txt').read_text().splitlines()
+  # It fails at the fourth step of 3 pixels, starts again 5 frames later.
+  assert [i for i, row in enumerate(rows) if row == '1'] == [0, 9]
+  assert [i for i, row in enumerate(rows) if row == '2'] == [4, 13]
+  assert summary['failures'] == 2 and summary['protocol'] == 'vot2018_pysot'
+  scored = vot.score_results(vot_data, out, 'pysot')
+  for key in ('eao', 'accuracy', 'robustness', 'failures', 'sequences'):
+    assert summary[key] == scored[key]
+  # The rule decides when the tracker is started again: no mixture.
+  with pytest.raises(UserError, match='protocol was vot2018_pysot, now'):
+    _run('vot2018', vot_data, out, protocol='vot-toolkit')
+
+
+def test_uav123(tmp_path):
+  """car1_1 and car11 are two sequences, and run and score as such."""
+  data, out = tmp_path / 'd', tmp_path / 'out'
+  for name, video, rows in (('car11', 'car11', BOXES[:2]),
+                            ('car1_1', 'car1', BOXES[:1] * 751)):
+    _images(data / 'data_seq' / 'UAV123' / video, len(rows), '{:06d}.jpg')
+    _write(data / 'anno' / 'UAV123' / f'{name}.txt', rows)
+  summary, _ = _run('uav123', data, out)
+  assert {n: s['frames'] for n, s in summary['sequences'].items()} == {
+      'car11': 2, 'car1_1': 751}
+  assert (out / 'car1_1.txt').is_file() and (out / 'car11.txt').is_file()
+  assert summary['sequences']['car1_1']['success_auc'] == pytest.approx(20 / 21)
+  assert summary['sequences']['car11']['success_auc'] < 0.94
+
+
+def test_interrupted_and_gone_on(vot_data, tmp_path):
+  with pytest.raises(KeyboardInterrupt):
+    _run('vot2018', vot_data, tmp_path / 'out', _Counting(breaks_at=13))
+  assert len(list((tmp_path / 'out').glob('baseline/*/*_001.txt'))) == 1
+  resumed, tracker = _run('vot2018', vot_data, tmp_path / 'out')
+  assert tracker.updates == 8  # of b alone
+  whole, _ = _run('vot2018', vot_data, tmp_path / 'whole')
+  for summary in (resumed, whole):
+    for key in ('frames_per_second', 'frames_per_second_end_to_end', 'results'):
+      del summary[key]
+  assert resumed == whole
+
+
+def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
+  request = evaluation.Request('otb', make_sequence('Ball', BOXES).parent,
+                               tmp_path / 'out')
+  run = lambda hardware, **options: evaluation.run(
+      evaluation.make_plan(dataclasses.replace(request, **options)),
+      OneTarget(_Counting()), {'weights': 'w'}, progress=False,
+      remarks={'hardware': hardware, 'batch': 3})
+  first = run('fast')
+  again = run('slow', protocol='pysot')
+  assert again['hardware'] == 'fast' and again['protocol'] == 'pysot'
+  for key in ('frames_per_second', 'frames_per_second_end_to_end', 'batch'):
+    assert again[key] == first[key] and first[key] > 0
+  (tmp_path / 'out' / 'summary.json').write_text('damaged')
+  assert run('slow')['hardware'] == 'slow'
+
+
+def test_shards_share_the_work(tmp_path):
+  names = [f'v_{k}' for k in range(5)]
+  data, out = _got10k(tmp_path / 'd', 'val', names), tmp_path / 'out'
+  ran = []
+  for k in (2, 0, 1):
+    summary, tracker = _run('got10k', data, out, shard=(k, 3))
+    ran.append(tracker.updates)
+    assert (summary is None) == (k != 1)
+  assert ran == [5, 10, 10]
+  whole, _ = _run('got10k', data, tmp_path / 'whole')
+  assert summary['ao'] == whole['ao'] and summary['num_sequences'] == 5
+  assert summary['frames_per_second_end_to_end'] is None  # of a part alone
+
+
+def test_long_sequences_are_dealt_out(make_sequence):
+  for name, count in (('A', 9), ('B', 8), ('C', 3), ('D', 2)):
+    root = make_sequence(name, BOXES[:1] * count).parent
+  parts = [[job.task.name for job in evaluation.make_plan(evaluation.Request(
+      'otb', root, Path('out'), shard=(k, 2))).mine()] for k in range(2)]
+  assert parts == [['A', 'C'], ['B', 'D']]
+
+
+def test_otb_files_count_from_where_the_annotation_does(make_sequence,
+                                                        tmp_path):
+  make_sequence('Ball', BOXES)
+  root = make_sequence('Car', BOXES).parent
+  _run('otb', root, tmp_path / 'out', zero_based=('Car',))
+  for name in ('Ball', 'Car'):
+    assert results.read_boxes(tmp_path / 'out' / f'{name}.txt')[0].tolist() == (
+        BOXES[0])
+
+
+def test_mistakes_before_any_work(make_sequence, vot_data, tmp_path):
+  root = make_sequence('Ball', BOXES).parent
+  for match, benchmark, data, options in (
+      ('vot: unknown for otb', 'otb', root, {'protocol': 'vot'}),
+      ('lasot: unknown for got10k; ', 'got10k', root,
+       {'protocol': 'lasot'}),
+      ('unknown for vot2018', 'vot2018', vot_data, {'protocol': 'otb'}),
+      ('no sequence matches X', 'otb', root, {'sequences': ('X',)}),
+      ('no sequence matches X', 'vot2018', vot_data, {'sequences': ('X',)}),
+      ('--zero_based: not used with vot2018', 'vot2018', vot_data,
+       {'zero_based': ('a',)}),
+      ('--zero_based: not used with got10k', 'got10k', root,
+       {'zero_based': ('a',)})):
+    with pytest.raises(UserError, match=match):
+      _run(benchmark, data, tmp_path / 'out', **options)
+  assert not (tmp_path / 'out').exists()
+
+
+def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  _run('otb', root, out)
+  (out / 'settings.json').unlink()
+  with pytest.raises(UserError, match=r'Ball.txt. but no settings.json'):
+    _run('otb', root, out)
+  for damaged in ('[]', '{'):
+    (out / 'settings.json').write_text(damaged)
+    with pytest.raises(UserError, match='settings.json: damaged'):
+      _run('otb', root, out)
+
+
+def test_another_annotation_is_noticed(make_sequence, tmp_path):
+  folder, out = make_sequence('Ball', BOXES), tmp_path / 'out'
+  _run('otb', folder.parent, out)
+  _write(folder / 'groundtruth_rect.txt', [[9, *BOXES[0][1:]], *BOXES[1:]])
+  with pytest.raises(UserError, match='first box differs from the annot'):
+    _run('otb', folder.parent, out)
+
+
+def test_first_boxes_alone_here_and_there(make_sequence, tmp_path):
+  """Told before anything is tracked, not when all is."""
+  make_sequence('Ball', BOXES)
+  folder = make_sequence('Car', BOXES[:1], frames=6)
+  with pytest.raises(UserError, match='Car has only its first box, others'):
+    _run('otb', folder.parent, tmp_path / 'out')
+  assert not (tmp_path / 'out').exists()
+  _images(tmp_path / 'TEST' / 'frames' / 'a_0', 6, '{:d}.jpg')
+  _write(tmp_path / 'TEST' / 'anno' / 'a_0.txt', BOXES)
+  summary, _ = _run('trackingnet', tmp_path, tmp_path / 'net')
+  assert 'submission' in summary and 'success_auc' not in summary
+
+
+def test_a_name_that_is_taken(make_sequence, tmp_path):
+  root = make_sequence('settings', BOXES).parent
+  with pytest.raises(UserError, match='sequence settings: this name is used'):
+    _run('otb', root, tmp_path / 'out')
+
+
+def test_damaged_times_cost_the_speed_alone(make_sequence, tmp_path):
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  _run('otb', root, out)
+  (out / 'times' / 'Ball.txt').write_text('0.1\n0.1\nx\n')
+  summary, tracker = _run('otb', root, out)
+  assert summary['frames_per_second'] is None and tracker.updates == 0
+  (out / 'times' / 'Ball.txt').unlink()
+  summary, tracker = _run('otb', root, out)
+  assert summary['frames_per_second'] > 0 and tracker.updates == 5
+
+
+def test_damaged_result_is_named_not_overwritten(make_sequence, tmp_path):
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  _run('otb', root, out)
+  (out / 'Ball.txt').write_text('1,2,3,4\n')
+  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes, .* or delete'):
+    _run('otb', root, out)
+  assert (out / 'Ball.txt').read_text() == '1,2,3,4\n'

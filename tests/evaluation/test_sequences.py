@@ -1,0 +1,158 @@
+"""OTB folders: what is read, what is left out, what is refused."""
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import otb
+from siamkpn_jax.evaluation.formats import sequences
+
+BOXES = [(5, 6, 7, 8), (6, 7, 7, 8), (7, 8, 7, 8)]
+
+
+def _numbers(sequence):
+  return [int(f.stem) for f in sequence.frames]
+
+
+def test_boxes_are_made_zero_based(make_sequence):
+  root = make_sequence('Ball', BOXES).parent
+  make_sequence('uav_car', BOXES)
+  for options, origins in (({}, [1, 1]), ({'zero_based': ['*']}, [0, 0]),
+                           ({'zero_based': ['uav_*']}, [1, 0])):
+    found = sequences.load_otb(root, **options)
+    assert [s.name for s in found] == ['Ball', 'uav_car']
+    assert [s.origin for s in found] == origins
+    for s in found:
+      np.testing.assert_array_equal(
+          s.boxes_xywh, np.array(BOXES) - [s.origin, s.origin, 0, 0])
+      assert s.boxes_xywh.dtype == np.float64
+      assert len(s) == 3
+
+
+def test_selection_and_single_sequence(make_sequence):
+  folder = make_sequence('Ball', BOXES)
+  make_sequence('Car', BOXES, annotation='damaged')
+  root = folder.parent
+  assert [s.name for s in sequences.load_otb(root, names=['B*'])] == ['Ball']
+  assert [s.name for s in sequences.load_otb(folder)] == ['Ball']
+  assert otb.skipped_folders(folder) == []
+  with pytest.raises(UserError, match='expected some of Ball, Car'):
+    sequences.load_otb(root, names=['Bal'])
+  with pytest.raises(UserError, match='zero_based: no sequence matches x'):
+    sequences.load_otb(root, zero_based=['x'])
+
+
+def test_folders_left_out(make_sequence):
+  root = make_sequence('Ball', BOXES).parent
+  make_sequence('_extra', BOXES)
+  make_sequence('.cache', BOXES)
+  (root / 'notes').mkdir()
+  (root / 'readme.txt').write_text('')
+  assert [s.name for s in sequences.load_otb(root)] == ['Ball']
+  assert otb.skipped_folders(root) == ['.cache', '_extra', 'notes']
+
+
+def test_several_targets(make_sequence):
+  folder = make_sequence('Human', BOXES)
+  plain = folder / 'groundtruth_rect.txt'
+  text = plain.read_text()
+  (folder / 'groundtruth_rect.10.txt').write_text(text)
+  (folder / 'groundtruth_rect.2.txt').write_text(text)
+  (folder / 'groundtruth_rect.1.txt').write_text('\n')  # as Human4 has
+  assert [s.name for s in sequences.load_otb(folder)] == ['Human']
+  plain.unlink()
+  names = [s.name for s in sequences.load_otb(folder)]
+  assert names == ['Human-10', 'Human-2']
+  make_sequence('Human-2', BOXES)
+  with pytest.raises(UserError, match='duplicate sequence Human-2'):
+    sequences.load_otb(folder.parent)
+
+
+@pytest.mark.parametrize('link', ['text', 'symlink'])
+def test_images_of_another_folder(make_sequence, link):
+  source = make_sequence('Jog-1', BOXES)
+  other = source.parent / 'Jog-2'
+  other.mkdir()
+  (other / 'groundtruth_rect.txt').write_text('1 2 3 4\n' * 3)
+  if link == 'text':
+    (other / 'img').write_text('../Jog-1/img\n')
+  else:
+    (other / 'img').symlink_to('../Jog-1/img')
+  first, second = sequences.load_otb(source.parent)
+  assert [f.resolve() for f in second.frames] == list(first.frames)
+
+
+def test_frames_sorted_by_number(make_sequence):
+  folder = make_sequence('Ball', BOXES[:1] * 4)
+  for old, new in (('0001.png', 'f9.PNG'), ('0002.png', 'f10.png'),
+                   ('0003.png', 'f100.png'), ('0004.png', 'f011.png')):
+    (folder / 'img' / old).rename(folder / 'img' / new)
+  (folder / 'img' / '._f9.png').write_text('')
+  (folder / 'img' / 'Thumbs.db').write_text('')
+  frames = sequences.load_otb(folder)[0].frames
+  assert [f.stem for f in frames] == ['f9', 'f10', 'f011', 'f100']
+
+
+def test_otb_frame_range_only_where_it_fits(make_sequence):
+  uncut = make_sequence('BlurCar3', BOXES[:1] * 357, numbers=range(1, 361))
+  assert _numbers(sequences.load_otb(uncut)[0]) == list(range(3, 360))
+  cut = make_sequence('Football1', BOXES)  # equal counts: taken as they are
+  assert _numbers(sequences.load_otb(cut)[0]) == [1, 2, 3]
+  wrong = make_sequence('Freeman4', BOXES, frames=5)
+  with pytest.raises(UserError, match='Freeman4: 5 images .* but 3 boxes'):
+    sequences.load_otb(wrong)
+
+
+@pytest.mark.parametrize('frames', [2, 4])
+def test_count_mismatch(make_sequence, frames):
+  folder = make_sequence('Ball', BOXES, frames=frames)
+  with pytest.raises(UserError, match=f'Ball: {frames} images .* 3 boxes'):
+    sequences.load_otb(folder)
+
+
+@pytest.mark.parametrize('first', ['nan,nan,nan,nan', '0,0,0,0', '1,1,5,-1'])
+def test_first_box_must_be_valid(make_sequence, first):
+  folder = make_sequence('Ball', BOXES, annotation=first + '\n1,2,3,4' * 2)
+  with pytest.raises(UserError, match='line 1: the first box'):
+    sequences.load_otb(folder)
+
+
+def test_later_boxes_may_be_absent(make_sequence):
+  folder = make_sequence('Ball', BOXES,
+                         annotation='1,2,3,4\nNaN,NaN,NaN,NaN\n0,0,0,0\n')
+  assert np.isnan(sequences.load_otb(folder)[0].boxes_xywh[1]).all()
+
+
+def test_nothing_to_read(make_sequence, tmp_path):
+  with pytest.raises(UserError, match='not a folder'):
+    sequences.load_otb(tmp_path / 'none')
+  (tmp_path / 'bare').mkdir()
+  with pytest.raises(UserError, match='no sequences in'):
+    sequences.load_otb(tmp_path / 'bare')
+  folder = make_sequence('Ball', BOXES)
+  for image in (folder / 'img').iterdir():
+    image.unlink()
+  with pytest.raises(UserError, match='no images; expected'):
+    sequences.load_otb(folder)
+  (folder / 'img').rmdir()
+  with pytest.raises(UserError, match='img: not a folder'):
+    sequences.load_otb(folder)
+  (folder / 'img').write_text('x' * 5000)
+  with pytest.raises(UserError, match='not a folder'):
+    sequences.load_otb(folder)
+  (folder / 'groundtruth_rect.txt').write_text('')
+  with pytest.raises(UserError, match='groundtruth_rect.txt: empty'):
+    sequences.load_otb(folder)
+
+
+@pytest.mark.realdata
+def test_real_sequences(real_data):
+  folder = real_data / 'sequences'
+  found = {s.name: s for s in sequences.load_otb(
+      folder, zero_based=['davis_*', 'uav_*', 'vot_*'])}
+  assert len(found) == 12
+  assert otb.skipped_folders(folder) == ['_demo_no_gt']
+  assert len(found['David']) == 471
+  assert found['Jogging-2'].frames[0].samefile(found['Jogging-1'].frames[0])
+  assert found['David'].boxes_xywh[0].tolist() == [128, 79, 64, 78]
+  assert found['uav_wakeboard7'].boxes_xywh[0].tolist() == [623, 299, 11, 38]
