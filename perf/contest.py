@@ -13,7 +13,7 @@ from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.metrics.protocols import OTB
-from siamkpn_jax.evaluation.run.protocol import Tracker
+from siamkpn_jax.tracking.follow import SingleTracker
 
 Say = Callable[[str], None]
 _CLOSE = 0.05  # pixels
@@ -55,7 +55,7 @@ class Speeds:
   cpu_ms: list[float]
 
 
-def run_all(trackers: Mapping[str, Tracker], videos: Sequence[Video],
+def run_all(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],
             say: Say) -> Scores:
   """Each tracker once over each sequence, from its first box."""
   found = Scores({n: {} for n in trackers}, {n: {} for n in trackers},
@@ -87,7 +87,7 @@ def run_all(trackers: Mapping[str, Tracker], videos: Sequence[Video],
   return found
 
 
-def take_rounds(trackers: Mapping[str, Tracker], videos: Sequence[Video],
+def take_rounds(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],
                 rounds: int, frames: int, say: Say) -> dict[str, Speeds]:
   """The speed of each tracker, round by round.
 

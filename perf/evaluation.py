@@ -28,7 +28,7 @@ from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
 from siamkpn_jax.evaluation.run.load import load_for_sequences
-from siamkpn_jax.evaluation.run.protocol import OneTarget, Tracker
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker, OneTarget
 from siamkpn_jax.tracking.load import load_tracker
 
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
                     f'expected {_TOLERANCE} at most')
 
 
-def _boxes(tracker: Tracker, videos: Sequence[Video]) -> np.ndarray:
+def _boxes(tracker: MultiTargetTracker, videos: Sequence[Video]) -> np.ndarray:
   """All boxes, by sequence."""
   tasks = {_task(video): video.name for video in videos}
   ended = {tasks[done.task]: done for done in drive(tracker, list(tasks))}
@@ -88,7 +88,7 @@ def _boxes(tracker: Tracker, videos: Sequence[Video]) -> np.ndarray:
   return np.concatenate([ended[name].result for name in sorted(ended)])
 
 
-def _seconds(tracker: Tracker, videos: Sequence[Video]) -> float:
+def _seconds(tracker: MultiTargetTracker, videos: Sequence[Video]) -> float:
   start = time.perf_counter()
   _boxes(tracker, videos)
   return time.perf_counter() - start

@@ -47,9 +47,9 @@ from siamkpn_jax.evaluation.formats.sequences import (
 )
 from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
 from siamkpn_jax.evaluation.report.failure_strips import whole_sequence
-from siamkpn_jax.evaluation.run.protocol import Tracker
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking import tracker as ours
+from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.load import decode_config
 
 
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
   check_known(args.film, [s.name for s in sequences], '--film')
   found = find_trackers(Path(args.models) if args.models else None,
                         args.peer or list(FILES))
-  trackers: dict[str, Tracker] = {
+  trackers: dict[str, SingleTracker] = {
       **found.trackers, **_our_trackers(threads, args)}
   busy = [_load()]
   scores = None
@@ -125,7 +125,8 @@ def run(args: argparse.Namespace) -> None:
     _draw(folder / 'peers.jpg', sequences, scores.boxes_xywh[OURS], args)
 
 
-def _our_trackers(threads: int, args: argparse.Namespace) -> dict[str, Tracker]:
+def _our_trackers(threads: int, args: argparse.Namespace
+                  ) -> dict[str, SingleTracker]:
   if not args.config:
     config, variables = load_model(find_weights(args.weights))
     model = build_model(config.model)
@@ -134,7 +135,7 @@ def _our_trackers(threads: int, args: argparse.Namespace) -> dict[str, Tracker]:
     model = build_model(config.model)
     variables = init_variables(model, 0)
   settings = decode_config(config)
-  trackers: dict[str, Tracker] = {OURS: ours.Tracker(
+  trackers: dict[str, SingleTracker] = {OURS: ours.Tracker(
       model, variables, settings)}
   if args.onnx:
     try:

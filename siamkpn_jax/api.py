@@ -41,11 +41,15 @@ def train(config: str | Path | Config, workdir: str | Path, *,
     <siamkpn_jax.tracking.tracker.Tracker object at ...>
   """
   from siamkpn_jax.config.files import load_config
+  from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.datasets import catalog
   from siamkpn_jax.training import trainer
 
   if not isinstance(config, Config):
     config = load_config(str(config), overrides)
+  elif overrides:
+    raise UserError('overrides: only with the name or path of a configuration; '
+                    'expected none beside a Config: use its `updated`')
   sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, Path(workdir), sources, resume=resume)
   return Path(workdir)
@@ -69,7 +73,8 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
     protocol: scoring protocol; None for the benchmark's own.
     sequences: names or patterns of sequences; empty for all.
     zero_based: names or patterns of OTB sequences with 0-based annotations.
-    batch: number of sequences to track at once; None to choose automatically.
+    batch: number of sequences to track at once, 1 or more; None to choose
+      automatically.
     hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
       stored with the weights.
 
@@ -94,7 +99,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
   from siamkpn_jax.evaluation.run import evaluation
   from siamkpn_jax.evaluation.run.load import load_for_sequences
 
-  plan = evaluation.make_plan(evaluation.Request(
+  plan = evaluation.make_plan(evaluation.EvaluationRequest(
       benchmark, Path(data), Path(output), protocol, tuple(sequences),
       tuple(zero_based)))
   tracker, details = load_for_sequences(
@@ -146,7 +151,7 @@ def score(benchmark: str, annotations: str | Path, results: str | Path, *,
   if benchmark not in scoring.SCORERS:
     raise UserError(f'benchmark {benchmark!r}: expected one of '
                     f'{", ".join(sorted(scoring.SCORERS))}')
-  return scoring.score(scoring.Request(
+  return scoring.score(scoring.ScoringRequest(
       benchmark, Path(annotations), Path(results), protocol,
       Path(attributes) if attributes else None, tuple(sequences), shift))
 
@@ -187,6 +192,8 @@ def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
   from siamkpn_jax.conversion import run as conversion
   from siamkpn_jax.core.errors import UserError
 
+  if part not in ('network', 'backbone'):
+    raise UserError(f"part={part!r}: expected 'network' or 'backbone'")
   if to not in ('jax', 'torch') or (to == 'torch' and config):
     raise UserError(f"to={to!r}: expected 'jax', or 'torch' without a config")
   if to == 'torch':

@@ -88,3 +88,18 @@ def test_mistakes(tmp_path):
     siamkpn_jax.load_benchmark('chess', tmp_path)
   with pytest.raises(UserError, match="to='onnx': expected"):
     siamkpn_jax.convert(tmp_path, tmp_path / 'x', to='onnx')
+
+
+@pytest.mark.parametrize(('call', 'words'), [
+    (lambda path: siamkpn_jax.train(
+        siamkpn_jax.Config(), path, overrides=['train.epochs=1']),
+     'overrides: only with the name or path'),
+    (lambda path: siamkpn_jax.convert('kpn3s_nano', path / 'a.npz', to='torch',
+                                      part='head'),
+     "part='head': expected 'network' or 'backbone'"),
+    (lambda path: siamkpn_jax.score('otb', path, path, shift=float('nan')),
+     'expected a finite number of pixels')])
+def test_arguments_that_do_not_fit(call, words, tmp_path):
+  with pytest.raises(UserError, match=words):
+    call(tmp_path)
+  assert not list(tmp_path.iterdir())

@@ -73,7 +73,7 @@ def test_slurm_queues_again(tmp_path, status, requeued):
 
 
 def test_slurm_has_a_process_on_each_node():
-  """Signalled in time, and allowed to be queued again."""
+  """Signaled in time, and allowed to be queued again."""
   options = [line.removeprefix('#SBATCH ') for line in
              (LAUNCH / 'slurm.sbatch').read_text().splitlines()
              if line.startswith('#SBATCH ')]

@@ -24,7 +24,8 @@ def write(folder: Path) -> None:
   files = sorted(p for p in folder.rglob('*')
                  if p.is_file() and p.parent != folder)
   (folder / NAME).write_text(json.dumps(
-      {str(p.relative_to(folder)): _checksum(p) for p in files}, indent=1))
+      {p.relative_to(folder).as_posix(): _checksum(p) for p in files},
+      indent=1))
 
 
 def damage(folder: Path) -> str:

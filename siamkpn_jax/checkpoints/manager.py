@@ -21,7 +21,7 @@ from siamkpn_jax.config.settings import (
   to_plain,
   with_new_names,
 )
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.core.provenance import git_revision
 from siamkpn_jax.distributed.multihost import (
   gather_text,
@@ -106,7 +106,7 @@ class Checkpoints:
       try:
         self.wait()
       finally:
-        with self._blame():  # it raises the same once more
+        with self._as_user_error():  # it raises the same once more
           self._checkpointer.close()
 
   def keep_best(self, step: int | None) -> None:
@@ -126,7 +126,7 @@ class Checkpoints:
     """
     self.wait()
     self._last = step
-    with self._blame():
+    with self._as_user_error():
       self._saving = self._checkpointer.save_checkpointables_async(
           step, items, force=True,
           custom_metadata={'config': self._config,
@@ -145,11 +145,11 @@ class Checkpoints:
     """
     saving, self._saving = self._saving, None
     if saving is not None:
-      with self._blame():
+      with self._as_user_error():
         saving.result()
 
   @contextlib.contextmanager
-  def _blame(self) -> Iterator[None]:
+  def _as_user_error(self) -> Iterator[None]:
     """Turns an error of the last save into a UserError."""
     try:
       yield
@@ -191,7 +191,7 @@ class Checkpoints:
       except Exception as error:  # see weights.is_damage
         if not weights.is_damage(error):
           raise
-        damage = weights.first_line(error)
+        damage = first_line(error)
       if any(damages := gather_text(damage)):  # for one process or for all
         self._set_aside(path, max(damages))
         continue
@@ -220,7 +220,7 @@ def _damage(path: Path) -> str:
     if not weights.has_training_state(path):
       return ''
   except weights.DamagedError as error:
-    return weights.first_line(error)
+    return first_line(error)
   return checksums.damage(path)
 
 

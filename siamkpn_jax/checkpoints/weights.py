@@ -22,7 +22,7 @@ from siamkpn_jax.checkpoints import weights_file
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
 from siamkpn_jax.config.settings import Config, to_plain
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
 FOLDER = 'checkpoints'  # below a run's workdir
@@ -275,11 +275,6 @@ def is_damage(error: Exception) -> bool:
   ours is about something else.
   """
   return isinstance(error, DamagedError) or not isinstance(error, UserError)
-
-
-def first_line(error: BaseException) -> str:
-  """The beginning of an error's message, or its type."""
-  return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 def os_reason(error: BaseException) -> str:

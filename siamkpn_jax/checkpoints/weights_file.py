@@ -23,7 +23,7 @@ from safetensors.numpy import save
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.models.siamkpn import abstract_variables, build_model
 
 FORMAT = 'siamkpn_jax'
@@ -221,6 +221,11 @@ def stored_config(path: Path, plain: Mapping[str, Any]) -> Config:
   Raises:
     UserError: another version's, with `path`.
   """
+  validation = plain.get('validation')
+  if isinstance(validation, Mapping) and not validation.get('data'):
+    # Exported weights name no folder, beside which videos are rendered.
+    plain = {**plain, 'validation': {
+        name: x for name, x in validation.items() if name != 'rendered'}}
   try:
     return config_from_dict(plain)
   except UserError as error:
@@ -228,7 +233,7 @@ def stored_config(path: Path, plain: Mapping[str, Any]) -> Config:
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
-  reason = getattr(error, 'strerror', None) or _first_line(error)
+  reason = getattr(error, 'strerror', None) or first_line(error)
   return UserError(f'{path}: cannot be read ({reason}); expected an intact '
                    f'file of python -m siamkpn_jax.export: {_AGAIN}')
 
@@ -236,7 +241,3 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 def _no_config(path: Path) -> UserError:
   return UserError(f'{path}: holds no configuration; expected one with '
                    f'{", ".join(_SECTIONS)} in its metadata: {_AGAIN}')
-
-
-def _first_line(error: Exception) -> str:
-  return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     raise UserError('--data, --weights or --output: empty; expected a path for '
                     'each: omit --weights for the packaged model')
   find_weights(weights)  # says at once that they are missing
-  plan = evaluation.make_plan(evaluation.Request(
+  plan = evaluation.make_plan(evaluation.EvaluationRequest(
       args.benchmark, Path(data), Path(args.output), args.protocol,
       args.sequences, args.zero_based, _shard(args.shard)))
   skipped = skipped_folders(data) if args.benchmark == 'otb' else []
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> None:
     print(f'report: {_write_report(plan.request, summary, args.argv)}')
 
 
-def _run(plan: 'evaluation.Plan',
+def _run(plan: 'evaluation.EvaluationPlan',
          args: argparse.Namespace) -> dict[str, Any] | None:
   # Late: mistakes in the data show before the slow imports of the model.
   from siamkpn_jax.core.cpu_devices import one_device_per_core
@@ -124,8 +124,8 @@ def _run(plan: 'evaluation.Plan',
     raise
 
 
-def _write_report(request: 'evaluation.Request', summary: dict[str, Any],
-                  argv: list[str]) -> Path:
+def _write_report(request: 'evaluation.EvaluationRequest',
+                  summary: dict[str, Any], argv: list[str]) -> Path:
   from siamkpn_jax.evaluation.report.write import write_report
 
   weights = f'{summary["checkpoint"]} (checksum {summary["weights"]})'

@@ -108,6 +108,12 @@ def names(text: str) -> tuple[str, ...]:
   return tuple(part.strip() for part in text.split(',')) if text else ()
 
 
+def given(args: argparse.Namespace, *flags: str) -> dict[str, Any]:
+  """The values of the flags that were given; others have defaults elsewhere."""
+  return {flag: value for flag in flags
+          if (value := getattr(args, flag)) is not None}
+
+
 def whole(minimum: int | None = None,
           maximum: int | None = None) -> Callable[[str], int]:
   """A type of flags: a whole number between two bounds, both included."""

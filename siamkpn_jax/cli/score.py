@@ -7,7 +7,6 @@ docs/evaluation.md lists the supported file layouts and protocols.
 """
 
 import argparse
-import math
 from pathlib import Path
 
 from siamkpn_jax.cli.parser import Parser, names, real
@@ -55,11 +54,8 @@ def run(args: argparse.Namespace) -> None:
   if not (benchmark and args.annotations and args.results):
     raise UserError('--annotations or --results: empty; expected a path for '
                     'each')
-  if not math.isfinite(args.shift):
-    raise UserError(f'--shift={args.shift}: expected a finite number of '
-                    'pixels')
   output = check_output(args.json, '--json', suffixes=('.json',))
-  summary = scoring.score(scoring.Request(
+  summary = scoring.score(scoring.ScoringRequest(
       benchmark, Path(args.annotations), Path(args.results),
       args.protocol, Path(args.attributes) if args.attributes else None,
       args.sequences, args.shift))

@@ -87,6 +87,11 @@ def _output_paths(
     raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
   check_distinct({'--input': args.input, '--output': args.output,
                   '--boxes': args.boxes})
+  for flag, path in (('--output', args.output), ('--boxes', args.boxes)):
+    if (path and args.input and Path(path).exists() and
+        Path(path).resolve().parent == Path(args.input).resolve()):
+      raise UserError(f'{flag} {path}: a file of the input folder; expected '
+                      'another place: choose one outside')
   if args.fps is not None:
     check_fps(args.fps)
   return (check_output(args.output, '--output', suffixes=VIDEO_SUFFIXES),

@@ -11,7 +11,7 @@ interrupted search. See docs/tuning.md.
 import argparse
 from pathlib import Path
 
-from siamkpn_jax.cli.parser import Parser, names, real, whole
+from siamkpn_jax.cli.parser import Parser, given, names, real, whole
 
 
 def add_arguments(parser: Parser) -> None:
@@ -28,8 +28,9 @@ def add_arguments(parser: Parser) -> None:
       help='Checkpoint, workdir of a run, .safetensors file or name of a '
       'packaged model. Repeat the flag to compare several.')
   parser.add_argument(
-      '--last', type=whole(1), default=1,
-      help='Number of newest checkpoints to try from each workdir.')
+      '--last', type=whole(1),
+      help='Number of newest checkpoints to try from each workdir (default: '
+      'the newest).')
   parser.add_argument(
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
@@ -42,24 +43,24 @@ def add_arguments(parser: Parser) -> None:
       help='Sequences whose annotations are 0-based in a 1-based layout '
       '(comma-separated names or patterns).')
   parser.add_argument(
-      '--strategy', choices=('grid', 'optuna'), default='grid',
-      help="The paper's grid search, or Optuna's TPE sampler.")
+      '--strategy', choices=('grid', 'optuna'),
+      help="The paper's grid search (default), or Optuna's TPE sampler.")
   parser.add_argument(
-      '--step', type=real(), default=0.1,
+      '--step', type=real(),
       help='Step of the first level of the grid.')
   parser.add_argument(
-      '--budget', type=whole(0), default=0,
+      '--budget', type=whole(0),
       help='Number of trials, drawn at random per grid level or run by Optuna; '
       '0: the whole grid, or 200 for Optuna.')
   parser.add_argument(
-      '--seed', type=whole(), default=0,
+      '--seed', type=whole(),
       help='Random seed of the trials and the order of sequences.')
   parser.add_argument(
-      '--prune_z', type=real(0), default=3.0,
+      '--prune_z', type=real(0),
       help='Prune a trial this many standard errors behind the best; 0: never '
       'prune.')
   parser.add_argument(
-      '--batch', type=whole(1), default=64,
+      '--batch', type=whole(1),
       help='Most trials to run at once.')
 
 
@@ -81,12 +82,12 @@ def run(args: argparse.Namespace) -> None:
     raise UserError('--data, --weights or --output: empty; expected a path for '
                     'each')
   output = Path(args.output)
-  plan = search.Plan(args.strategy, args.step, args.budget, args.seed,
-                     args.batch)
-  request = tuning.Request(
+  plan = search.SearchPlan(
+      **given(args, 'strategy', 'step', 'budget', 'seed', 'batch'))
+  request = tuning.TuningRequest(
       benchmark, Path(data), tuple(map(Path, weights)), output,
-      args.protocol, args.sequences, args.zero_based,
-      args.last, args.prune_z, plan)
+      args.protocol, args.sequences, args.zero_based, plan=plan,
+      **given(args, 'last', 'prune_z'))
   one_device_per_core()
   result = tuning.run(request, lambda checkpoint, found: Sweep(
       checkpoint, found.videos, found.vot_protocol))

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from siamkpn_jax.config.network import TrackingConfig
@@ -10,7 +10,6 @@ from siamkpn_jax.config.section import Section, fits, types_of
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 
-_DEFAULT = Config()
 _COMMA = re.compile(r',\s*(?=\w+\.\w+=)')  # not those inside a value
 
 
@@ -26,18 +25,36 @@ def with_changes(config: Config, settings: str) -> Config:
     UserError: wrong syntax, an unknown setting, or a value that it does not
       allow.
   """
-  return config.updated(**_parse(settings))
+  changes: dict[str, dict[str, Any]] = {}
+  for change in filter(None, _COMMA.split(settings)):
+    match = re.fullmatch(r'(\w+)\.(\w+)=(.+)', change)
+    if not match:
+      raise UserError(f"override '{change}': expected section.name=value, such "
+                      'as model.num_stages=2')
+    section, name, text = match.groups()
+    part = getattr(config, section, None)
+    if not isinstance(part, Section) or name not in types_of(type(part)):
+      raise UserError(f"override '{change}': unknown setting {section}.{name}; "
+                      'docs/reference/configuration.md lists all')
+    changes.setdefault(section, {})[name] = _value(change, text, part, name)
+  return config.updated(**changes)
 
 
 def parse_tracking(settings: str) -> dict[str, Any]:
   """'name=value,...' with fields of `TrackingConfig` -> name -> value.
 
   Raises:
-    UserError: as `with_changes`, except for the range of the values.
+    UserError: wrong syntax, an unknown name, or a value of another type.
   """
-  return _parse(','.join(
-      f'tracking.{setting.strip()}' for setting in settings.split(',')
-      if setting.strip())).get('tracking', {})
+  changes = {}
+  for change in filter(None, map(str.strip, settings.split(','))):
+    name, equals, text = change.partition('=')
+    if not equals:
+      raise UserError(f"override '{change}': expected name=value, such as "
+                      'penalty_k=0.1')
+    _check_known([name])
+    changes[name] = _value(change, text, TrackingConfig(), name)
+  return changes
 
 
 def with_tracking(config: Config, hyperparameters: Mapping[str, Any]) -> Config:
@@ -50,36 +67,27 @@ def with_tracking(config: Config, hyperparameters: Mapping[str, Any]) -> Config:
   Raises:
     UserError: an unknown hyperparameter, or a value that it does not allow.
   """
-  known = types_of(TrackingConfig)
-  for name in hyperparameters:
-    if name not in known:
-      raise UserError(f'{name}: unknown hyperparameter; expected one of '
-                      f'{", ".join(known)}')
+  _check_known(hyperparameters)
   return config.updated(tracking=hyperparameters)
 
 
-def _parse(settings: str) -> dict[str, dict[str, Any]]:
-  """Section -> name -> value."""
-  changes: dict[str, dict[str, Any]] = {}
-  for change in filter(None, _COMMA.split(settings)):
-    match = re.fullmatch(r'(\w+)\.(\w+)=(.+)', change)
-    if not match:
-      raise UserError(f"override '{change}': expected section.name=value, such "
-                      'as model.num_stages=2')
-    section, name, text = match.groups()
-    part = getattr(_DEFAULT, section, None)
-    if not isinstance(part, Section) or name not in types_of(type(part)):
-      raise UserError(f"override '{change}': unknown setting {section}.{name}; "
-                      'expected one of siamkpn_jax/config/settings.py')
-    kind = types_of(type(part))[name]
-    try:
-      value = text if kind is str else ast.literal_eval(text)
-      value = tuple(value) if isinstance(value, list) else value
-      if not fits(value, kind):
-        raise TypeError(text)
-    except (ValueError, SyntaxError, TypeError) as error:
-      raise UserError(
-          f"override '{change}': expected a value like "
-          f'{getattr(part, name)!r}') from error
-    changes.setdefault(section, {})[name] = value
-  return changes
+def _check_known(names: Iterable[str]) -> None:
+  known = types_of(TrackingConfig)
+  for name in names:
+    if name not in known:
+      raise UserError(f'{name}: unknown hyperparameter; expected one of '
+                      f'{", ".join(known)}')
+
+
+def _value(change: str, text: str, section: Section, name: str) -> Any:
+  """What a text says, of the type of a section's setting."""
+  kind = types_of(type(section))[name]
+  try:
+    value = text if kind is str else ast.literal_eval(text)
+    value = tuple(value) if isinstance(value, list) else value
+    if not fits(value, kind):
+      raise TypeError(text)
+  except (ValueError, SyntaxError, TypeError) as error:
+    raise UserError(f"override '{change}': expected a value like "
+                    f'{getattr(section, name)!r}') from error
+  return value

@@ -125,8 +125,6 @@ def _read_section(section: str, stored: Mapping[str, Any]) -> Any:
         f'config.{section}: unknown {", ".join(unknown)}; expected a '
         'configuration or checkpoint of this version: train or convert again')
   settings = {key: value for key, value in stored.items() if key in known}
-  if section == 'validation' and not settings.get('data'):
-    settings.pop('rendered', None)  # exported weights name no folders
   return dataclasses.replace(default, **settings)
 
 
@@ -174,4 +172,4 @@ def unknown_key(key: str) -> UserError:
           key, [name.rpartition('.')[2]], 1)]
   meant = f"; did you mean '{near[0]}'?" if near else ''
   return UserError(f"unknown configuration key '{key}'{meant}; "
-                   'siamkpn_jax/config/settings.py lists all keys')
+                   'docs/reference/configuration.md lists all keys')

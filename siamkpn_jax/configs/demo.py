@@ -26,7 +26,7 @@ def get_config(arg: str = ''):
       backbone_layers=('conv1', 'layer1', 'layer2', 'layer3', 'layer4'),
       log_every=25, save_every=250)
   # Chosen on the validation videos. More candidates than the paper's, so that
-  # a look-alike's peak cannot fill them all and the window has a choice.
+  # a distractor's peak cannot fill them all and the window has a choice.
   config.tracking.update(penalty_k=0.1, window_influence=0.4, size_lr=0.2,
                          topk_max=64, topk_min=64)
   return config

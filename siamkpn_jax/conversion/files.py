@@ -12,7 +12,7 @@ import numpy as np
 
 from siamkpn_jax.conversion.names import COUNTER
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
 SUFFIXES = (*TORCH_SUFFIXES, '.safetensors', '.npz')
@@ -107,10 +107,9 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> UserError:
-  line = (str(error).splitlines() or [''])[0][:120] or type(error).__name__
-  return UserError(f'{path}: cannot be read ({line}); expected an intact '
-                   f'{kind} of plain arrays: download it again, or save its '
-                   'state_dict()')
+  return UserError(f'{path}: cannot be read ({first_line(error)}); expected an '
+                   f'intact {kind} of plain arrays: download it again, or save '
+                   'its state_dict()')
 
 
 def _tensor_to_numpy(torch: Any, value: Any) -> np.ndarray:

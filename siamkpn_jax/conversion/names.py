@@ -21,7 +21,7 @@ _TASKS = {'heatmap': 'heatmap', 'offsets': 'offsets', 'size': 'objsize',
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class NamePair:
   """One array under both names.
 
   Attributes:
@@ -43,7 +43,7 @@ class Entry:
     return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
 
 
-def name_table(model: SiamKPN, part: str = 'network') -> list[Entry]:
+def name_table(model: SiamKPN, part: str = 'network') -> list[NamePair]:
   """All arrays of a network.
 
   Args:
@@ -60,7 +60,7 @@ def name_table(model: SiamKPN, part: str = 'network') -> list[Entry]:
       shape = leaf.shape
       if len(shape) == 4:
         shape = (shape[3], shape[2], shape[0], shape[1])
-      entries.append(Entry(names, torch_key(names[1:], levels), shape))
+      entries.append(NamePair(names, torch_key(names[1:], levels), shape))
   return entries
 
 
@@ -112,7 +112,7 @@ def _head(stage: int, modules: tuple[str, ...]) -> str:
   return f'{name}.{modules[1]}'
 
 
-def counter_keys(entries: list[Entry]) -> list[str]:
+def counter_keys(entries: list[NamePair]) -> list[str]:
   """Names of PyTorch's batch counters, which have no array here."""
   return [entry.key.replace('running_mean', COUNTER) for entry in entries
           if entry.key.endswith('running_mean')]

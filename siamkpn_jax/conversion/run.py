@@ -211,7 +211,8 @@ def _write_folder(output: Path, config: Config, variables: dict[str, Any],
   """Everything under a temporary name, renamed when it is whole."""
   with file_errors(output), atomic_folder(output) as partial:
     save_model(partial, config, variables, part=part)
-    (partial / CONFIG_NAME).write_text(_config_source(config, part, report))
+    (partial / CONFIG_NAME).write_text(
+        _config_source(config, part, report), encoding='utf-8')
     (partial / REPORT_NAME).write_text(
         json.dumps(dataclasses.asdict(report), indent=2) + '\n')
 

@@ -7,7 +7,7 @@ import flax
 import numpy as np
 
 from siamkpn_jax.conversion.files import State, is_counter
-from siamkpn_jax.conversion.names import Entry, counter_keys
+from siamkpn_jax.conversion.names import NamePair, counter_keys
 from siamkpn_jax.core.errors import UserError
 
 
@@ -28,7 +28,7 @@ class Mapped:
   ignored: tuple[str, ...]
 
 
-def to_variables(state: State, entries: list[Entry]
+def to_variables(state: State, entries: list[NamePair]
                  ) -> tuple[dict[str, Any], Mapped]:
   """Converts a state dict.
 
@@ -53,7 +53,7 @@ def to_variables(state: State, entries: list[Entry]
       flat, tuple(sorted(filter(is_counter, state))))
 
 
-def to_state(variables: dict[str, Any], entries: list[Entry]
+def to_state(variables: dict[str, Any], entries: list[NamePair]
              ) -> tuple[State, Mapped]:
   """Converts variables to a state dict; the inverse of `to_variables`.
 
@@ -75,7 +75,7 @@ def _summary(flat: dict[tuple[str, ...], Any],
   return Mapped(len(flat), sizes['params'], sizes['batch_stats'], ignored)
 
 
-def find_problems(state: State, entries: list[Entry]) -> list[str]:
+def find_problems(state: State, entries: list[NamePair]) -> list[str]:
   """All that keeps a state dict from being converted, sorted by name."""
   expected = {entry.key: entry.shape for entry in entries}
   problems = {}

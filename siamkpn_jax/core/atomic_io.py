@@ -134,6 +134,8 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     yield partial
     with file_errors(folder):
       partial.chmod(0o755)
+      with contextlib.suppress(FileNotFoundError):
+        folder.rmdir()  # only an empty one goes; Windows replaces none
       partial.rename(folder)
   finally:
     shutil.rmtree(partial, ignore_errors=True)

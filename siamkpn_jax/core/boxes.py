@@ -40,18 +40,6 @@ def cxcywh_to_xywh(cxcywh: Array) -> Array:
       [cxcywh[..., :2] - cxcywh[..., 2:] / 2, cxcywh[..., 2:]], axis=-1)
 
 
-def xywh_to_xyxy(xywh: Array) -> Array:
-  """[..., 4] left, top, w, h -> [..., 4] left, top, right, bottom."""
-  xp = _xp(xywh)
-  return xp.concatenate([xywh[..., :2], xywh[..., :2] + xywh[..., 2:]], axis=-1)
-
-
-def xyxy_to_xywh(xyxy: Array) -> Array:
-  """[..., 4] left, top, right, bottom -> [..., 4] left, top, w, h."""
-  xp = _xp(xyxy)
-  return xp.concatenate([xyxy[..., :2], xyxy[..., 2:] - xyxy[..., :2]], axis=-1)
-
-
 def iou_xywh(a_xywh: Array, b_xywh: Array) -> Array:
   """Intersection over union, broadcasting: [..., 4], [..., 4] -> [...].
 

@@ -1,1 +1,1 @@
-"""Several hosts and devices: start, agreement, sharding, preemption."""
+"""Several hosts and devices: start, consistency, sharding, preemption."""

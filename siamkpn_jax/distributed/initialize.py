@@ -16,10 +16,9 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.distributed.preemption import Preempted
 
-MODES = ('auto', 'on', 'off')
 _FLAGS = ('coordinator', 'num_processes', 'process_id')
 # After an error, how long the others may take to fail too. JAX then ends those
 # that did not.
@@ -161,7 +160,7 @@ def _initialize(arguments: dict[str, Any], found: str, start_timeout: int,
           heartbeat_timeout_seconds=silence_timeout,
           shutdown_timeout_seconds=_PARTING)
     except Exception as error:  # network, environment, metadata: of any kind
-      reason = (str(error).splitlines() or [type(error).__name__])[0]
+      reason = first_line(error)
       raise UserError(
           f'{who}: cannot join the other processes ({reason}): set '
           '--coordinator, --num_processes and --process_id, or '
@@ -235,7 +234,7 @@ def _leave(code: int) -> None:
 
 
 def _exit_code(error: BaseException) -> int:
-  """As cli.run would exit."""
+  """As `cli.command.execute` returns it."""
   if isinstance(error, SystemExit):
     return error.code if isinstance(error.code, int) else 1
   if isinstance(error, KeyboardInterrupt):

@@ -28,12 +28,12 @@ class PreemptionGuard:
 
   Attributes:
     interrupted: this process got SIGINT.
-    signalled: this process got a signal that is not left to JAX.
+    signaled: this process got a signal that is not left to JAX.
   """
 
   def __init__(self) -> None:
     self.interrupted = False
-    self.signalled = False
+    self.signaled = False
 
   def after(self, step: int) -> bool:
     """Whether the run stops after this step; the same in every process.
@@ -44,7 +44,7 @@ class PreemptionGuard:
     """
     if jax.process_count() > 1:
       return multihost_utils.reached_preemption_sync_point(step)
-    return self.signalled
+    return self.signaled
 
   def handle(self, number: int, unused_frame: object) -> None:
     """Handles a signal. A second Ctrl-C interrupts at once."""
@@ -54,9 +54,9 @@ class PreemptionGuard:
       self.interrupted = True
       if jax.process_count() > 1:
         os.kill(os.getpid(), signal.SIGTERM)  # which JAX tells the others
-    if not self.signalled:
+    if not self.signaled:
       print('\nstopping: saving a checkpoint after this step', file=sys.stderr)
-    self.signalled = True
+    self.signaled = True
 
 
 @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """Scores of result files: what `python -m siamkpn_jax.score` does.
 
-`SCORERS` has one function for each benchmark. It is given a `Request` and
-returns the summary that becomes the JSON file: the benchmark's figures, and
+`SCORERS` has one function for each benchmark. It is given a `ScoringRequest`
+and returns the summary that becomes the JSON file: the benchmark's figures, and
 under `sequences` and `attributes` those of each sequence and each attribute.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ ONE_PASS = {**protocols.ONE_PASS, 'got10k': protocols.OTB_GOT10K}
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class ScoringRequest:
   """What is to be scored.
 
   Attributes:
@@ -59,7 +60,7 @@ class Request:
   shift: float = 0
 
 
-def score(request: Request) -> dict[str, Any]:
+def score(request: ScoringRequest) -> dict[str, Any]:
   """Scores result files.
 
   Returns:
@@ -69,12 +70,15 @@ def score(request: Request) -> dict[str, Any]:
   Raises:
     UserError: an unknown protocol, or files that cannot be scored.
   """
+  if not math.isfinite(request.shift):
+    raise UserError(f'--shift={request.shift}: expected a finite number of '
+                    'pixels')
   summary = SCORERS[request.benchmark](request)
   summary['notes'] += _missing_notes(request, summary['sequences'])
   return summary
 
 
-def _score_one_pass(request: Request) -> dict[str, Any]:
+def _score_one_pass(request: ScoringRequest) -> dict[str, Any]:
   rule = find_rule(request.benchmark, request.protocol)
   assert isinstance(rule, protocols.OnePass)
   annotations, runs, notes = _read(request)
@@ -108,7 +112,7 @@ def _score_one_pass(request: Request) -> dict[str, Any]:
   }
 
 
-def _score_got10k(request: Request) -> dict[str, Any]:
+def _score_got10k(request: ScoringRequest) -> dict[str, Any]:
   find_rule(request.benchmark, request.protocol)
   annotations, runs, notes = _read(request)
   overlaps = {}
@@ -142,7 +146,7 @@ def _score_got10k(request: Request) -> dict[str, Any]:
   }
 
 
-def _score_vot(request: Request) -> dict[str, Any]:
+def _score_vot(request: ScoringRequest) -> dict[str, Any]:
   for flag, given in (('attributes', request.attributes),
                       ('shift', request.shift)):
     if given:
@@ -187,7 +191,7 @@ OWN_PROTOCOLS = {
 }
 
 # Benchmark -> scores a request for it.
-SCORERS: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+SCORERS: Mapping[str, Callable[[ScoringRequest], dict[str, Any]]] = {
     **dict.fromkeys(OWN_PROTOCOLS, _score_one_pass),
     'got10k': _score_got10k,
     **dict.fromkeys(_VOT, _score_vot),
@@ -222,7 +226,7 @@ def find_rule(benchmark: str, protocol: str | None
   return known[name]
 
 
-def _head(request: Request, protocol: str, source: str, count: int,
+def _head(request: ScoringRequest, protocol: str, source: str, count: int,
           frames: int) -> dict[str, Any]:
   return {
       'benchmark': request.benchmark, 'protocol': protocol, 'rule': source,
@@ -240,7 +244,7 @@ def _one_pass_figures(result: ope.Score) -> dict[str, float]:
 _Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
 
 
-def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
+def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
   """Annotations, each one's result files and boxes, and notes."""
   everything = layouts.load_annotations(request.benchmark, request.annotations)
   names = [a.name for a in everything]
@@ -267,7 +271,8 @@ def _read(request: Request) -> tuple[list[Annotation], _Runs, list[str]]:
   return annotations, runs, notes + _shift_notes(annotations, runs)
 
 
-def _missing_notes(request: Request, names: Collection[str]) -> list[str]:
+def _missing_notes(request: ScoringRequest,
+                   names: Collection[str]) -> list[str]:
   """Sequences that the benchmark has and the annotations have not."""
   benchmark = request.benchmark
   title, listed = _LISTS.get(benchmark, ('', ()))

@@ -119,12 +119,12 @@ def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
 
 def distractor_sights(tracker: Tracker, scene: Scene,
                       count: int) -> list[Sight]:
-  """Tracks through a scene; the frames in which look-alikes are nearest.
+  """Tracks through a scene; the frames in which distractors are nearest.
 
   Args:
     tracker: to look through.
-    scene: with look-alikes.
-    count: of frames, at most; only such in which a look-alike, overlapping
+    scene: with distractors.
+    count: of frames, at most; only such in which a distractor, overlapping
       the target little, is in the search crop.
   """
   found: list[tuple[float, int, Sight]] = []

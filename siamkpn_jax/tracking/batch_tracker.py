@@ -44,7 +44,7 @@ class BatchTracker:
 
   Attributes:
     slots: number of targets that fit; doubles, with one recompilation, when a
-      target is added to a full tracker.
+      target is added to a full tracker. The devices stay the same.
     devices: number of devices in use, at most one per slot.
     crops_seen: number of crops that the network has processed so far.
 
@@ -81,7 +81,12 @@ class BatchTracker:
       share_crops: process equal crops of equal templates only once, for targets
         that differ only in their hyperparameters.
       every_stage: keep the heatmaps of every stage, not only of the last.
+
+    Raises:
+      ValueError: fewer than one slot.
     """
+    if slots < 1:
+      raise ValueError(f'slots={slots}: expected 1 or more')
     devices = jax.local_devices()[:slots]
     self.devices = len(devices)
     self.slots = -(-slots // self.devices) * self.devices
@@ -98,9 +103,7 @@ class BatchTracker:
     self._targets: dict[int, Target] = {}  # by slot
     self._templates: Any = None  # of `Template`, [slots, ...] on the devices
     self._newest: TemplateView | None = None
-    self._map: Callable[..., Iterable[None]] = map
-    if self.slots > 1:
-      self._map = futures.ThreadPoolExecutor(cores(), 'crops').map
+    self._map: Callable[..., Iterable[None]] = _mapper(self.slots)
     self._compiled, self._seconds, self._timed = False, 0.0, 0
 
   @property
@@ -126,8 +129,11 @@ class BatchTracker:
     Raises:
       UserError: the box lies outside the frame, or its width or height is not
         positive.
+      KeyError: `replace` is no current target.
       ValueError: the frame has another shape or type.
     """
+    if replace is not None and replace not in self._targets:
+      raise KeyError(replace)
     view = self._template(frame, box_xywh)
     slot = self._free_slot() if replace is None else replace
     if self._templates is None:
@@ -212,6 +218,7 @@ class BatchTracker:
         lambda leaf: jnp.concatenate([leaf, jnp.zeros_like(leaf)]),
         self._templates)
     self.slots *= 2
+    self._map = _mapper(self.slots)
     return self.slots // 2
 
   def _room(self, leaf: jax.Array) -> jax.Array:
@@ -292,6 +299,12 @@ class BatchTracker:
         (state, dataclasses.replace(inputs, crops=None), numbers),
         self._state_sharding)
     return state, dataclasses.replace(inputs, crops=crops), numbers
+
+
+def _mapper(slots: int) -> Callable[..., Iterable[None]]:
+  """`map`, by threads if there is more than one crop to cut."""
+  return (futures.ThreadPoolExecutor(min(slots, cores()), 'crops').map
+          if slots > 1 else map)
 
 
 @functools.partial(jax.jit, donate_argnames='templates')

@@ -21,7 +21,7 @@ class Sight:
     search_crop: [255, 255, 3] uint8 BGR.
     heatmaps: [s, 31, 31] of every stage, 0..1.
     target: [2] x, y of the true center, crop pixels.
-    distractors: [n, 2] x, y of the look-alikes, crop pixels.
+    distractors: [n, 2] x, y of the distractors, crop pixels.
   """
 
   title: str
@@ -34,7 +34,7 @@ class Sight:
 def save_heatmap_figure(path: Path, sights: Sequence[Sight]) -> None:
   """One row per sight: the crop, then the heatmap of each stage over it.
 
-  The target is marked by a plus, look-alikes by crosses. Each heatmap is
+  The target is marked by a plus, distractors by crosses. Each heatmap is
   scaled to its own maximum, which is written above it.
 
   Args:

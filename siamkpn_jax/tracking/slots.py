@@ -33,11 +33,17 @@ def good_slots(lengths: Sequence[int], devices: int,
     lengths: of the sequences, in frames.
     devices: that share the slots.
     batch: targets at most; None: what suits the devices.
+
+  Raises:
+    ValueError: fewer than one target.
   """
+  if batch is not None and batch < 1:
+    raise ValueError(f'batch={batch}: expected 1 or more')
   # What a batch costs beside its targets, in targets.
   fixed = devices * crops_each() / 4
   useful = -(-len(lengths) // devices) * devices
-  batch = min(batch or crops_each() * devices, max(useful, devices))
+  batch = min(crops_each() * devices if batch is None else batch,
+              max(useful, devices))
   devices = min(devices, batch)
   return min(range(devices, batch + 1, devices),
              key=lambda slots: _steps(lengths, slots) * (slots + fixed))

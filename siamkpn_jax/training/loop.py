@@ -106,7 +106,7 @@ def train(run: Run) -> TrainState:
       ends = stop.after(step)
       if step == run.total or ends or step % run.save_every == 0:
         _save(run, step, state, stop, ends=ends)
-      if ends or (step == run.total and stop.signalled):
+      if ends or (step == run.total and stop.signaled):
         run.checkpoints.wait()
         raise preemption.Preempted(
             f'{run.workdir}: stopped and saved at step {step} of {run.total}; '
@@ -130,6 +130,6 @@ def _save(run: Run, step: int, state: TrainState,
     run.checkpoints.save(step, to_items(state))
   if not ends:
     with run.progress.pause('validating'):
-      scores = run.validate(state.tracking_variables, lambda: stop.signalled)
+      scores = run.validate(state.tracking_variables, lambda: stop.signaled)
     run.progress.validated(step, scores)
   run.saved()

@@ -26,7 +26,7 @@ class Progress:
   """Reports on steps; reads their metrics only now and then."""
 
   def __init__(self, config: TrainConfig, writer: MetricWriter | None,
-               bar: tqdm, skips: BadSteps, utilization: Utilization,
+               bar: tqdm, bad_steps: BadSteps, utilization: Utilization,
                start: int):
     """See `open_progress`.
 
@@ -34,14 +34,14 @@ class Progress:
       config: of the training.
       writer: of the log; None on all processes but one, which say nothing.
       bar: of the steps of the whole run.
-      skips: which steps were.
+      bad_steps: which steps were.
       utilization: of the devices.
       start: steps done before.
     """
     self._config = config
     self._writer = writer
     self._bar = bar
-    self._skips = skips
+    self._bad_steps = bad_steps
     self._utilization = utilization
     self._unfreeze = config.unfreeze_step
     # Steps that compile, and those whose line begins or ends with them.
@@ -84,7 +84,7 @@ class Progress:
       UserError: too many steps were skipped.
     """
     self._bar.update()
-    self._skips.add(step, metrics)
+    self._bad_steps.add(step, metrics)
     self._running.append(metrics)
     if (step % self._config.log_every and not last and
         step not in self._reported):
@@ -99,7 +99,7 @@ class Progress:
         f'loss {scalars["loss"]:.3f}, '
         f'{scalars["pairs_per_second"]:.1f} pairs/s')
     self._say(describe(step, scalars, self._left(step)))
-    line = self._skips.report()
+    line = self._bad_steps.report()
     if line:
       self._say(line)
 
@@ -151,7 +151,7 @@ def open_progress(config: Config, workdir: Path, step_fn: TrainStep,
     state: that the run starts or goes on from.
   """
   start, train = int(state.step), config.train
-  skips = BadSteps(
+  bad_steps = BadSteps(
       start, int(state.skipped), batch_size=train.batch_size,
       max_loss=train.max_loss, max_skipped=train.max_skipped)
   utilization = Utilization(
@@ -164,7 +164,7 @@ def open_progress(config: Config, workdir: Path, step_fn: TrainStep,
         total=train.total_steps, initial=start,
         desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
         file=sys.stderr, disable=writer is None))
-    yield Progress(train, writer, bar, skips, utilization, start)
+    yield Progress(train, writer, bar, bad_steps, utilization, start)
 
 
 def describe(step: int, scalars: Mapping[str, float],

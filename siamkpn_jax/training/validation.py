@@ -79,7 +79,7 @@ class Validation:
 
     Returns:
       Means over the sequences: `val_success_auc` and `val_precision_20`, by
-      the rule of `benchmarks.ope`; `val_rendered_...` over rendered videos
+      the rule of `metrics.ope`; `val_rendered_...` over rendered videos
       that are watched beside them. {} without sequences, or where one cannot
       be read, which is logged and does not end the run.
     """

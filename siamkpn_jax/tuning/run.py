@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file, read_metadata
+from siamkpn_jax.core.atomic_io import atomic_folder
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.tuning import plots, report, search, trial_log
@@ -26,7 +27,7 @@ TUNED = 'tuned'  # folder of the checkpoint with the best hyperparameters
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class TuningRequest:
   """What is to be searched.
 
   Attributes:
@@ -50,10 +51,11 @@ class Request:
   zero_based: tuple[str, ...] = ()
   last: int = 1
   prune_z: float = 3.0
-  plan: search.Plan = dataclasses.field(default_factory=search.Plan)
+  plan: search.SearchPlan = dataclasses.field(default_factory=search.SearchPlan)
 
 
-def run(request: Request, make_runner: Callable[[Path, Data], TrialRunner], *,
+def run(request: TuningRequest,
+        make_runner: Callable[[Path, Data], TrialRunner], *,
         progress: bool = True) -> dict[str, Any]:
   """Searches, and writes result.json, a picture and the tuned checkpoint.
 
@@ -129,8 +131,9 @@ def save_tuned(folder: Path, checkpoint: Path, hyperparameters: TrialParams
   """
   config, variables = weights.load_model(checkpoint)
   config = config.updated(tracking=dataclasses.asdict(hyperparameters))
-  shutil.rmtree(folder, ignore_errors=True)
-  weights.save_model(folder, config, variables)
+  with atomic_folder(folder) as partial:
+    weights.save_model(partial, config, variables)
+    shutil.rmtree(folder, ignore_errors=True)  # once its successor is whole
 
 
 def _own(checkpoint: Path) -> TrialParams:

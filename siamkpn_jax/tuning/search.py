@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tqdm import tqdm
+
 from siamkpn_jax.tuning import grid
 from siamkpn_jax.tuning.evaluator import Evaluator
 from siamkpn_jax.tuning.trial_log import NAMES, Candidate, load_optuna
@@ -27,7 +29,7 @@ _TRIALS = 200  # of TPE, without a budget
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SearchPlan:
   """What to search.
 
   Attributes:
@@ -45,7 +47,7 @@ class Plan:
   batch: int = 64
 
 
-def describe(plan: Plan) -> dict[str, Any]:
+def describe(plan: SearchPlan) -> dict[str, Any]:
   """What decides which trials come, for the trial log.
 
   Raises:
@@ -61,7 +63,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def search(study: 'optuna.Study', evaluator: Evaluator,
-           baselines: Sequence[TrialParams], plan: Plan, progress: Any
+           baselines: Sequence[TrialParams], plan: SearchPlan, progress: tqdm
            ) -> None:
   """Runs all trials, but for those that the study has already.
 
@@ -113,7 +115,7 @@ def _enqueue(study: 'optuna.Study', queue: Sequence[Candidate]) -> None:
     study.enqueue_trial(candidate.params())
 
 
-def _batches(study: 'optuna.Study', plan: Plan, baselines: int, total: int
+def _batches(study: 'optuna.Study', plan: SearchPlan, baselines: int, total: int
              ) -> Iterator[list['optuna.Trial']]:
   """The trials that have not ended, of different candidates.
 

@@ -39,7 +39,8 @@ def otb(tmp_path):
 
 
 def _request(folder, benchmark='otb', **options):
-  return scoring.Request(benchmark, folder / 'otb', folder / 'run', **options)
+  return scoring.ScoringRequest(
+      benchmark, folder / 'otb', folder / 'run', **options)
 
 
 @pytest.fixture
@@ -227,7 +228,8 @@ def test_tags_of_vot_are_attributes(tmp_path):
       tmp_path / 'vot', truth, images=False,
       tags={name: {'blur': [1] * 9} for name in truth})
   vot_files.write_results(tmp_path / 'run', {n: [r] for n, r in runs.items()})
-  summary = scoring.score(scoring.Request('vot2018', folder, tmp_path / 'run'))
+  summary = scoring.score(
+      scoring.ScoringRequest('vot2018', folder, tmp_path / 'run'))
   assert list(summary['attributes']) == ['blur', 'empty']
   assert summary['attributes']['blur']['frames'] == 18
   assert 'tags' not in summary
@@ -298,7 +300,7 @@ def test_a_part_of_a_benchmark_is_noted(tmp_path):
 
 @pytest.mark.realdata
 def test_kcf_on_otb100(real_data):
-  summary = scoring.score(scoring.Request(
+  summary = scoring.score(scoring.ScoringRequest(
       'otb', real_data / 'annotations' / 'otb100',
       real_data / 'raw_results' / 'otb100' / 'kcf', 'got10k'))
   assert round(summary['success_auc'], 4) == 0.4780
@@ -309,7 +311,7 @@ def test_kcf_on_otb100(real_data):
 @pytest.mark.realdata
 def test_vot2018(real_data):
   """By pysot's rule unless another is asked for; tags are attributes."""
-  request = scoring.Request(
+  request = scoring.ScoringRequest(
       'vot2018', real_data / 'annotations' / 'vot2018',
       real_data / 'raw_results' / 'vot2018' / 'LightTrack')
   summary = scoring.score(request)

@@ -106,6 +106,7 @@ def test_overrides(override, key, value):
 @pytest.mark.parametrize(('override', 'words'), [
     ('train.epoch=1', "key 'train.epoch'; did you mean 'train.epochs'"),
     ('train=1', "unknown configuration key 'train'"),
+    ('validation.rendered=4', 'config.validation.rendered is 4; expected 0 if'),
     ('x=1', "unknown configuration key 'x'; "),
     ('train.epochs.x=1', "unknown configuration key 'train.epochs.x'"),
     ('train.epochs', r'--config\.train\.epochs: expected an integer'),

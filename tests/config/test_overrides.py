@@ -54,8 +54,10 @@ def test_tracking():
   assert given == {'penalty_k': 0.3, 'topk_max': 8}
   assert with_tracking(config, given) == config.updated(tracking=given)
   assert parse_tracking('') == {} and with_tracking(config, {}) == config
-  with pytest.raises(UserError, match=r'unknown setting tracking\.penalti'):
+  with pytest.raises(UserError, match='penalti: unknown hyperparameter'):
     parse_tracking('penalti=0.3')
+  with pytest.raises(UserError, match='expected name=value, such as penalty_k'):
+    parse_tracking('penalty_k')
   with pytest.raises(UserError, match=r'penalti: unknown .* one of penalty_k,'):
     with_tracking(config, {'penalti': 0.3})
   with pytest.raises(UserError, match='tracking.size_lr is 2.*expected 0 to 1'):

@@ -153,14 +153,6 @@ def test_stored_by_another_version():
     config_from_dict({'model': 5})
 
 
-def test_stored_without_its_folders():
-  """Exported weights name none; rendered videos beside them mean nothing."""
-  config = Config().updated(validation={'data': 'a', 'rendered': 4})
-  stored = to_plain(config)
-  stored['validation']['data'] = ''
-  assert config_from_dict(stored) == Config()
-
-
 def test_differences():
   """Of a configuration, and of a plain one as stored with a run."""
   config = kpn_config(2, 'got10k').updated(targets={'heatmap_radius': None})

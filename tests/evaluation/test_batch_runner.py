@@ -107,6 +107,18 @@ def test_restarts_and_waits(make_images):
   assert [s[2] for s in tracker.starts] == [0, 5]
 
 
+def test_experiment_that_asks_for_too_much(make_images):
+  """One frame more than there are: it ends, with the reason."""
+  def endless():
+    yield Start(np.ones(4))
+    while True:
+      yield Action.UPDATE
+
+  (done,) = batch_runner.drive(_Many(2), [
+      Task('a', make_images('a', 3), endless)])
+  assert str(done.error) == 'sequence a: has 3 images; expected at least 4'
+
+
 def test_trouble_with_one_does_not_end_the_others(make_images):
   unreadable = make_images('a', 5)
   unreadable[2].write_bytes(b'no image')

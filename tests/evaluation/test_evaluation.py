@@ -57,7 +57,7 @@ def _got10k(root, subset, names, rows=BOXES):
 def _run(benchmark, data, out, tracker=None, **options):
   tracker = tracker or _Counting()
   plan = evaluation.make_plan(
-      evaluation.Request(benchmark, data, out, **options))
+      evaluation.EvaluationRequest(benchmark, data, out, **options))
   summary = evaluation.run(plan, OneTarget(tracker), {'weights': 'w'},
                            remarks={'hardware': 'h'}, progress=False)
   return summary, tracker
@@ -149,8 +149,8 @@ def test_interrupted_and_gone_on(vot_data, tmp_path):
 
 
 def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
-  request = evaluation.Request('otb', make_sequence('Ball', BOXES).parent,
-                               tmp_path / 'out')
+  request = evaluation.EvaluationRequest(
+      'otb', make_sequence('Ball', BOXES).parent, tmp_path / 'out')
   run = lambda hardware, **options: evaluation.run(
       evaluation.make_plan(dataclasses.replace(request, **options)),
       OneTarget(_Counting()), {'weights': 'w'}, progress=False,
@@ -181,8 +181,9 @@ def test_shards_share_the_work(tmp_path):
 def test_long_sequences_are_dealt_out(make_sequence):
   for name, count in (('A', 9), ('B', 8), ('C', 3), ('D', 2)):
     root = make_sequence(name, BOXES[:1] * count).parent
-  parts = [[job.task.name for job in evaluation.make_plan(evaluation.Request(
-      'otb', root, Path('out'), shard=(k, 2))).mine()] for k in range(2)]
+  parts = [[job.task.name for job in evaluation.make_plan(
+      evaluation.EvaluationRequest('otb', root, Path('out'), shard=(k, 2))
+  ).mine()] for k in range(2)]
   assert parts == [['A', 'C'], ['B', 'D']]
 
 

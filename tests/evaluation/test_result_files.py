@@ -190,7 +190,7 @@ def test_any_file_is_scored_or_refused(tmp_path, content, protocol):
   _write(truth / 'Ball' / 'groundtruth.txt', '3,3,9,9\n' * 4)
   path = _write(tmp_path / 'results' / 'Ball.txt', content)
   one_pass = protocol != 'ao'
-  request = scoring.Request('otb' if one_pass else 'got10k', truth,
+  request = scoring.ScoringRequest('otb' if one_pass else 'got10k', truth,
                             path.parent, protocol if one_pass else None)
   try:
     summary = scoring.score(request)

@@ -387,3 +387,11 @@ def test_a_save_that_fails_leaves_what_was_there(
   monkeypatch.undo()
   assert path.read_bytes() == before
   assert [p.name for p in tmp_path.iterdir()] == ['a.safetensors']
+
+
+def test_stored_without_its_folders(tmp_path):
+  """Exported weights name none; rendered videos beside them mean nothing."""
+  config = Config().updated(validation={'data': 'a', 'rendered': 4})
+  stored = to_plain(config)
+  stored['validation']['data'] = ''
+  assert weights_file.stored_config(tmp_path, stored) == Config()

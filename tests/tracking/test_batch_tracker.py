@@ -279,6 +279,24 @@ def test_speed_counts_what_was_asked_for():
   begin = time.perf_counter()
   tracker.update(frames[2])
   assert tracker.network_speed() > 1 / (time.perf_counter() - begin)
+  assert tracker._timed == 1  # crop, of four slots
+
+
+def test_targets_that_are_none():
+  """An unknown target is replaced by nothing, and the others stay."""
+  tracker = _batch(2)
+  frames, box = _videos()[0]
+  target = tracker.add(frames[0], box)
+  for unknown in (1 - target, 7, -1):
+    with pytest.raises(KeyError):
+      tracker.add(frames[0], box, replace=unknown)
+  assert list(tracker.targets) == [target]
+  assert tracker.add(frames[0], box, replace=target) == target
+  for slots in (0, -1):
+    with pytest.raises(ValueError, match=f'slots={slots}: expected 1 or more'):
+      _batch(slots)
+    with pytest.raises(ValueError, match=f'batch={slots}: expected 1 or more'):
+      good_slots([3], 1, slots)
 
 
 def test_loaded_with_other_settings(tmp_path, monkeypatch):

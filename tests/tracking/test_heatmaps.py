@@ -73,7 +73,7 @@ def test_heatmap_lies_on_its_cells(tmp_path, drawn):
   assert (x, y) == (7 + 8 * 20, 7 + 8 * 5)
 
 
-def test_no_look_alikes_and_dark_heatmap(tmp_path, drawn):
+def test_no_distractors_and_dark_heatmap(tmp_path, drawn):
   dark = Sight('dark', np.zeros((255, 255, 3), np.uint8),
                np.zeros((3, 31, 31), np.float32), np.array([127.0, 127.0]),
                np.zeros((0, 2)))

@@ -77,7 +77,7 @@ def test_goes_on_from_a_state():
 
 def test_stops_when_it_is_asked_to(monkeypatch):
   """Saved after the step that is under way, and not scored."""
-  stop = SimpleNamespace(signalled=False, interrupted=True,
+  stop = SimpleNamespace(signaled=False, interrupted=True,
                          after=lambda step: step == 3)
   monkeypatch.setattr(preemption, 'guard',
                       lambda: contextlib.nullcontext(stop))

@@ -104,7 +104,7 @@ class Setup:
   def search(self, **plan):
     """Runs a plan to its end."""
     search.search(self.study, self.evaluator, self._baselines,
-                  search.Plan(**self._plan | plan), self._bar)
+                  search.SearchPlan(**self._plan | plan), self._bar)
     return self
 
   @property

@@ -20,14 +20,14 @@ from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
-from siamkpn_jax.tuning.search import Plan
+from siamkpn_jax.tuning.search import SearchPlan
 from siamkpn_jax.tuning.trial_runner import TrialParams
 from tests.evaluation import vot_files
 from tests.training.tiny import tiny_config
 from tests.tuning.fakes import OPTIMUM, Killed
 
 ROOT = Path(__file__).parents[2]
-PLAN = Plan(step=0.25, budget=40, batch=30)
+PLAN = SearchPlan(step=0.25, budget=40, batch=30)
 SAVE_TUNED, SAVE_PLOT = run.save_tuned, plots.save_plot
 
 
@@ -100,7 +100,7 @@ def quick(monkeypatch):
 def _request(tmp_path, videos, weights_folder, **options):
   options = {'benchmark': 'otb', 'data': videos, 'weights': (weights_folder,),
              'output': tmp_path / 'out', 'plan': PLAN} | options
-  return run.Request(**options)
+  return run.TuningRequest(**options)
 
 
 def _run(*args, **options):
@@ -115,7 +115,7 @@ def _beside(found):
 def test_result(tmp_path, videos, weights_folder, capsys, monkeypatch):
   monkeypatch.setattr(plots, 'save_plot', SAVE_PLOT)
   result = _run(tmp_path, videos, weights_folder, last=2,
-                plan=Plan(step=0.25))
+                plan=SearchPlan(step=0.25))
   output = tmp_path / 'out'
   assert json.loads((output / 'result.json').read_text()) == result
   assert _beside(result['hyperparameters']) <= 0.026  # a fine step
@@ -190,7 +190,7 @@ def test_score_is_that_of_result_files(tmp_path, videos, weights_folder,
                 protocol=protocol)
   found = tuning_data.load(benchmark, videos, protocol)
   _write_files(tmp_path / 'files', result, found)
-  summary = scoring.score(scoring.Request(
+  summary = scoring.score(scoring.ScoringRequest(
       benchmark, videos, tmp_path / 'files', protocol))
   assert result['score'] == pytest.approx(summary[result['metric']], abs=1e-12)
   assert 0.3 < result['score'] < 1

@@ -7,7 +7,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning import grid, search
-from siamkpn_jax.tuning.search import Plan
+from siamkpn_jax.tuning.search import SearchPlan
 from siamkpn_jax.tuning.trial_log import Candidate
 from siamkpn_jax.tuning.trial_runner import TrialParams
 from tests.tuning.fakes import (
@@ -167,12 +167,12 @@ def test_two_searches_at_once(tmp_path):
 
 
 def test_description_tells_searches_apart():
-  plans = [Plan(), Plan(step=0.2), Plan(budget=7), Plan(seed=1),
-           Plan('optuna')]
+  plans = [SearchPlan(), SearchPlan(step=0.2), SearchPlan(budget=7),
+           SearchPlan(seed=1), SearchPlan('optuna')]
   assert len({str(search.describe(p)) for p in plans}) == 5
-  assert search.describe(Plan(batch=3)) == search.describe(Plan())
+  assert search.describe(SearchPlan(batch=3)) == search.describe(SearchPlan())
   with pytest.raises(UserError, match='--step'):
-    search.describe(Plan(step=2))
+    search.describe(SearchPlan(step=2))
 
 
 def test_of_equal_scores_the_base_line_wins():

@@ -41,7 +41,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   """See `Layout`; crowds, which have no box of one target, are left out."""
   for path in annotations(folder):
     try:
-      content = json.loads(path.read_bytes(), object_hook=_without_outlines)
+      content = json.loads(path.read_bytes(), object_hook=_without_contours)
       files = {image['id']: str(image['file_name'])
                for image in content['images']}
       boxes = list(content['annotations'])
@@ -55,7 +55,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
         yield track
 
 
-def _without_outlines(value: dict[str, Any]) -> dict[str, Any]:
+def _without_contours(value: dict[str, Any]) -> dict[str, Any]:
   """Drops what fills most of the 450 MB while they are being read."""
   value.pop('segmentation', None)
   return value

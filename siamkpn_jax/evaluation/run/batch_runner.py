@@ -33,7 +33,7 @@ from siamkpn_jax.evaluation.run.experiments import (
   Start,
   Task,
 )
-from siamkpn_jax.evaluation.run.protocol import Tracker
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 _AHEAD = 8  # images read ahead where one sequence runs
 _AHEAD_EACH = 2  # where several run
@@ -57,7 +57,7 @@ class Finished:
   seconds: np.ndarray
 
 
-def drive(tracker: Tracker, tasks: Collection[Task],
+def drive(tracker: MultiTargetTracker, tasks: Collection[Task],
           bar: tqdm | None = None,
           stop: Callable[[], bool] = lambda: False) -> Iterator[Finished]:
   """Runs all tasks, as many at once as the tracker has slots.
@@ -65,7 +65,7 @@ def drive(tracker: Tracker, tasks: Collection[Task],
   Long sequences begin first, so that no long one is left over at the end.
 
   Args:
-    tracker: see `Tracker`.
+    tracker: see `MultiTargetTracker`.
     tasks: what to run.
     bar: moved on by one per frame.
     stop: whether to give up, asked at every frame.
@@ -190,12 +190,19 @@ class _Run:
     self._advance(None)
 
   def frame(self) -> np.ndarray | None:
-    """The next image, None where there is none."""
+    """The next image, None once the task has ended."""
     with self._guard():
-      return None if self.finished else self.frames.at(len(self._seconds))
+      if self.finished:
+        return None
+      frame = self.frames.at(len(self._seconds))
+      if frame is None:
+        raise UserError(
+            f'sequence {self.task.name}: has {len(self.task.frames)} images; '
+            f'expected at least {len(self._seconds) + 1}')
+      return frame
     return None
 
-  def start(self, tracker: Tracker, frame: np.ndarray) -> None:
+  def start(self, tracker: MultiTargetTracker, frame: np.ndarray) -> None:
     """Starts the tracker from the box that the experiment asks for."""
     assert isinstance(self.action, Start)
     begin = time.perf_counter()
@@ -210,7 +217,7 @@ class _Run:
             f'cannot start the tracker: {error}') from error
       self.take(None, time.perf_counter() - begin)
 
-  def leave(self, tracker: Tracker) -> None:
+  def leave(self, tracker: MultiTargetTracker) -> None:
     """Gives the tracker's target up."""
     if self.target is not None:
       tracker.remove(self.target)
@@ -239,7 +246,8 @@ class _Run:
     self.finished = Finished(self.task, result, error, np.array(self._seconds))
 
 
-def _step(tracker: Tracker, runs: Sequence[_Run], bar: tqdm | None) -> None:
+def _step(tracker: MultiTargetTracker, runs: Sequence[_Run],
+          bar: tqdm | None) -> None:
   """One frame of every run."""
   searches: dict[int, np.ndarray] = {}
   asked: list[tuple[int, _Run]] = []

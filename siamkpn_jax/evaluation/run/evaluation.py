@@ -1,7 +1,7 @@
 """Evaluates a tracker on a benchmark: what `evaluate` does.
 
-A `Plan` knows the sequences, what is left to run and how to score; it is made
-without a tracker, so that mistakes in the data show at once.
+An `EvaluationPlan` knows the sequences, what is left to run and how to score;
+it is made without a tracker, so that mistakes in the data show at once.
 """
 
 import dataclasses
@@ -23,14 +23,14 @@ from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.jobs import Job
 from siamkpn_jax.evaluation.run.one_pass import one_pass_job
-from siamkpn_jax.evaluation.run.protocol import Tracker
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 BENCHMARKS = tuple(sorted({*scoring.SCORERS, *layouts.BENCHMARKS}))
 _SUBMITTED = ('got10k', 'trackingnet')  # scored by a server, from a zip file
 
 
 @dataclasses.dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
   """What is to be evaluated.
 
   Attributes:
@@ -52,7 +52,7 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Plan:
+class EvaluationPlan:
   """An evaluation that can be run.
 
   Attributes:
@@ -60,7 +60,7 @@ class Plan:
     jobs: one for each sequence.
     hidden: the annotation has the first boxes alone; a server scores.
   """
-  request: Request
+  request: EvaluationRequest
   jobs: Sequence[Job]
   hidden: bool
 
@@ -91,7 +91,7 @@ class Plan:
     return jobs.unfinished(self.mine())
 
 
-def make_plan(request: Request) -> Plan:
+def make_plan(request: EvaluationRequest) -> EvaluationPlan:
   """Reads annotations and finds images.
 
   Raises:
@@ -112,18 +112,20 @@ def make_plan(request: Request) -> Plan:
                                    sequences=request.sequences)
   jobs.check_names([s.name for s in found])
   hidden = _hidden(found, request)
-  return Plan(request, [one_pass_job(s, request.output, request.benchmark)
-                        for s in found], hidden)
+  return EvaluationPlan(
+      request, [one_pass_job(s, request.output, request.benchmark)
+                for s in found], hidden)
 
 
-def run(plan: Plan, tracker: Tracker, details: Mapping[str, Any], *,
+def run(plan: EvaluationPlan, tracker: MultiTargetTracker,
+        details: Mapping[str, Any], *,
         remarks: Mapping[str, Any] | None = None,
         progress: bool = True) -> dict[str, Any] | None:
   """Runs what is left of this shard; scores when all shards are finished.
 
   Args:
     plan: see `make_plan`.
-    tracker: see `Tracker`.
+    tracker: see `MultiTargetTracker`.
     details: of the tracker, as JSON can hold them; with the plan's settings
       they must be those that the folder of results was begun with.
     remarks: more entries for the summary, which may differ from those before.
@@ -165,7 +167,7 @@ def run(plan: Plan, tracker: Tracker, details: Mapping[str, Any], *,
   return summary
 
 
-def _hidden(found: Sequence[Video], request: Request) -> bool:
+def _hidden(found: Sequence[Video], request: EvaluationRequest) -> bool:
   """Whether a server has to score: all but the first boxes are unknown."""
   single = [s for s in found
             if len(s) > 1 and np.isnan(s.boxes_xywh[1:]).all()]
@@ -186,20 +188,21 @@ def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:
     return {}
 
 
-def _plan_vot(request: Request, protocol: vot.Protocol) -> Plan:
+def _plan_vot(request: EvaluationRequest,
+              protocol: vot.Protocol) -> EvaluationPlan:
   found = scoring.load_vot_sequences(
       request.benchmark, request.data, request.sequences)
   supervised.check_sequences(found)
-  return Plan(request, supervised.supervised_jobs(
+  return EvaluationPlan(request, supervised.supervised_jobs(
       found, request.output, protocol), hidden=False)
 
 
-def _scoring_request(request: Request) -> scoring.Request:
-  return scoring.Request(request.benchmark, request.data, request.output,
+def _scoring_request(request: EvaluationRequest) -> scoring.ScoringRequest:
+  return scoring.ScoringRequest(request.benchmark, request.data, request.output,
                          request.protocol, sequences=request.sequences)
 
 
-def _write_zip(plan: Plan, path: Path) -> Path:
+def _write_zip(plan: EvaluationPlan, path: Path) -> Path:
   """The file that the benchmark's server takes: results and their times."""
   with atomic_paths([path]) as partial, file_errors(path), zipfile.ZipFile(
       partial[path], 'w', zipfile.ZIP_DEFLATED) as archive:

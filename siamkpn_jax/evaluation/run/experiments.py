@@ -15,6 +15,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.tracking.decode import Hyperparameters
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Task:
   name: str
   frames: tuple[Path, ...]
   experiment: Callable[[], Experiment]
-  hyperparameters: Any = None
+  hyperparameters: Hyperparameters | None = None
 
 
 class BoxError(UserError):

@@ -22,7 +22,7 @@ from siamkpn_jax.core.file_names import check_writable_name
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
-from siamkpn_jax.evaluation.run.protocol import Tracker
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 _OWN_FILES = frozenset({'settings', 'summary'})
 
@@ -65,13 +65,13 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
   return todo
 
 
-def run_jobs(tracker: Tracker, todo: Sequence[Job],
+def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
              jobs: Sequence[Job] = (), *,
              progress: bool = True) -> float | None:
   """Runs jobs, and writes each one's files as soon as it is finished.
 
   Args:
-    tracker: see `Tracker`.
+    tracker: see `MultiTargetTracker`.
     todo: what to run.
     jobs: all that belong together, finished ones too, for the progress bar.
     progress: show a progress bar on stderr.

@@ -19,7 +19,7 @@ from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run import jobs
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
 from siamkpn_jax.evaluation.run.jobs import Job
-from siamkpn_jax.evaluation.run.protocol import Tracker
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 
 def one_pass_job(sequence: Video, root: Path, benchmark: str) -> Job:
@@ -55,13 +55,13 @@ def read_boxes(path: Path, sequence: Video) -> np.ndarray:
   return boxes
 
 
-def run_one_pass(tracker: Tracker, sequences: Collection[Video],
+def run_one_pass(tracker: MultiTargetTracker, sequences: Collection[Video],
                  output_dir: str | Path, *, progress: bool = True,
                  details: Mapping[str, Any] | None = None) -> dict[str, Any]:
   """Runs and scores a tracker; results that are there are overwritten.
 
   Args:
-    tracker: see `Tracker`.
+    tracker: see `MultiTargetTracker`.
     sequences: at least one, with different names.
     output_dir: folder for the files; made if it is missing.
     progress: show a progress bar on stderr.

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from siamkpn_jax.tracking.decode import Hyperparameters
+
 
 class Result(Protocol):
   """Where a target was found, as `tracking.targets.TrackResult`."""
@@ -14,7 +16,7 @@ class Result(Protocol):
     """[4] 0-based box."""
 
 
-class Tracker(Protocol):
+class MultiTargetTracker(Protocol):
   """Tracks targets, as `tracking.batch_tracker.BatchTracker` does.
 
   Attributes:
@@ -24,7 +26,7 @@ class Tracker(Protocol):
   slots: int
 
   def add(self, frame: np.ndarray, box_xywh: np.ndarray,
-          hyperparameters: Any = None) -> int:
+          hyperparameters: Hyperparameters | None = None) -> int:
     """Takes a target of a [h, w, 3] uint8 BGR frame; returns its number."""
 
   def remove(self, target: int) -> None:
@@ -38,7 +40,7 @@ class Tracker(Protocol):
 
 
 class OneTarget:
-  """Makes a `Tracker` of any object that is used like `cv2.Tracker`."""
+  """Makes a `MultiTargetTracker` of any object used like `cv2.Tracker`."""
 
   slots = 1
 
@@ -51,22 +53,22 @@ class OneTarget:
     self._tracker = tracker
 
   def add(self, frame: np.ndarray, box_xywh: np.ndarray,
-          hyperparameters: Any = None) -> int:
-    """See `Tracker`; the target before is forgotten."""
+          hyperparameters: Hyperparameters | None = None) -> int:
+    """See `MultiTargetTracker`; the target before is forgotten."""
     assert hyperparameters is None  # it has none of ours
     self._tracker.init(frame, box_xywh)
     return 0
 
   def remove(self, target: int) -> None:
-    """See `Tracker`."""
+    """See `MultiTargetTracker`."""
 
   def update(self, frames: Mapping[int, np.ndarray]) -> dict[int, Result]:
-    """See `Tracker`."""
+    """See `MultiTargetTracker`."""
     return {target: _Box(np.asarray(self._tracker.update(frame)[1]))
             for target, frame in frames.items()}
 
   def network_speed(self) -> float | None:
-    """See `Tracker`."""
+    """See `MultiTargetTracker`."""
     return None
 
 

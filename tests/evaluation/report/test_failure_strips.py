@@ -66,7 +66,7 @@ def _write_otb(root, name, count, lost, box=(8.0, 6, 10, 8), size=(32, 24)):
 
 def _score(root, **options):
   return make_entry('Mine', json.loads(json.dumps(scoring.score(
-      scoring.Request('otb', root / 'otb', root / 'run', **options)))))
+      scoring.ScoringRequest('otb', root / 'otb', root / 'run', **options)))))
 
 
 def test_worst_sequences(tmp_path):
@@ -158,7 +158,7 @@ def _vot_entry(root):
         root / 'run' / 'baseline' / name / f'{name}_001.txt',
         regions.from_rows(run))
   (root / 'vot' / 'list.txt').write_text('calm\nwild\n')
-  summary = scoring.score(scoring.Request('vot2018', root / 'vot',
+  summary = scoring.score(scoring.ScoringRequest('vot2018', root / 'vot',
                                           root / 'run'))
   return make_entry('Mine', json.loads(json.dumps(summary)))
 

@@ -290,7 +290,7 @@ def test_command(compare, tmp_path):
     boxes[lost:, 0] += 50
     (tmp_path / 'run').mkdir(exist_ok=True)
     np.savetxt(tmp_path / 'run' / f'{name}.txt', boxes, '%g', ',')
-  summary = scoring.score(scoring.Request('otb', tmp_path / 'otb',
+  summary = scoring.score(scoring.ScoringRequest('otb', tmp_path / 'otb',
                                           tmp_path / 'run'))
   (tmp_path / 'a.json').write_text(json.dumps(summary))
   done = compare('--scores', f'A & B={tmp_path / "a.json"}', '--output',
@@ -320,7 +320,7 @@ def test_wrong_flags(compare, tmp_path, flags, message):
 @pytest.mark.realdata
 def test_real_results(tmp_path, real_data):
   """KCF on OTB-100, with the failure strips of the sequences that are there."""
-  summary = scoring.score(scoring.Request(
+  summary = scoring.score(scoring.ScoringRequest(
       'otb', real_data / 'annotations' / 'otb100',
       real_data / 'raw_results' / 'otb100' / 'kcf'))
   path = write_report({'KCF': json.loads(json.dumps(summary))}, tmp_path,
