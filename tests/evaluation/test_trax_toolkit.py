@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 
 from siamkpn_jax import trax
-from siamkpn_jax.checkpoints.manager import Checkpoints
-from siamkpn_jax.config.settings import Config
+from siamkpn_jax.checkpoints.packaged import packaged_weights
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot, starting_box
 from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.tracking.load import load_tracker
-from siamkpn_jax.training.state import TrainState, to_items
 from tests.evaluation import vot_files, vot_toolkit
-from tests.tracking.test_tracker import SMALL, small_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.realdata]
 pytest.importorskip('trax', reason="needs vot-trax: pip install '.[vot]'")
@@ -26,18 +23,11 @@ PARTS = {'vot_bag': (0, 60), 'Crossing': (20, 90), 'Skiing': (0, 81)}
 
 @pytest.fixture
 def weights(tmp_path):
-  """A checkpoint whose tracker moves about, and now and then fails."""
-  config = Config().updated(
-      model=SMALL,
-      tracking={'window_influence': 0.6, 'size_lr': 0.1})
-  zero = np.zeros((), np.int32)
-  variables = small_network()[1]
-  with Checkpoints(tmp_path / 'my weights', config,
-                   keep=1) as checkpoints:
-    checkpoints.save(0, to_items(TrainState(
-        zero, zero, variables['params'], variables['batch_stats'],
-        opt_state={'count': zero})))
-  return tmp_path / 'my weights'
+  """The packaged model, which loses the skier; a name with a blank."""
+  path = tmp_path / 'my weights' / 'nano.safetensors'
+  path.parent.mkdir()
+  shutil.copyfile(packaged_weights()['kpn3s_nano'], path)
+  return path
 
 
 def _write_sequences(real_data, root):
