@@ -90,9 +90,10 @@ class Checkpoints:
     context.array.saving.use_replica_parallel = False
     # Process 0 removes what a killed run has left half written. Before the
     # first save it waits for that, and the others for it.
-    self._checkpointer = ocp.training.Checkpointer(
-        self._folder, cleanup_tmp_directories=True, context=context,
-        preservation_policy=self._kept)
+    with weights.quiet():  # it looks at what is there, damaged or not
+      self._checkpointer = ocp.training.Checkpointer(
+          self._folder, cleanup_tmp_directories=True, context=context,
+          preservation_policy=self._kept)
     self._stack = contextlib.ExitStack()
 
   def __enter__(self) -> 'Checkpoints':
@@ -172,7 +173,9 @@ class Checkpoints:
       UserError: the run has another configuration, or all its checkpoints are
         damaged.
     """
-    checkpoints = sorted(self._checkpointer.checkpoints, key=lambda c: -c.step)
+    with weights.quiet():
+      checkpoints = sorted(
+          self._checkpointer.checkpoints, key=lambda c: -c.step)
     for checkpoint in checkpoints:
       path = self._folder / str(checkpoint.step)
       damage = _damage(path) if is_main_host() else ''
@@ -211,7 +214,8 @@ class Checkpoints:
     gather_text('renamed')  # before others look
     log_main(f'{path}: damaged ({damage}); moved to {aside.name}, trying the '
              'previous one')
-    self._checkpointer.reload()
+    with weights.quiet():
+      self._checkpointer.reload()
 
 
 def _damage(path: Path) -> str:
@@ -220,7 +224,7 @@ def _damage(path: Path) -> str:
     if not weights.has_training_state(path):
       return ''
   except weights.DamagedError as error:
-    return first_line(error)
+    return first_line(error.__cause__ or error)
   return checksums.damage(path)
 
 
