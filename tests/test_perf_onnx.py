@@ -18,8 +18,6 @@ for name in ('onnx', 'onnxruntime'):
 
 from perf import onnx_export, onnx_tracker  # noqa: E402
 
-pytestmark = pytest.mark.slow
-
 MODELS = {
     'compact': SiamKPN(arch='resnet10', width=8, levels=('layer3',),
                        channels=8, num_stages=2),
@@ -53,6 +51,7 @@ def run(model, *arrays):
       outputs, dict(zip(names, arrays, strict=True))), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', MODELS)
 def test_network_equals_jax(name):
   model, rng = MODELS[name], np.random.default_rng(1)

@@ -90,13 +90,10 @@ def test_equals_golden_boxes(real_data):
     assert_follows(tracker, sequence, np.array(golden['boxes'][sequence.name]))
 
 
-@pytest.mark.parametrize('name', [
-    'small', pytest.param('basic', marks=pytest.mark.slow),
-    pytest.param('full', marks=pytest.mark.slow)])
-# Three stages contain the others; test_network has all of them.
-@pytest.mark.parametrize('num_stages', [
-    pytest.param(1, marks=pytest.mark.slow),
-    pytest.param(2, marks=pytest.mark.slow), 3])
+# Three stages contain the others.
+@pytest.mark.parametrize(('num_stages', 'name'), [
+    (3, 'small'), *(pytest.param(*case, marks=pytest.mark.slow) for case in [
+        (1, 'small'), (2, 'small'), (3, 'basic'), (3, 'full')])])
 def test_equals_pytorch(real_data, name, num_stages):
   pytest.importorskip('torch')
   from tests.reference.torch_tracker import TorchTracker
