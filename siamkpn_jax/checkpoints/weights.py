@@ -221,7 +221,7 @@ def _metadata(path: Path) -> dict[str, Any]:
       metadata = ocp.checkpointables_metadata(path).custom_metadata
       if 'config' in metadata:
         return metadata
-      raise KeyError('config')
+      raise ValueError('its metadata holds no configuration')
   except Exception as error:  # see is_damage
     raise DamagedError(f'{path}: holds no configuration; {_EXPECTED}'
                        ) from error

@@ -14,6 +14,7 @@ from siamkpn_jax.cli.parser import Parser, real
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import SUFFIXES
 
 
 def add_arguments(parser: Parser) -> None:
@@ -88,10 +89,10 @@ def _output_paths(
   check_distinct({'--input': args.input, '--output': args.output,
                   '--boxes': args.boxes})
   for flag, path in (('--output', args.output), ('--boxes', args.boxes)):
-    if (path and args.input and Path(path).exists() and
+    if (path and args.input and Path(path).suffix.lower() in SUFFIXES and
         Path(path).resolve().parent == Path(args.input).resolve()):
-      raise UserError(f'{flag} {path}: a file of the input folder; expected '
-                      'another place: choose one outside')
+      raise UserError(f'{flag} {path}: may be a frame of the input; expected '
+                      'no image there: choose another name')
   if args.fps is not None:
     check_fps(args.fps)
   return (check_output(args.output, '--output', suffixes=VIDEO_SUFFIXES),

@@ -15,7 +15,7 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.datasets.patches import EncodedFrame, decode_patch
 from siamkpn_jax.datasets.tracks import Dropped
 
@@ -97,8 +97,8 @@ class PackedSource:
                       'storage: install it') from error
     except Exception as error:  # each storage has errors of its own
       raise UserError(
-          f'{place}/{INDEX_NAME}: cannot be read ({_line(error)}); expected a '
-          'data set packed by python -m siamkpn_jax.pack') from error
+          f'{place}/{INDEX_NAME}: cannot be read ({first_line(error)}); '
+          'expected a data set packed by python -m siamkpn_jax.pack') from error
     try:
       self._index, self.dropped = PackedIndex.from_bytes(content)
     except Exception as error:  # a cut file shows as errors of any kind
@@ -165,8 +165,8 @@ class PackedSource:
     try:
       return self._files.cat_file(path, begin, end)
     except Exception as error:  # each storage has errors of its own
-      raise UserError(f'{file}: cannot be read ({_line(error)}); expected the '
-                      'record files of this data set') from error
+      raise UserError(f'{file}: cannot be read ({first_line(error)}); expected '
+                      'the record files of this data set') from error
 
 
 def is_packed(folder: Path) -> bool:
@@ -177,7 +177,3 @@ def is_packed(folder: Path) -> bool:
 def is_unfinished(folder: Path) -> bool:
   """Whether a folder holds a packing that was interrupted."""
   return (folder / PLAN_NAME).is_file() and not is_packed(folder)
-
-
-def _line(error: Exception) -> str:
-  return ' '.join(str(error).split()) or type(error).__name__

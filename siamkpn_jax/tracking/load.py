@@ -70,18 +70,11 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     UserError: as for `load_tracker`.
 
   Examples:
-    Two targets in one video:
+    How to track with it: see `BatchTracker`.
 
     >>> import siamkpn_jax
-    >>> from siamkpn_jax.datasets.synthetic import Scene
-    >>> tracker = siamkpn_jax.load_batch_tracker(slots=2)
-    >>> scene = Scene(seed=0, index=0, size=(160, 120))
-    >>> frame, box_xywh = scene.render(0)
-    >>> first = tracker.add(frame, box_xywh)
-    >>> second = tracker.add(frame, [20, 20, 30, 30])
-    >>> results = tracker.update(scene.render(1)[0])
-    >>> results[first].found, results[second].box_xywh.shape
-    (True, (4,))
+    >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
+    8
   """
   config, variables = load_model(find_weights(weights))
   config = with_tracking(config, hyperparameters)

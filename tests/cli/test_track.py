@@ -69,7 +69,7 @@ BAD = {
     'device': ('not a regular file', {'boxes': '/dev/null'}),
     'same file': ('same file as --output',
                   {'output': '{1}/a.mp4', 'boxes': '{1}/./a.mp4'}),
-    'over a frame': ('a file of the input folder',
+    'over a frame': ('may be a frame of the input',
                      {'input': '{0}/good', 'boxes': '{0}/good/1.png'}),
     'over the input': ('same file as --input', {'output': '{0}/video.avi'}),
     'fps': ('frames per second between', {'fps': 'nan'}),

@@ -157,6 +157,23 @@ def test_tuned_checkpoint(tmp_path, videos, weights_folder, monkeypatch):
     assert np.array_equal(a, b)
 
 
+def test_tuned_checkpoint_is_kept_until_the_next_is_whole(
+    tmp_path, weights_folder, monkeypatch):
+  folder = tmp_path / 'tuned'
+  checkpoint = weights.find_checkpoint(weights_folder)
+  first = TrialParams(0.1, 0.2, 0.3)
+  SAVE_TUNED(folder, checkpoint, first)
+
+  def full(*args):
+    raise OSError('no space')
+
+  monkeypatch.setattr(weights, 'save_model', full)
+  with pytest.raises(OSError, match='no space'):
+    SAVE_TUNED(folder, checkpoint, TrialParams(0.4, 0.5, 0.6))
+  assert weights.load_model(folder)[0].tracking.penalty_k == 0.1
+  assert [path.name for path in tmp_path.iterdir()] == ['tuned']
+
+
 def _write_files(folder, result, found):
   runner = _Runner(Path(result['checkpoint']), found)
   for i, video in enumerate(found.videos):
