@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,31 @@ class Cost(NamedTuple):
   name: str
   count: int
   seconds: float
+
+
+def profile(folder: Path, work: Callable[[], object]) -> list[Cost]:
+  """Traces some work into a folder; its costs, see `list_costs`."""
+  options = jax.profiler.ProfileOptions()
+  options.python_tracer_level = 0
+  with jax.profiler.trace(folder, profiler_options=options):
+    work()
+  return list_costs(read_newest(folder))
+
+
+def table(found: list[Cost], program: jax.stages.Compiled,
+          top: int) -> list[str]:
+  """Rows of the largest costs, and where in a program they come from."""
+  places = find_places(program)
+  total = sum(cost.seconds for cost in found)
+  return [f'operations {1e3 * total:.1f} ms, all threads or streams together',
+          f'{"ms":>9}  share   runs  operation, and where it comes from',
+          *(f'{1e3 * cost.seconds:9.2f} {cost.seconds / total:6.1%} '
+            f'{cost.count:6d}  {cost.name}  {_short(places, cost.name)}'
+            for cost in found[:top])]
+
+
+def _short(places: dict[str, str], name: str) -> str:
+  return places.get(name, '').removeprefix('jit(train_step)/')
 
 
 def read_newest(folder: Path) -> Any:

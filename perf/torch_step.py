@@ -34,14 +34,15 @@ def find_unknown(config: Config) -> str:
                for name in names if f'{section}.{name}' in differing), '')
 
 
-def build(config: Config, model: SiamKPN,
-          variables: Any) -> torch_training.Trainer:
+def build(config: Config, model: SiamKPN, variables: Any,
+          device: str = 'cpu') -> torch_training.Trainer:
   """The PyTorch network with given variables, and its optimizer.
 
   Args:
     config: a configuration.
     model: its network.
     variables: {'params', 'batch_stats'} of it; their dtype is taken over.
+    device: of PyTorch.
   """
   network = torch_network.SiamKPN(
       config.model.num_stages, arch=config.model.arch,
@@ -53,6 +54,7 @@ def build(config: Config, model: SiamKPN,
   network.to(torch.from_numpy(state['kpn_head.heatmap_weight']).dtype,
              memory_format=torch.channels_last)
   load(network, state)
+  network.to(device)
   return torch_training.Trainer(
       network, config.train.backbone_layers,
       backbone_lr_scale=config.train.backbone_lr_scale,
@@ -70,13 +72,14 @@ def to_torch(model: SiamKPN, variables: Any) -> dict[str, np.ndarray]:
           if 'num_batches' not in name}
 
 
-def tensors(z: Any, x: Any, labels: Targets) -> tuple[Any, ...]:
+def tensors(z: Any, x: Any, labels: Targets,
+            device: str = 'cpu') -> tuple[Any, ...]:
   """Crops [b, h, w, 3] and their labels as `torch_training` takes them.
 
   Channels come first in the shape and last in memory.
   """
-  first = lambda array: torch.from_numpy(np.array(array)).permute(0, 3, 1, 2)
-  plain = lambda array: torch.from_numpy(np.array(array))
+  plain = lambda array: torch.from_numpy(np.array(array)).to(device)
+  first = lambda array: plain(array).permute(0, 3, 1, 2)
   return first(z), first(x), {
       'heatmaps': plain(labels.heatmaps), 'offsets': first(labels.offsets),
       'size': first(labels.size), 'mask': plain(labels.size_mask)}

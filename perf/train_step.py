@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from perf import costs, prepared, turns
@@ -82,15 +81,15 @@ def run(args: argparse.Namespace) -> None:
   state = trainer.fresh_state(config, step, mesh)
   batch = sharding.put_batch(prepared.rendered_batch(config, step), mesh)
   if args.profile:
-    _print_profile(
-        _Ours(step, state, batch, mesh, unfrozen=not args.frozen), args)
+    _print_profile(prepared.Steps(step, state, batch, mesh,
+                                  unfrozen=not args.frozen), args)
     return
   reason = _why_alone(config)
-  ways: dict[str, Way] = {_PATCHES: _Ours(
+  ways: dict[str, Way] = {_PATCHES: prepared.Steps(
       step, state, batch, mesh, unfrozen=not args.frozen)}
   if config.train.accumulate == 1:
     crops = jax.jit(step.prepare)(batch)
-    ways[_CROPS] = _Ours(prepared.from_crops(step), state, crops, mesh,
+    ways[_CROPS] = prepared.Steps(prepared.from_crops(step), state, crops, mesh,
                          unfrozen=not args.frozen)
     if not reason:
       ways[_PYTORCH] = _pytorch(config, step, state, crops, threads, args)
@@ -103,26 +102,6 @@ def run(args: argparse.Namespace) -> None:
       {name: lambda way=way: _seconds(way, args.steps) / args.steps
        for name, way in ways.items()}, args.rounds), flops,
                config.train.batch_size)
-
-
-class _Ours:
-  """Our step, on its own copy of a state, again and again on one batch."""
-
-  def __init__(self, step: TrainStep, state: Any, batch: Any,
-               mesh: jax.sharding.Mesh, *, unfrozen: bool):
-    self._state = jax.tree.map(jnp.copy, state)
-    self._batch = batch
-    self._jitted = trainer.jit_step(
-        step, mesh, state, unfrozen=unfrozen)
-
-  def __call__(self) -> dict[str, jax.Array]:
-    """One step; returns its metrics."""
-    self._state, metrics = self._jitted(self._state, self._batch)
-    return metrics
-
-  def compile(self) -> jax.stages.Compiled:
-    """The step's program."""
-    return self._jitted.lower(self._state, self._batch).compile()
 
 
 def _why_alone(config: Config) -> str:
@@ -201,24 +180,13 @@ def _print_times(seconds: dict[str, list[float]],
       print(f'time, {a} / {b}: {turns.ratio(seconds[a], seconds[b])}')
 
 
-def _print_profile(ours: _Ours, args: argparse.Namespace) -> None:
+def _print_profile(ours: prepared.Steps, args: argparse.Namespace) -> None:
   """Writes a trace of a few steps and prints where the time went."""
-  places = costs.find_places(ours.compile())
-  _seconds(ours, 1)
-  options = jax.profiler.ProfileOptions()
-  options.python_tracer_level = 0
+  ours()
   folder = Path(args.profile)
-  with jax.profiler.trace(folder, profiler_options=options):
-    seconds = _seconds(ours, args.steps)
-  found = costs.list_costs(costs.read_newest(folder))
-  total = sum(cost.seconds for cost in found)
-  print(f'{folder}: {args.steps} steps, {1e3 * seconds:.0f} ms; operations '
-        f'{1e3 * total:.0f} ms, all threads or streams together')
-  print(f'{"ms":>9}  share   runs  operation, and where it comes from')
-  for cost in found[:args.top]:
-    place = places.get(cost.name, '').removeprefix('jit(train_step)/')
-    print(f'{1e3 * cost.seconds:9.1f} {cost.seconds / total:6.1%} '
-          f'{cost.count:6d}  {cost.name}  {place}')
+  found = costs.profile(folder, lambda: _seconds(ours, args.steps))
+  print(f'{folder}: {args.steps} steps')
+  print('\n'.join(costs.table(found, ours.program, args.top)))
 
 
 if __name__ == '__main__':

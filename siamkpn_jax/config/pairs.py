@@ -25,8 +25,9 @@ class DataConfig(Section):
     cutouts: folders in `root` that the set 'cutouts' is made from.
     negative_fraction: fraction of pairs whose search crop shows another target.
     gray_fraction: fraction of pairs converted to gray.
-    loader: 'threads', or 'tf' for tf.data, which gives the same batches.
-    workers: loader threads; 0 for one per core.
+    loader: 'threads', 'processes' (faster on many cores) or 'tf' for tf.data;
+      all give the same batches.
+    workers: threads or processes of the loader; 0 for one per core.
     prefetch: number of batches to load ahead.
     cache_mb: memory for caching image files, MiB.
   """
@@ -38,7 +39,7 @@ class DataConfig(Section):
   cutouts: tuple[str, ...] = ()
   negative_fraction: float = setting(0.2, PROBABILITY)
   gray_fraction: float = setting(0.0, PROBABILITY)
-  loader: str = setting('threads', one_of('threads', 'tf'))
+  loader: str = setting('threads', one_of('threads', 'processes', 'tf'))
   workers: int = setting(0, at_least(0))
   prefetch: int = setting(4, at_least(0))
   cache_mb: int = setting(0, at_least(0))

@@ -24,6 +24,7 @@ from siamkpn_jax.core.atomic_io import (
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import git_revision
 from siamkpn_jax.datasets.loader import Loader
+from siamkpn_jax.datasets.process_loader import ProcessLoader
 from siamkpn_jax.datasets.source import Source
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.distributed.multihost import (
@@ -162,7 +163,9 @@ def build_loader(config: Config, step_fn: TrainStep,
   Raises:
     UserError: TensorFlow is asked for and missing.
   """
-  kind = Loader
+  kind: type[Loader] = Loader
+  if config.data.loader == 'processes':
+    kind = ProcessLoader
   if config.data.loader == 'tf':
     from siamkpn_jax.datasets.tf_loader import TfLoader
     kind = TfLoader
