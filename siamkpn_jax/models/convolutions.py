@@ -1,10 +1,10 @@
 """Pointwise and depth-wise convolutions in the form that suits the device.
 
-Two forms of equal value and gradient each, as of `correlation.correlate`: the
-convolution is the reference and what accelerators run. A CPU runs a 1x1 as a
-product of matrices, whose gradient is several times faster, and a depth-wise
-one as shifted multiply-adds: XLA:CPU's grouped convolution is tens of times
-slower.
+Two forms of equal value each, as of `correlation.correlate`: the convolution is
+the reference and what accelerators run. A CPU runs a 1x1 as a product of
+matrices, whose gradient is several times faster, and a depth-wise one as
+shifted multiply-adds: XLA:CPU's grouped convolution is tens of times slower.
+The depth-wise one's gradient is in that form everywhere, see there.
 """
 
 import functools
@@ -34,6 +34,7 @@ def pointwise_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
   return y.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
   """Depth-wise convolution without padding, in the form that suits the device.
 
@@ -60,7 +61,6 @@ def depthwise_grouped(x: jax.Array, kernel: jax.Array,
       feature_group_count=x.shape[-1])
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnames=('stride',))
 def depthwise_shifted(x: jax.Array, kernel: jax.Array,
                       stride: int) -> jax.Array:
   """`depthwise` as a sum of shifted products."""
@@ -83,7 +83,7 @@ def _windows(x: jax.Array, kernel_size: tuple[int, ...], stride: int
 
 
 def _forward(x, kernel, stride):
-  return depthwise_shifted(x, kernel, stride), (x, kernel)
+  return depthwise(x, kernel, stride), (x, kernel)
 
 
 def _backward(stride, residuals, g):  # g: b x h' x w' x c
@@ -102,4 +102,4 @@ def _backward(stride, residuals, g):  # g: b x h' x w' x c
   return d_x.astype(x.dtype), d_kernel.astype(kernel.dtype)
 
 
-depthwise_shifted.defvjp(_forward, _backward)
+depthwise.defvjp(_forward, _backward)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.models.convolutions import (
+    depthwise,
     depthwise_grouped,
     depthwise_shifted,
     pointwise_convolution,
@@ -30,11 +31,24 @@ def test_forms_are_equal(size, kernel, stride):
       return jnp.sin(y).sum(), y
     return jax.grad(scalar, (0, 1), has_aux=True)(x, w)
 
-  for ours, expected in zip(
-      jax.tree.leaves(run(depthwise_shifted)),
-      jax.tree.leaves(run(depthwise_grouped)), strict=True):
-    assert ours.shape == expected.shape
-    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+  for form in (depthwise_shifted, depthwise):
+    for ours, expected in zip(
+        jax.tree.leaves(run(form)),
+        jax.tree.leaves(run(depthwise_grouped)), strict=True):
+      assert ours.shape == expected.shape
+      np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_accelerators_compile_no_gradient_of_a_grouped_convolution():
+  """See `correlation`."""
+  x, w = normal(2, 9, 9, 6), normal(3, 3, 1, 6, seed=1)
+  g = normal(2, 7, 7, 6, seed=2)
+
+  def back(x, w):
+    return jax.vjp(lambda x, w: depthwise(x, w, 1), x, w)[1](g)
+
+  lowered = jax.jit(back).trace(x, w).lower(lowering_platforms=('cuda',))
+  assert 'stablehlo.convolution' not in lowered.as_text()
 
 
 def test_separable_is_a_full_convolution():

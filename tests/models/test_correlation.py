@@ -1,4 +1,4 @@
-"""Both forms of the correlation against loops, with their gradients."""
+"""Both forms of the correlation against loops, and its gradient."""
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +59,7 @@ def test_value_and_gradients(form, shapes):
     assert_close(actual, expected, 1e-5)
 
 
-@pytest.mark.parametrize('form', FORMS)
+@pytest.mark.parametrize('form', (correlate_grouped, correlate))
 def test_bfloat16(form):
   """bfloat16 in and out.
 
@@ -78,10 +78,23 @@ def test_bfloat16(form):
     assert_close(actual, expected, 0.02)
 
 
+def test_accelerators_compile_no_gradient_of_a_grouped_convolution():
+  """That takes minutes on a GPU, see the module; the value is one."""
+  search, kernel, g = (x.astype(np.float32) for x in draw(SHAPES[1]))
+
+  def grouped(run):
+    lowered = jax.jit(run).trace(search, kernel).lower(
+        lowering_platforms=('cuda',))
+    return lowered.as_text().count('stablehlo.convolution')
+
+  assert grouped(correlate) == 1
+  assert grouped(lambda *args: jax.vjp(correlate, *args)[1](g)) == 0
+
+
 def test_mixed_types():
   """A bfloat16 kernel with float32 features, each gradient in its own type."""
   search, kernel, g = draw(SHAPES[1])
-  y, back = jax.vjp(correlate_shifted, search.astype(np.float32),
+  y, back = jax.vjp(correlate, search.astype(np.float32),
                     jnp.asarray(kernel, jnp.bfloat16))
   assert y.dtype == jnp.float32
   assert [d.dtype for d in back(g.astype(np.float32))] == [
@@ -92,7 +105,7 @@ def test_custom_gradient_is_the_derivative():
   """Numerically; reverse mode only, as for every custom VJP."""
   search, kernel, _ = draw(SHAPES[1])
   check_grads(
-      correlate_shifted,
+      correlate,
       (search.astype(np.float32), kernel.astype(np.float32)),
       order=1, modes=['rev'], rtol=1e-2, atol=1e-2)
 

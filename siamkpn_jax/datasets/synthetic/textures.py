@@ -202,8 +202,10 @@ def _marks(rng):
                weight, cv2.LINE_AA)
     else:
       word = ''.join(chr(c) for c in rng.integers(48, 91, int(dx % 6) + 1))
-      cv2.putText(field, word, (x - 60, y), int(dy % 5), rng.uniform(0.5, 2.5),
-                  tone, weight, cv2.LINE_AA)
+      letters = np.zeros(field.shape, np.uint8)  # OpenCV 5 writes on no other
+      cv2.putText(letters, word, (x - 60, y), int(dy % 5),
+                  rng.uniform(0.5, 2.5), 255, weight)
+      field[letters > 0] = tone
   return field
 
 
