@@ -19,6 +19,7 @@ from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 _FRAMES = 20
 
 
+@functools.cache
 def network(name: str, dtype: str, tiny: bool) -> tuple[Config, Any]:
   """Configuration and variables: packaged, or of kpn3s random ones.
 
