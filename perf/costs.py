@@ -12,6 +12,7 @@ from siamkpn_jax.core.errors import UserError
 
 _PLACE = re.compile(
     r'^\s*(?:ROOT )?%?([\w.-]+) = .*op_name="([^"]*)"', re.MULTILINE)
+_JITTED = re.compile(r'^(jit\((train_step|update)\)/)+')  # says nothing new
 
 
 class Cost(NamedTuple):
@@ -37,20 +38,30 @@ def profile(folder: Path, work: Callable[[], object]) -> list[Cost]:
   return list_costs(read_newest(folder))
 
 
+def rows(found: list[Cost], program: jax.stages.Compiled,
+         top: int) -> list[dict[str, Any]]:
+  """The largest costs, and where in a program they come from, for JSON."""
+  places = find_places(program)
+  total = sum(cost.seconds for cost in found)
+  return [{'ms': 1e3 * cost.seconds, 'share': cost.seconds / total,
+           'runs': cost.count, 'operation': cost.name,
+           'place': _JITTED.sub('', places.get(cost.name, ''))}
+          for cost in found[:top]]
+
+
+def line(row: dict[str, Any]) -> str:
+  """One of `rows` for the terminal."""
+  return (f'{row["ms"]:9.2f} {row["share"]:6.1%} {row["runs"]:6d}  '
+          f'{row["operation"]}  {row["place"]}')
+
+
 def table(found: list[Cost], program: jax.stages.Compiled,
           top: int) -> list[str]:
-  """Rows of the largest costs, and where in a program they come from."""
-  places = find_places(program)
+  """Lines of the largest costs, below a heading."""
   total = sum(cost.seconds for cost in found)
   return [f'operations {1e3 * total:.1f} ms, all threads or streams together',
           f'{"ms":>9}  share   runs  operation, and where it comes from',
-          *(f'{1e3 * cost.seconds:9.2f} {cost.seconds / total:6.1%} '
-            f'{cost.count:6d}  {cost.name}  {_short(places, cost.name)}'
-            for cost in found[:top])]
-
-
-def _short(places: dict[str, str], name: str) -> str:
-  return places.get(name, '').removeprefix('jit(train_step)/')
+          *map(line, rows(found, program, top))]
 
 
 def read_newest(folder: Path) -> Any:

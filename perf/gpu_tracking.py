@@ -10,128 +10,81 @@ from typing import Any
 import jax
 import numpy as np
 
-from perf import costs
-from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.config.settings import Config
+from perf import costs, gpu_inputs
+from perf.in_time import Figures, spread
 from siamkpn_jax.core import geometry
-from siamkpn_jax.datasets.synthetic import Scene
-from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
-from siamkpn_jax.tracking.decode import Hyperparameters
-from siamkpn_jax.tracking.functional import SearchInput
 from siamkpn_jax.tracking.load import decode_config
 from siamkpn_jax.tracking.tracker import Tracker
-
-Work = tuple[str, float, Callable[[], dict[str, Any]]]
-
-_FRAMES = 20  # decoded frames, 640 x 480
+from siamkpn_jax.training import throughput
 
 
-def plan(tiny: bool) -> Iterator[Work]:
-  """(name, seconds, measurement) of each."""
-  for name, dtype in (('kpn3s', 'bfloat16'), ('kpn3s_nano', 'float32'),
-                      ('kpn3s', 'float32'), ('kpn3s_nano', 'bfloat16')):
-    network = functools.cache(functools.partial(_network, name, dtype, tiny))
-    yield (f'{name} {dtype}, one target', 30,
-           lambda network=network: one_target(*network(), tiny))
-    for slots in (64, 8):
-      yield (f'{name} {dtype}, {slots} slots', 30,
-             lambda network=network, slots=slots: many_targets(
-                 *network(), slots, tiny))
-  yield 'kpn3s, GPU against CPU', 60, lambda: difference(tiny)
-
-
-def _network(name: str, dtype: str, tiny: bool) -> tuple[Config, Any]:
-  """Configuration and variables; kpn3s with random ones."""
-  if name == 'kpn3s_nano':
-    config, variables = load_model(find_weights(name))
-    return config.updated(model={'dtype': dtype}), variables
-  config = kpn3s(tiny).updated(model={'dtype': dtype})
-  return config, init_variables(build_model(config.model), 0)
-
-
-def kpn3s(tiny: bool) -> Config:
-  """The default configuration, or a small one of its kind."""
-  config = Config()
-  return config.updated(model={
-      'arch': 'resnet10', 'width': 8, 'channels': 8,
-      'levels': ('layer3',)}) if tiny else config
-
-
-@functools.cache
-def _video() -> tuple[list[np.ndarray], np.ndarray]:
-  """Decoded frames, and a box in the first one."""
-  scene = Scene(seed=0, index=0, size=(640, 480))
-  return ([scene.render(t)[0] for t in range(_FRAMES)], scene.render(0)[1])
-
-
-def one_target(config: Config, variables: Any, tiny: bool) -> dict[str, Any]:
+def one_target(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
   """`Tracker.update` on decoded frames, and the jitted part of it."""
-  frames, box_xywh = _video()
+  frames, box_xywh = gpu_inputs.video()
+  config, variables = gpu_inputs.network(name, dtype, tiny)
   start = time.perf_counter()
   tracker = Tracker(build_model(config.model), variables,
                     decode_config(config))
   tracker.init(frames[0], box_xywh)
   tracker.update(frames[1])
-  first = time.perf_counter() - start
-  rates = []
-  for _ in range(2 if tiny else 10):
-    start = time.perf_counter()
-    for frame in frames:
-      tracker.update(frame)
-    rates.append(len(frames) / (time.perf_counter() - start))
-  return {'first box, s': first} | spread('frames/s', rates) | (
-      device_only(config, variables, 1, tiny))
+  yield {'first box, s': time.perf_counter() - start}
+  yield {'frames/s': _rates(tracker.update, 1, 2 if tiny else 10)}
+  yield from _device_alone(tracker._batch, tiny)
 
 
-def many_targets(config: Config, variables: Any, slots: int,
-                 tiny: bool) -> dict[str, Any]:
+def many_targets(name: str, dtype: str, slots: int,
+                 tiny: bool) -> Iterator[Figures]:
   """`BatchTracker.update`: targets of one video, and the jitted part of it."""
+  profile = slots == 64
   slots = min(slots, 4) if tiny else slots
-  frames, box_xywh = _video()
+  frames, box_xywh = gpu_inputs.video()
+  config, variables = gpu_inputs.network(name, dtype, tiny)
+  start = time.perf_counter()
   tracker = BatchTracker(build_model(config.model), variables,
                          decode_config(config), slots=slots)
   rng = np.random.default_rng(0)
   for _ in range(slots):
     tracker.add(frames[0], np.add(box_xywh, [*rng.uniform(-40, 40, 2), 0, 0]))
   tracker.update(frames[1])
+  yield {'first boxes, s': time.perf_counter() - start}
+  yield {'targets x frames/s': _rates(tracker.update, slots, 2 if tiny else 5)}
+  yield from _device_alone(tracker, tiny, profile=profile)
+
+
+def _rates(update: Callable[[np.ndarray], object], targets: int,
+           rounds: int) -> dict[str, float]:
+  """Targets times frames per second."""
+  frames, _ = gpu_inputs.video()
   rates = []
-  for _ in range(2 if tiny else 5):
+  for _ in range(rounds):
     start = time.perf_counter()
     for frame in frames:
-      tracker.update(frame)
-    rates.append(slots * len(frames) / (time.perf_counter() - start))
-  return spread('targets/s', rates) | device_only(
-      config, variables, slots, tiny, profile=slots == 64)
+      update(frame)
+    rates.append(targets * len(frames) / (time.perf_counter() - start))
+  return spread(rates)
 
 
-def device_only(config: Config, variables: Any, slots: int, tiny: bool, *,
-                profile: bool = False) -> dict[str, Any]:
-  """The jitted update of targets whose crops are on the device."""
-  model, decode = build_model(config.model), decode_config(config)
-  rng = np.random.default_rng(0)
-  crops = lambda side: rng.integers(
-      0, 256, (slots, side, side, 3)).astype(np.uint8)
-  center = np.full((slots, 2), 240, np.float32)
-  size = np.full((slots, 2), 60, np.float32)
-  state = functional.init(variables, crops(geometry.TEMPLATE_SIZE), center,
-                          size, model=model)
-  search, numbers, state, variables = jax.device_put((
-      SearchInput(crops(geometry.SEARCH_SIZE), np.ones(slots, np.float32),
-                  np.full((slots, 2), 480, np.float32)),
-      Hyperparameters(*(np.full(slots, value, np.float32) for value in (
-          decode.penalty_k, decode.window_influence, decode.size_lr,
-          decode.threshold))), state, variables))
-  update = jax.jit(functools.partial(
-      functional.update, model=model, rule=decode.rule))
-  compiled = update.lower(variables, state, search, numbers).compile()
+def _device_alone(tracker: BatchTracker, tiny: bool, *,
+                  profile: bool = False) -> Iterator[Figures]:
+  """The jitted update of a tracker that has tracked, its crops on the device.
+
+  Args:
+    tracker: every slot of it has a target.
+    tiny: little of it.
+    profile: also the largest costs.
+  """
+  static, given = _jitted_part(tracker)
+  # The program that the tracker has compiled.
+  program = functional.update.lower(*given, **static).compile()
+  variables, state, *rest = jax.device_put(given)
 
   def steps(count: int) -> None:
     now = state
     for _ in range(count):
-      now, _ = compiled(variables, now, search, numbers)
+      now, _ = program(variables, now, *rest)
     jax.block_until_ready(now)
 
   steps(2)
@@ -139,44 +92,51 @@ def device_only(config: Config, variables: Any, slots: int, tiny: bool, *,
   for _ in range(2 if tiny else 7):
     start = time.perf_counter()
     steps(count)
-    rates.append(count * slots / (time.perf_counter() - start))
-  result = spread('device alone, targets/s', rates)
-  flops = compiled.cost_analysis()
-  if flops and flops.get('flops'):
-    result['TFLOP/s'] = float(
-        np.median(rates) / slots * flops['flops'] / 1e12)
+    rates.append(count * tracker.slots / (time.perf_counter() - start))
+  yield {'device alone, targets x frames/s': spread(rates)}
+  flops = throughput.count_flops(
+      functools.partial(functional.update, **static), *given)
+  if flops:
+    yield {'device alone, TFLOP/s':
+           flops * float(np.median(rates)) / tracker.slots / 1e12}
   if profile:
     with tempfile.TemporaryDirectory() as folder:
-      result['profile'] = costs.table(
-          costs.profile(Path(folder), lambda: steps(5)), compiled, 15)
-  return result
+      found = costs.profile(Path(folder), lambda: steps(5))
+    yield {'profile of 5 updates': costs.rows(found, program, 15)}
 
 
-def spread(name: str, values: list[float]) -> dict[str, Any]:
-  """Median and quartiles."""
-  low, middle, high = np.percentile(values, (25, 50, 75))
-  return {name: float(middle),
-          f'{name}, quartiles': f'{low:.4g} to {high:.4g}'}
+def _jitted_part(tracker: BatchTracker
+                 ) -> tuple[dict[str, Any], tuple[Any, ...]]:
+  """What a tracker gives to `functional.update`: compiled in, and passed."""
+  real: Any = tracker._update
+  calls = []
+  def record(*given: Any) -> Any:
+    calls.append(given)
+    return real(*given)
+  tracker._update = record  # type: ignore[assignment]
+  tracker.update(gpu_inputs.video()[0][-1])
+  tracker._update = real
+  assert real.func is functional.update
+  return real.keywords, calls[0]
 
 
-def difference(tiny: bool) -> dict[str, Any]:
+def difference(tiny: bool) -> Iterator[Figures]:
   """The maps of kpn3s in float32, GPU against CPU, of the largest value."""
-  config, variables = _network('kpn3s', 'float32', tiny)
+  config, variables = gpu_inputs.network('kpn3s', 'float32', tiny)
   model = build_model(config.model)
   rng = np.random.default_rng(0)
   z, x = (rng.integers(0, 256, (1, side, side, 3)).astype(np.float32)
           for side in (geometry.TEMPLATE_SIZE, geometry.SEARCH_SIZE))
 
-  def maps(device: jax.Device, precision: str | None) -> Any:
-    with jax.default_matmul_precision(precision or 'default'):
-      run = jax.jit(lambda v, z, x: model.apply(v, z, x, train=False)[-1])
-      return jax.device_get(run(*jax.device_put((variables, z, x), device)))
+  def maps(device: jax.Device) -> Any:
+    run = jax.jit(lambda v, z, x: model.apply(v, z, x, train=False)[-1])
+    return jax.device_get(run(*jax.device_put((variables, z, x), device)))
 
-  gpu, cpu = jax.devices()[0], jax.devices('cpu')[0]
-  reference, result = maps(cpu, None), {}
-  for precision in (None, 'highest'):
-    for kind, a, b in zip(('heatmap', 'offsets', 'size'), jax.tree.leaves(
-        maps(gpu, precision)), jax.tree.leaves(reference), strict=True):
-      result[f'{kind}, precision {precision or "as is"}'] = float(
-          np.abs(a - b).max() / np.abs(b).max())
-  return result
+  reference = maps(jax.devices('cpu')[0])
+  for precision in ('default', 'highest'):
+    with jax.default_matmul_precision(precision):
+      found = maps(jax.devices()[0])
+    yield {f'{kind}, precision {precision}': float(
+        np.abs(getattr(found, kind) - getattr(reference, kind)).max() /
+        np.abs(getattr(reference, kind)).max())
+           for kind in ('heatmap', 'offsets', 'size')}

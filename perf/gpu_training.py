@@ -1,122 +1,125 @@
 """Training steps on a GPU: time, utilization, memory, profile, PyTorch."""
 
+import functools
 import importlib.util
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from perf import costs, prepared, turns
-from perf.gpu_tracking import Work, kpn3s, spread
-from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.checkpoints.weights_file import load_weights_file
+from perf import costs, gpu_inputs, prepared, turns
+from perf.in_time import Figures, spread
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import throughput, trainer
+from siamkpn_jax.training.state import init_state
 
 _STEPS = 10  # in a round
-
-
-def plan(tiny: bool) -> Iterator[Work]:
-  """(name, seconds, measurement) of each."""
-  for name, dtype in (('kpn3s', 'bfloat16'), ('kpn3s_nano', 'float32'),
-                      ('kpn3s_nano', 'bfloat16'), ('kpn3s', 'float32')):
-    yield (f'training {name} {dtype}', 100, lambda name=name, dtype=dtype:
-           training(_config(name, dtype, tiny), tiny))
-  if importlib.util.find_spec('torch'):
-    yield ('training kpn3s float32, PyTorch', 100,
-           lambda: peer(_config('kpn3s', 'float32', tiny), tiny))
-
-
-def _config(name: str, dtype: str, tiny: bool) -> Config:
-  """Of a training whose backbone trains; the batch as on one large GPU."""
-  config = (load_weights_file(find_weights(name))[0] if name == 'kpn3s_nano'
-            else kpn3s(tiny))
-  batch = 4 if tiny else 80 if name == 'kpn3s' else 128
-  return config.updated(model={'dtype': dtype}, train={'batch_size': batch})
 
 
 class _Parts:
   """A step, its state and its batch on the first device."""
 
-  def __init__(self, config: Config):
+  def __init__(self, name: str, dtype: str, tiny: bool):
+    config, variables = gpu_inputs.network(name, dtype, tiny)
+    # As on one large GPU.
+    batch = 4 if tiny else 80 if name == 'kpn3s' else 128
+    self.config: Config = config.updated(train={'batch_size': batch})
     self.mesh = jax.make_mesh((1,), ('data',), devices=jax.devices()[:1],
                               axis_types=(jax.sharding.AxisType.Auto,))
-    self.step = trainer.build_step(config)
-    self.state = trainer.fresh_state(config, self.step, self.mesh)
-    self.batch = sharding.put_batch(
-        prepared.rendered_batch(config, self.step), self.mesh)
+    self.step = trainer.build_step(self.config)
+    self.state = jax.jit(
+        functools.partial(init_state, optimizer=self.step.optimizer,
+                          ema=self.config.train.ema_decay > 0),
+        out_shardings=sharding.placement(trainer.abstract_state(
+            self.config, self.step, self.mesh)))(variables)
+    self.batch = sharding.put_batch(gpu_inputs.noise_batch(
+        throughput.abstract_batch(self.step, batch)), self.mesh)
 
 
-def training(config: Config, tiny: bool) -> dict[str, Any]:
-  """One device's step, from raw patches on the device."""
-  parts, batch = _Parts(config), config.train.batch_size
+def training(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
+  """One device's step, from raw patches on the device; the backbone trains."""
+  parts = _Parts(name, dtype, tiny)
+  batch = parts.config.train.batch_size
   steps = prepared.Steps(parts.step, parts.state, parts.batch, parts.mesh,
                          unfrozen=True)
+  yield {'batch': batch, 'compile, s': steps.compile_seconds}
+  _run(steps, 2)
+  count = 2 if tiny else _STEPS
+  times = [_timed(lambda: _run(steps, count)) / count
+           for _ in range(2 if tiny else 5)]
+  median = float(np.median(times))
+  yield {'ms/step': spread([1e3 * t for t in times]),
+         'pairs/s': spread([batch / t for t in times])}
+  yield _memory(steps)
   flops = throughput.step_flops(parts.step, parts.state, batch, unfrozen=True)
-  rate = _rates(steps, batch, tiny)
-  result: dict[str, Any] = {
-      'batch': batch, 'compile, s': steps.compile_seconds,
-      'ms/step': 1e3 * batch / float(np.median(rate))} | spread(
-          'pairs/s', rate)
   if flops:
-    speed = flops * float(np.median(rate)) / batch
     peak = throughput.peak_flops(jax.devices()[0].device_kind)
-    result['TFLOP/s'] = speed / 1e12
-    result['model FLOP utilization'] = speed / peak if peak else 'unknown'
-  memory = jax.devices()[0].memory_stats() or {}
-  result['peak memory so far, GB'] = memory.get('peak_bytes_in_use', 0) / 1e9
-  result['memory of the program, GB'] = (
-      steps.program.memory_analysis().temp_size_in_bytes / 1e9)
+    yield {'TFLOP/s': flops / median / 1e12, 'model FLOP utilization':
+           flops / median / peak if peak else 'peak of the device unknown'}
   with tempfile.TemporaryDirectory() as folder:
-    result['profile'] = costs.table(
-        costs.profile(Path(folder), lambda: _run(steps, 3)),
-        steps.program, 20)
-  return result
+    found = costs.profile(Path(folder), lambda: _run(steps, 3))
+  yield {'profile of 3 steps': costs.rows(found, steps.program, 15)}
 
 
-def peer(config: Config, tiny: bool) -> dict[str, Any]:
+def _memory(steps: prepared.Steps) -> Figures:
+  """What the compiler reserves, and the most that was used so far."""
+  needed = steps.program.memory_analysis()
+  used = jax.devices()[0].memory_stats()
+  return {
+      'memory of the program, GB': (
+          needed.argument_size_in_bytes + needed.output_size_in_bytes -
+          needed.alias_size_in_bytes + needed.temp_size_in_bytes) / 1e9
+      if needed else 'not told',
+      'peak of all so far, GB':
+      used['peak_bytes_in_use'] / 1e9 if used else 'not told'}
+
+
+def peer(tiny: bool) -> Iterator[Figures]:
   """From ready crops, in turns with PyTorch (eager, TF32 allowed in both)."""
+  if not importlib.util.find_spec('torch'):
+    yield {'skipped': 'PyTorch is not installed'}
+    return
   import torch
 
   from perf import torch_step
-  device = 'cuda' if torch.cuda.is_available() else 'cpu'
+  on_gpu = torch.cuda.is_available()
+  if on_gpu != (jax.default_backend() == 'gpu'):
+    yield {'skipped': 'PyTorch and JAX see different devices'}
+    return
+  device = 'cuda' if on_gpu else 'cpu'
+  yield {'PyTorch': torch.__version__, 'device': device}
   torch.backends.cuda.matmul.allow_tf32 = True
   torch.backends.cudnn.allow_tf32 = True
   torch.backends.cudnn.benchmark = True
-  parts, batch = _Parts(config), config.train.batch_size
-  crops = jax.jit(parts.step.prepare)(parts.batch)
+  parts = _Parts('kpn3s', 'float32', tiny)
+  z, x, labels = crops = jax.jit(parts.step.prepare)(parts.batch)
   ours = prepared.Steps(prepared.from_crops(parts.step), parts.state, crops,
                         parts.mesh, unfrozen=True)
-  theirs = torch_step.build(config, parts.step.model, parts.state.variables,
-                            device)
+  theirs = torch_step.build(parts.config, parts.step.model,
+                            parts.state.variables, device)
   theirs.unfreeze()
-  inputs = torch_step.tensors(*crops, device)
+  inputs = torch_step.tensors(z, x, labels, device)
 
-  def pytorch() -> float:
-    return float(theirs.step(*inputs, 1e-4)['loss'])  # waits
+  def pytorch(count: int) -> float:
+    for _ in range(count):
+      loss = theirs.step(*inputs, 1e-4)['loss']
+    return float(loss)  # waits
 
-  pytorch()
+  yield {'first loss, ours': float(ours()['loss']),
+         'first loss, PyTorch': pytorch(1)}
+  count, batch = 3, parts.config.train.batch_size
+  pytorch(1)
   times = turns.take_turns({
-      'ours': lambda: _timed(lambda: _run(ours, 3)),
-      'PyTorch': lambda: _timed(lambda: [pytorch() for _ in range(3)])},
-                           2 if tiny else 8)
-  return {'PyTorch': torch.__version__, 'device': device,
-          'time, PyTorch / ours': turns.ratio(times['PyTorch'], times['ours']),
-          'ours, pairs/s': 3 * batch / float(np.median(times['ours'])),
-          'PyTorch, pairs/s': 3 * batch / float(np.median(times['PyTorch']))}
-
-
-def _rates(steps: prepared.Steps, batch: int, tiny: bool) -> list[float]:
-  """Pairs per second, round by round."""
-  _run(steps, 2)
-  count = 2 if tiny else _STEPS
-  return [count * batch / _timed(lambda: _run(steps, count))
-          for _ in range(2 if tiny else 5)]
+      'ours': lambda: _timed(lambda: _run(ours, count)),
+      'PyTorch': lambda: _timed(lambda: pytorch(count))}, 2 if tiny else 8)
+  yield {f'{name}, pairs/s': spread([count * batch / t for t in values])
+         for name, values in times.items()}
+  yield {'time, PyTorch / ours': spread(
+      np.divide(times['PyTorch'], times['ours']).tolist())}
 
 
 def _run(steps: prepared.Steps, count: int) -> None:
