@@ -131,20 +131,20 @@ def _views(memory: SharedMemory, layout: Layout) -> Batch:
   return batch
 
 
-# What follows runs in the processes that read.
-_loader: Loader
+# What follows runs in the processes that read, each with a loader of its own.
+_loaders: list[Loader] = []
 _opened: dict[str, SharedMemory] = {}
 
 
 def _open(config: DataConfig, augment: AugmentConfig,
           arguments: dict[str, int]) -> None:
   """Gets a process ready."""
-  global _loader
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main one ends it
   threading.Thread(target=_end_with_parent, daemon=True).start()
   cv2.setNumThreads(1)
-  _loader = Loader(catalog.open_sources(config, arguments['seed']), config,
-                   augment, **arguments)
+  _loaders.append(Loader(
+      catalog.open_sources(config, arguments['seed']), config, augment,
+      **arguments))
 
 
 def _end_with_parent() -> None:
@@ -160,5 +160,5 @@ def _fill(name: str, layout: Layout, first: int, rows: range) -> None:
     _opened[name] = SharedMemory(name)
   views = _views(_opened[name], layout)
   for row in rows:
-    for key, value in _loader.read_pair(first + row).items():
+    for key, value in _loaders[0].read_pair(first + row).items():
       views[key][row] = value
