@@ -14,7 +14,6 @@ from siamkpn_jax.cli.parser import Parser, real
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.images import SUFFIXES
 
 
 def add_arguments(parser: Parser) -> None:
@@ -88,6 +87,7 @@ def _output_paths(
     raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
   check_distinct({'--input': args.input, '--output': args.output,
                   '--boxes': args.boxes})
+  from siamkpn_jax.core.images import SUFFIXES  # imports OpenCV
   for flag, path in (('--output', args.output), ('--boxes', args.boxes)):
     if (path and args.input and Path(path).suffix.lower() in SUFFIXES and
         Path(path).resolve().parent == Path(args.input).resolve()):
