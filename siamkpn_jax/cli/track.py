@@ -81,13 +81,13 @@ def parse_box(text: str) -> tuple[float, ...]:
 
 def _output_paths(
     args: argparse.Namespace) -> tuple[Path | None, Path | None]:
+  from siamkpn_jax.core.images import SUFFIXES
   from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
 
   if not (args.output or args.boxes):
     raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
   check_distinct({'--input': args.input, '--output': args.output,
                   '--boxes': args.boxes})
-  from siamkpn_jax.core.images import SUFFIXES  # imports OpenCV
   for flag, path in (('--output', args.output), ('--boxes', args.boxes)):
     if (path and args.input and Path(path).suffix.lower() in SUFFIXES and
         Path(path).resolve().parent == Path(args.input).resolve()):
