@@ -1,13 +1,16 @@
 """Our network and tracker in ONNX Runtime."""
 
 import dataclasses
+import importlib.util
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.tracking.load import choose_engine, load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
 from tests.reference import tracking as reference
@@ -79,6 +82,11 @@ def test_network_equals_jax(name):
         value, want, rtol=0, atol=1e-4 * np.abs(want).max(), err_msg=task)
 
 
+def one_output(count):
+  assert count == 1
+  return ['out']
+
+
 def conv(x, kernel, **more):
   return jax.lax.conv_general_dilated(
       x, kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
@@ -123,7 +131,7 @@ FUNCTIONS = {
 def test_operations_equal_jax(name):
   x = np.random.default_rng(4).normal(size=(1, 8, 8, 4)).astype('f')
   function = FUNCTIONS[name]
-  model, _ = convert(function, {'x': (x.shape, (0, 3, 1, 2))}, lambda count: ['out'])
+  model, _ = convert(function, {'x': (x.shape, (0, 3, 1, 2))}, one_output)
   got = run(model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))['out']
   want = np.asarray(function(x)).transpose(0, 3, 1, 2)
   np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
@@ -131,7 +139,7 @@ def test_operations_equal_jax(name):
 
 def test_relu6_is_one_operation():
   model, _ = convert(FUNCTIONS['ReLU6'], {'x': ((1, 8, 8, 4), (0, 3, 1, 2))},
-                  lambda count: ['out'])
+                  one_output)
   assert [n.op_type for n in model.graph.node] == ['Conv', 'Clip', 'Identity']
 
 
@@ -139,7 +147,7 @@ def test_resizing_moves_no_axis():
   def resize(x):
     rows = jnp.einsum('oh,bhwc->bowc', M, x)
     return jnp.einsum('ow,bhwc->bhoc', M, rows)
-  model, _ = convert(resize, {'x': ((1, 8, 8, 4), (0, 3, 1, 2))}, lambda count: ['out'])
+  model, _ = convert(resize, {'x': ((1, 8, 8, 4), (0, 3, 1, 2))}, one_output)
   assert [n.op_type for n in model.graph.node] == [
       'MatMul', 'MatMul', 'Identity']
 
@@ -149,7 +157,7 @@ def test_resizing_moves_no_axis():
     (lambda x: x.astype(int) * 1.5, 'convert_element_type')])
 def test_unknown_operation(function, name):
   with pytest.raises(NotImplementedError, match=name):
-    convert(function, {'x': ((1, 8, 8, 4), (0, 1, 2, 3))}, lambda count: ['out'])
+    convert(function, {'x': ((1, 8, 8, 4), (0, 1, 2, 3))}, one_output)
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -184,3 +192,44 @@ def test_tracker_gives_the_same_boxes(seed):
     assert also == found
     np.testing.assert_allclose(got, want, rtol=0, atol=0.05)
   assert np.abs(want - box).max() > 1  # something that could go wrong
+
+
+def test_engines(monkeypatch):
+  """What 'auto' takes, and what is refused."""
+  assert isinstance(load_tracker(), tracker.OnnxTracker)
+  assert isinstance(load_tracker(engine='jax'), Tracker)
+  assert choose_engine('auto', every_stage=True) == 'jax'
+  with pytest.raises(UserError, match="engine 'tpu'; expected one of auto, "):
+    load_tracker(engine='tpu')
+  with pytest.raises(UserError, match='the last stage alone'):
+    load_tracker(engine='onnxruntime', every_stage=True)
+  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+  assert choose_engine('auto') == 'jax'
+  assert choose_engine('onnxruntime') == 'onnxruntime'
+  monkeypatch.undo()
+  monkeypatch.setattr(importlib.util, 'find_spec',
+                      lambda name: None if name == 'onnx' else True)
+  assert choose_engine('auto') == 'jax'
+  with pytest.raises(UserError, match=r"onnx missing; .*siamkpn_jax\[export"):
+    load_tracker(engine='onnxruntime')
+
+
+def test_the_interface_of_a_tracker():
+  """What is there before, and after the first update."""
+  frames, box = video(0, (160, 120))
+  for one in (load_tracker(engine='jax'), load_tracker(engine='onnxruntime')):
+    with pytest.raises(RuntimeError, match='call init first'):
+      one.update(frames[0])
+    with pytest.raises(RuntimeError, match='call init first'):
+      one.search_window()
+    assert one.heatmaps.shape == (0, 31, 31)
+    one.init(frames[0], box)
+    with pytest.raises(UserError, match='outside'):
+      one.init(frames[0], [1000, 0, 20, 20])
+    center, scale = one.search_window()
+    one.update(frames[1])
+    assert one.heatmaps.shape == (1, 31, 31)
+    assert 0 < one.heatmaps.max() < 1
+    assert one.search_crop.shape == (255, 255, 3)
+    np.testing.assert_allclose(center, box[:2] + (box[2:] - 1) / 2)
+    assert scale > 0
