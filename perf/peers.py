@@ -139,11 +139,12 @@ def _our_trackers(threads: int, args: argparse.Namespace
       model, variables, settings)}
   if args.onnx:
     try:
-      from perf.onnx_tracker import OnnxTracker
+      from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     except ModuleNotFoundError as error:
       raise UserError(f'--onnx: the package {error.name} is missing; install '
                       'onnx and onnxruntime, or leave --onnx out') from error
-    trackers[IN_ONNX] = OnnxTracker(model, variables, settings, threads)
+    trackers[IN_ONNX] = OnnxTracker(
+        model, variables, settings, threads=threads)
   return trackers
 
 

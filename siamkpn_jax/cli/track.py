@@ -35,6 +35,10 @@ def add_arguments(parser: Parser) -> None:
       help="Override the checkpoint's tracking hyperparameters: "
       'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
+      '--engine', choices=('auto', 'jax', 'onnxruntime'), default='auto',
+      help='What runs the network; auto: ONNX Runtime on a CPU if it is '
+      'installed, which is faster there, else JAX.')
+  parser.add_argument(
       '--output', help='Video to write with the box drawn in, .mp4 or .avi.')
   parser.add_argument(
       '--boxes', help='Text file to write, one line x,y,w,h per frame.')
@@ -57,7 +61,8 @@ def run(args: argparse.Namespace) -> None:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
     from siamkpn_jax.tracking.load import load_tracker
-    tracker = load_tracker(weights, **parse_tracking(args.tracking))
+    tracker = load_tracker(weights, engine=args.engine,
+                           **parse_tracking(args.tracking))
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=args.fps)
   for path in filter(None, (video_path, boxes_path)):

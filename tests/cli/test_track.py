@@ -106,7 +106,8 @@ class StandIn:
 
   score = 0.5
 
-  def __init__(self, weights: Path) -> None:
+  def __init__(self, weights: Path, engine: str) -> None:
+    assert engine == 'auto'
     print('weights read:', weights)
     if weights.name == 'broken':
       raise UserError(f'weights {weights}: no checkpoint')

@@ -1,31 +1,24 @@
-"""Our search network as an ONNX model, to measure it in another engine.
+"""A traced JAX program as an ONNX model, operation by operation.
 
-The traced JAX program is translated operation by operation. What does not
-depend on an input is computed here; bfloat16 becomes float32. The model looks
-for the target as `SiamKPN.search` does and has the last stage's maps alone.
+What does not depend on an input is computed here; bfloat16 becomes float32.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from unittest import mock
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import onnx
 from jax.extend.core import ClosedJaxpr, Literal
-from onnx import numpy_helper
 
-from perf.onnx_graph import CHANNELS_FIRST, Graph, Tensor, build, stored_as
-from siamkpn_jax.core import geometry
-from siamkpn_jax.models import resnet
-from siamkpn_jax.models.head import Predictions, Template
-from siamkpn_jax.models.siamkpn import SiamKPN
-
-# The only input besides the template's; a [1, 3, 255, 255] float32 crop.
-SEARCH = 'search'
-_KERNEL_LAST = (3, 0, 1, 2)  # [1, h, w, c] as the weights of c groups
+from siamkpn_jax.tracking.onnx.graph import (
+    CHANNELS_FIRST,
+    Graph,
+    Tensor,
+    stored_as,
+)
+from siamkpn_jax.tracking.onnx.model import build
 
 # Operations that ONNX has too; arrays broadcast over axes of length 1.
 _SAME = {
@@ -35,84 +28,29 @@ _SAME = {
     'erf': 'Erf', 'floor': 'Floor'}
 _REDUCTIONS = {'reduce_sum': 'ReduceSum', 'reduce_max': 'ReduceMax',
                'reduce_min': 'ReduceMin'}
+# Those of constants that are frequent: JAX would compile each for each shape.
+_IN_NUMPY: dict[str, Callable[..., Any]] = {
+    'add': np.add, 'sub': np.subtract, 'mul': np.multiply, 'div': np.divide,
+    'max': np.maximum, 'exp': np.exp, 'rsqrt': lambda x: 1 / np.sqrt(x)}
 _NOTHING = ('stop_gradient', 'copy')
 
 
-def export_search(model: SiamKPN, variables: Any) -> onnx.ModelProto:
-  """The ONNX model of a network with its weights.
-
-  Args:
-    model: the network.
-    variables: its weights.
-
-  Returns:
-    A model with the inputs `SEARCH` and kernel0, kernel1 ... (the template's,
-    [c, 1, 5, 5] each), and the outputs heatmap [1, 1, 31, 31], offsets and size
-    [1, 2, 31, 31].
-
-  Raises:
-    NotImplementedError: an operation that is not known here.
-  """
-  # Only what is computed may be lower than float32, so the weights stay.
-  model = model.clone(dtype='float32', remat=False)
-  side = geometry.SEARCH_SIZE
-  template = jax.eval_shape(
-      lambda v: model.apply(
-          v, jnp.zeros((1, geometry.TEMPLATE_SIZE, geometry.TEMPLATE_SIZE, 3)),
-          train=False, method=SiamKPN.template), variables)
-  kernels, tree = jax.tree.flatten(template)
-
-  def search(x: jax.Array, *kernels: jax.Array) -> Predictions:
-    # ONNX has the maximum that the network takes by slices.
-    with mock.patch.object(resnet, 'max_pool', _max_pool):
-      return model.apply(variables, jax.tree.unflatten(tree, kernels), x,
-                         train=False, method=SiamKPN.search)[-1]
-
-  shapes = {SEARCH: ((1, side, side, 3), CHANNELS_FIRST)} | {
-      f'kernel{k}': (kernel.shape, _KERNEL_LAST)
-      for k, kernel in enumerate(kernels)}
-  return convert(search, shapes)
-
-
-def with_template(network: onnx.ModelProto,
-                  template: Template) -> onnx.ModelProto:
-  """The model for one target, whose kernels are constants of it.
-
-  As constants they let ONNX Runtime choose its faster layout, which halves the
-  time of the compact network.
-
-  Args:
-    network: made by `export_search`.
-    template: of a batch of one.
-  """
-  model = onnx.ModelProto()
-  model.CopyFrom(network)
-  for k, kernel in enumerate(jax.tree.leaves(template)):
-    weights = np.asarray(kernel, np.float32).transpose(_KERNEL_LAST)
-    model.graph.initializer.append(numpy_helper.from_array(
-        np.ascontiguousarray(weights), f'kernel{k}'))
-  del model.graph.input[:]
-  model.graph.input.extend(i for i in network.graph.input if i.name == SEARCH)
-  return model
-
-
-def _max_pool(x: jax.Array) -> jax.Array:
-  return nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
-
-
 def convert(function: Callable[..., Any],
-            inputs: Mapping[str, tuple[Sequence[int], Sequence[int]]]
-            ) -> onnx.ModelProto:
+            inputs: Mapping[str, tuple[Sequence[int], Sequence[int]]],
+            outputs: Callable[[int], Sequence[str]]
+            ) -> tuple[onnx.ModelProto, Any]:
   """The ONNX model of a function.
 
   Args:
-    function: of float32 arrays, traceable; returns a dataclass of [b, h, w, c]
+    function: of float32 arrays, traceable; returns a tree of [b, h, w, c]
       arrays, each of which depends on an input.
     inputs: in the function's order: name -> the array's shape, and the order
       in which the model's input has its axes.
+    outputs: how many leaves the tree has -> their names.
 
   Returns:
-    A model with these inputs, and an output [b, c, h, w] of each field's name.
+    A model with these inputs and outputs, the latter [b, c, h, w]; and what the
+    function returns, as shapes.
 
   Raises:
     NotImplementedError: an operation that is not known here.
@@ -124,11 +62,10 @@ def convert(function: Callable[..., Any],
              for name, (shape, axes) in inputs.items()]
   graph = Graph()
   found = _Translator(graph).run(traced, tensors)
-  names = [path[0].name for path, _ in
-           jax.tree_util.tree_leaves_with_path(result)]
+  names = outputs(len(found))
   return build(graph, {t.name: t.stored for t in tensors}, {
       name: graph.lay(value, CHANNELS_FIRST)
-      for name, value in zip(names, found, strict=True)})
+      for name, value in zip(names, found, strict=True)}), result
 
 
 class _Translator:
@@ -161,9 +98,7 @@ class _Translator:
     if inner is not None:
       return self.run(inner, values)
     if not any(isinstance(v, Tensor) for v in values):
-      found = equation.primitive.bind(*map(jnp.asarray, values), **params)
-      return [np.asarray(v) for v in (
-          found if equation.primitive.multiple_results else [found])]
+      return _of_constants(equation, values)
     return [self._tensor(name, values, equation.outvars[0].aval.shape, params)]
 
   def _tensor(self, name: str, values: list[Any], shape: tuple[int, ...],
@@ -205,3 +140,17 @@ class _Translator:
       raise NotImplementedError(f'{name}: this operation of JAX has no '
                                 'translation to ONNX here; add it')
     return ways[name]()
+
+
+def _of_constants(equation: Any, values: list[np.ndarray]) -> list[np.ndarray]:
+  """The results of an operation of which no input is a tensor."""
+  name, params = equation.primitive.name, equation.params
+  if name in _IN_NUMPY:
+    return [_IN_NUMPY[name](*values)]
+  if name == 'broadcast_in_dim':
+    sides = np.ones(len(params['shape']), int)
+    sides[list(params['broadcast_dimensions'])] = values[0].shape
+    return [np.broadcast_to(values[0].reshape(sides), params['shape'])]
+  found = equation.primitive.bind(*map(jnp.asarray, values), **params)
+  return [np.asarray(v) for v in (
+      found if equation.primitive.multiple_results else [found])]

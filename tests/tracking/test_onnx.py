@@ -1,22 +1,27 @@
-"""Our network and tracker in ONNX Runtime, as perf/ measures them."""
+"""Our network and tracker in ONNX Runtime."""
 
 import dataclasses
+import importlib.util
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.tracking.load import choose_engine, load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
 from tests.reference import tracking as reference
 from tests.tracking.test_tracker import CONFIG, small_network, video
 
 for name in ('onnx', 'onnxruntime'):
-  import_or_skip(name, 'perf/onnx_export.py needs it')
+  import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
 
-from perf import onnx_export, onnx_tracker  # noqa: E402
+from siamkpn_jax.tracking.onnx import network, tracker  # noqa: E402
+from siamkpn_jax.tracking.onnx.decode import decode  # noqa: E402
+from siamkpn_jax.tracking.onnx.translate import convert  # noqa: E402
 
 MODELS = {
     'compact': SiamKPN(arch='resnet10', width=8, levels=('layer3',),
@@ -44,7 +49,7 @@ def variables_of(model):
 
 
 def run(model, *arrays):
-  session = onnx_tracker.open_session(model, threads=1)
+  session = tracker.open_session(model, threads=1)
   names = [i.name for i in session.get_inputs()]
   outputs = [o.name for o in session.get_outputs()]
   return dict(zip(outputs, session.run(
@@ -62,9 +67,14 @@ def test_network_equals_jax(name):
       variables, z, train=False, method=SiamKPN.template))()
   wanted = jax.jit(lambda: exact.apply(
       variables, template, x, train=False, method=SiamKPN.search)[-1])()
-  onnx_model = onnx_export.with_template(
-      onnx_export.export_search(model, variables), template)
-  got = run(onnx_model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+  first = lambda array: np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+  exported = network.export(model, variables)
+  kernels = list(run(exported.template, first(z)).values())
+  wanted_kernels = [first(np.asarray(k)) for k in jax.tree.leaves(template)]
+  for got, want in zip(kernels, wanted_kernels, strict=True):
+    np.testing.assert_allclose(got, want, rtol=0,
+                               atol=1e-4 * np.abs(want).max())
+  got = run(network.with_template(exported.search, kernels), first(x))
   assert set(got) == {'heatmap', 'offsets', 'size'}
   for task, value in got.items():
     want = np.asarray(getattr(wanted, task)).transpose(0, 3, 1, 2)
@@ -72,12 +82,9 @@ def test_network_equals_jax(name):
         value, want, rtol=0, atol=1e-4 * np.abs(want).max(), err_msg=task)
 
 
-@dataclasses.dataclass
-class Result:
-  out: jax.Array
-
-
-jax.tree_util.register_dataclass(Result, ['out'], [])
+def one_output(count):
+  assert count == 1
+  return ['out']
 
 
 def conv(x, kernel, **more):
@@ -124,25 +131,23 @@ FUNCTIONS = {
 def test_operations_equal_jax(name):
   x = np.random.default_rng(4).normal(size=(1, 8, 8, 4)).astype('f')
   function = FUNCTIONS[name]
-  model = onnx_export.convert(
-      lambda x: Result(function(x)), {'x': (x.shape, (0, 3, 1, 2))})
+  model, _ = convert(function, {'x': (x.shape, (0, 3, 1, 2))}, one_output)
   got = run(model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))['out']
   want = np.asarray(function(x)).transpose(0, 3, 1, 2)
   np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
 
 
 def test_relu6_is_one_operation():
-  model = onnx_export.convert(
-      lambda x: Result(FUNCTIONS['ReLU6'](x)), {'x': ((1, 8, 8, 4),
-                                                      (0, 3, 1, 2))})
+  model, _ = convert(FUNCTIONS['ReLU6'], {'x': ((1, 8, 8, 4), (0, 3, 1, 2))},
+                  one_output)
   assert [n.op_type for n in model.graph.node] == ['Conv', 'Clip', 'Identity']
 
 
 def test_resizing_moves_no_axis():
   def resize(x):
     rows = jnp.einsum('oh,bhwc->bowc', M, x)
-    return Result(jnp.einsum('ow,bhwc->bhoc', M, rows))
-  model = onnx_export.convert(resize, {'x': ((1, 8, 8, 4), (0, 3, 1, 2))})
+    return jnp.einsum('ow,bhwc->bhoc', M, rows)
+  model, _ = convert(resize, {'x': ((1, 8, 8, 4), (0, 3, 1, 2))}, one_output)
   assert [n.op_type for n in model.graph.node] == [
       'MatMul', 'MatMul', 'Identity']
 
@@ -152,8 +157,7 @@ def test_resizing_moves_no_axis():
     (lambda x: x.astype(int) * 1.5, 'convert_element_type')])
 def test_unknown_operation(function, name):
   with pytest.raises(NotImplementedError, match=name):
-    onnx_export.convert(lambda x: Result(function(x)),
-                        {'x': ((1, 8, 8, 4), (0, 1, 2, 3))})
+    convert(function, {'x': ((1, 8, 8, 4), (0, 1, 2, 3))}, one_output)
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -165,7 +169,7 @@ def test_decode_equals_the_reference(seed):
   last, scale = rng.uniform(20, 90, 2).astype('f'), np.float32(1.3)
   want = reference.decode(heatmap, offsets, sizes, last, scale, {
       **reference.SETTINGS, **dataclasses.asdict(CONFIG)})
-  shift, size, score = onnx_tracker.decode(
+  shift, size, score = decode(
       heatmap.reshape(1, -1), offsets.reshape(-1, 2).T, sizes.reshape(-1, 2).T,
       last, scale, CONFIG)
   np.testing.assert_allclose(shift, want['shift'], atol=1e-3)
@@ -179,7 +183,7 @@ def test_tracker_gives_the_same_boxes(seed):
   model, variables = small_network()
   frames, box = video(seed, (160 - 8 * seed, 120))
   ours = Tracker(model, variables, CONFIG)
-  other = onnx_tracker.OnnxTracker(model, variables, CONFIG, threads=1)
+  other = tracker.OnnxTracker(model, variables, CONFIG, threads=1)
   ours.init(frames[0], box)
   other.init(frames[0], box)
   for frame in frames[1:]:
@@ -188,3 +192,44 @@ def test_tracker_gives_the_same_boxes(seed):
     assert also == found
     np.testing.assert_allclose(got, want, rtol=0, atol=0.05)
   assert np.abs(want - box).max() > 1  # something that could go wrong
+
+
+def test_engines(monkeypatch):
+  """What 'auto' takes, and what is refused."""
+  assert isinstance(load_tracker(), tracker.OnnxTracker)
+  assert isinstance(load_tracker(engine='jax'), Tracker)
+  assert choose_engine('auto', every_stage=True) == 'jax'
+  with pytest.raises(UserError, match="engine 'tpu'; expected one of auto, "):
+    load_tracker(engine='tpu')
+  with pytest.raises(UserError, match='the last stage alone'):
+    load_tracker(engine='onnxruntime', every_stage=True)
+  monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+  assert choose_engine('auto') == 'jax'
+  assert choose_engine('onnxruntime') == 'onnxruntime'
+  monkeypatch.undo()
+  monkeypatch.setattr(importlib.util, 'find_spec',
+                      lambda name: None if name == 'onnx' else True)
+  assert choose_engine('auto') == 'jax'
+  with pytest.raises(UserError, match=r"onnx missing; .*siamkpn_jax\[export"):
+    load_tracker(engine='onnxruntime')
+
+
+def test_the_interface_of_a_tracker():
+  """What is there before, and after the first update."""
+  frames, box = video(0, (160, 120))
+  for one in (load_tracker(engine='jax'), load_tracker(engine='onnxruntime')):
+    with pytest.raises(RuntimeError, match='call init first'):
+      one.update(frames[0])
+    with pytest.raises(RuntimeError, match='call init first'):
+      one.search_window()
+    assert one.heatmaps.shape == (0, 31, 31)
+    one.init(frames[0], box)
+    with pytest.raises(UserError, match='outside'):
+      one.init(frames[0], [1000, 0, 20, 20])
+    center, scale = one.search_window()
+    one.update(frames[1])
+    assert one.heatmaps.shape == (1, 31, 31)
+    assert 0 < one.heatmaps.max() < 1
+    assert one.search_crop.shape == (255, 255, 3)
+    np.testing.assert_allclose(center, box[:2] + (box[2:] - 1) / 2)
+    assert scale > 0

@@ -1,0 +1,1 @@
+"""The tracker in ONNX Runtime, without JAX in the loop."""
