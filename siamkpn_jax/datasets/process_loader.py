@@ -7,6 +7,7 @@ with more than about four of them they wait for each other.
 import collections
 import contextlib
 import multiprocessing
+import os
 import shutil
 import signal
 import threading
@@ -139,7 +140,9 @@ _opened: dict[str, SharedMemory] = {}
 def _open(config: DataConfig, augment: AugmentConfig,
           arguments: dict[str, int]) -> None:
   """Gets a process ready."""
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main one ends it
+  # Sent to all processes of a job, they are for the main one, which saves.
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
   threading.Thread(target=_end_with_parent, daemon=True).start()
   cv2.setNumThreads(1)
   _loaders.append(Loader(
@@ -151,7 +154,7 @@ def _end_with_parent() -> None:
   parent = multiprocessing.parent_process()
   assert parent is not None
   parent.join()
-  signal.raise_signal(signal.SIGKILL)
+  os._exit(1)
 
 
 def _fill(name: str, layout: Layout, first: int, rows: range) -> None:

@@ -3,7 +3,9 @@
 import itertools
 import json
 import multiprocessing
+import os
 import shutil
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -68,6 +70,19 @@ def test_a_killed_process_is_told():
   with pytest.raises(UserError, match='a process that reads pairs was killed'):
     for _ in range(9):
       next(batches)
+
+
+def test_signals_are_for_the_main_process():
+  """A scheduler may send them to all; the state is saved before the end."""
+  batches = open_loader(ProcessLoader).batches()
+  next(batches)
+  for child in multiprocessing.active_children():
+    os.kill(child.pid, signal.SIGTERM)
+    os.kill(child.pid, signal.SIGINT)
+  for _ in range(4):
+    next(batches)
+  batches.close()
+  assert not multiprocessing.active_children()
 
 
 def test_little_shared_memory(monkeypatch, tmp_path):
