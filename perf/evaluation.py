@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
             for v in load_otb(args.data)]
   batch, _ = load_for_sequences(args.weights, [len(v) for v in videos],
                               batch=args.batch)
-  one = OneTarget(load_tracker(Path(args.weights)))
+  one = OneTarget(load_tracker(Path(args.weights), engine='jax'))
   largest = np.abs(_boxes(batch, videos) - _boxes(one, videos)).max()
   frames = sum(map(len, videos))
   found = turns.take_turns(

@@ -64,7 +64,8 @@ def test_published_settings_by_stages(converted):
   expected = kpn_config(2, '').tracking
   tracking = load_model(converted[0])[0].tracking
   assert tracking == expected
-  assert load_tracker(converted[0])._batch._config.penalty_k == 0.03
+  tracker = load_tracker(converted[0], engine='jax')
+  assert tracker._batch._config.penalty_k == 0.03
 
 
 def test_report(source, converted):

@@ -164,9 +164,9 @@ def test_error_of_any_array(array):
 def test_boxes(written, folder):
   """Those of the checkpoint, within a pixel."""
   frames, box = video()
-  wanted = run(load_tracker(folder), frames, box)
+  wanted = run(load_tracker(folder, engine='jax'), frames, box)
   assert np.abs(np.diff(wanted, axis=0)).max() > 1  # it moves
-  tracker = load_tracker(written[0])
+  tracker = load_tracker(written[0], engine='jax')
   assert tracker._batch._config.window_influence == 0.2
   np.testing.assert_allclose(run(tracker, frames, box), wanted, atol=1)
   _, details = load_for_sequences(str(written[0]), [6])
@@ -196,8 +196,9 @@ def test_packaged_model(written, tmp_path, monkeypatch):
     load_for_sequences(None, [6])
   shutil.copy(written[0], tmp_path / 'kpn3s_nano.safetensors')
   frames, box = video()
-  wanted = run(load_tracker(written[0]), frames[:3], box)
-  for tracker in (load_tracker(), load_tracker('kpn3s_nano')):
+  wanted = run(load_tracker(written[0], engine='jax'), frames[:3], box)
+  for tracker in (load_tracker(engine='jax'),
+                  load_tracker('kpn3s_nano', engine='jax')):
     np.testing.assert_array_equal(run(tracker, frames[:3], box), wanted)
   for name in (None, 'kpn3s_nano'):
     assert load_for_sequences(name, [6])[1]['weights'] == (

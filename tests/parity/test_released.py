@@ -80,7 +80,7 @@ def test_boxes_and_scores(real_data, num_stages, converted):
   (sequence,) = load_otb(real_data / 'sequences', names=[released.FRAMES])
   frames = [cv2.imread(str(path))
             for path in sequence.frames[:len(golden['boxes'])]]
-  tracker = load_tracker(converted)
+  tracker = load_tracker(converted, engine='jax')
   tracker.init(frames[0], golden['boxes'][0])
   for n, frame in enumerate(frames[1:], 1):
     state = golden['states'][n]

@@ -51,7 +51,7 @@ def test_score_is_that_of_evaluation(run, tmp_path):
   names = write_otb(tmp_path / 'videos', seed=split_seed('val', 0), count=2,
                     length=8)
   summary = run_one_pass(
-      OneTarget(load_tracker(run)),
+      OneTarget(load_tracker(run, engine='jax')),
       load_otb(tmp_path / 'videos', names=names), tmp_path / 'results',
       progress=False)
   assert logged[6][AUC] == pytest.approx(summary['success_auc'], abs=1e-12)

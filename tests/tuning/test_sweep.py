@@ -71,7 +71,7 @@ def test_one_setting_is_the_tracker_of_a_tuned_checkpoint(
   params = TrialParams(0.3, 0.2, 0.9)
   run.save_tuned(tmp_path / 'tuned', checkpoint, params)
   (found,) = Sweep(checkpoint, videos)([params], 1)
-  tracker = load_tracker(tmp_path / 'tuned')
+  tracker = load_tracker(tmp_path / 'tuned', engine='jax')
   frames = [cv2.imread(str(path)) for path in videos[1].frames]
   tracker.init(frames[0], videos[1].boxes_xywh[0])
   np.testing.assert_allclose(
