@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from siamkpn_jax.evaluation.scoring import OWN_PROTOCOLS
+
 NONE = '-'  # what tables show where nothing is known
 
 
@@ -45,14 +47,14 @@ _ONE_PASS = (SUCCESS, PRECISION, NORM_PRECISION)
 _VOT = (EAO, ACCURACY, ROBUSTNESS, FAILURES)
 # Benchmark -> its figures, the one that trackers are ranked by first.
 MEASURES: Mapping[str, Sequence[Measure]] = {
-    'otb': _ONE_PASS, 'lasot': _ONE_PASS, 'uav123': _ONE_PASS,
-    'nfs': _ONE_PASS, 'nfs240': _ONE_PASS, 'folder': _ONE_PASS,
+    **dict.fromkeys(OWN_PROTOCOLS, _ONE_PASS),
     'got10k': (AO, SR50, SR75),
     'vot2016': _VOT, 'vot2018': _VOT, 'vot2019': _VOT,
 }
 
 # Benchmark -> how it is written.
 TITLES: Mapping[str, str] = {
+    **{benchmark: benchmark for benchmark in OWN_PROTOCOLS},
     'otb': 'OTB', 'lasot': 'LaSOT', 'uav123': 'UAV123', 'nfs': 'NfS',
     'nfs240': 'NfS (240 frames per second)', 'folder': 'a folder of sequences',
     'got10k': 'GOT-10k', 'vot2016': 'VOT2016', 'vot2018': 'VOT2018',
