@@ -1,11 +1,12 @@
 """The batches of `Loader`, read by processes: the same ones, bit for bit.
 
-Threads share one interpreter, and every pair needs it for a few milliseconds:
-with more than about four of them they wait for each other.
+Threads share one interpreter, which every pair needs for some of its time: on
+many cores they wait for each other.
 """
 
 import collections
 import contextlib
+import functools
 import multiprocessing
 import os
 import shutil
@@ -43,7 +44,7 @@ class ProcessLoader(Loader):
 
     Raises:
       UserError: too many images cannot be read, there is not enough shared
-        memory, or a process was killed.
+        memory, or a process ended.
     """
     local = len(self._local)
     layout = {name: (value.dtype, (local, *value.shape)) for name, value
@@ -68,8 +69,9 @@ class ProcessLoader(Loader):
           yield batch
       except BrokenProcessPool as error:
         raise UserError(
-            'a process that reads pairs was killed; expected enough memory for '
-            f'{self._workers} of them: set --config.data.workers to fewer, or '
+            'a process that reads pairs ended unexpectedly, as one does that '
+            f'is killed; expected {self._workers} to run: if memory was short, '
+            'set --config.data.workers to fewer, or use '
             '--config.data.loader=threads') from error
       finally:
         pool.shutdown(cancel_futures=True)
@@ -133,7 +135,7 @@ def _views(memory: SharedMemory, layout: Layout) -> Batch:
 
 
 # What follows runs in the processes that read, each with a loader of its own.
-_loaders: list[Loader] = []
+_given: list[tuple[DataConfig, AugmentConfig, dict[str, int]]] = []
 _opened: dict[str, SharedMemory] = {}
 
 
@@ -145,9 +147,15 @@ def _open(config: DataConfig, augment: AugmentConfig,
     signal.signal(number, signal.SIG_IGN)
   threading.Thread(target=_end_with_parent, daemon=True).start()
   cv2.setNumThreads(1)
-  _loaders.append(Loader(
-      catalog.open_sources(config, arguments['seed']), config, augment,
-      **arguments))
+  _given.append((config, augment, arguments))
+
+
+@functools.cache
+def _loader() -> Loader:
+  # Not made in `_open`: an error there would only be known as an end.
+  config, augment, arguments = _given[0]
+  return Loader(catalog.open_sources(config, arguments['seed']), config,
+                augment, **arguments)
 
 
 def _end_with_parent() -> None:
@@ -163,5 +171,5 @@ def _fill(name: str, layout: Layout, first: int, rows: range) -> None:
     _opened[name] = SharedMemory(name)
   views = _views(_opened[name], layout)
   for row in rows:
-    for key, value in _loaders[0].read_pair(first + row).items():
+    for key, value in _loader().read_pair(first + row).items():
       views[key][row] = value

@@ -1,11 +1,14 @@
 """Batches of processes: equal to those of threads; failures; the end."""
 
+import dataclasses
 import itertools
 import json
 import multiprocessing
 import os
 import shutil
 import signal
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,7 +70,7 @@ def test_a_killed_process_is_told():
   next(batches)
   for child in multiprocessing.active_children():
     child.kill()
-  with pytest.raises(UserError, match='a process that reads pairs was killed'):
+  with pytest.raises(UserError, match='reads pairs ended unexpectedly'):
     for _ in range(9):
       next(batches)
 
@@ -77,12 +80,34 @@ def test_signals_are_for_the_main_process():
   batches = open_loader(ProcessLoader).batches()
   next(batches)
   for child in multiprocessing.active_children():
+    _wait_until_ready(child.pid)
     os.kill(child.pid, signal.SIGTERM)
     os.kill(child.pid, signal.SIGINT)
   for _ in range(4):
     next(batches)
   batches.close()
   assert not multiprocessing.active_children()
+
+
+def _wait_until_ready(pid):
+  """Until a process that may be starting ignores SIGTERM."""
+  status, end = Path(f'/proc/{pid}/status'), time.monotonic() + 30
+  if not status.exists():
+    pytest.skip('needs /proc')
+  ignored = lambda: int(status.read_text().split('SigIgn:')[1].split()[0], 16)
+  while not ignored() >> (signal.SIGTERM - 1) & 1:
+    assert time.monotonic() < end
+    time.sleep(0.05)
+
+
+def test_sources_that_a_process_cannot_open(tmp_path):
+  """Are named; it does not pass for a process that was killed."""
+  loader = open_loader(ProcessLoader)
+  loader._config = dataclasses.replace(
+      RENDERED, sets=('gone',), root=str(tmp_path))
+  loader.read_pair = open_loader(Loader).read_pair
+  with pytest.raises(UserError, match='data sets not found: gone'):
+    next(loader.batches())
 
 
 def test_little_shared_memory(monkeypatch, tmp_path):
