@@ -14,6 +14,7 @@ from siamkpn_jax.cli.parser import Parser, real
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.engines import ENGINES
 
 
 def add_arguments(parser: Parser) -> None:
@@ -35,7 +36,7 @@ def add_arguments(parser: Parser) -> None:
       help="Override the checkpoint's tracking hyperparameters: "
       'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
-      '--engine', choices=('auto', 'jax', 'onnxruntime'), default='auto',
+      '--engine', choices=ENGINES, default=ENGINES[0],
       help='What runs the network; auto: ONNX Runtime on a CPU if it is '
       'installed, which is faster there, else JAX.')
   parser.add_argument(

@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> None:
     server.import_trax()
     # Late: a mistake above shows before the slow imports of the model.
     from siamkpn_jax.tracking.load import load_tracker
-    tracker = load_tracker(weights, **parse_tracking(args.tracking))
+    # The boxes of `evaluate`, which runs in JAX too.
+    tracker = load_tracker(weights, engine='jax',
+                           **parse_tracking(args.tracking))
     if not registry:
       # Before the client is greeted: it measures the time from there.
       server.warm_up(tracker)

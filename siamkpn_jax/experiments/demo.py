@@ -22,9 +22,12 @@ from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.follow import track_video
 from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
-from siamkpn_jax.tracking.load import decode_config, load_tracker
+from siamkpn_jax.tracking.load import (
+  LoadedTracker,
+  decode_config,
+  load_tracker,
+)
 from siamkpn_jax.tracking.slots import good_slots
-from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.tracking.video import open_frames
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
@@ -117,7 +120,7 @@ def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
       slots=good_slots(lengths, jax.local_device_count()))
 
 
-def distractor_sights(tracker: Tracker, scene: Scene,
+def distractor_sights(tracker: LoadedTracker, scene: Scene,
                       count: int) -> list[Sight]:
   """Tracks through a scene; the frames in which distractors are nearest.
 

@@ -143,7 +143,7 @@ def _with_progress(results: Iterator[_Result], source: FrameSource,
   The frames that wait for the compiler are kept apart: they would spoil the
   speed and the time left that the progress bar shows.
   """
-  with _announced('compiling for {}x{} frames'.format(*source.size)):
+  with _announced('preparing for {}x{} frames'.format(*source.size)):
     compiled = list(itertools.islice(results, _COMPILING_FRAMES))
   yield from compiled
   speed.start()

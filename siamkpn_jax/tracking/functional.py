@@ -24,7 +24,7 @@ from siamkpn_jax.tracking.decode import (
 
 Array = jax.Array | np.ndarray
 
-_MIN_SIDE = 10.0  # pixels
+MIN_SIDE = 10.0  # of a box, pixels
 
 
 @flax.struct.dataclass
@@ -155,4 +155,4 @@ def update_box(maps: Predictions, center: Array, size: Array,
   """
   found = decode(maps, size, scale, hyperparameters, rule)
   return (jnp.clip(center + found.shift, 0, frame_size),
-          jnp.clip(found.size, _MIN_SIDE, frame_size), found.score)
+          jnp.clip(found.size, MIN_SIDE, frame_size), found.score)

@@ -1,11 +1,10 @@
 """Trackers from weights."""
 
 import dataclasses
-import importlib.util
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol
 
-import jax
+import numpy as np
 
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
@@ -16,23 +15,38 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.engines import choose_engine
+from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.tracker import Tracker
 
-ENGINES = ('auto', 'jax', 'onnxruntime')
+
+class LoadedTracker(SingleTracker, Protocol):
+  """A tracker of one target, whatever runs its network; see `Tracker`."""
+
+  @property
+  def heatmaps(self) -> np.ndarray:
+    """[s, 31, 31] heatmaps of the last update; empty before the first one."""
+
+  @property
+  def search_crop(self) -> np.ndarray:
+    """[255, 255, 3] uint8 crop of the last update; empty before it."""
+
+  def search_window(self) -> tuple[np.ndarray, float]:
+    """Center [2] of the next search, frame pixels; crop pixels per one."""
 
 
 def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
                  every_stage: bool = False,
-                 **hyperparameters: Any) -> Tracker:
+                 **hyperparameters: Any) -> LoadedTracker:
   """Loads a tracker for one target.
 
   Args:
     weights: the workdir of a run, a checkpoint, a .safetensors file, or the
       name of a packaged model; None for the default packaged model.
     engine: what runs the network: 'jax', 'onnxruntime' (a CPU, in float32), or
-      'auto': ONNX Runtime where JAX has nothing but a CPU and the extra
-      'export' is installed, as it is faster there, else JAX. Boxes differ by
-      rounding, until two cells score alike.
+      'auto': ONNX Runtime where JAX has nothing but a CPU, the extra 'export'
+      is installed and the network can be exported, as it is faster there, else
+      JAX. Boxes differ by rounding, until two cells score alike.
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
     **hyperparameters: fields of `TrackingConfig`, such as penalty_k=0.1, that
@@ -43,7 +57,8 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
 
   Raises:
     UserError: a missing or damaged checkpoint, missing default weights, an
-      invalid hyperparameter, or an engine that is unknown or not installed.
+      invalid hyperparameter, or an engine that is unknown, not installed or
+      unable to run the network.
 
   Examples:
     The packaged model with another hyperparameter:
@@ -57,33 +72,19 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  engine = choose_engine(engine, every_stage=every_stage)
+  chosen = choose_engine(engine, every_stage=every_stage)
   config, variables = load_model(find_weights(weights))
   config = with_tracking(config, hyperparameters)
   model, decode = build_model(config.model), decode_config(config)
-  if engine == 'onnxruntime':
+  if chosen == 'onnxruntime':
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-    return cast(Tracker, OnnxTracker(model, variables, decode))
+    try:
+      return OnnxTracker(model, variables, decode)
+    except NotImplementedError as error:  # a network of one's own
+      if engine != 'auto':
+        raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
+                        ) from error
   return Tracker(model, variables, decode, every_stage=every_stage)
-
-
-def choose_engine(engine: str, *, every_stage: bool = False) -> str:
-  """'jax' or 'onnxruntime'; arguments and errors as of `load_tracker`."""
-  if engine not in ENGINES:
-    raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
-  missing = [name for name in ('onnx', 'onnxruntime')
-             if not importlib.util.find_spec(name)]
-  if engine == 'auto':
-    usable = (not missing and not every_stage and
-              jax.default_backend() == 'cpu')
-    return 'onnxruntime' if usable else 'jax'
-  if engine == 'onnxruntime' and missing:
-    raise UserError(f"engine 'onnxruntime': {' and '.join(missing)} missing; "
-                    "install it: pip install 'siamkpn_jax[export]'")
-  if engine == 'onnxruntime' and every_stage:
-    raise UserError("engine 'onnxruntime': has the last stage alone; expected "
-                    "every_stage=False, or engine='jax'")
-  return engine
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,

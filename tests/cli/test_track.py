@@ -87,6 +87,7 @@ GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'new folders': {'output': '{1}/a/b/out.avi', 'boxes': '{1}/c/out'},
     'partly outside': {'box': '-5,-5,20,20'},
     'cut avi': {'input': '{0}/cut.avi'},
+    'in JAX': {'engine': 'jax'},
 }
 BEFORE_WEIGHTS = set(BAD) - {
     'cut jpg', 'cut png', 'damaged png', 'other size', 'weights', 'tracker'}
@@ -107,8 +108,8 @@ class StandIn:
   score = 0.5
 
   def __init__(self, weights: Path, engine: str) -> None:
-    assert engine == 'auto'
     print('weights read:', weights)
+    print('engine:', engine)
     if weights.name == 'broken':
       raise UserError(f'weights {weights}: no checkpoint')
     self._weights = weights.name
@@ -234,7 +235,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     assert lines == errors  # nothing else: no progress, no library's complaint
     assert 'weights read' not in outcome.out
   else:
-    progress = ('compiling ', '  0%', ' 25%')
+    progress = ('preparing ', '  0%', ' 25%')
     assert all(line.startswith(progress) for line in lines[:-1]), outcome.err
 
 
@@ -260,7 +261,8 @@ def test_good_input(outcomes: dict[str, Outcome], name: str, files: list[str],
 
 def test_name_of_a_packaged_model(outcomes: dict[str, Outcome]) -> None:
   assert '/weights/large.safetensors\n' in outcomes['packaged'].out
-  assert 'weights read: any\n' in outcomes['video'].out
+  assert 'weights read: any\nengine: auto\n' in outcomes['video'].out
+  assert 'engine: jax\n' in outcomes['in JAX'].out
 
 
 def test_boxes_file_starts_with_the_given_box(

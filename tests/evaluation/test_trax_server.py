@@ -47,7 +47,7 @@ class Stub:
 @pytest.fixture(autouse=True)
 def stub(monkeypatch):
   """In the place of the tracker with weights, for the conversations."""
-  monkeypatch.setattr(load, 'load_tracker', lambda weights: Stub())
+  monkeypatch.setattr(load, 'load_tracker', lambda weights, engine: Stub())
   monkeypatch.setattr(server, 'warm_up', lambda tracker: None)
 
 

@@ -100,7 +100,7 @@ def test_evaluation(toolkit, tmp_path, real_data, weights):
       vot.score_results(workspace / 'sequences', results, PROTOCOL), theirs)
   assert theirs['failures'] > 0 and theirs['eao'] > 0 < theirs['accuracy']
   sequences = load_vot(workspace / 'sequences')
-  tracker = load_tracker(weights, **LOSING)
+  tracker = load_tracker(weights, engine='jax', **LOSING)
   for name, runs in vot.read_runs(sequences, results).items():
     assert len(runs) == 3, name  # the same three times: the toolkit stops
     sequence, = (s for s in sequences if s.name == name)

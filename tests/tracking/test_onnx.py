@@ -10,7 +10,8 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
-from siamkpn_jax.tracking.load import choose_engine, load_tracker
+from siamkpn_jax.tracking.engines import choose_engine
+from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
 from tests.reference import tracking as reference
@@ -233,3 +234,13 @@ def test_the_interface_of_a_tracker():
     assert one.search_crop.shape == (255, 255, 3)
     np.testing.assert_allclose(center, box[:2] + (box[2:] - 1) / 2)
     assert scale > 0
+
+
+def test_a_network_that_cannot_be_exported(monkeypatch):
+  """Runs in JAX, unless ONNX Runtime was asked for."""
+  def export(model, variables):
+    raise NotImplementedError('fft: no translation')
+  monkeypatch.setattr(tracker, 'export', export)
+  assert isinstance(load_tracker(), Tracker)
+  with pytest.raises(UserError, match=r"fft: no translation; or .*'jax'"):
+    load_tracker(engine='onnxruntime')

@@ -206,7 +206,7 @@ def test_track_video_writes_a_line_and_a_frame_for_each_frame(
   with open_frames(video) as source:
     assert (source.count, source.fps) == (6, 10.0)
   progress = capfd.readouterr().err
-  assert progress.startswith('compiling for 64x48 frames ... ')
+  assert progress.startswith('preparing for 64x48 frames ... ')
   assert '6/6' in progress and 'frame/s' in progress
 
 

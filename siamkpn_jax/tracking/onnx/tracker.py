@@ -21,6 +21,7 @@ from siamkpn_jax.tracking.crop import (
     template_input,
 )
 from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.functional import MIN_SIDE
 from siamkpn_jax.tracking.onnx.decode import decode
 from siamkpn_jax.tracking.onnx.network import (
     OUTPUTS,
@@ -30,8 +31,7 @@ from siamkpn_jax.tracking.onnx.network import (
     with_template,
 )
 
-_MIN_SIDE = 10.0  # pixels
-_NO_FRAME = 'the tracker has no target: call init first'
+_NO_TARGET = 'the tracker has no target: call init first'
 
 
 class OnnxTracker:
@@ -79,7 +79,7 @@ class OnnxTracker:
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """See `Tracker.update`."""
     if self._session is None:
-      raise RuntimeError(_NO_FRAME)
+      raise RuntimeError(_NO_TARGET)
     limit = np.array(frame_size(frame), np.float32)
     scale = search_scale(self._size)
     crop = search_crop(frame, self._center, scale, self._fill)
@@ -89,7 +89,7 @@ class OnnxTracker:
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
         self._size, np.float32(scale), self._config)
     self._center = np.clip(self._center + shift, 0, limit)
-    self._size = np.minimum(np.maximum(size, np.float32(_MIN_SIDE)), limit)
+    self._size = np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit)
     self._heatmap, self.search_crop = heatmap, crop
     box = np.concatenate([self._center, self._size]).astype(np.float64)
     return self.score > self._config.threshold, cxcywh_to_xywh(box)
@@ -97,7 +97,7 @@ class OnnxTracker:
   def search_window(self) -> tuple[np.ndarray, float]:
     """See `Tracker.search_window`."""
     if self._session is None:
-      raise RuntimeError(_NO_FRAME)
+      raise RuntimeError(_NO_TARGET)
     return self._center, search_scale(self._size)
 
   @property
