@@ -89,8 +89,9 @@ def run(args: argparse.Namespace) -> None:
       step, state, batch, mesh, unfrozen=not args.frozen)}
   if config.train.accumulate == 1:
     crops = jax.jit(step.prepare)(batch)
-    ways[_CROPS] = prepared.Steps(prepared.from_crops(step), state, crops, mesh,
-                         unfrozen=not args.frozen)
+    ways[_CROPS] = prepared.Steps(
+        prepared.from_crops(step), state, crops, mesh,
+        unfrozen=not args.frozen)
     if not reason:
       ways[_PYTORCH] = _pytorch(config, step, state, crops, threads, args)
   _first_steps(ways)
@@ -144,6 +145,8 @@ def _first_steps(ways: dict[str, Way]) -> None:
     start = time.perf_counter()
     values = jax.block_until_ready(way())
     seconds = time.perf_counter() - start
+    if isinstance(way, prepared.Steps):
+      seconds += way.compile_seconds
     losses[name] = np.array([float(values[key]) for key in _LOSSES])
     print(f'{name:20} {seconds:10.2f}',
           *(f'{value:10.5g}' for value in losses[name]), flush=True)

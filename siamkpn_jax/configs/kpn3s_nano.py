@@ -49,7 +49,7 @@ def get_config():
   # A short run learns boxes late with the paper's weights.
   config.loss.update(offsets_weight=10.0, size_weight=0.1)
   # 560,000 pairs, ten minutes of a large GPU (set config.data.loader to
-  # 'processes' there) or a night of two CPU cores.
+  # 'processes' there) or sixteen hours of two CPU cores.
   config.train.update(
       batch_size=128, epochs=44, pairs_per_epoch=12_800, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=0, ema_decay=0.999,

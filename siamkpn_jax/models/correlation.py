@@ -3,9 +3,8 @@
 Two forms of equal value: grouped convolution is the reference and what
 accelerators run; shifted multiply-adds is what a CPU runs, because XLA:CPU's
 grouped convolution is tens of times slower there. The gradient is in the second
-form everywhere: on a GPU, XLA tries cuDNN's ways to compute that of a grouped
-convolution, some of which take seconds each, so that a training step compiled
-for more than four minutes.
+form everywhere: with grouped convolutions, XLA tried ways to compute a training
+step on a GPU for minutes (docs/performance.md).
 """
 
 import jax
