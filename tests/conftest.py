@@ -1,7 +1,7 @@
 """Set-up of all tests: four virtual CPU devices, and the real data.
 
-Compiling takes most of the time, so the compiler is told to hurry. Only the
-programs of parity/test_network.py and test_tracker.py are as users have them.
+Compiling takes most of the time, so the compiler is told to hurry, except in
+modules that use the fixture `optimized`.
 """
 
 import functools
@@ -25,6 +25,16 @@ def pytest_configure(config: pytest.Config) -> None:
     jax.config.update('jax_compilation_cache_dir', str(
         config.cache.mkdir('jax')))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+
+
+@pytest.fixture(scope='module')
+def optimized():
+  """A module's programs are as users have them, where rounding matters."""
+  jax.clear_caches()
+  jax.config.update('jax_disable_most_optimizations', False)
+  yield
+  jax.clear_caches()
+  jax.config.update('jax_disable_most_optimizations', True)
 
 
 @pytest.fixture(scope='session')
