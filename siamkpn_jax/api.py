@@ -161,10 +161,10 @@ def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
   """Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
 
   Args:
-    source: weights to convert (.pth, .safetensors or .npz); with to='torch', a
-      checkpoint.
-    output: new folder for the checkpoint and a report; with to='torch', a .pth,
-      .safetensors or .npz file.
+    source: file of weights, its suffix one of `conversion.files.SUFFIXES`; with
+      to='torch', a checkpoint.
+    output: new folder for the checkpoint and a report; with to='torch', a new
+      file of such a suffix.
     to: 'jax' or 'torch'.
     part: 'network' for a whole SiamKPN, 'backbone' for the backbone of any
       SiamRPN++-style tracker or torchvision ResNet.

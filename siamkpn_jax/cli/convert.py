@@ -5,7 +5,7 @@ r"""Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
     --output weights/resnet50
   python -m siamkpn_jax.convert --to torch --input runs/kpn3s --output kpn3s.pth
 
-Reads and writes .pth, .safetensors and .npz files.
+The suffix of a file of weights tells its format.
 """
 
 import argparse
@@ -18,14 +18,15 @@ from siamkpn_jax.core.errors import UserError
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
+  from siamkpn_jax.conversion.files import SUFFIXES
+  formats = ', '.join(SUFFIXES)
   parser.add_argument(
       '--input', required=True,
-      help='Weights to convert (.pth, .safetensors or .npz); with --to torch, '
-      'a checkpoint.')
+      help=f'File of weights ({formats}); with --to torch, a checkpoint.')
   parser.add_argument(
       '--output', required=True,
-      help='New folder for the checkpoint; with --to torch, a .pth, '
-      '.safetensors or .npz file.')
+      help='New folder for the checkpoint; with --to torch, a new file '
+      f'({formats}).')
   parser.add_argument(
       '--to', choices=('jax', 'torch'), default='jax',
       help='Format to convert to.')

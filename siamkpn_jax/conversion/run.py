@@ -21,6 +21,7 @@ from siamkpn_jax.conversion.architecture import find_architecture
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import (
   SUFFIXES,
+  State,
   read_state,
   sha256,
   write_state,
@@ -33,7 +34,7 @@ from siamkpn_jax.core.atomic_io import (
   check_output,
   file_errors,
 )
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.models.siamkpn import build_model
 
 REPORT_NAME = 'conversion.json'
@@ -134,11 +135,25 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
     variables = _with_equal_level_weights(variables, len(model.levels))
     model = model.clone(level_fusion='softmax')
   state, mapped = to_state(variables, name_table(model, part))
+  _check_converts_back(source, state, part)
   write_state(output, state)
   return Report(str(source), sha256(output), _describe(
       dataclasses.asdict(config.model),
       'SiamKPN' if part == 'network' else 'backbone of SiamKPN'),
       mapped, _unusual(config.model, part))
+
+
+def _check_converts_back(source: Path, state: State, part: str) -> None:
+  """Refuses a state dict that `to_jax` would not understand."""
+  found = find_architecture(
+      {name: array.shape for name, array in state.items()}, part)
+  try:
+    to_variables(state, name_table(build_model(
+        dataclasses.replace(ModelConfig(), **found)), part))
+  except UserError as error:
+    raise UserError(f'{source}: could not be converted back (taken for '
+                    f'{found["arch"]}: {first_line(error)}); expected a '
+                    'backbone that its names tell from the others') from error
 
 
 def _foreign(config: Config) -> list[str]:

@@ -23,8 +23,7 @@ from siamkpn_jax.tuning.objective import (
 )
 from siamkpn_jax.tuning.vot_objective import EaoObjective
 
-_TEST_SETS = ('lasot', 'uav123', 'nfs', 'nfs240', 'vot2016', 'vot2018',
-              'vot2019')
+_NO_TEST_SETS = ('got10k', 'folder')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,7 +105,7 @@ def _warning(benchmark: str, names: Sequence[str]) -> str:
     public_set = known > 0
   else:
     what = f'{benchmark} is a test set'
-    public_set = benchmark in _TEST_SETS
+    public_set = benchmark not in _NO_TEST_SETS
   return '' if not public_set else (
       f'warning: {what}: the score below says nothing about other videos. '
       "(The paper's values were tuned this way.) For a fair comparison of "

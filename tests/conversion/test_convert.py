@@ -115,6 +115,15 @@ def test_round_trip(source, converted, tmp_path, suffix):
   assert 'its backbones are 64 wide' in report.text()
 
 
+def test_a_file_taken_for_another_backbone_is_not_written(
+    converted, tmp_path, monkeypatch):
+  monkeypatch.setattr(run, 'find_architecture', lambda *_: small.SETTINGS | {
+      'arch': 'resnet34'})
+  with pytest.raises(UserError, match='converted back.*resnet34'):
+    run.to_torch(converted[0], tmp_path / 'back.npz', 'network')
+  assert not (tmp_path / 'back.npz').exists()
+
+
 def test_the_reference_program_loads_it(converted, tmp_path):
   """Strictly, so every name, shape and counter is there."""
   torch = pytest.importorskip('torch')

@@ -42,8 +42,9 @@ class OnePass:
     first_box: whose box counts in the first frame, the result's or the
       annotation's (overlap 1, distance 0).
     broken_box: what a box of the result is that has NaN or a side <= 0: a frame
-      that is lost, or the box of the frame before. 'previous_unless_part_nan':
-      one with some numbers NaN, and the others fine, stays and is lost.
+      that is lost (with a side <= 0 only its overlap), or the box of the frame
+      before. 'previous_unless_part_nan': one with some numbers NaN, and the
+      others fine, stays and is lost.
     overlap_needs: numbers of the annotation that must be > 0; else the frame's
       overlap is lost, and the frame counts.
     distance_needs: the same for the two distances; else the frame is within

@@ -10,7 +10,8 @@ from siamkpn_jax.evaluation.report.entries import Entry
 _LISTED = 20
 
 _BROKEN = {
-    'lost': 'counts as a miss', 'previous': 'is replaced by the previous box',
+    'lost': 'counts as a miss (in precision only with NaN)',
+    'previous': 'is replaced by the previous box',
     'previous_unless_part_nan': 'is replaced by the previous box (a miss if '
                                 'only some numbers are NaN)'}
 

@@ -163,8 +163,8 @@ def test_what_was_scored(tmp_path):
 
 @pytest.mark.parametrize(('protocol', 'words'), [
     ('pysot', "The box of the first frame is the result&#x27;s; an invalid "
-     'result box counts as a miss; a frame whose target is marked as absent '
-     'counts as a miss'),
+     'result box counts as a miss (in precision only with NaN); a frame whose '
+     'target is marked as absent counts as a miss'),
     ('lasot', 'is replaced by the previous box; a frame'),
     ('uav123_got10k', 'Frames with NaN in the annotation are skipped'),
     ('of next year', 'of next year')])
