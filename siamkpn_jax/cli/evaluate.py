@@ -69,6 +69,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Evaluates; see the flags."""
+  from siamkpn_jax.datasets.formats import has_otb_layout
   from siamkpn_jax.datasets.formats.otb import skipped_folders
   from siamkpn_jax.evaluation.report.score_table import score_table
   from siamkpn_jax.evaluation.run import evaluation
@@ -81,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
   plan = evaluation.make_plan(evaluation.EvaluationRequest(
       args.benchmark, Path(data), Path(args.output), args.protocol,
       args.sequences, args.zero_based, _shard(args.shard)))
-  skipped = skipped_folders(data) if args.benchmark == 'otb' else []
+  skipped = skipped_folders(data) if has_otb_layout(args.benchmark) else []
   if skipped:
     print('skipped folders (hidden or without groundtruth_rect.txt): '
           f'{", ".join(skipped)}')

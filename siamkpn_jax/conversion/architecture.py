@@ -34,8 +34,8 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
     part: 'network' or 'backbone'.
 
   Returns:
-    arch, width; for a network also levels, channels, num_stages and the form
-    of the heads (released ones are per task).
+    arch, width, levels (of a backbone all that it has); for a network also
+    channels, num_stages and the form of the heads (released ones are per task).
 
   Raises:
     UserError: it is none of SiamKPN, or has no backbone.
@@ -49,14 +49,17 @@ def find_architecture(shapes: Shapes, part: str) -> dict[str, Any]:
       'arch': arch, 'width': _common_side(
           shapes, _WIDTH, ModelConfig.width)}
   if part == 'backbone':
-    return found
+    # The others' arrays are reported as missing if even these are damaged.
+    there = tuple(level for level in levels_of(arch) if any(
+        name.startswith(f'backbone.{level}.') for name in backbone))
+    return found | {'levels': there or levels_of(arch)}
   num_stages = count_stages(shapes)
   if not num_stages:
     raise UserError(f'no names that start with kpn_head.; found '
                     f'{_some(shapes)}; expected a checkpoint of SiamKPN: '
                     'convert the backbone of other trackers with --part '
                     'backbone')
-  levels = find_levels(shapes) or ModelConfig.levels
+  levels = find_levels(shapes, levels_of(arch)) or levels_of(arch)
   return found | {
       'levels': levels,
       'channels': _common_side(shapes, _CHANNELS, ModelConfig.channels),

@@ -179,9 +179,11 @@ def write_state(path: Path, state: State) -> None:
     elif suffix == '.safetensors':
       from safetensors.numpy import save_file
       save_file(state, partial[path])
-    else:
+    elif suffix == '.npz':
       with partial[path].open('wb') as file:  # a name would get an ending
         np.savez(file, **state)  # type: ignore[arg-type]
+    else:
+      raise ValueError(f'{path}: nothing writes {suffix!r}')
 
 
 def is_counter(name: str) -> bool:

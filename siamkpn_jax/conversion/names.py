@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -78,11 +79,11 @@ def torch_key(path: tuple[str, ...], levels: list[str]) -> str:
     number = path[1][-1]  # of 'layer3' or 'stage3'
     child = {'conv': 0, 'bn': 1}[path[2]]
     return f'neck.downsample{number}.downsample.{child}.{leaf}'
-  if path[0] == 'backbone' and path[1].startswith(('stem', 'stage')):
-    # An EfficientNet; the released program has none, so these are our names.
-    return f'{".".join(path[:-1]).replace("_", ".")}.{leaf}'
-  if path[0] == 'backbone':
+  if path[0] == 'backbone' and path[1].startswith(('conv', 'layer')):
     return f'backbone.{_backbone(path[1:-1])}.{leaf}'
+  if path[0] == 'backbone':
+    # The released program has ResNets alone, so these are our names.
+    return f'{".".join(path[:-1]).replace("_", ".")}.{leaf}'
   level, task, stage = path[1].split('_')
   stack = f'kpn_head.kpn{levels.index(level)}.{_TASKS[task]}'
   return f'{stack}.{_head(int(stage.removeprefix("stage")), path[2:-1])}.{leaf}'
@@ -119,7 +120,7 @@ def counter_keys(entries: list[NamePair]) -> list[str]:
 
 
 _STAGE = re.compile(r'(kpn_head\.kpn\d+\.\w+)\.(?:head|x_conv)([1-9])\.')
-_NECK = re.compile(r'neck\.downsample([234])\.')
+_NECK = re.compile(r'neck\.downsample(\d)\.')
 
 
 def count_stages(keys: Any) -> int:
@@ -134,7 +135,7 @@ def count_stages(keys: Any) -> int:
   return longest.most_common(1)[0][0] if longest else 0
 
 
-def find_levels(keys: Any) -> tuple[str, ...]:
-  """The backbone layers that a state dict's neck takes."""
-  return tuple(f'layer{n}' for n in sorted(
-      {m[1] for m in map(_NECK.match, keys) if m}))
+def find_levels(keys: Any, layers: Sequence[str]) -> tuple[str, ...]:
+  """Those of the backbone's layers that a state dict's neck takes."""
+  numbers = {m[1] for m in map(_NECK.match, keys) if m}
+  return tuple(layer for layer in layers if layer[-1] in numbers)

@@ -21,7 +21,6 @@ from siamkpn_jax.conversion.architecture import find_architecture
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import (
   SUFFIXES,
-  State,
   read_state,
   sha256,
   write_state,
@@ -34,7 +33,7 @@ from siamkpn_jax.core.atomic_io import (
   check_output,
   file_errors,
 )
-from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model
 
 REPORT_NAME = 'conversion.json'
@@ -135,25 +134,11 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
     variables = _with_equal_level_weights(variables, len(model.levels))
     model = model.clone(level_fusion='softmax')
   state, mapped = to_state(variables, name_table(model, part))
-  _check_converts_back(source, state, part)
   write_state(output, state)
   return Report(str(source), sha256(output), _describe(
       dataclasses.asdict(config.model),
       'SiamKPN' if part == 'network' else 'backbone of SiamKPN'),
       mapped, _unusual(config.model, part))
-
-
-def _check_converts_back(source: Path, state: State, part: str) -> None:
-  """Refuses a state dict that `to_jax` would not understand."""
-  found = find_architecture(
-      {name: array.shape for name, array in state.items()}, part)
-  try:
-    to_variables(state, name_table(build_model(
-        dataclasses.replace(ModelConfig(), **found)), part))
-  except UserError as error:
-    raise UserError(f'{source}: could not be converted back (taken for '
-                    f'{found["arch"]}: {first_line(error)}); expected a '
-                    'backbone that its names tell from the others') from error
 
 
 def _foreign(config: Config) -> list[str]:
@@ -170,18 +155,18 @@ def _fitting_config(found: Mapping[str, Any], part: str,
   """A configuration of the architecture that was found."""
   if config is None:
     stages = found.get('num_stages', ModelConfig.num_stages)
-    levels = levels_of(found['arch'])
     return (kpn_config(stages, '') if stages in STAGES else Config()).updated(
         name='_'.join([
             'backbone' if part == 'backbone' else f'kpn{stages}s',
             'converted']),
-        model={'levels': levels} | dict(found),
-        train={'backbone_layers': levels})
+        model=found,
+        train={'backbone_layers': levels_of(found['arch'])})
   config = config.updated(model={'weights': '', 'backbone_weights': ''})
   given = dataclasses.asdict(config.model)
   differing = [
       f'config.model.{key} is {given[key]!r}, the weights have {value!r}'
-      for key, value in found.items() if given[key] != value]
+      for key, value in found.items() if given[key] != value and
+      (part, key) != ('backbone', 'levels')]
   differing += _foreign(config) if part == 'network' else []
   if differing:
     raise UserError(f'{"; ".join(differing)}; expected the configuration of '
@@ -195,9 +180,8 @@ def _describe(settings: Mapping[str, Any], origin: str) -> str:
   if origin == 'SiamKPN':
     count = settings['num_stages']
     parts += [f'{count} stage{"s" * (count > 1)}',
-              f'{settings["channels"]} channels',
-              f'levels {", ".join(settings["levels"])}']
-  return ', '.join(parts)
+              f'{settings["channels"]} channels']
+  return ', '.join([*parts, f'levels {", ".join(settings["levels"])}'])
 
 
 def _unusual(model: ModelConfig, part: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.formats import otb
+from siamkpn_jax.datasets.formats import has_otb_layout, otb
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import name_key
@@ -59,7 +59,7 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
     UserError: an unknown protocol, nothing to read, or damaged annotations.
   """
   rule = scoring.find_rule(benchmark, protocol)
-  if zero_based and benchmark != 'otb':
+  if zero_based and not has_otb_layout(benchmark):
     raise UserError(f'--zero_based: not used with {benchmark}, whose layout '
                     'defines it: omit the flag')
   if not isinstance(rule, vot.Protocol):

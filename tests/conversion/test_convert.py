@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.config.architectures import LAYERS, levels_of
 from siamkpn_jax.config.files import typed
 from siamkpn_jax.config.published import kpn_config
 from siamkpn_jax.config.settings import Config, to_plain
@@ -115,15 +116,6 @@ def test_round_trip(source, converted, tmp_path, suffix):
   assert 'its backbones are 64 wide' in report.text()
 
 
-def test_a_file_taken_for_another_backbone_is_not_written(
-    converted, tmp_path, monkeypatch):
-  monkeypatch.setattr(run, 'find_architecture', lambda *_: small.SETTINGS | {
-      'arch': 'resnet34'})
-  with pytest.raises(UserError, match='converted back.*resnet34'):
-    run.to_torch(converted[0], tmp_path / 'back.npz', 'network')
-  assert not (tmp_path / 'back.npz').exists()
-
-
 def test_the_reference_program_loads_it(converted, tmp_path):
   """Strictly, so every name, shape and counter is there."""
   torch = pytest.importorskip('torch')
@@ -139,8 +131,9 @@ def save(folder, offset_target='released', **changes):
   """A checkpoint of the small network, with other settings."""
   from siamkpn_jax.checkpoints.weights import save_model
   from siamkpn_jax.models.siamkpn import build_model, init_variables
+  model = small.SETTINGS | changes
   config = Config().updated(
-      model=small.SETTINGS | changes,
+      model=model, train={'backbone_layers': levels_of(model['arch'])},
       targets={'offset_target': offset_target})
   variables = init_variables(build_model(config.model), 0)
   save_model(folder, config, variables)
@@ -232,6 +225,32 @@ def test_backbone_there_and_back(tmp_path):
                     drop(find_backbone(state)[0]))
   with pytest.raises(UserError, match='holds only a backbone'):
     run.to_torch(tmp_path / 'out', tmp_path / 'x.npz', 'network')
+
+
+@pytest.mark.parametrize(('arch', 'levels'), [
+    *((arch, levels_of(arch)) for arch in LAYERS),
+    ('resnet10', ('layer2', 'layer3')), ('efficientnet_lite0', ('stage3',))])
+def test_every_backbone_there_and_back(tmp_path, arch, levels):
+  folder, variables = save(tmp_path / 'w', arch=arch, levels=levels)
+  run.to_torch(folder, tmp_path / 'b.npz', 'backbone')
+  report = run.to_jax(tmp_path / 'b.npz', tmp_path / 'back', 'backbone')
+  assert f'{arch} of width 4, levels {", ".join(levels)}' in report.text()
+  config, back = load_model(tmp_path / 'back', 'backbone')
+  assert (config.model.arch, config.model.levels) == (arch, levels)
+  small.assert_same_tree(back, {
+      kind: {'backbone': tree['backbone']}
+      for kind, tree in variables.items()})
+
+
+@pytest.mark.parametrize('levels', [('stage3', 'stage5'), ('stage4',)])
+def test_network_of_another_backbone_there_and_back(tmp_path, levels):
+  folder, variables = save(
+      tmp_path / 'w', arch='efficientnet_lite0', levels=levels)
+  run.to_torch(folder, tmp_path / 'n.npz', 'network')
+  run.to_jax(tmp_path / 'n.npz', tmp_path / 'back', 'network')
+  config, back = load_model(tmp_path / 'back')
+  assert config.model.levels == levels
+  small.assert_same_tree(back, variables)
 
 
 def test_output_in_an_empty_folder(source, tmp_path, monkeypatch):

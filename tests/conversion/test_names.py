@@ -56,7 +56,7 @@ def test_names_and_shapes_of_the_reference(arch, num_stages):
   assert len(found) == len(entries)
   assert found | dict.fromkeys(counter_keys(entries), ()) == expected
   assert count_stages(found) == num_stages
-  assert find_levels(found) == tuple(LEVELS)
+  assert find_levels(found, LEVELS) == tuple(LEVELS)
 
 
 def test_stray_names_do_not_count():
@@ -68,4 +68,4 @@ def test_stray_names_do_not_count():
       'kpn_head.kpn0.offsets.head0.0.conv.weight',
       'neck.downsample5.downsample.0.weight', 'neck.downsample1.x']
   assert count_stages(names) == 2
-  assert find_levels(names) == tuple(LEVELS)
+  assert find_levels(names, LEVELS) == tuple(LEVELS)

@@ -62,3 +62,8 @@ LAYOUTS: dict[str, Layout] = {
     name: data.train for name, data in DATA_SETS.items() if data.train}
 BENCHMARKS: dict[str, LoadAnnotations] = {
     name: data.load for name, data in DATA_SETS.items() if data.load}
+
+
+def has_otb_layout(benchmark: str) -> bool:
+  """Whether it lies on disk as OTB does; such files may count from 0, too."""
+  return BENCHMARKS.get(benchmark) is otb.load

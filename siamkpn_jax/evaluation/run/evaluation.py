@@ -15,6 +15,7 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.formats import has_otb_layout
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats import sequences as layouts
@@ -99,7 +100,7 @@ def make_plan(request: EvaluationRequest) -> EvaluationPlan:
   """
   # An unknown protocol is to be reported before hours of work.
   rule = scoring.find_rule(request.benchmark, request.protocol)
-  if request.zero_based and request.benchmark != 'otb':
+  if request.zero_based and not has_otb_layout(request.benchmark):
     raise UserError(f'--zero_based: not used with {request.benchmark}, whose '
                     'layout defines it: omit the flag')
   if isinstance(rule, vot.Protocol):
