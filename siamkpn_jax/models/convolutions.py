@@ -1,10 +1,12 @@
-"""Pointwise and depth-wise convolutions in the form that suits the device.
+"""Convolutions in the form that suits the device and the shape.
 
 Two forms of equal value each, as of `correlation.correlate`: the convolution is
 the reference and what accelerators run. A CPU runs a 1x1 as a product of
 matrices, whose gradient is several times faster, and a depth-wise one as
 shifted multiply-adds: XLA:CPU's grouped convolution is tens of times slower.
-The depth-wise one's gradient is in that form everywhere, see there.
+The depth-wise one's gradient is in that form everywhere, see there. The first
+convolution of a compact backbone is a sum of products on a CPU, in half the
+time; its gradient is the convolution's.
 """
 
 import functools
@@ -14,6 +16,69 @@ import jax
 import jax.numpy as jnp
 
 from siamkpn_jax.models.correlation import tap_products
+
+_NHWC = ('NHWC', 'HWIO', 'NHWC')
+_FEW = 27  # taps times channels: 3x3 on an image
+
+def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
+                dilation: int) -> jax.Array:
+  """A convolution of all channels, in the form that suits device and shape.
+
+  Args:
+    x: [b, h, w, i].
+    kernel: [kh, kw, i, o].
+    stride: step in both directions.
+    padding: rows and columns of zeros on each side.
+    dilation: distance of the kernel's taps.
+
+  Returns:
+    [b, h', w', o].
+  """
+  kh, kw, channels, _ = kernel.shape
+  if kh * kw * channels <= _FEW and (padding, dilation) == (0, 1):
+    return narrow(x, kernel, stride)
+  return jax.lax.conv_general_dilated(
+      x, kernel, (stride, stride), [(padding, padding)] * 2,
+      rhs_dilation=(dilation, dilation), dimension_numbers=_NHWC)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def narrow(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+  """`convolution` without padding of an image of few channels."""
+  return jax.lax.platform_dependent(
+      x, kernel,
+      cpu=functools.partial(narrow_shifted, stride=stride),
+      default=functools.partial(narrow_convolution, stride=stride))
+
+
+def narrow_convolution(x: jax.Array, kernel: jax.Array,
+                       stride: int) -> jax.Array:
+  """`narrow` as a convolution."""
+  return jax.lax.conv_general_dilated(
+      x, kernel, (stride, stride), 'VALID', dimension_numbers=_NHWC)
+
+
+def narrow_shifted(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+  """`narrow` as a sum of products, one for each tap and channel."""
+  x = jax.lax.optimization_barrier(x)
+  total = jnp.zeros((), jnp.result_type(x, kernel))
+  for (i, j), window in _windows(x, kernel.shape[:2], stride):
+    for c in range(x.shape[-1]):
+      total = total + window[..., c:c + 1] * kernel[i, j, c]
+  return total  # b x h' x w' x o
+
+
+def _narrow_forward(x, kernel, stride):
+  return narrow(x, kernel, stride), (x, kernel)
+
+
+def _narrow_backward(stride, residuals, g):
+  _, gradient = jax.vjp(functools.partial(narrow_convolution, stride=stride),
+                        *residuals)
+  return gradient(g)
+
+
+narrow.defvjp(_narrow_forward, _narrow_backward)
 
 
 def pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -25,7 +90,7 @@ def pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def pointwise_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """`pointwise` as a convolution."""
   return jax.lax.conv_general_dilated(
-      x, kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+      x, kernel, (1, 1), 'VALID', dimension_numbers=_NHWC)
 
 
 def pointwise_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -56,8 +121,7 @@ def depthwise_grouped(x: jax.Array, kernel: jax.Array,
                       stride: int) -> jax.Array:
   """`depthwise` as a grouped convolution."""
   return jax.lax.conv_general_dilated(
-      x, kernel, (stride, stride), 'VALID',
-      dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+      x, kernel, (stride, stride), 'VALID', dimension_numbers=_NHWC,
       feature_group_count=x.shape[-1])
 
 

@@ -29,6 +29,8 @@ _CENTRAL = slice(4, 11)  # the 7x7 of the 15x15 template features
 _BIASES = {'heatmap': (-2.19,), 'offsets': (0.0, 0.0), 'size': (63.5, 63.5)}
 _SPREADS = {'heatmap': 0.1, 'offsets': 0.1, 'size': 5.0}
 
+_A_WEIGHT = 'heatmap_weight'
+
 # level -> task -> one [b, 5, 5, c] kernel per stage
 Kernels = dict[str, dict[str, tuple[jax.Array, ...]]]
 
@@ -135,7 +137,8 @@ class Head(nn.Module):
     sharing: 'per_task' (an independent stack for each task, as released) or
       'shared' (one stack of five channels, as the paper's figure).
     conv: see `Stage`.
-    fusion: 'softmax' (learned weights per task) or 'mean'.
+    fusion: 'softmax' (learned weights per task) or 'mean'. Without weights in
+      its variables they were folded into the last convolutions (inference.py).
     remat: keep only the results of stages for the gradient, see `layers.call`.
     dtype: of the computation.
   """
@@ -155,7 +158,9 @@ class Head(nn.Module):
         level: {task: [self._stage(level, task, s)
                        for s in range(self.num_stages)] for task in tasks}
         for level in self.levels}
-    if self.fusion == 'softmax':
+    self.weighted = self.fusion == 'softmax' and (
+        self.is_initializing() or self.has_variable('params', _A_WEIGHT))
+    if self.weighted:
       self.level_weights = {
           task: self.param(f'{task}_weight', nn.initializers.ones,
                            (len(self.levels),)) for task in TASKS}
@@ -202,6 +207,8 @@ class Head(nn.Module):
     stacked = jnp.stack(maps)  # l x b x h x w x c
     if self.fusion == 'mean':
       return stacked.mean(axis=0)
+    if not self.weighted:
+      return stacked.sum(axis=0)
     weights = nn.softmax(self.level_weights[task])  # l
     return jnp.tensordot(  # b x h x w x c
         weights, stacked, axes=1, precision=jax.lax.Precision.HIGHEST)
@@ -209,14 +216,18 @@ class Head(nn.Module):
 
 def output_kernel_std(task: str, channels: int) -> np.ndarray:
   """[outputs] standard deviation of the first weights of each output."""
-  tasks = TASKS if task == 'shared' else (task,)
-  spread = [_SPREADS[task] for task in tasks for _ in range(TASKS[task])]
-  return np.asarray(spread) / channels**0.5
+  return np.array([_SPREADS[t] for t in output_tasks(task)]) / channels**0.5
 
 
 def output_channels(task: str) -> int:
   """Channels that a stage of this task predicts."""
-  return sum(TASKS.values()) if task == 'shared' else TASKS[task]
+  return len(output_tasks(task))
+
+
+def output_tasks(task: str) -> list[str]:
+  """For each channel that a stage predicts, the task that it is of."""
+  tasks = TASKS if task == 'shared' else (task,)
+  return [t for t in tasks for _ in range(TASKS[t])]
 
 
 def _split(task: str, out: jax.Array) -> dict[str, jax.Array]:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from siamkpn_jax.models import initializers
-from siamkpn_jax.models.convolutions import depthwise, pointwise
+from siamkpn_jax.models.convolutions import convolution, depthwise, pointwise
 
-_EPSILON = 1e-5
+EPSILON = 1e-5
 _MOMENTUM = 0.1  # of the running statistics; PyTorch's convention
 
 
@@ -24,6 +24,9 @@ class BatchNorm(nn.Module):
   digits. Under `jax.jit` with a batch sharded over a mesh, the statistics are
   those of the global batch.
 
+  Without a scale in its variables it adds its bias alone: all else was folded
+  into the convolution before it (inference.py).
+
   Attributes:
     dtype: of the result; statistics are at least float32.
   """
@@ -34,8 +37,11 @@ class BatchNorm(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> the same shape."""
     shape = x.shape[-1:]
-    scale = self.param('scale', nn.initializers.ones, shape)
     bias = self.param('bias', nn.initializers.zeros, shape)
+    if not (self.is_initializing() or self.has_variable('params', 'scale')):
+      y = x.astype(jnp.promote_types(x.dtype, jnp.float32)) + bias
+      return y.astype(self.dtype or y.dtype)
+    scale = self.param('scale', nn.initializers.ones, shape)
     running_mean = self.variable('batch_stats', 'mean', jnp.zeros, shape)
     running_var = self.variable('batch_stats', 'var', jnp.ones, shape)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -49,7 +55,7 @@ class BatchNorm(nn.Module):
         running_mean.value = move(running_mean.value, mean)
         running_var.value = move(
             running_var.value, var * (count / max(count - 1, 1)))
-    y = (x - mean) * (jax.lax.rsqrt(var + _EPSILON) * scale) + bias
+    y = (x - mean) * (jax.lax.rsqrt(var + EPSILON) * scale) + bias
     return y.astype(self.dtype or y.dtype)
 
 
@@ -73,6 +79,30 @@ class Pointwise(nn.Module):
                         (1, 1, x.shape[-1], self.features))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
     return pointwise(x, kernel)
+
+
+class Convolution(nn.Module):
+  """A convolution without bias, see `convolutions.convolution`.
+
+  Attributes: see `ConvBN`.
+  """
+
+  features: int
+  kernel_size: int
+  stride: int
+  padding: int
+  dilation: int
+  dtype: Any
+  kernel_init: nn.initializers.Initializer
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """[b, h, w, c] -> [b, h', w', features]."""
+    size = self.kernel_size
+    kernel = self.param('kernel', self.kernel_init,
+                        (size, size, x.shape[-1], self.features))
+    x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+    return convolution(x, kernel, self.stride, self.padding, self.dilation)
 
 
 class Depthwise(nn.Module):
@@ -174,16 +204,13 @@ class ConvBN(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', features]."""
-    pad = (self.padding, self.padding)
     if (self.kernel_size, self.stride, self.padding) == (1, 1, 0):
       x = Pointwise(
           self.features, self.dtype, self.kernel_init, name='conv')(x)
     else:
-      x = nn.Conv(
-          self.features, (self.kernel_size, self.kernel_size),
-          strides=self.stride, padding=(pad, pad),
-          kernel_dilation=self.dilation, use_bias=False, dtype=self.dtype,
-          kernel_init=self.kernel_init, name='conv')(x)
+      x = Convolution(
+          self.features, self.kernel_size, self.stride, self.padding,
+          self.dilation, self.dtype, self.kernel_init, name='conv')(x)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
 
 

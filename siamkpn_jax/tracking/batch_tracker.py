@@ -21,6 +21,7 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.cpu_devices import cores
+from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.crop import (
@@ -93,7 +94,8 @@ class BatchTracker:
     self.crops_seen = 0
     everywhere, self._divided = shardings(devices)
     self._state_sharding = everywhere if share_crops else self._divided
-    self._variables = jax.device_put(variables, everywhere)
+    self._variables = jax.device_put(
+        inference_variables(model, variables), everywhere)
     self._config, self._share = config, share_crops
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.core.compiling import Jitted
 from siamkpn_jax.models.head import Predictions, Template
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.decode import (
@@ -76,13 +77,13 @@ class Observation:
   heatmaps: jax.Array
 
 
-@functools.partial(jax.jit, static_argnames='model')
+@functools.partial(Jitted, static_argnames='model')
 def init(variables: Any, crops: Array, center: Array, size: Array,
          *, model: SiamKPN) -> TrackerState:
   """Initializes b targets from the first frame.
 
   Args:
-    variables: variables of the network.
+    variables: of the network; faster as `inference_variables` gives them.
     crops: [b, 127, 127, 3] uint8 template crops.
     center: [b, 2] x, y of the given boxes, frame pixels.
     size: [b, 2] width, height of the given boxes, frame pixels.
@@ -98,7 +99,7 @@ def init(variables: Any, crops: Array, center: Array, size: Array,
 
 
 @functools.partial(
-    jax.jit, static_argnames=('model', 'rule', 'every_stage'))
+    Jitted, static_argnames=('model', 'rule', 'every_stage'))
 def update(variables: Any, state: TrackerState, search: SearchInput,
            hyperparameters: Hyperparameters, *, model: SiamKPN,
            rule: CandidateRule, every_stage: bool = False
@@ -106,7 +107,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
   """Finds b targets in the next frame.
 
   Args:
-    variables: variables of the network.
+    variables: of the network; faster as `inference_variables` gives them.
     state: state of the targets after the previous frame.
     search: search crops around `state.center`.
     hyperparameters: hyperparameters, each [b].

@@ -15,7 +15,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.trax import server
-from siamkpn_jax.tracking import functional, load
+from siamkpn_jax.tracking import load
 from tests.commands import assert_one_line
 
 HELLO = ('@@TRAX:hello "trax.name=siamkpn_jax" "trax.family=SiamKPN" '
@@ -204,13 +204,16 @@ def test_bad_flags(command, needs_trax, tmp_path, monkeypatch):
 
 def test_warm_up_leaves_nothing_to_compile(monkeypatch):
   monkeypatch.undo()  # the true tracker
-  from tests.tracking.test_tracker import new_tracker, video
+  from tests.tracking.test_tracker import (
+      compiled_programs,
+      new_tracker,
+      video,
+  )
   tracker = new_tracker()
   server.warm_up(tracker)
-  sizes = functional.init._cache_size(), functional.update._cache_size()
+  sizes = compiled_programs()
   frames, box = video()
   tracker.init(frames[0], box)
   for each in frames[1:]:
     tracker.update(each)
-  assert sizes == (
-      functional.init._cache_size(), functional.update._cache_size())
+  assert sizes == compiled_programs()

@@ -1,14 +1,21 @@
 """The shifted form against grouped convolution, and what is built of it."""
 
+import functools
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from siamkpn_jax.models.convolutions import (
+    convolution,
     depthwise,
     depthwise_grouped,
     depthwise_shifted,
+    narrow,
+    narrow_convolution,
+    narrow_shifted,
     pointwise_convolution,
     pointwise_product,
 )
@@ -19,24 +26,51 @@ def normal(*shape, seed=0):
   return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-@pytest.mark.parametrize(('size', 'kernel', 'stride'), [
-    ((12, 13), 3, 1), ((13, 12), 3, 2), ((15, 16), 5, 2), ((9, 11), 5, 1)])
-def test_forms_are_equal(size, kernel, stride):
-  """Values, and gradients of both arguments; odd and even sides."""
-  x, w = normal(2, *size, 6), normal(kernel, kernel, 1, 6, seed=1)
-
+def assert_same_gradients(forms, reference, x, w):
+  """Values, and gradients of both arguments."""
   def run(form):
     def scalar(x, w):
-      y = form(x, w, stride)
+      y = form(x, w)
       return jnp.sin(y).sum(), y
     return jax.grad(scalar, (0, 1), has_aux=True)(x, w)
 
-  for form in (depthwise_shifted, depthwise):
-    for ours, expected in zip(
-        jax.tree.leaves(run(form)),
-        jax.tree.leaves(run(depthwise_grouped)), strict=True):
+  for form in forms:
+    for ours, expected in zip(jax.tree.leaves(run(form)),
+                              jax.tree.leaves(run(reference)), strict=True):
       assert ours.shape == expected.shape
       np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(('size', 'kernel', 'stride'), [
+    ((12, 13), 3, 1), ((13, 12), 3, 2), ((15, 16), 5, 2), ((9, 11), 5, 1)])
+def test_forms_are_equal(size, kernel, stride):
+  """Odd and even sides."""
+  x, w = normal(2, *size, 6), normal(kernel, kernel, 1, 6, seed=1)
+  shifted, either, grouped = (
+      functools.partial(form, stride=stride)
+      for form in (depthwise_shifted, depthwise, depthwise_grouped))
+  assert_same_gradients((shifted, either), grouped, x, w)
+
+
+@pytest.mark.parametrize(('size', 'stride'), [
+    ((12, 13), 1), ((13, 12), 2), ((255, 9), 2)])
+def test_forms_of_an_image_are_equal(size, stride):
+  x, w = normal(2, *size, 3), normal(3, 3, 3, 5, seed=1)
+  shifted, either, reference = (
+      functools.partial(form, stride=stride)
+      for form in (narrow_shifted, narrow, narrow_convolution))
+  assert_same_gradients((shifted, either), reference, x, w)
+
+
+@pytest.mark.parametrize(('channels', 'stride', 'padding', 'dilation'), [
+    (3, 2, 0, 1), (3, 1, 1, 1), (3, 1, 2, 2), (4, 2, 0, 1)])
+def test_convolution_is_flax_s(channels, stride, padding, dilation):
+  x, w = normal(2, 13, 12, channels), normal(3, 3, channels, 5, seed=1)
+  expected = nn.Conv(
+      5, (3, 3), stride, [(padding, padding)] * 2, kernel_dilation=dilation,
+      use_bias=False).apply({'params': {'kernel': w}}, x)
+  np.testing.assert_allclose(
+      convolution(x, w, stride, padding, dilation), expected, atol=1e-5)
 
 
 def test_accelerators_compile_no_gradient_of_a_grouped_convolution():

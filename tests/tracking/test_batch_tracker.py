@@ -119,14 +119,14 @@ def test_several_targets_in_one_frame():
   targets = [tracker.add(frames[0], np.add(box, [k, 0, 0, 0]))
              for k in range(2)]
   tracker.update(frames[1])
-  compiled = functional.update._cache_size()
+  compiled = functional.update.jitted._cache_size()
   tracker.remove(targets[0])
   targets[0] = tracker.add(frames[0], box)
   found = tracker.update(frames[1])
   assert found.keys() == set(targets)
   np.testing.assert_allclose(found[targets[0]].box_xywh, _expected()[0][0][0],
                              atol=TOLERANCE)
-  assert functional.update._cache_size() == compiled
+  assert functional.update.jitted._cache_size() == compiled
   third = tracker.add(frames[0], box)
   assert tracker.slots == 4 and third not in targets
   found = tracker.update(frames[1])
@@ -146,7 +146,7 @@ def test_hyperparameters_of_each():
   tracker = _batch(4)
   targets = [tracker.add(frames[0], box, Hyperparameters(*v)) for v in values]
   results = [tracker.update(frame) for frame in frames[1:]]
-  compiled = functional.update._cache_size()
+  compiled = functional.update.jitted._cache_size()
   ends = []
   for target, value in zip(targets, values, strict=True):
     own = dict(zip(('penalty_k', 'window_influence', 'size_lr', 'threshold'),
@@ -159,7 +159,8 @@ def test_hyperparameters_of_each():
                                  atol=TOLERANCE)
       assert result[target].found == found
     ends.append(expected)
-  assert functional.update._cache_size() <= compiled + 1  # one of one slot
+  # One more, of one slot.
+  assert functional.update.jitted._cache_size() <= compiled + 1
   assert np.ptp(ends, axis=0).max() > 5  # they matter
 
 

@@ -62,6 +62,12 @@ def small_network():
   return model, variables
 
 
+def compiled_programs():
+  """How many the tracker's functions have by now."""
+  return (functional.init.jitted._cache_size(),
+          functional.update.jitted._cache_size())
+
+
 @functools.cache
 def video(index=0, size=(160, 120)):
   scene = Scene(7, index, size=size, length=FRAMES)
@@ -223,13 +229,12 @@ def test_two_trackers_share_a_model():
 def test_one_program_for_all_frame_sizes():
   frames, box = video()
   run(new_tracker(), frames[:2], box)
-  compiled = functional.init._cache_size(), functional.update._cache_size()
+  compiled = compiled_programs()
   for width, height in ((160, 120), (161, 99), (40, 300)):
     rng = np.random.default_rng(width)
     noise = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
     run(new_tracker(), list(noise), (3, 4, 20, 30))
-  assert compiled == (
-      functional.init._cache_size(), functional.update._cache_size())
+  assert compiled == compiled_programs()
 
 
 def pure_arguments():
@@ -284,12 +289,12 @@ def test_template_is_computed_once():
 def test_other_hyperparameters_compile_nothing():
   frames, box = video()
   run(new_tracker(), frames[:2], box)
-  compiled = functional.update._cache_size()
+  compiled = functional.update.jitted._cache_size()
   changed = dataclasses.replace(CONFIG, penalty_k=0.3, window_influence=0.2,
                                 size_lr=0.7, threshold=0.4)
   before, after = (run(new_tracker(config), frames, box)
                    for config in (CONFIG, changed))
-  assert functional.update._cache_size() == compiled
+  assert functional.update.jitted._cache_size() == compiled
   assert np.abs(before - after).max() > 1
 
 

@@ -1,0 +1,74 @@
+"""The variables of a network as tracking uses them: less to compute.
+
+Exact up to rounding. Training, checkpoints and conversion have them as they
+are; the modules take both.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from siamkpn_jax.models.head import TASKS, output_tasks
+from siamkpn_jax.models.layers import EPSILON
+from siamkpn_jax.models.siamkpn import SiamKPN
+
+Tree = dict[str, Any]
+
+
+def inference_variables(model: SiamKPN, variables: Mapping[str, Any]) -> Tree:
+  """Folds what follows a convolution into it.
+
+  Batch normalization, with its running statistics, becomes a bias: a
+  `BatchNorm` without a scale adds its bias alone. The weights of the levels go
+  into the last convolutions: a `Head` without them sums the levels.
+
+  Args:
+    model: the network.
+    variables: its variables, {'params', 'batch_stats'}; they do not change.
+
+  Returns:
+    {'params'} as numpy arrays, for `template` and `search` with train=False.
+  """
+  params = _without_normalization(
+      variables['params'], variables['batch_stats'])
+  if model.level_fusion == 'softmax':
+    params['head'] = _without_level_weights(params['head'], model.levels)
+  return {'params': params}
+
+
+def _without_normalization(params: Mapping[str, Any],
+                           stats: Mapping[str, Any]) -> Tree:
+  """Of one module and all in it."""
+  out = {name: (_without_normalization(value, stats.get(name, {}))
+                if isinstance(value, Mapping) else np.asarray(value))
+         for name, value in params.items()}
+  if 'bn' in params:
+    norm, running = params['bn'], stats['bn']
+    scale = np.asarray(norm['scale'], np.float64) / np.sqrt(
+        np.asarray(running['var'], np.float64) + EPSILON)
+    kernel = out['conv']['kernel']  # h x w x i x o, or h x w x 1 x c
+    out['conv'] = {'kernel': kernel * scale.astype(kernel.dtype)}
+    bias = np.asarray(norm['bias'], np.float64) - scale * np.asarray(
+        running['mean'], np.float64)
+    out['bn'] = {'bias': bias.astype(kernel.dtype)}
+  return out
+
+
+def _without_level_weights(head: Mapping[str, Any],
+                           levels: tuple[str, ...]) -> Tree:
+  logits = {task: np.asarray(head[f'{task}_weight'], np.float64)
+            for task in TASKS}
+  weights = {task: np.exp(w - w.max()) / np.exp(w - w.max()).sum()
+             for task, w in logits.items()}
+  out: Tree = {}
+  for name, module in head.items():
+    if name.endswith('_weight'):
+      continue
+    level, task, _ = name.split('_')
+    factors = np.array([weights[t][levels.index(level)]
+                        for t in output_tasks(task)], np.float32)
+    last = module['predict_out']
+    out[name] = {**module, 'predict_out': {
+        leaf: value * factors for leaf, value in last.items()}}
+  return out
