@@ -22,7 +22,7 @@ for name in ('onnx', 'onnxruntime'):
 
 from siamkpn_jax.tracking.onnx import network, tracker  # noqa: E402
 from siamkpn_jax.tracking.onnx.decode import decode  # noqa: E402
-from siamkpn_jax.tracking.onnx.translate import convert  # noqa: E402
+from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
 
 MODELS = {
     'compact': SiamKPN(arch='resnet10', width=8, levels=('layer3',),
@@ -132,14 +132,14 @@ FUNCTIONS = {
 def test_operations_equal_jax(name):
   x = np.random.default_rng(4).normal(size=(1, 8, 8, 4)).astype('f')
   function = FUNCTIONS[name]
-  model, _ = convert(function, {'x': (x.shape, (0, 3, 1, 2))}, one_output)
+  model, _ = convert(function, {'x': Input(x.shape, (0, 3, 1, 2))}, one_output)
   got = run(model, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))['out']
   want = np.asarray(function(x)).transpose(0, 3, 1, 2)
   np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
 
 
 def test_relu6_is_one_operation():
-  model, _ = convert(FUNCTIONS['ReLU6'], {'x': ((1, 8, 8, 4), (0, 3, 1, 2))},
+  model, _ = convert(FUNCTIONS['ReLU6'], {'x': Input((1, 8, 8, 4), (0, 3, 1, 2))},
                   one_output)
   assert [n.op_type for n in model.graph.node] == ['Conv', 'Clip', 'Identity']
 
@@ -148,7 +148,7 @@ def test_resizing_moves_no_axis():
   def resize(x):
     rows = jnp.einsum('oh,bhwc->bowc', M, x)
     return jnp.einsum('ow,bhwc->bhoc', M, rows)
-  model, _ = convert(resize, {'x': ((1, 8, 8, 4), (0, 3, 1, 2))}, one_output)
+  model, _ = convert(resize, {'x': Input((1, 8, 8, 4), (0, 3, 1, 2))}, one_output)
   assert [n.op_type for n in model.graph.node] == [
       'MatMul', 'MatMul', 'Identity']
 
@@ -158,7 +158,7 @@ def test_resizing_moves_no_axis():
     (lambda x: x.astype(int) * 1.5, 'convert_element_type')])
 def test_unknown_operation(function, name):
   with pytest.raises(NotImplementedError, match=name):
-    convert(function, {'x': ((1, 8, 8, 4), (0, 1, 2, 3))}, one_output)
+    convert(function, {'x': Input((1, 8, 8, 4), (0, 1, 2, 3))}, one_output)
 
 
 @pytest.mark.parametrize('seed', range(20))

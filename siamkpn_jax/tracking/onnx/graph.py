@@ -4,9 +4,13 @@ An array that is only transposed, or gains and loses axes of length 1, stays as
 it is stored: see `Tensor`. So a convolution's result keeps its channels first,
 as ONNX has them, through all that follows. Scales and shifts after a
 convolution go into its weights, zeros around it into its padding.
+
+The size of the batch may be unknown: a symbol of `jax.export`. A constant that
+JAX repeats along it keeps a size of 1 there, which broadcasts.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,7 +48,7 @@ class Tensor:
 def stored_as(name: str, shape: Sequence[int], axes: Sequence[int]) -> Tensor:
   """An array whose axes are all stored, in this order."""
   return Tensor(name, tuple(shape), tuple(shape[a] for a in axes),
-                tuple(a for a in axes if shape[a] > 1))
+                tuple(a for a in axes if shape[a] != 1))
 
 
 # What a variable of the JAX program is: constant or not.
@@ -58,8 +62,15 @@ class Graph:
     nodes: output's name -> operation, inputs (names or arrays), attributes.
   """
 
-  def __init__(self) -> None:
+  def __init__(self, batch: str = '') -> None:
+    """An empty graph.
+
+    Args:
+      batch: the input whose first size is that of the batch, where it is not
+        known.
+    """
     self.nodes: dict[str, tuple[str, list[Any], dict[str, Any]]] = {}
+    self._batch = batch
 
   def add(self, op: str, inputs: Sequence[Any], **attributes: Any) -> str:
     """A new node; returns its output's name."""
@@ -74,21 +85,21 @@ class Graph:
     laid = stored_as(value.name, value.shape, axes)
     name, stored = value.name, value.stored
     if laid.order != value.order:
-      place = dict(zip(value.order, (k for k, n in enumerate(stored) if n > 1),
+      place = dict(zip(value.order, (k for k, n in enumerate(stored) if n != 1),
                        strict=True))
       turn = [place[a] for a in laid.order]
       turn = [k for k, n in enumerate(stored) if n == 1] + turn
       name = self.add('Transpose', [name], perm=turn)
       stored = tuple(stored[k] for k in turn)
     if stored != laid.stored:
-      name = self.add('Reshape', [name, np.array(laid.stored)])
+      name = self.add('Reshape', [name, _sizes(laid.stored)])
     return dataclasses.replace(laid, name=name)
 
   def elementwise(self, op: str, values: Sequence[Value],
                   shape: Sequence[int]) -> Tensor:
     """`op` of arrays that broadcast, in the order of the largest."""
     leader = max((v for v in values if isinstance(v, Tensor)),
-                 key=lambda v: np.prod(v.shape))
+                 key=lambda v: math.prod(map(abs, _sizes(v.shape))))
     if all(v is leader or (not isinstance(v, Tensor) and np.size(v) == 1)
            for v in values):
       laid = [v if isinstance(v, Tensor) else np.reshape(v, ())
@@ -107,10 +118,10 @@ class Graph:
       op, laid = 'Relu', laid[:1]
     if op == 'Min' and not isinstance(laid[1], Tensor) and (
         np.size(laid[1]) == 1):
-      kind, inputs, _ = self.nodes.get(_name(laid[0]), ('', [], {}))
+      kind, inputs, _ = self.nodes.get(name_of(laid[0]), ('', [], {}))
       if kind == 'Relu':  # ReLU6: as one it goes into the convolution before
         return self.add('Clip', [*inputs, np.float32(0), np.float32(laid[1])])
-    return self.add(op, [_name(v) for v in laid])
+    return self.add(op, [name_of(v) for v in laid])
 
   def _folded(self, op: str, laid: Sequence[Value]) -> str | None:
     """A constant per channel, taken into the convolution before it."""
@@ -118,7 +129,7 @@ class Graph:
       return None
     first = isinstance(laid[0], Tensor)
     tensor, constant = laid if first else laid[::-1]
-    kind, inputs, attributes = self.nodes.get(_name(tensor), ('', [], {}))
+    kind, inputs, attributes = self.nodes.get(name_of(tensor), ('', [], {}))
     if (kind != 'Conv' or isinstance(inputs[1], str) or
         isinstance(constant, Tensor) or (op == 'Div' and not first)):
       return None
@@ -143,7 +154,7 @@ class Graph:
     if any(n != 1 for n in p['lhs_dilation']) or p['batch_group_count'] != 1:
       raise NotImplementedError('a transposed or batch-grouped convolution')
     numbers = p['dimension_numbers']
-    source = _name(self.lay(x, numbers.lhs_spec))
+    source = name_of(self.lay(x, numbers.lhs_spec))
     pads = np.array(p['padding']).T.reshape(-1)
     kind, inputs, _ = self.nodes.get(source, ('', [], {}))
     if kind == 'Pad' and not inputs[2] and not inputs[1][[0, 1, 4, 5]].any():
@@ -175,11 +186,13 @@ class Graph:
             p: Mapping[str, Any]) -> Tensor:
     """Slice, with steps."""
     x = self.lay(x, x.axes)
-    bounds = [np.array([p[key][a] for a in x.axes])
-              for key in ('start_indices', 'limit_indices')]
     steps = p['strides'] or (1,) * len(shape)
-    name = self.add('Slice', [x.name, *bounds, np.arange(len(shape)),
-                              np.array([steps[a] for a in x.axes])])
+    cut = [(k, p['start_indices'][a], p['limit_indices'][a], steps[a])
+           for k, a in enumerate(x.axes) if shape[a] != x.shape[a]]
+    if not cut:
+      return x
+    places, starts, limits, steps = map(np.array, zip(*cut, strict=True))
+    name = self.add('Slice', [x.name, starts, limits, places, steps])
     return stored_as(name, shape, x.axes)
 
   def pad(self, x: Tensor, fill: np.ndarray, shape: Sequence[int],
@@ -195,13 +208,14 @@ class Graph:
 
   def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
     """In C order; axes of length 1 come and go without a node."""
-    old, new = ([a for a, n in enumerate(s) if n > 1] for s in (x.shape, shape))
+    old, new = (
+        [a for a, n in enumerate(s) if n != 1] for s in (x.shape, shape))
     if [x.shape[a] for a in old] == [shape[a] for a in new]:
       move = dict(zip(old, new, strict=True))
       return Tensor(x.name, tuple(shape), x.stored,
                     tuple(move[a] for a in x.order))
     x = self.lay(x, range(len(x.shape)))
-    return stored_as(self.add('Reshape', [x.name, np.array(shape)]), shape,
+    return stored_as(self.add('Reshape', [x.name, _sizes(shape)]), shape,
                    range(len(shape)))
 
   def transpose(self, x: Tensor, permutation: Sequence[int]) -> Tensor:
@@ -217,8 +231,17 @@ class Graph:
     if x.shape == tuple(shape):
       return x
     x = self.lay(x, x.axes)
-    wide = np.array([shape[a] for a in x.axes])
-    return stored_as(self.add('Expand', [x.name, wide]), shape, x.axes)
+    wide = self.expand(x.name, [shape[a] for a in x.axes])
+    return stored_as(wide, shape, x.axes)
+
+  def expand(self, value: Any, stored: Sequence[Any]) -> str:
+    """What is stored with sizes of 1, repeated to the given sizes."""
+    target: Any = _sizes(stored)
+    if min(target) < 0:
+      batch = self.add('Shape', [self._batch], start=0, end=1)
+      target = self.add('Concat', [
+          batch if n < 0 else np.array([n]) for n in target], axis=0)
+    return self.add('Expand', [value, target])
 
   def reduce(self, op: str, x: Tensor, shape: Sequence[int],
              axes: Sequence[int]) -> Tensor:
@@ -236,10 +259,19 @@ class Graph:
                   shape: Sequence[int]) -> Tensor:
     """Along one axis."""
     axes = next(v for v in values if isinstance(v, Tensor)).axes
-    laid = [_name(self.lay(v, axes)) for v in values]
+    laid = [self._part(v, axes, axis, shape) for v in values]
     name = (laid[0] if len(laid) == 1 else
             self.add('Concat', laid, axis=axes.index(axis)))
     return stored_as(name, shape, axes)
+
+  def _part(self, value: Value, axes: Sequence[int], axis: int,
+            shape: Sequence[int]) -> Any:
+    """A value to be joined; a constant may lack the batch."""
+    laid = self.lay(value, axes)
+    if isinstance(laid, Tensor):
+      return laid.name
+    whole = tuple(value.shape[a] if a == axis else shape[a] for a in axes)
+    return laid if laid.shape == whole else self.expand(laid, whole)
 
   def stack(self, values: Sequence[Value], axis: int,
             shape: Sequence[int]) -> Tensor:
@@ -249,57 +281,12 @@ class Graph:
         [self.reshape(v, one) if isinstance(v, Tensor) else v.reshape(one)
          for v in values], axis, shape)
 
-  def dot(self, a: Value, b: Value, shape: Sequence[int],
-          p: Mapping[str, Any]) -> Tensor:
-    """dot_general over one axis of each, without batch axes."""
-    (a_axes, b_axes), batch = p['dimension_numbers']
-    if any(batch) or len(a_axes) != 1:
-      raise NotImplementedError('a product over several or batch axes')
-    if not isinstance(a, Tensor) and a.ndim == 1:  # a weighted mean
-      wide = [-1 if k == b_axes[0] else 1 for k in range(len(b.shape))]
-      weighted = self.elementwise('Mul', [a.reshape(wide), b], b.shape)
-      return self.reduce('ReduceSum', weighted, shape, b_axes)
-    near = self._dot_where_it_lies(a, a_axes[0], b, b_axes[0], shape)
-    if near is not None:
-      return near
-    left = self._matrix(a, a_axes[0], last=True)
-    right = self._matrix(b, b_axes[0], last=False)
-    name = self.add('MatMul', [_name(left), _name(right)])
-    flat = left.shape[0], right.shape[1]
-    return self.reshape(stored_as(name, flat, (0, 1)), shape)
 
-  def _dot_where_it_lies(self, a: Value, a_axis: int, b: Value, b_axis: int,
-                         shape: Sequence[int]) -> Tensor | None:
-    """Tensor times constant matrix, where the axis is stored as a last one.
-
-    It moves nothing. None for other products.
-    """
-    first = isinstance(a, Tensor)
-    (x, axis), (matrix, k) = ((a, a_axis), (b, b_axis))[::1 if first else -1]
-    if isinstance(matrix, Tensor) or matrix.ndim != 2:
-      return None
-    x = self.lay(x, x.axes)
-    from_end = x.axes[::-1].index(axis)
-    if from_end > 1:
-      return None
-    matrix = np.moveaxis(matrix, k, 1)  # o x n
-    name = self.add('MatMul', [x.name, matrix.T] if from_end == 0 else
-                    [matrix, x.name])
-    rest = [n for n in range(len(x.shape)) if n != axis]
-    new = len(rest) if first else 0  # where the result has o
-    return stored_as(name, shape, [
-        new if n == axis else rest.index(n) + (not first) for n in x.axes])
-
-  def _matrix(self, value: Value, axis: int, *, last: bool) -> Value:
-    """A value as a matrix whose last or first axis is the given one."""
-    rest = [k for k in range(len(value.shape)) if k != axis]
-    axes = [*rest, axis] if last else [axis, *rest]
-    size = int(np.prod([value.shape[k] for k in rest]))
-    flat = (size, value.shape[axis]) if last else (value.shape[axis], size)
-    if not isinstance(value, Tensor):
-      return value.transpose(axes).reshape(flat)
-    return self.lay(self.reshape(self.transpose(value, axes), flat), (0, 1))
-
-
-def _name(value: Value) -> Any:
+def name_of(value: Value) -> Any:
+  """What a node has as its input for a value."""
   return value.name if isinstance(value, Tensor) else value
+
+
+def _sizes(shape: Sequence[Any]) -> np.ndarray:
+  """Sizes as ONNX has them: -1 for one that is not known."""
+  return np.array([n if isinstance(n, int) else -1 for n in shape], np.int64)

@@ -14,7 +14,7 @@ from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.onnx.graph import CHANNELS_FIRST
-from siamkpn_jax.tracking.onnx.translate import convert
+from siamkpn_jax.tracking.onnx.translate import Input, convert
 
 TEMPLATE, SEARCH = 'template', 'search'  # inputs
 OUTPUTS = ('heatmap', 'offsets', 'size')  # of a search
@@ -49,10 +49,10 @@ def export(model: SiamKPN, variables: Any) -> Exported:
   model = model.clone(dtype='float32', remat=False)
 
   def apply(method: Any, *arguments: Any) -> Any:
-    with mock.patch.object(resnet, 'max_pool', _max_pool):
+    with mock.patch.object(resnet, 'max_pool', max_pool):
       return model.apply(variables, *arguments, train=False, method=method)
 
-  crop = lambda side: ((1, side, side, 3), CHANNELS_FIRST)
+  crop = lambda side: Input((1, side, side, 3), CHANNELS_FIRST)
   template, kernels = convert(
       lambda z: apply(SiamKPN.template, z),
       {TEMPLATE: crop(geometry.TEMPLATE_SIZE)}, _names)
@@ -61,7 +61,7 @@ def export(model: SiamKPN, variables: Any) -> Exported:
       lambda x, *kernels: apply(
           SiamKPN.search, jax.tree.unflatten(tree, kernels), x)[-1],
       {SEARCH: crop(geometry.SEARCH_SIZE)} | {
-          name: (kernel.shape, CHANNELS_FIRST) for name, kernel in zip(
+          name: Input(kernel.shape, CHANNELS_FIRST) for name, kernel in zip(
               _names(len(leaves)), leaves, strict=True)},
       lambda count: OUTPUTS)
   return Exported(template, search)
@@ -92,6 +92,6 @@ def _names(count: int) -> list[str]:
   return [f'kernel{k}' for k in range(count)]
 
 
-def _max_pool(x: jax.Array) -> jax.Array:
+def max_pool(x: jax.Array) -> jax.Array:
   # ONNX has the maximum that the network takes by slices.
   return nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))

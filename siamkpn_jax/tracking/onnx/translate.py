@@ -4,7 +4,7 @@ What does not depend on an input is computed here; bfloat16 becomes float32.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from jax.extend.core import ClosedJaxpr, Literal
 
+from siamkpn_jax.tracking.onnx import selection
 from siamkpn_jax.tracking.onnx.graph import (
     CHANNELS_FIRST,
     Graph,
@@ -19,13 +20,16 @@ from siamkpn_jax.tracking.onnx.graph import (
     stored_as,
 )
 from siamkpn_jax.tracking.onnx.model import build
+from siamkpn_jax.tracking.onnx.products import dot
 
 # Operations that ONNX has too; arrays broadcast over axes of length 1.
 _SAME = {
     'add': 'Add', 'sub': 'Sub', 'mul': 'Mul', 'div': 'Div', 'max': 'Max',
     'min': 'Min', 'pow': 'Pow', 'exp': 'Exp', 'log': 'Log', 'tanh': 'Tanh',
     'neg': 'Neg', 'abs': 'Abs', 'sqrt': 'Sqrt', 'logistic': 'Sigmoid',
-    'erf': 'Erf', 'floor': 'Floor'}
+    'erf': 'Erf', 'floor': 'Floor', 'lt': 'Less', 'le': 'LessOrEqual',
+    'gt': 'Greater', 'ge': 'GreaterOrEqual', 'and': 'And', 'or': 'Or',
+    'not': 'Not'}
 _REDUCTIONS = {'reduce_sum': 'ReduceSum', 'reduce_max': 'ReduceMax',
                'reduce_min': 'ReduceMin'}
 # Those of constants that are frequent: JAX would compile each for each shape.
@@ -35,37 +39,51 @@ _IN_NUMPY: dict[str, Callable[..., Any]] = {
 _NOTHING = ('stop_gradient', 'copy')
 
 
-def convert(function: Callable[..., Any],
-            inputs: Mapping[str, tuple[Sequence[int], Sequence[int]]],
+class Input(NamedTuple):
+  """An input of a program.
+
+  Attributes:
+    shape: of the JAX array; the first size may be a symbol of `jax.export`.
+    axes: the order in which the model's input has its axes.
+    dtype: of both.
+  """
+
+  shape: Sequence[Any]
+  axes: Sequence[int]
+  dtype: str = 'float32'
+
+
+def convert(function: Callable[..., Any], inputs: Mapping[str, Input],
             outputs: Callable[[int], Sequence[str]]
             ) -> tuple[onnx.ModelProto, Any]:
   """The ONNX model of a function.
 
   Args:
-    function: of float32 arrays, traceable; returns a tree of [b, h, w, c]
-      arrays, each of which depends on an input.
-    inputs: in the function's order: name -> the array's shape, and the order
-      in which the model's input has its axes.
+    function: of arrays, traceable; returns a tree of float32 arrays, each of
+      which depends on an input.
+    inputs: by name, in the function's order; symbols are the size of the batch.
     outputs: how many leaves the tree has -> their names.
 
   Returns:
-    A model with these inputs and outputs, the latter [b, c, h, w]; and what the
-    function returns, as shapes.
+    A model with these inputs and outputs, [b, h, w, c] as [b, c, h, w]; and
+    what the function returns, as shapes.
 
   Raises:
     NotImplementedError: an operation that is not known here.
   """
   traced, result = jax.make_jaxpr(function, return_shape=True)(*(
-      jax.ShapeDtypeStruct(tuple(shape), jnp.float32)
-      for shape, _ in inputs.values()))
-  tensors = [stored_as(name, shape, axes)
-             for name, (shape, axes) in inputs.items()]
-  graph = Graph()
+      jax.ShapeDtypeStruct(tuple(one.shape), one.dtype)
+      for one in inputs.values()))
+  tensors = [stored_as(name, one.shape, one.axes)
+             for name, one in inputs.items()]
+  graph = Graph(batch=tensors[0].name)
   found = _Translator(graph).run(traced, tensors)
   names = outputs(len(found))
-  return build(graph, {t.name: t.stored for t in tensors}, {
-      name: graph.lay(value, CHANNELS_FIRST)
-      for name, value in zip(names, found, strict=True)}), result
+  return build(
+      graph, {t.name: (t.stored, inputs[t.name].dtype) for t in tensors}, {
+          name: graph.lay(value, CHANNELS_FIRST if len(value.shape) == 4 else
+                          range(len(value.shape)))
+          for name, value in zip(names, found, strict=True)}), result
 
 
 class _Translator:
@@ -99,7 +117,22 @@ class _Translator:
       return self.run(inner, values)
     if not any(isinstance(v, Tensor) for v in values):
       return _of_constants(equation, values)
+    if name == 'optimization_barrier':
+      return values
+    if name == 'top_k':
+      return selection.top_k(self._graph, values[0], params)
+    if name == 'convert_element_type':
+      return [self._converted(equation, values[0])]
     return [self._tensor(name, values, equation.outvars[0].aval.shape, params)]
+
+  def _converted(self, equation: Any, x: Tensor) -> Tensor:
+    """Among floats nothing is to be done; all are float32."""
+    old, new = (v.aval.dtype for v in (*equation.invars, *equation.outvars))
+    if not jnp.issubdtype(new, jnp.floating):
+      raise NotImplementedError('convert_element_type: from tensors to '
+                                f'{new.name} it has no translation to ONNX')
+    return (x if jnp.issubdtype(old, jnp.floating) else
+            selection.to_float(self._graph, x))
 
   def _tensor(self, name: str, values: list[Any], shape: tuple[int, ...],
               params: dict[str, Any]) -> Any:
@@ -109,14 +142,13 @@ class _Translator:
       return graph.elementwise(_SAME[name], values, shape)
     if name in _REDUCTIONS:
       return graph.reduce(_REDUCTIONS[name], x, shape, params['axes'])
-    if name in _NOTHING or (name == 'convert_element_type' and
-                            jnp.issubdtype(params['new_dtype'], jnp.floating)):
+    if name in _NOTHING:
       return x
     ways: dict[str, Callable[[], Tensor]] = {
         'conv_general_dilated': lambda: graph.convolution(
             x, values[1], shape, params),
         'reduce_window_max': lambda: graph.pool(x, shape, params),
-        'dot_general': lambda: graph.dot(x, values[1], shape, params),
+        'dot_general': lambda: dot(graph, x, values[1], shape, params),
         'slice': lambda: graph.slice(x, shape, params),
         'pad': lambda: graph.pad(x, values[1], shape, params),
         'squeeze': lambda: graph.reshape(x, shape),
@@ -135,6 +167,13 @@ class _Translator:
             'Pow', [x, np.float32(-0.5)], shape),
         'select_n': lambda: graph.elementwise(
             'Where', [x, *values[:0:-1]], shape),
+        'argmax': lambda: selection.argmax(graph, x, shape, params),
+        'gather': lambda: selection.gather(
+            graph, x, values[1], shape, params),
+        'scatter': lambda: selection.scatter(graph, *values, shape, params),
+        'is_finite': lambda: selection.is_finite(graph, x),
+        'reduce_and': lambda: selection.reduce_and(
+            graph, x, shape, params['axes']),
     }
     if name not in ways:
       raise NotImplementedError(f'{name}: this operation of JAX has no '
@@ -150,7 +189,8 @@ def _of_constants(equation: Any, values: list[np.ndarray]) -> list[np.ndarray]:
   if name == 'broadcast_in_dim':
     sides = np.ones(len(params['shape']), int)
     sides[list(params['broadcast_dimensions'])] = values[0].shape
-    return [np.broadcast_to(values[0].reshape(sides), params['shape'])]
+    return [np.broadcast_to(values[0].reshape(sides), [
+        n if isinstance(n, int) else 1 for n in params['shape']])]
   found = equation.primitive.bind(*map(jnp.asarray, values), **params)
   return [np.asarray(v) for v in (
       found if equation.primitive.multiple_results else [found])]
