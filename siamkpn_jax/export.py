@@ -1,4 +1,4 @@
-"""Exports a checkpoint's weights and settings to one small file.
+"""Exports a checkpoint's weights and settings for this or another program.
 
   python -m siamkpn_jax.export --weights runs/kpn3s --output kpn3s.safetensors
 

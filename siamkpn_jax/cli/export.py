@@ -1,82 +1,57 @@
-"""Exports a checkpoint's weights and settings to one small file.
+"""Exports a checkpoint's weights and settings for this or another program.
 
   python -m siamkpn_jax.export --weights runs/kpn3s --output kpn3s.safetensors
+  python -m siamkpn_jax.export --weights kpn3s_nano --format onnx --output nano
 
-Every --weights flag accepts the file. It holds the moving average of the
-weights if the checkpoint has one, in float16 where that loses little.
+It takes the moving average of the weights if the checkpoint has one. Every
+--weights flag accepts a .safetensors file, in float16 where that loses little.
+The other formats are a folder of two programs that need no siamkpn_jax, of a
+template and of an update (docs/export.md).
 """
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.cli.parser import Parser, Switch
-from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError
-
-if TYPE_CHECKING:
-  from siamkpn_jax.checkpoints.weights_file import Summary
-  from siamkpn_jax.config.settings import Config
+from siamkpn_jax.tracking.export.formats import FORMATS, check_target
 
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--weights', required=True,
-      help='Checkpoint, or the workdir of a run (its newest checkpoint).')
+      help='Checkpoint, the workdir of a run (its newest checkpoint), or the '
+      'name of a packaged model.')
   parser.add_argument(
-      '--output', required=True, help=f'File to write: NAME{SUFFIX}.')
+      '--format', choices=FORMATS, default=FORMATS[0],
+      help='safetensors: one file for this program; onnx: for ONNX Runtime; '
+      'stablehlo: for JAX without this package.')
+  parser.add_argument(
+      '--output', required=True,
+      help=f'File to write, NAME{SUFFIX}; for other formats a new folder.')
   parser.add_argument(
       '--overwrite', action=Switch, default=False,
-      help='Replace --output if it exists.')
+      help='Replace --output if it exists; a file alone.')
   parser.add_argument(
       '--tracking', default='',
       help="Override the checkpoint's tracking hyperparameters: "
       'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
       '--command', default='',
-      help='Training command to record in the file.')
+      help='Training command to record in the export.')
 
 
 def run(args: argparse.Namespace) -> None:
-  """Writes the file; see the flags."""
+  """Exports as the flags say; the cheap checks come before the weights."""
   if not args.weights:
     raise UserError('--weights: empty; expected a checkpoint')
-  output = check_output(args.output, '--output', suffixes=(SUFFIX,))
-  if output is None:
-    raise UserError(f'--output: empty; expected NAME{SUFFIX}')
-  if output.exists() and not args.overwrite:
-    raise UserError(f'--output {output}: already exists; expected a new file: '
-                    'choose another name, or add --overwrite')
+  output = check_target(args.output, args.format, overwrite=args.overwrite)
   # Late: a mistake in the flags shows before the slow imports of the model.
-  from siamkpn_jax.checkpoints.weights import load_model, read_origin
-  from siamkpn_jax.checkpoints.weights_file import save_weights_file
-  from siamkpn_jax.config.overrides import parse_tracking, with_tracking
-  source = Path(args.weights)
-  config, variables = load_model(source)
-  config = with_tracking(config, parse_tracking(args.tracking))
-  info = read_origin(source)
-  if args.command:
-    info['command'] = args.command
-  print(text(save_weights_file(output, portable(config), variables, info)))
-  print(f'wrote {output}\ntrack with: python -m siamkpn_jax.track --weights '
-        f'{output} ...')
-
-
-def portable(config: 'Config') -> 'Config':
-  """A configuration without the paths of the machine that trained it."""
-  return config.updated(
-      model={'weights': '', 'backbone_weights': ''}, data={'root': ''},
-      validation={'data': '', 'rendered': 0})  # which need a folder
-
-
-def text(summary: 'Summary') -> str:
-  """What was written, for the terminal."""
-  return '\n'.join([
-      f'size            {summary.size:,} bytes',
-      f'parameters      {summary.parameters:,}, plus {summary.statistics:,} '
-      'running means and variances',
-      f'float16         {summary.halved} of {summary.arrays} arrays',
-      f'rounding error  at most {summary.rounding_error:.2e} of the largest '
-      'value of a channel'])
+  from siamkpn_jax.config.overrides import parse_tracking
+  from siamkpn_jax.tracking.export.run import export
+  print(export(args.weights, output, args.format, overwrite=args.overwrite,
+               tracking=parse_tracking(args.tracking), command=args.command))
+  print(f'wrote {output}')
+  if args.format == 'safetensors':
+    print(f'track with: python -m siamkpn_jax.track --weights {output} ...')

@@ -9,8 +9,8 @@ import pytest
 
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.manager import Checkpoints
-from siamkpn_jax.cli.export import portable
 from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.tracking.export.run import portable
 from siamkpn_jax.training.state import TrainState, to_items
 from tests.training.tiny import tiny_config
 

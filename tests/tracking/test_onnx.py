@@ -139,8 +139,8 @@ def test_operations_equal_jax(name):
 
 
 def test_relu6_is_one_operation():
-  model, _ = convert(FUNCTIONS['ReLU6'], {'x': Input((1, 8, 8, 4), (0, 3, 1, 2))},
-                  one_output)
+  model, _ = convert(FUNCTIONS['ReLU6'],
+                     {'x': Input((1, 8, 8, 4), (0, 3, 1, 2))}, one_output)
   assert [n.op_type for n in model.graph.node] == ['Conv', 'Clip', 'Identity']
 
 
@@ -148,7 +148,8 @@ def test_resizing_moves_no_axis():
   def resize(x):
     rows = jnp.einsum('oh,bhwc->bowc', M, x)
     return jnp.einsum('ow,bhwc->bhoc', M, rows)
-  model, _ = convert(resize, {'x': Input((1, 8, 8, 4), (0, 3, 1, 2))}, one_output)
+  model, _ = convert(resize, {'x': Input((1, 8, 8, 4), (0, 3, 1, 2))},
+                     one_output)
   assert [n.op_type for n in model.graph.node] == [
       'MatMul', 'MatMul', 'Identity']
 

@@ -93,5 +93,5 @@ def _names(count: int) -> list[str]:
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-  # ONNX has the maximum that the network takes by slices.
+  """The maximum that `resnet.max_pool` takes by slices: ONNX has it."""
   return nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))

@@ -71,7 +71,7 @@ def _part(graph: Graph, x: Tensor, start: np.ndarray, shape: Sequence[int],
 
 def scatter(graph: Graph, x: Value, start: Tensor, update: Tensor,
             shape: Sequence[int], p: Mapping[str, Any]) -> Tensor:
-  """x with x[b, start[b, i]] = update[b, i] of every example b."""
+  """What x is with x[b, start[b, i]] = update[b, i] of every example b."""
   numbers = p['dimension_numbers']
   if (p['update_jaxpr'] is not None or numbers.update_window_dims or
       tuple(numbers.operand_batching_dims) != (0,) or len(shape) != 2):

@@ -119,30 +119,28 @@ class _Translator:
       return _of_constants(equation, values)
     if name == 'optimization_barrier':
       return values
+    return self._tensors(equation, values)
+
+  def _tensors(self, equation: Any, values: list[Any]) -> list[Any]:
+    """The results of an operation of which an input is a tensor."""
+    name, params = equation.primitive.name, equation.params
     if name == 'top_k':
       return selection.top_k(self._graph, values[0], params)
-    if name == 'convert_element_type':
-      return [self._converted(equation, values[0])]
+    if name == 'convert_element_type' and not jnp.issubdtype(
+        equation.invars[0].aval.dtype, jnp.floating):
+      values = [selection.to_float(self._graph, values[0])]
     return [self._tensor(name, values, equation.outvars[0].aval.shape, params)]
-
-  def _converted(self, equation: Any, x: Tensor) -> Tensor:
-    """Among floats nothing is to be done; all are float32."""
-    old, new = (v.aval.dtype for v in (*equation.invars, *equation.outvars))
-    if not jnp.issubdtype(new, jnp.floating):
-      raise NotImplementedError('convert_element_type: from tensors to '
-                                f'{new.name} it has no translation to ONNX')
-    return (x if jnp.issubdtype(old, jnp.floating) else
-            selection.to_float(self._graph, x))
 
   def _tensor(self, name: str, values: list[Any], shape: tuple[int, ...],
               params: dict[str, Any]) -> Any:
-    """The result of one operation of which an input is a tensor."""
+    """The one result of such an operation; among floats all are float32."""
     graph, x = self._graph, values[0]
     if name in _SAME:
       return graph.elementwise(_SAME[name], values, shape)
     if name in _REDUCTIONS:
       return graph.reduce(_REDUCTIONS[name], x, shape, params['axes'])
-    if name in _NOTHING:
+    if name in _NOTHING or (name == 'convert_element_type' and
+                            jnp.issubdtype(params['new_dtype'], jnp.floating)):
       return x
     ways: dict[str, Callable[[], Tensor]] = {
         'conv_general_dilated': lambda: graph.convolution(
@@ -170,7 +168,8 @@ class _Translator:
         'argmax': lambda: selection.argmax(graph, x, shape, params),
         'gather': lambda: selection.gather(
             graph, x, values[1], shape, params),
-        'scatter': lambda: selection.scatter(graph, *values, shape, params),
+        'scatter': lambda: selection.scatter(
+            graph, x, values[1], values[2], shape, params),
         'is_finite': lambda: selection.is_finite(graph, x),
         'reduce_and': lambda: selection.reduce_and(
             graph, x, shape, params['axes']),

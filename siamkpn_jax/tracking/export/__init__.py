@@ -1,0 +1,1 @@
+"""The tracker as files for other programs: ONNX, StableHLO, safetensors."""

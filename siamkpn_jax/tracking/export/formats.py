@@ -1,0 +1,45 @@
+"""The formats of an export, and where each may be written."""
+
+from pathlib import Path
+
+from siamkpn_jax.checkpoints.packaged import SUFFIX
+from siamkpn_jax.core.atomic_io import check_new_folder, check_output
+from siamkpn_jax.core.errors import UserError
+
+FORMATS = ('safetensors', 'onnx', 'stablehlo')
+
+
+def check_target(output: str | Path, format: str, *,
+                 overwrite: bool = False) -> Path:
+  """Checks, before the weights are loaded, where an export is to be written.
+
+  Args:
+    output: a file for safetensors, else a new folder: the two programs of a
+      tracker belong together.
+    format: one of `FORMATS`.
+    overwrite: replace a file that exists; folders are never replaced.
+
+  Returns:
+    The path.
+
+  Raises:
+    UserError: an unknown format, or nothing can be written there.
+  """
+  if format not in FORMATS:
+    raise UserError(f'--format {format!r}: expected one of '
+                    f'{", ".join(FORMATS)}')
+  if format != 'safetensors':
+    if not str(output):
+      raise UserError('--output: empty; expected a new folder')
+    if overwrite:
+      raise UserError(f'--overwrite: not used with --format {format}; expected '
+                      'a new or empty folder: remove the old one, and omit it')
+    check_new_folder(Path(output), '--output')
+    return Path(output)
+  path = check_output(output, '--output', suffixes=(SUFFIX,))
+  if path is None:
+    raise UserError(f'--output: empty; expected NAME{SUFFIX}')
+  if path.exists() and not overwrite:
+    raise UserError(f'--output {path}: already exists; expected a new file: '
+                    'choose another name, or add --overwrite')
+  return path
