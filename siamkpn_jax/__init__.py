@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 __version__ = '0.1.0'
 
 if TYPE_CHECKING:
-  from siamkpn_jax.api import convert, evaluate, score, train
+  from siamkpn_jax.api import convert, evaluate, export, score, train
   from siamkpn_jax.checkpoints.packaged import packaged_weights
   from siamkpn_jax.config.settings import Config
   from siamkpn_jax.evaluation.formats.sequences import load_benchmark
@@ -26,6 +26,7 @@ _PLACES = {
     'Tracker': 'tracking.tracker',
     'convert': 'api',
     'evaluate': 'api',
+    'export': 'api',
     'load_batch_tracker': 'tracking.load',
     'load_benchmark': 'evaluation.formats.sequences',
     'load_tracker': 'tracking.load',
@@ -41,6 +42,7 @@ __all__ = [
     'Tracker',
     'convert',
     'evaluate',
+    'export',
     'load_batch_tracker',
     'load_benchmark',
     'load_tracker',

@@ -202,3 +202,43 @@ def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
     settings = load_config(str(config)) if config else None
     conversion.to_jax(Path(source), Path(output), part, settings)
   return Path(output)
+
+
+def export(weights: str | Path, output: str | Path, *,
+           format: str = 'safetensors', overwrite: bool = False,
+           hyperparameters: Mapping[str, Any] | None = None) -> Path:
+  """Exports weights and settings for this or another program.
+
+  Args:
+    weights: the workdir of a run, a checkpoint, a .safetensors file, or the
+      name of a packaged model.
+    output: with format='safetensors' a file, which `load_tracker` accepts; else
+      a new folder.
+    format: 'safetensors', 'onnx' or 'stablehlo', see docs/export.md.
+    overwrite: replace the file if it exists.
+    hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
+      stored with the weights.
+
+  Returns:
+    `output`.
+
+  Raises:
+    UserError: `weights` cannot be read or exported, or nothing can be written
+      at `output`.
+    RuntimeError: what was exported computes something else than JAX; nothing is
+      written.
+
+  Examples:
+    The packaged model with another hyperparameter:
+
+    >>> import pathlib, siamkpn_jax, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), 'nano.safetensors')
+    >>> siamkpn_jax.export('kpn3s_nano', file,
+    ...                    hyperparameters={'size_lr': 0.5}).name
+    'nano.safetensors'
+  """
+  from siamkpn_jax.tracking.export import run
+
+  run.export(weights, output, format, overwrite=overwrite,
+             tracking=hyperparameters)
+  return Path(output)

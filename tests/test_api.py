@@ -13,7 +13,8 @@ import pytest
 import siamkpn_jax
 from siamkpn_jax.core.errors import UserError
 
-CLASHING = ['train', 'evaluate', 'score', 'convert']  # also entry points
+# Also entry points.
+CLASHING = ['train', 'evaluate', 'score', 'convert', 'export']
 FUNCTIONS = [
     *CLASHING, 'load_batch_tracker', 'load_benchmark', 'load_tracker',
     'packaged_weights']

@@ -78,8 +78,8 @@ class Errors:
                           strict=True):
       got, want = np.asarray(one), np.asarray(other)
       if not np.isfinite(want).all():
-        raise UserError(f'--weights: give a {name} that is not finite on a '
-                        'rendered frame; expected finite numbers: choose '
+        raise UserError(f'weights: not exported, as their {name} on a rendered '
+                        'frame is not finite; expected finite numbers: choose '
                         'another checkpoint')
       error = np.abs(got - want).max() / max(np.abs(want).max(), 1e-12)
       if not error <= TOLERANCE:

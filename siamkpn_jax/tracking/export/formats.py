@@ -26,7 +26,7 @@ def check_target(output: str | Path, format: str, *,
     UserError: an unknown format, or nothing can be written there.
   """
   if format not in FORMATS:
-    raise UserError(f'--format {format!r}: expected one of '
+    raise UserError(f'format={format!r}: expected one of '
                     f'{", ".join(FORMATS)}')
   if format != 'safetensors':
     if not str(output):

@@ -59,15 +59,15 @@ SIGNATURES: Mapping[str, Any] = {
 
 _CROP_RULE = (
     'With p = (w + h) / 2 the side of a box is sqrt((w + p) (h + p)), and '
-    'scale is template_size / side. The template crop is the square of that side '
-    'around the center, resized to template_size; the search crop the square '
-    'of search_size / scale, resized to search_size. A square has '
-    'n = max(1, round(side)) pixels per side and starts at '
-    'floor(c - (n + 1) / 2 + 0.5) in x and y; pixels outside the frame have '
-    'the mean color of the first frame, truncated; resizing is bilinear. The '
-    'first center of a box x, y, w, h is x + (w - 1) / 2, y + (h - 1) / 2. '
-    'After an update the center is clipped to 0..frame, the size to '
-    'min_side..frame; the box starts at center - size / 2.')
+    'scale is template_size / side. The template crop is the square of that '
+    'side around the center, resized to template_size; the search crop the '
+    'square of search_size / scale, resized to search_size. A square has n = '
+    'max(1, round(side)) pixels per side and starts at floor(c - (n + 1) / 2 '
+    '+ 0.5) in x and y; pixels outside the frame have the mean color of the '
+    'first frame, truncated; resizing is bilinear. The first center of a box '
+    'x, y, w, h is x + (w - 1) / 2, y + (h - 1) / 2. After an update the '
+    'center is clipped to 0..frame, the size to min_side..frame; the box '
+    'starts at center - size / 2.')
 
 
 def describe(format: str, config: Config, decode: DecodeConfig,

@@ -49,7 +49,8 @@ def check(folder: Path, model: SiamKPN, variables: Any,
       folder / f'{name}.onnx', providers=['CPUExecutionProvider'])
       for name in ('template', 'update'))
   model = model.clone(dtype='float32', remat=False)
-  rest = given.size, given.scale, *given.hyperparameters.values()
+  rest = given.size, given.scale, *(
+      given.hyperparameters[name] for name in programs.HYPERPARAMETERS)
 
   (kernels,) = template.run(None, {'crop': given.first})
   wanted = jax.jit(programs.template_function(model, variables))(given.first)

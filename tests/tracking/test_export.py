@@ -1,0 +1,360 @@
+"""The tracker as programs that need no siamkpn_jax."""
+
+import contextlib
+import functools
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.checkpoints.weights_file import save_weights_file
+from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.models.correlation import correlate_grouped
+from siamkpn_jax.models.head import Predictions
+from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.decode import (
+    DecodeConfig,
+    Hyperparameters,
+    decode,
+)
+from siamkpn_jax.tracking.export import check, metadata, run, stablehlo_files
+from siamkpn_jax.tracking.load import load_tracker
+from tests.commands import assert_one_line
+from tests.optional import import_or_skip
+from tests.tracking.test_tracker import SMALL, small_network, video
+
+onnx = import_or_skip('onnx', 'the export to ONNX needs it')
+onnxruntime = import_or_skip('onnxruntime', 'the export to ONNX needs it')
+
+from siamkpn_jax.tracking.onnx import programs  # noqa: E402
+from siamkpn_jax.tracking.onnx.correlation import correlate  # noqa: E402
+from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
+
+EXAMPLE = re.findall(r'(?s)```python\n(.*?)```', (
+    Path(__file__).parents[2] / 'docs' / 'export.md').read_text())[0]
+SETTINGS = {'window_influence': 0.2, 'size_lr': 0.7}
+RULE = DecodeConfig(0., 0., 0.).rule
+
+
+def save(path, change=lambda variables: None):
+  variables = jax.tree.map(np.copy, small_network()[1])
+  change(variables)
+  save_weights_file(path, Config().updated(model=SMALL), variables, {})
+  return path
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+  return save(tmp_path_factory.mktemp('weights') / 'small.safetensors')
+
+
+@pytest.fixture(scope='module')
+def exported(weights, tmp_path_factory):
+  """Format -> folder; each is exported when it is first asked for."""
+  home = tmp_path_factory.mktemp('exported')
+
+  @functools.cache
+  def export(format):
+    run.export(weights, home / format, format, tracking=SETTINGS)
+    return home / format
+
+  return export
+
+
+def batch(count):
+  """What `functional` takes, of several targets with settings of their own."""
+  given = check.sample(DecodeConfig(0.1, 0.4, 0.6))
+  more = lambda array: np.concatenate([array, array])[:count]
+  given = jax.tree.map(more, given)
+  numbers = {name: values * np.linspace(0.5, 1.2 + k / 10, count, dtype='f')
+             for k, (name, values) in enumerate(given.hyperparameters.items())}
+  return given._replace(hyperparameters=numbers)
+
+
+def wanted(weights, given):
+  """The state before and after, and what was observed, in JAX."""
+  config, variables = load_model(weights)
+  model = build_model(config.model)
+  state = functional.init(variables, given.first, given.center, given.size,
+                          model=model)
+  after, found = functional.update(
+      variables, state, functional.SearchInput(
+          given.second, given.scale, given.frame_size),
+      Hyperparameters(**given.hyperparameters), model=model, rule=RULE)
+  return jax.device_get((state, after, found))
+
+
+def sessions(folder):
+  return [onnxruntime.InferenceSession(folder / f'{name}.onnx')
+          for name in ('template', 'update')]
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_onnx_equals_the_functional_tracker(exported, weights, count):
+  given = batch(count)
+  _, after, found = wanted(weights, given)
+  template, update = sessions(exported('onnx'))
+  (kernels,) = template.run(None, {'crop': given.first})
+  got = dict(zip([o.name for o in update.get_outputs()], update.run(None, {
+      'crop': given.second, 'kernels': kernels, 'size': given.size,
+      'scale': given.scale, **given.hyperparameters}), strict=True))
+  heatmap = 1 / (1 + np.exp(-got['heatmap']))
+  np.testing.assert_allclose(heatmap, found.heatmaps, atol=1e-4)
+  np.testing.assert_allclose(got['score'], found.score, atol=1e-4)
+  center = np.clip(given.center + got['shift'], 0, given.frame_size)
+  size = np.clip(got['new_size'], functional.MIN_SIDE, given.frame_size)
+  np.testing.assert_allclose(center, after.center, atol=0.01)
+  np.testing.assert_allclose(size, after.size, atol=0.01)
+  assert np.abs(got['shift']).max() > 1  # something that could go wrong
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_stablehlo_equals_the_functional_tracker(exported, weights, count):
+  given = batch(count)
+  before, after, found = wanted(weights, given)
+  programs_ = [jax.export.deserialize(bytearray(
+      (exported('stablehlo') / f'{name}.stablehlo').read_bytes()))
+      for name in ('template', 'update')]
+  assert {p.platforms for p in programs_} == {('cpu', 'cuda', 'tpu')}
+  template, update = (p.call for p in programs_)
+  state = template(given.first, given.center, given.size)
+  close = functools.partial(np.testing.assert_allclose, rtol=0, atol=1e-3)
+  jax.tree.map(close, state['kernels'], before.template.kernels)
+  state, got = update(state, given.second, given.scale, given.frame_size,
+                      given.hyperparameters)
+  close(got['heatmaps'], found.heatmaps, atol=1e-4)
+  close(got['score'], found.score, atol=1e-4)
+  close(state['center'], after.center, atol=0.01)
+  close(state['size'], after.size, atol=0.01)
+
+
+def fields(text):
+  """'float32 [batch, 2]: ...' -> what ONNX Runtime says of such a value."""
+  dtype, sizes = re.match(r'(\w+) \[([^]]+)\]', text).groups()
+  return {'float32': 'tensor(float)', 'uint8': 'tensor(uint8)'}[dtype], [
+      int(n) if n.isdigit() else n for n in sizes.split(', ')]
+
+
+@pytest.mark.parametrize('format', ['onnx', 'stablehlo'])
+def test_programs_describe_themselves(exported, format):
+  """Hyperparameters and crops, where a program looks for them."""
+  folder = exported(format)
+  told = json.loads((folder / 'metadata.json').read_text())
+  assert sorted(p.name for p in folder.iterdir()) == [
+      'metadata.json', f'template.{format}', f'update.{format}']
+  assert told['hyperparameters'] == {
+      'penalty_k': 0.1, 'window_influence': 0.2, 'size_lr': 0.7,
+      'threshold': 0.15}
+  assert told['programs'] == metadata.SIGNATURES[format]
+  assert (told['template_size'], told['search_size']) == (127, 255)
+  if format == 'stablehlo':
+    return  # the test of its boxes calls it by these names
+  for name, session in zip(('template', 'update'), sessions(folder),
+                           strict=True):
+    inside = session.get_modelmeta().custom_metadata_map
+    assert json.loads(inside['hyperparameters']) == told['hyperparameters']
+    assert inside.keys() == told.keys()
+    for key, found in (('inputs', session.get_inputs()),
+                       ('outputs', session.get_outputs())):
+      shapes = {one.name: (one.type, one.shape) for one in found}
+      n = SMALL['channels'] * len(SMALL['levels']) * SMALL['num_stages']
+      assert shapes == {
+          name: (dtype, [n if s == 'n' else s for s in sizes])
+          for name, text in told['programs'][name][key].items()
+          for dtype, sizes in [fields(text)]}
+
+
+def run_example(folder, frames, box, monkeypatch):
+  """What the program of docs/export.md prints."""
+  monkeypatch.setattr(sys, 'argv', [
+      'track.py', str(folder), str(frames), ','.join(map(str, box))])
+  out = io.StringIO()
+  with contextlib.redirect_stdout(out):
+    exec(EXAMPLE, {})
+  return np.array([line.split() for line in out.getvalue().splitlines()], float)
+
+
+def run_tracker(weights, frames, box, **settings):
+  """The same of the tracker in the package."""
+  tracker = load_tracker(weights, engine='onnxruntime', **settings)
+  images = cv2.VideoCapture(str(frames))
+  tracker.init(images.read()[1], box)
+  rows = []
+  while (frame := images.read()[1]) is not None:
+    rows.append([*tracker.update(frame)[1], tracker.score])
+  return np.array(rows)
+
+
+@pytest.mark.parametrize('box', [None, (-20, -10, 60, 50), (100, 40, 60, 79)])
+def test_the_program_of_the_page_tracks(exported, weights, tmp_path,
+                                        monkeypatch, box):
+  """With nothing of this package; also over the border."""
+  frames, first = video()
+  for k, frame in enumerate(frames):
+    cv2.imwrite(str(tmp_path / f'{k:02d}.png'), frame)
+  given = tmp_path / '%02d.png', tuple(first if box is None else box)
+  got = run_example(exported('onnx'), *given, monkeypatch)
+  want = run_tracker(weights, *given, **SETTINGS)
+  np.testing.assert_allclose(got[:, :4], want[:, :4], rtol=0, atol=0.01)
+  np.testing.assert_allclose(got[:, 4], want[:, 4], rtol=0, atol=1e-4)
+  assert len(got) == len(frames) - 1 and np.ptp(got[:, :4], axis=0).max() > 1
+
+
+@pytest.mark.realdata
+def test_the_program_of_the_page_tracks_a_real_target(real_data, tmp_path,
+                                                      monkeypatch):
+  """The packaged model on the first 40 frames of Human7."""
+  run.export('kpn3s_nano', tmp_path / 'onnx', 'onnx')
+  home = real_data / 'sequences' / 'Human7'
+  for image in sorted((home / 'img').iterdir())[:40]:
+    (tmp_path / image.name).symlink_to(image.resolve())
+  box = np.loadtxt(home / 'groundtruth_rect.txt', delimiter=',', max_rows=1)
+  given = tmp_path / '%08d.jpg', tuple(box)
+  got = run_example(tmp_path / 'onnx', *given, monkeypatch)
+  want = run_tracker('kpn3s_nano', *given)
+  np.testing.assert_allclose(got[:, :4], want[:, :4], rtol=0, atol=0.01)
+  assert len(got) == 39 and np.abs(got[-1, :4] - box).max() > 5
+
+
+def nothing_but(folder, *names):
+  return sorted(p.name for p in folder.iterdir()) == sorted(names)
+
+
+def test_what_computes_something_else_is_not_written(weights, tmp_path,
+                                                     monkeypatch):
+  monkeypatch.setattr(programs, 'correlate',
+                      lambda search, kernel: 1.001 * correlate(search, kernel))
+  with pytest.raises(RuntimeError, match='not written: heatmap .* differs'):
+    run.export(weights, tmp_path / 'out', 'onnx')
+  monkeypatch.undo()
+  monkeypatch.setattr(
+      stablehlo_files, 'correlate_shifted',
+      lambda search, kernel: 1.001 * correlate(search, kernel))
+  with pytest.raises(RuntimeError, match='not written: heatmaps .* differs'):
+    run.export(weights, tmp_path / 'out', 'stablehlo')
+  assert nothing_but(tmp_path)
+
+
+def test_weights_that_give_no_numbers(tmp_path, monkeypatch):
+  def break_(variables):  # finite, but what they compute is not
+    head = variables['params']['head']['layer2_shared_stage2']['predict_out']
+    head['kernel'][:] = 3e38
+    head['bias'][:] = 3e38
+  file = save(tmp_path / 'a.safetensors', break_)
+  with pytest.raises(UserError, match=r'their \w+ on a rendered frame is not'):
+    run.export(file, tmp_path / 'out', 'onnx')
+  assert nothing_but(tmp_path, 'a.safetensors')
+
+
+def test_a_network_that_cannot_be_exported(weights, tmp_path, monkeypatch):
+  monkeypatch.setattr(programs, 'correlate', lambda search, kernel: (
+      jnp.cumsum(correlate(search, kernel), 1)))
+  with pytest.raises(UserError, match='--format onnx: cumsum: .*stablehlo'):
+    run.export(weights, tmp_path / 'out', 'onnx')
+  assert nothing_but(tmp_path)
+
+
+@pytest.mark.parametrize(('name', 'extra'), [
+    ('onnx', 'export'), ('onnxruntime', 'export')])
+def test_a_package_that_is_missing(command, weights, tmp_path, monkeypatch,
+                                   name, extra):
+  monkeypatch.setitem(sys.modules, name, None)
+  monkeypatch.delitem(sys.modules, 'siamkpn_jax.tracking.export.onnx_files',
+                      raising=False)
+  done = command('export', '--weights', weights, '--format', 'onnx',
+                 '--output', tmp_path / 'out')
+  assert_one_line(done, f'needs the package {name},',
+                  f"pip install 'siamkpn_jax[{extra}]'")
+  assert nothing_but(tmp_path)
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--format', 'onnx', '--output', '{0}'], 'already exists'),
+    (['--format', 'stablehlo', '--output', '{0}/new', '--overwrite'],
+     '--overwrite: not used with --format stablehlo'),
+    (['--format', 'onnx', '--output', ''], '--output: empty'),
+    (['--format', 'tflite', '--output', '{0}/new'], 'tflite')])
+def test_mistakes(command, weights, tmp_path, flags, words):
+  (tmp_path / 'file').touch()
+  done = command('export', '--weights', weights,
+                 *(flag.format(tmp_path) for flag in flags))
+  assert_one_line(done, words)
+  assert nothing_but(tmp_path, 'file')
+
+
+def test_command(command, weights, tmp_path):
+  """What it prints of the check, and of what it wrote."""
+  done = command('export', '--weights', weights, '--format', 'onnx',
+                 '--output', tmp_path / 'out')
+  assert done.returncode == 0, done.stderr
+  assert re.search(r'update\.onnx +[\d,]+ bytes', done.stdout)
+  errors = dict(re.findall(r'^(\w+) +(\d\.\de-?\+?\d+)$', done.stdout,
+                           re.MULTILINE))
+  assert errors.keys() == {'kernels', *programs.MAPS, *programs.CHANGE}
+  assert done.stdout.endswith(f'wrote {tmp_path / "out"}\n')
+
+
+def test_correlation_equals_the_grouped_convolution():
+  rng = np.random.default_rng(0)
+  search, kernel = (rng.normal(size=shape).astype('f') for shape in (
+      (3, 11, 9, 4), (3, 5, 3, 4)))
+  np.testing.assert_allclose(
+      correlate(search, kernel), correlate_grouped(search, kernel), atol=1e-4)
+
+
+def hard_maps():
+  """Of four targets: usual, wild sizes, equal scores, all scores low."""
+  rng = np.random.default_rng(0)
+  heatmap = rng.normal(-2, 2, (4, 31, 31, 1)).astype('f')
+  offsets = rng.normal(0, 0.2, (4, 31, 31, 2)).astype('f')
+  size = rng.normal(60, 30, (4, 31, 31, 2)).astype('f')
+  size[1] *= rng.choice(np.float32([-1, 0, 1, 1e30, 1e36]), (31, 31, 1))
+  heatmap[2] = 0
+  heatmap[3] -= 20
+  return Predictions(heatmap, offsets, size)
+
+
+def test_the_choice_equals_jax():
+  """The same cells, where scores tie and penalties are no numbers too."""
+  maps = hard_maps()
+  last, scale = np.float32([[30, 40], [20, 70], [50, 50], [9, 200]]), (
+      np.float32([1.3, 0.7, 2, 1]))
+  numbers = np.float32([[.1, .3, .5, .15]] * 4).T
+
+  def choose(heatmap, offsets, size, last, scale, *numbers):
+    found = jax.vmap(functools.partial(decode, rule=RULE))(
+        Predictions(heatmap, offsets, size), last, scale,
+        Hyperparameters(*numbers))
+    return found.shift, found.size, found.score
+
+  (b,) = jax.export.symbolic_shape('batch')
+  arrays = [*jax.tree.leaves(maps), last, scale, *numbers]
+  model, _ = convert(choose, {
+      f'i{k}': Input((b, *a.shape[1:]), range(a.ndim))
+      for k, a in enumerate(arrays)}, lambda count: ['shift', 'size', 'score'])
+  session = onnxruntime.InferenceSession(model.SerializeToString())
+  got = session.run(None, {f'i{k}': a for k, a in enumerate(arrays)})
+  for one, other in zip(got, jax.jit(choose)(*arrays), strict=True):
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(('function', 'words'), [
+    (lambda x, k: jax.vmap(lambda one, i: jax.lax.dynamic_slice(
+        one, [i, 0, 0], [2, 8, 4]))(x, jnp.argmax(k, 1)), 'gather'),
+    (lambda x, k: jax.vmap(lambda one, i: one.at[i].add(1))(
+        k, jnp.argmax(k, 1)), 'scatter')])
+def test_selections_that_are_not_translated(function, words):
+  (b,) = jax.export.symbolic_shape('batch')
+  with pytest.raises(NotImplementedError, match=words):
+    convert(function, {'x': Input((b, 8, 8, 4), range(4)),
+                       'k': Input((b, 9), range(2))}, lambda count: ['out'])
