@@ -4,7 +4,9 @@ import contextlib
 import functools
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,8 +42,8 @@ from siamkpn_jax.tracking.onnx import programs  # noqa: E402
 from siamkpn_jax.tracking.onnx.correlation import correlate  # noqa: E402
 from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
 
-EXAMPLE = re.findall(r'(?s)```python\n(.*?)```', (
-    Path(__file__).parents[2] / 'docs' / 'export.md').read_text())[0]
+EXAMPLE, IN_JAX = re.findall(r'(?s)```python\n(.*?)```', (
+    Path(__file__).parents[2] / 'docs' / 'export.md').read_text())
 SETTINGS = {'window_influence': 0.2, 'size_lr': 0.7}
 RULE = DecodeConfig(0., 0., 0.).rule
 
@@ -136,6 +138,25 @@ def test_stablehlo_equals_the_functional_tracker(exported, weights, count):
   close(got['score'], found.score, atol=1e-4)
   close(state['center'], after.center, atol=0.01)
   close(state['size'], after.size, atol=0.01)
+
+
+def test_stablehlo_needs_nothing_but_jax(exported, tmp_path):
+  """The lines of the page, and the two calls that they show as comments."""
+  (tmp_path / 'kpn3s_stablehlo').symlink_to(exported('stablehlo'))
+  lines = [
+      'import sys',
+      'sys.modules["siamkpn_jax"] = sys.modules["flax"] = None', IN_JAX,
+      'import numpy as np',
+      'pair, crop = np.ones((1, 2), "f"), np.ones((1, 127, 127, 3), "u1")',
+      'state = template(crop, 60 * pair, 50 * pair)',
+      'settings = {name: np.float32([x]) for name, x in settings.items()}',
+      'crop = np.ones((1, 255, 255, 3), "u1")',
+      'state, found = update(state, crop, pair[0, :1], 99 * pair, settings)',
+      'print(state["center"].shape, found["heatmaps"].shape)']
+  done = subprocess.run(
+      [sys.executable, '-c', '\n'.join(lines)], check=False, cwd=tmp_path,
+      text=True, capture_output=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'})
+  assert done.stdout == '(1, 2) (1, 1, 31, 31)\n', done.stderr
 
 
 def fields(text):

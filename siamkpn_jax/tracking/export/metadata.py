@@ -7,7 +7,7 @@ from typing import Any
 import siamkpn_jax
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core import geometry
-from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.functional import MIN_SIDE
 
 _SIZE = 'float32 [batch, 2]: width and height of the last box, frame pixels'
@@ -15,8 +15,8 @@ _CROP = 'uint8 [batch, {0}, {0}, 3]: BGR, 0..255, as OpenCV reads it'
 _TEMPLATE, _SEARCH = map(_CROP.format, (
     geometry.TEMPLATE_SIZE, geometry.SEARCH_SIZE))
 _SCALE = 'float32 [batch]: crop pixels per frame pixel'
-_NUMBERS = {name: 'float32 [batch]: see "hyperparameters"' for name in (
-    'penalty_k', 'window_influence', 'size_lr', 'threshold')}
+_NUMBERS = {field.name: 'float32 [batch]: see "hyperparameters"'
+            for field in dataclasses.fields(Hyperparameters)}
 _SCORE = 'float32 [batch]: 0..1; above "threshold" the target is found'
 
 # format -> program -> inputs and outputs

@@ -4,6 +4,7 @@ Unlike the models of `network` they take any batch, crops as they are cut out,
 and choose the box: what is left to a program is to crop.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +27,7 @@ from siamkpn_jax.tracking.onnx.graph import CHANNELS_FIRST
 from siamkpn_jax.tracking.onnx.network import max_pool
 from siamkpn_jax.tracking.onnx.translate import Input, convert
 
-HYPERPARAMETERS = ('penalty_k', 'window_influence', 'size_lr', 'threshold')
+HYPERPARAMETERS = tuple(f.name for f in dataclasses.fields(Hyperparameters))
 MAPS = ('heatmap', 'offsets', 'size_map')
 CHANGE = ('shift', 'new_size', 'score')
 
