@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from siamkpn_jax.models.correlation import tap_products
 
 _NHWC = ('NHWC', 'HWIO', 'NHWC')
-_FEW = 27  # taps times channels: 3x3 on an image
+FEW = 27  # taps times channels: 3x3 on an image
 
 def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
                 dilation: int) -> jax.Array:
@@ -35,7 +35,7 @@ def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     [b, h', w', o].
   """
   kh, kw, channels, _ = kernel.shape
-  if kh * kw * channels <= _FEW and (padding, dilation) == (0, 1):
+  if kh * kw * channels <= FEW and (padding, dilation) == (0, 1):
     return narrow(x, kernel, stride)
   return jax.lax.conv_general_dilated(
       x, kernel, (stride, stride), [(padding, padding)] * 2,

@@ -1,0 +1,136 @@
+"""The forms of each convolution, in turns, on this machine.
+
+  python -m perf.convolutions
+
+For the shapes of the compact model and of kpn3s: milliseconds of each form
+(medians of --rounds turns), compiled as the tracker is, and of the form that
+runs compiled as JAX does by itself. The largest difference of two forms, of the
+largest value, stands at the end of a row. What the models choose on a CPU
+(models/convolutions.py, models/correlation.py) is marked by a star; a star that
+is not the fastest of its row by far is worth a look on that machine.
+"""
+
+import argparse
+import functools
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from perf import turns
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, whole
+from siamkpn_jax.core.atomic_io import check_output
+from siamkpn_jax.core.compiling import Jitted
+from siamkpn_jax.models import convolutions, correlation
+
+# Name, side and channels of the input, side of the kernel, outputs, stride.
+_IMAGES = [('image', 255, 3, 3, 32, 2), ('image', 255, 3, 7, 64, 2)]
+_POINTWISE = [('1x1', 127, 16, 1, 96, 1), ('1x1', 63, 144, 1, 24, 1),
+              ('1x1', 31, 240, 1, 40, 1), ('1x1', 16, 672, 1, 112, 1),
+              ('1x1', 31, 80, 1, 80, 1), ('1x1', 31, 1024, 1, 256, 1)]
+_DEPTHWISE = [('depth-wise', 127, 96, 3, 96, 2),
+              ('depth-wise', 65, 144, 3, 144, 1),
+              ('depth-wise', 35, 240, 5, 240, 1),
+              ('depth-wise', 20, 672, 5, 672, 1)]
+_CORRELATION = [('correlation', 35, 80, 5, 80, 1),
+                ('correlation', 35, 256, 5, 256, 1)]
+
+Form = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--rounds', type=whole(1), default=50, help='Turns of each form.')
+  parser.add_argument(
+      '--batch', type=whole(1), default=1, help='Examples.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+  parser.add_argument('--json', default='', help='File for the figures.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Prints a row per shape."""
+  output = check_output(args.json, '--json')
+  threads = turns.use_threads(args.threads)
+  print(f'{threads} threads, JAX {jax.__version__}, batch {args.batch}; ms')
+  rows = []
+  for case in (*_IMAGES, *_POINTWISE, *_DEPTHWISE, *_CORRELATION):
+    rows.append(_measure(case, args.batch, args.rounds))
+    print(_line(rows[-1]), flush=True)
+  if output:
+    output.write_text(json.dumps(rows, indent=2) + '\n')
+
+
+def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:
+  """The chosen form's name, and all."""
+  part = functools.partial
+  if kind == 'image':
+    few = taps <= convolutions.FEW
+    return 'shifted' if few else 'convolution', {
+        'convolution': part(convolutions.narrow_convolution, stride=stride),
+        'shifted': part(convolutions.narrow_shifted, stride=stride)}
+  if kind == '1x1':
+    return 'product', {'convolution': convolutions.pointwise_convolution,
+                       'product': convolutions.pointwise_product}
+  if kind == 'depth-wise':
+    return 'shifted', {
+        'grouped': part(convolutions.depthwise_grouped, stride=stride),
+        'shifted': part(convolutions.depthwise_shifted, stride=stride)}
+  return 'shifted', {'grouped': correlation.correlate_grouped,
+                     'shifted': correlation.correlate_shifted}
+
+
+def _measure(case: tuple[str, int, int, int, int, int], batch: int,
+             rounds: int) -> dict[str, Any]:
+  kind, side, channels, size, outputs, stride = case
+  chosen, forms = _forms(kind, stride, size * size * channels)
+  rng = np.random.default_rng(0)
+  normal = lambda *shape: jax.device_put(
+      rng.normal(size=shape).astype(np.float32))
+  x = normal(batch, side, side, channels)
+  kernel = {'depth-wise': (size, size, 1, channels),
+            'correlation': (batch, size, size, channels)}.get(
+                kind, (size, size, channels, outputs))
+  given = x, normal(*kernel)
+  programs: dict[str, Any] = {
+      name: Jitted(form).jitted for name, form in forms.items()}
+  programs['by itself'] = jax.jit(forms[chosen])
+  results = [np.asarray(program(*given)) for program in programs.values()]
+  largest = np.abs(results[0]).max()
+  seconds = turns.take_turns(
+      {name: functools.partial(_seconds, program, *given)
+       for name, program in programs.items()}, rounds)
+  return {'kind': kind, 'x': list(given[0].shape), 'kernel': list(kernel),
+          'stride': stride, 'chosen': chosen,
+          'ms': {name: 1e3 * statistics.median(values)
+                 for name, values in seconds.items()},
+          'difference': float(max(np.abs(r - results[0]).max()
+                                  for r in results) / largest)}
+
+
+def _seconds(program: Callable[..., jax.Array], *given: jax.Array) -> float:
+  program(*given).block_until_ready()  # another one was in the caches
+  start = time.perf_counter()
+  program(*given).block_until_ready()
+  return time.perf_counter() - start
+
+
+def _line(row: Mapping[str, Any]) -> str:
+  shape = 'x'.join(map(str, row['x']))
+  kernel = 'x'.join(map(str, row['kernel']))
+  times = '  '.join(
+      f'{name}{"*" if name == row["chosen"] else ""} {ms:.3f}'
+      for name, ms in row['ms'].items())
+  return (f'{row["kind"]:12} {shape:16} {kernel:14} /{row["stride"]}  {times}  '
+          f'({row["difference"]:.0e})')
+
+
+if __name__ == '__main__':
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.convolutions'))
