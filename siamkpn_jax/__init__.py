@@ -11,6 +11,7 @@ if TYPE_CHECKING:
   from siamkpn_jax.api import convert, evaluate, export, score, train
   from siamkpn_jax.checkpoints.packaged import packaged_weights
   from siamkpn_jax.config.settings import Config
+  from siamkpn_jax.core.compilation_cache import use_compilation_cache
   from siamkpn_jax.evaluation.formats.sequences import load_benchmark
   from siamkpn_jax.models.siamkpn import SiamKPN
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
@@ -33,6 +34,7 @@ _PLACES = {
     'packaged_weights': 'checkpoints.packaged',
     'score': 'api',
     'train': 'api',
+    'use_compilation_cache': 'core.compilation_cache',
 }
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     'packaged_weights',
     'score',
     'train',
+    'use_compilation_cache',
 ]
 
 

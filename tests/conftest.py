@@ -15,6 +15,7 @@ from tests import commands
 
 # As siamkpn_jax.tracking.video does, which a test may import too late.
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+os.environ['SIAMKPN_CACHE'] = 'off'  # a test keeps nothing for the next one
 jax.config.update('jax_num_cpu_devices', 4)
 jax.config.update('jax_disable_most_optimizations', True)
 

@@ -17,7 +17,7 @@ from siamkpn_jax.core.errors import UserError
 CLASHING = ['train', 'evaluate', 'score', 'convert', 'export']
 FUNCTIONS = [
     *CLASHING, 'load_batch_tracker', 'load_benchmark', 'load_tracker',
-    'packaged_weights']
+    'packaged_weights', 'use_compilation_cache']
 CLASSES = ['BatchTracker', 'SiamKPN', 'Tracker']
 
 

@@ -1,7 +1,7 @@
 """Runs a command: arguments parsed, errors in one line, an exit status.
 
 Nothing is kept between two calls, so that one process can run any number of
-commands.
+commands; only JAX's compilation cache stays on.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from typing import Protocol
 from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.extras import install_hint
 from siamkpn_jax.cli.parser import Parser, UsageError
+from siamkpn_jax.core.compilation_cache import use_compilation_cache
 from siamkpn_jax.core.errors import UserError
 
 
@@ -56,6 +57,7 @@ def execute(command: Command, argv: Sequence[str] | None = None, *,
     return _fail(f'{error} (see --help)')
   except SystemExit:  # --help
     return 0
+  use_compilation_cache()
   try:
     return command.run(args) or 0
   except KeyboardInterrupt:

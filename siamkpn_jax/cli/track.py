@@ -12,9 +12,12 @@ from pathlib import Path
 from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
 from siamkpn_jax.cli.parser import Parser, real
 from siamkpn_jax.config.overrides import parse_tracking
+from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.engines import ENGINES
+
+_LONG = 2.0  # seconds; the first time, a network may be exported
 
 
 def add_arguments(parser: Parser) -> None:
@@ -62,8 +65,9 @@ def run(args: argparse.Namespace) -> None:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
     from siamkpn_jax.tracking.load import load_tracker
-    tracker = load_tracker(weights, engine=args.engine,
-                           **parse_tracking(args.tracking))
+    with announced('loading the tracker', after=_LONG):
+      tracker = load_tracker(weights, engine=args.engine,
+                             **parse_tracking(args.tracking))
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=args.fps)
   for path in filter(None, (video_path, boxes_path)):

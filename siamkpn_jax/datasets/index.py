@@ -13,6 +13,7 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import atomic_paths
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.user_cache import cache_home
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
@@ -196,9 +197,7 @@ def _cache_paths(folder: Path, layout: Layout) -> list[Path]:
   """In the folder, which may hold sets of two layouts, then in the home."""
   digest = lambda text: hashlib.sha256(os.fsencode(text)).hexdigest()
   name = f'{CACHE_NAME}_{digest(layout.EXPECTED)[:8]}.npz'
-  home = Path(os.environ.get('XDG_CACHE_HOME') or
-              os.path.expanduser('~/.cache'))
-  return [folder / name, home / 'siamkpn_jax' /
+  return [folder / name, cache_home() / 'siamkpn_jax' /
           f'{digest(str(folder.resolve()))[:24]}{name}']
 
 

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import itertools
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.tracking.drawing import draw_result
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
@@ -143,7 +143,7 @@ def _with_progress(results: Iterator[_Result], source: FrameSource,
   The frames that wait for the compiler are kept apart: they would spoil the
   speed and the time left that the progress bar shows.
   """
-  with _announced('preparing for {}x{} frames'.format(*source.size)):
+  with announced('preparing for {}x{} frames'.format(*source.size)):
     compiled = list(itertools.islice(results, _COMPILING_FRAMES))
   yield from compiled
   speed.start()
@@ -153,16 +153,6 @@ def _with_progress(results: Iterator[_Result], source: FrameSource,
       yield result
       progress.update()
   speed.stop(int(progress.n) - len(compiled))
-
-
-@contextlib.contextmanager
-def _announced(task: str) -> Iterator[None]:
-  started = time.perf_counter()
-  print(f'{task} ...', end=' ', file=sys.stderr, flush=True)
-  try:
-    yield
-  finally:  # an error message, too, begins a line
-    print(f'{time.perf_counter() - started:.1f} s', file=sys.stderr)
 
 
 @contextlib.contextmanager

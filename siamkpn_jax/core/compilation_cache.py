@@ -1,0 +1,71 @@
+"""JAX's persistent compilation cache, in the user's cache folder.
+
+JAX's own limit of its size needs a package that JAX does not install (filelock)
+and lets processes wait for each other; so the folder is trimmed here.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+
+from siamkpn_jax.core.user_cache import cache_folder, trim
+
+_FOLDER = 'jax_compilation_cache_dir'
+_LEAST = 'jax_persistent_cache_min_compile_time_secs'
+_LEAST_SECONDS = 0.1  # what compiles faster is not kept
+
+
+def use_compilation_cache() -> Path | None:
+  """Lets JAX keep compiled programs for the next run.
+
+  The commands do so by themselves; in Python it is up to you, since it holds
+  for every program that this process compiles with JAX. It does not import JAX,
+  and may be called at any time before the first computation. A folder that you
+  have given to JAX stays, such as JAX_COMPILATION_CACHE_DIR of the environment;
+  what is set here is set for the processes that this one starts as well.
+
+  Returns:
+    The folder; None if the cache is switched off (SIAMKPN_CACHE=off) or its
+    folder cannot be written to.
+
+  Examples:
+    >>> import siamkpn_jax
+    >>> folder = siamkpn_jax.use_compilation_cache()
+    >>> tracker = siamkpn_jax.load_tracker(engine='jax')
+  """
+  jax = sys.modules.get('jax')
+  given = os.environ.get(_FOLDER.upper())
+  if given is None and jax:
+    given = jax.config.jax_compilation_cache_dir
+  if given is not None:
+    return Path(given) if given else None
+  folder = cache_folder(f'compiled-{_processor()}')
+  if folder is None:
+    return None
+  trim(folder.parent)
+  for name, value in {_FOLDER: str(folder), _LEAST: _LEAST_SECONDS}.items():
+    if name.upper() not in os.environ:
+      os.environ[name.upper()] = str(value)  # read when JAX is imported
+      if jax:
+        jax.config.update(name, value)
+  return folder
+
+
+def _processor() -> str:
+  """A name of what machine code may be run here.
+
+  The same home may be that of machines whose processors can do less: XLA loads
+  what it cannot run with a warning, and the process may crash.
+  """
+  try:
+    text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
+  except OSError:  # another system
+    text = ''
+  features = re.search(r'^(?:flags|Features)\s*:\s*(.+)', text, re.MULTILINE)
+  known = (' '.join(sorted(features[1].split())) if features else
+           platform.processor())
+  digest = hashlib.sha256(f'{sys.platform} {known}'.encode()).hexdigest()
+  return f'{platform.machine()}-{digest[:12]}'
