@@ -139,12 +139,13 @@ def _our_trackers(threads: int, args: argparse.Namespace
       model, variables, settings)}
   if args.onnx:
     try:
+      from siamkpn_jax.tracking.onnx.serialized import serialize
       from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     except ModuleNotFoundError as error:
       raise UserError(f'--onnx: the package {error.name} is missing; install '
                       'onnx and onnxruntime, or leave --onnx out') from error
     trackers[IN_ONNX] = OnnxTracker(
-        model, variables, settings, threads=threads)
+        serialize(model, variables), settings, threads=threads)
   return trackers
 
 

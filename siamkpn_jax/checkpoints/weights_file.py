@@ -24,6 +24,7 @@ from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.user_cache import entry_key, read_entry, write_entry
 from siamkpn_jax.models.siamkpn import abstract_variables, build_model
 
 FORMAT = 'siamkpn_jax'
@@ -138,9 +139,7 @@ def load_weights_file(path: Path) -> tuple[Config, dict[str, Any]]:
   """
   metadata = read_metadata(path)
   config = stored_config(path, metadata['config'])
-  wanted = {
-      name: tuple(leaf.shape) for name, leaf in flatten_dict(
-          abstract_variables(build_model(config.model)), sep='/').items()}
+  wanted = _shapes(config)
   arrays = {}
   try:
     with safe_open(path, 'numpy') as file:
@@ -159,6 +158,22 @@ def load_weights_file(path: Path) -> tuple[Config, dict[str, Any]]:
     raise UserError(f'{path}: damaged (wrong checksum); expected the arrays '
                     f'as they were written: {_AGAIN}')
   return config, variables
+
+
+def _shapes(config: Config) -> dict[str, tuple[int, ...]]:
+  """Those of a network's arrays by name; tracing it takes a second or two."""
+  model = json.dumps(to_plain(dataclasses.asdict(config.model)))
+  key = entry_key(model, sources=('config', 'models'),
+                  libraries=('flax', 'jax'))
+  kept = read_entry('shapes', key)
+  if kept is not None:
+    return {name: tuple(shape)
+            for name, shape in json.loads(kept['shapes']).items()}
+  shapes = {
+      name: tuple(leaf.shape) for name, leaf in flatten_dict(
+          abstract_variables(build_model(config.model)), sep='/').items()}
+  write_entry('shapes', key, {'shapes': json.dumps(shapes).encode()})
+  return shapes
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """What runs the network of a tracker of one target."""
 
+import importlib.metadata
 import importlib.util
+import os
+import sys
 
 from siamkpn_jax.core.errors import UserError
 
@@ -9,14 +12,12 @@ ENGINES = ('auto', 'jax', 'onnxruntime')
 
 def choose_engine(engine: str, *, every_stage: bool = False) -> str:
   """'jax' or 'onnxruntime'; arguments and errors as of `load_tracker`."""
-  import jax  # slow: the command line needs the names alone
   if engine not in ENGINES:
     raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
   missing = [name for name in ('onnx', 'onnxruntime')
              if not importlib.util.find_spec(name)]
   if engine == 'auto':
-    usable = (not missing and not every_stage and
-              jax.default_backend() == 'cpu')
+    usable = not missing and not every_stage and _only_a_cpu()
     return 'onnxruntime' if usable else 'jax'
   if engine == 'onnxruntime' and missing:
     raise UserError(f"engine 'onnxruntime': {' and '.join(missing)} missing; "
@@ -25,3 +26,21 @@ def choose_engine(engine: str, *, every_stage: bool = False) -> str:
     raise UserError("engine 'onnxruntime': has the last stage alone; expected "
                     "every_stage=False, or engine='jax'")
   return engine
+
+
+def _only_a_cpu() -> bool:
+  """Whether JAX computes on a CPU; imports it only where there is a choice."""
+  if 'jax' not in sys.modules:
+    platforms = os.environ.get('JAX_PLATFORMS')
+    if platforms == 'cpu' or not (platforms or _has_plugins()):
+      return True
+  import jax
+  return jax.default_backend() == 'cpu'
+
+
+def _has_plugins() -> bool:
+  """Whether anything is installed by which JAX finds other devices."""
+  return (bool(os.environ.get('PJRT_NAMES_AND_LIBRARY_PATHS')) or
+          bool(os.environ.get('TPU_LIBRARY_PATH')) or
+          any(map(importlib.util.find_spec, ('jax_plugins', 'libtpu'))) or
+          bool(importlib.metadata.entry_points(group='jax_plugins')))

@@ -1,23 +1,26 @@
-"""Trackers from weights."""
+"""Trackers from weights.
+
+What an engine needs is imported when it is chosen: a second run in ONNX Runtime
+does not wait for JAX.
+"""
 
 import dataclasses
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking.batch_tracker import BatchTracker
-from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.choice import DecodeConfig
 from siamkpn_jax.tracking.engines import choose_engine
 from siamkpn_jax.tracking.follow import SingleTracker
-from siamkpn_jax.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+  from siamkpn_jax.tracking.batch_tracker import BatchTracker
 
 
 class LoadedTracker(SingleTracker, Protocol):
@@ -73,23 +76,32 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     True
   """
   chosen = choose_engine(engine, every_stage=every_stage)
-  config, variables = load_model(find_weights(weights))
-  config = with_tracking(config, hyperparameters)
-  model, decode = build_model(config.model), decode_config(config)
+  path = find_weights(weights)
   if chosen == 'onnxruntime':
+    from siamkpn_jax.tracking.onnx.serialized import load_serialized
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     try:
-      return OnnxTracker(model, variables, decode)
+      config, network = load_serialized(path)
+      config = with_tracking(config, hyperparameters)
+      return OnnxTracker(network, decode_config(config))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
                         ) from error
-  return Tracker(model, variables, decode, every_stage=every_stage)
+
+  from siamkpn_jax.checkpoints.weights import load_model
+  from siamkpn_jax.models.siamkpn import build_model
+  from siamkpn_jax.tracking.tracker import Tracker
+
+  config, variables = load_model(path)
+  config = with_tracking(config, hyperparameters)
+  return Tracker(build_model(config.model), variables, decode_config(config),
+                 every_stage=every_stage)
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
                        every_stage: bool = False, **hyperparameters: Any
-                       ) -> BatchTracker:
+                       ) -> 'BatchTracker':
   """Loads a tracker for any number of targets, in one video or many.
 
   Args:
@@ -112,6 +124,10 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
     8
   """
+  from siamkpn_jax.checkpoints.weights import load_model
+  from siamkpn_jax.models.siamkpn import build_model
+  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+
   config, variables = load_model(find_weights(weights))
   config = with_tracking(config, hyperparameters)
   return BatchTracker(build_model(config.model), variables,

@@ -20,7 +20,7 @@ from tests.tracking.test_tracker import CONFIG, small_network, video
 for name in ('onnx', 'onnxruntime'):
   import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
 
-from siamkpn_jax.tracking.onnx import network, tracker  # noqa: E402
+from siamkpn_jax.tracking.onnx import network, serialized, tracker  # noqa: E402
 from siamkpn_jax.tracking.onnx.decode import decode  # noqa: E402
 from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
 
@@ -50,7 +50,7 @@ def variables_of(model):
 
 
 def run(model, *arrays):
-  session = tracker.open_session(model, threads=1)
+  session = tracker.open_session(model.SerializeToString(), threads=1)
   names = [i.name for i in session.get_inputs()]
   outputs = [o.name for o in session.get_outputs()]
   return dict(zip(outputs, session.run(
@@ -185,7 +185,8 @@ def test_tracker_gives_the_same_boxes(seed):
   model, variables = small_network()
   frames, box = video(seed, (160 - 8 * seed, 120))
   ours = Tracker(model, variables, CONFIG)
-  other = tracker.OnnxTracker(model, variables, CONFIG, threads=1)
+  other = tracker.OnnxTracker(
+      serialized.serialize(model, variables), CONFIG, threads=1)
   ours.init(frames[0], box)
   other.init(frames[0], box)
   for frame in frames[1:]:
@@ -241,7 +242,7 @@ def test_a_network_that_cannot_be_exported(monkeypatch):
   """Runs in JAX, unless ONNX Runtime was asked for."""
   def export(model, variables):
     raise NotImplementedError('fft: no translation')
-  monkeypatch.setattr(tracker, 'export', export)
+  monkeypatch.setattr(network, 'export', export)
   assert isinstance(load_tracker(), Tracker)
   with pytest.raises(UserError, match=r"fft: no translation; or .*'jax'"):
     load_tracker(engine='onnxruntime')

@@ -3,7 +3,7 @@
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.choice import DecodeConfig
 
 
 def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,

@@ -1,35 +1,27 @@
 """A tracker of one target in ONNX Runtime.
 
-It shares crops with `Tracker`; its network is exported once, when it is made,
-and its box is chosen in NumPy. Nothing of a frame runs in JAX.
+It shares crops with `Tracker`, and its box is chosen in NumPy. Nothing of a
+frame runs in JAX, which is not even imported.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.core.cpu_devices import cores
-from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig
 from siamkpn_jax.tracking.crop import (
     frame_size,
     search_crop,
     search_scale,
     template_input,
 )
-from siamkpn_jax.tracking.decode import DecodeConfig
-from siamkpn_jax.tracking.functional import MIN_SIDE
 from siamkpn_jax.tracking.onnx.decode import decode
-from siamkpn_jax.tracking.onnx.network import (
-    OUTPUTS,
-    SEARCH,
-    TEMPLATE,
-    export,
-    with_template,
-)
+from siamkpn_jax.tracking.onnx.serialized import Serialized
 
 _NO_TARGET = 'the tracker has no target: call init first'
 
@@ -43,24 +35,19 @@ class OnnxTracker:
       before the first one.
   """
 
-  def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
+  def __init__(self, network: Serialized, config: DecodeConfig, *,
                threads: int = 0):
     """Creates a tracker without a target; call `init` next.
 
     Args:
-      model: the network.
-      variables: its variables, {'params', 'batch_stats'}.
+      network: with its weights.
       config: how boxes are chosen.
       threads: of ONNX Runtime; 0 for one per core.
-
-    Raises:
-      NotImplementedError: the network has an operation that is not exported.
     """
     self._threads = threads or cores()
     self._config = config
-    exported = export(model, variables)
-    self._template = open_session(exported.template, self._threads)
-    self._network = exported.search
+    self._template = open_session(network.template, self._threads)
+    self._network = network.search
     self._session: onnxruntime.InferenceSession | None = None
     self._heatmap: np.ndarray | None = None
     self.score = 0.0
@@ -69,9 +56,10 @@ class OnnxTracker:
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """See `Tracker.init`; makes a session, which takes longer than a frame."""
     first = template_input(frame, box_xywh)
-    kernels = self._template.run(None, {TEMPLATE: _input(first.crop)})
+    names = [output.name for output in self._template.get_outputs()]
+    kernels = _run(self._template, first.crop)
     self._session = open_session(
-        with_template(self._network, kernels), self._threads)
+        self._network, self._threads, dict(zip(names, kernels, strict=True)))
     self._center, self._size, self._fill = first.center, first.size, first.fill
     self._heatmap, self.score = None, 0.0
     self.search_crop = np.zeros((0, 0, 3), np.uint8)
@@ -83,8 +71,7 @@ class OnnxTracker:
     limit = np.array(frame_size(frame), np.float32)
     scale = search_scale(self._size)
     crop = search_crop(frame, self._center, scale, self._fill)
-    heatmap, offsets, sizes = (
-        m[0] for m in self._session.run(OUTPUTS, {SEARCH: _input(crop)}))
+    heatmap, offsets, sizes = (m[0] for m in _run(self._session, crop))
     shift, size, self.score = decode(
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
         self._size, np.float32(scale), self._config)
@@ -108,17 +95,30 @@ class OnnxTracker:
     return 1 / (1 + np.exp(-self._heatmap))
 
 
-def open_session(model: onnx.ModelProto,
-                 threads: int) -> onnxruntime.InferenceSession:
-  """A session on the CPU with every optimization."""
+def open_session(model: bytes, threads: int,
+                 constants: Mapping[str, np.ndarray] | None = None
+                 ) -> onnxruntime.InferenceSession:
+  """A session on the CPU with every optimization.
+
+  Args:
+    model: serialized.
+    threads: how many.
+    constants: values of those that the model lacks, by name.
+  """
   options = onnxruntime.SessionOptions()
   options.intra_op_num_threads = threads
   options.graph_optimization_level = (
       onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+  if constants:
+    options.add_external_initializers(list(constants), [
+        onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
+        for value in constants.values()])
   return onnxruntime.InferenceSession(
-      model.SerializeToString(), options, providers=['CPUExecutionProvider'])
+      model, options, providers=['CPUExecutionProvider'])
 
 
-def _input(crop: np.ndarray) -> np.ndarray:
-  """[h, w, 3] uint8 -> [1, 3, h, w] float32."""
-  return np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32)
+def _run(session: onnxruntime.InferenceSession,
+         crop: np.ndarray) -> list[np.ndarray]:
+  """[h, w, 3] uint8 -> all outputs of a model of one crop."""
+  pixels = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32)
+  return session.run(None, {session.get_inputs()[0].name: pixels})

@@ -1,0 +1,75 @@
+"""What decides how a box is chosen; free of JAX, which not every engine needs.
+
+`tracking.decode` makes `Hyperparameters` a pytree.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+from siamkpn_jax.config.learning import TargetsConfig
+from siamkpn_jax.config.network import TrackingConfig
+from siamkpn_jax.core import geometry
+
+if TYPE_CHECKING:
+  import jax
+
+Number = Union['jax.Array', np.ndarray, float]
+MIN_SIDE = 10.0  # of a box, pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperparameters:
+  """Numbers of the choice that are traced: other values compile nothing.
+
+  Attributes:
+    penalty_k: () strength of the penalty on changes of scale and aspect ratio.
+    window_influence: () weight of the window that favors small displacements.
+    size_lr: () rate at which the size follows the prediction.
+    threshold: () score that all but the best few candidates must exceed.
+  """
+
+  penalty_k: Number
+  window_influence: Number
+  size_lr: Number
+  threshold: Number
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateRule:
+  """The static part of the choice.
+
+  Attributes:
+    topk_max: candidates at most.
+    topk_min: candidates at least, whatever their scores.
+    offset_unit: crop pixels that an offset of 1 stands for.
+  """
+
+  topk_max: int
+  topk_min: int
+  offset_unit: float
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodeConfig:
+  """How a box is chosen: `Hyperparameters` and `CandidateRule` in one."""
+
+  penalty_k: float
+  window_influence: float
+  size_lr: float
+  topk_max: int = TrackingConfig.topk_max
+  topk_min: int = TrackingConfig.topk_min
+  threshold: float = TrackingConfig.threshold
+  offset_unit: float = geometry.offset_unit(TargetsConfig.offset_target)
+
+  @property
+  def hyperparameters(self) -> Hyperparameters:
+    """Those that are traced."""
+    return Hyperparameters(self.penalty_k, self.window_influence, self.size_lr,
+                           self.threshold)
+
+  @property
+  def rule(self) -> CandidateRule:
+    """Those that are compiled in."""
+    return CandidateRule(self.topk_max, self.topk_min, self.offset_unit)

@@ -1,0 +1,87 @@
+"""The network as ONNX Runtime reads it, exported once and then kept.
+
+What is kept needs no JAX: a second run tracks without importing it.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from siamkpn_jax.checkpoints.content import content_digest
+from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
+from siamkpn_jax.core.user_cache import entry_key, read_entry, write_entry
+
+if TYPE_CHECKING:
+  from siamkpn_jax.models.siamkpn import SiamKPN
+
+_PART = 'onnx'  # of the cache
+# What an exported network depends on, besides the weights and their settings.
+_MADE_BY = {'sources': ('config', 'models', 'tracking/onnx'),
+            'libraries': ('flax', 'jax', 'onnx')}
+
+
+@dataclasses.dataclass(frozen=True)
+class Serialized:
+  """A network with its weights; see `network.Exported`.
+
+  Attributes:
+    template: the ONNX model of the template crop.
+    search: that of a search crop. Its kernels are constants whose values are
+      given when a session is made: as constants they let ONNX Runtime choose
+      its faster layout.
+  """
+
+  template: bytes
+  search: bytes
+
+
+def serialize(model: 'SiamKPN', variables: Any) -> Serialized:
+  """Exports a network; arguments and errors as of `network.export`."""
+  import onnx
+
+  from siamkpn_jax.tracking.onnx import network
+
+  exported = network.export(model, variables)
+  shapes = {
+      output.name: [d.dim_value for d in output.type.tensor_type.shape.dim]
+      for output in exported.template.graph.output}
+  search = network.with_template(
+      exported.search, [np.zeros(s, np.float32) for s in shapes.values()])
+  for constant in search.graph.initializer:
+    if constant.name in shapes:
+      constant.ClearField('raw_data')
+      constant.data_location = onnx.TensorProto.EXTERNAL
+      constant.external_data.add(key='location', value='given')
+  return Serialized(exported.template.SerializeToString(),
+                    search.SerializeToString())
+
+
+def load_serialized(path: Path) -> tuple[Config, Serialized]:
+  """Configuration and network of weights, from the user's cache if possible.
+
+  Args:
+    path: as for `checkpoints.weights.load_model`.
+
+  Raises:
+    UserError: as `load_model`.
+    NotImplementedError: as `network.export`.
+  """
+  digest = content_digest(path)
+  key = digest and entry_key(digest, **_MADE_BY)
+  content = read_entry(_PART, key) if key else None
+  if content is not None:
+    plain = json.loads(content.pop('config'))
+    return config_from_dict(plain), Serialized(**content)
+
+  from siamkpn_jax.checkpoints.weights import load_model
+  from siamkpn_jax.models.siamkpn import build_model
+
+  config, variables = load_model(path)
+  serialized = serialize(build_model(config.model), variables)
+  if key:
+    write_entry(_PART, key, {'config': json.dumps(to_plain(config)).encode(),
+                             **dataclasses.asdict(serialized)})
+  return config, serialized
