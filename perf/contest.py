@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from perf import circumstances
 from perf.opencv_trackers import rounded
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
@@ -142,11 +143,11 @@ def summarize(scores: Scores | None, speeds: Mapping[str, Speeds],
   trackers: dict[str, dict[str, Any]] = {}
   for name, speed in speeds.items():
     entry: dict[str, Any] = {
-        'frames_per_second': _quartiles(speed.frames_per_second),
-        'cpu_ms': _quartiles(speed.cpu_ms),
+        'frames_per_second': quartiles(speed.frames_per_second),
+        'cpu_ms': quartiles(speed.cpu_ms),
         'by_round': dataclasses.asdict(speed)}
     if peer in speeds:
-      entry['speed_ratio'] = _quartiles(np.divide(
+      entry['speed_ratio'] = quartiles(np.divide(
           speed.frames_per_second, speeds[peer].frames_per_second))
     if scores:
       mean = ope.mean_score(scores.scores[name])
@@ -158,7 +159,8 @@ def summarize(scores: Scores | None, speeds: Mapping[str, Speeds],
           'not_available': dict(missing)}
 
 
-def _quartiles(values: Any) -> dict[str, float]:
+def quartiles(values: Any) -> dict[str, float]:
+  """Of numbers, by name."""
   low, middle, high = np.percentile(values, (25, 50, 75)).tolist()
   return {'median': middle, 'low': low, 'high': high}
 
@@ -174,10 +176,10 @@ def report(result: Mapping[str, Any], peer: str) -> str:
   scored = any('success_auc' in entry for entry in trackers.values())
   head = ['tracker', *(['success AUC', 'precision at 20 px'] if scored else []),
           'frames/s', 'ms per frame', 'CPU ms', f'speed / {peer} (quartiles)']
-  lines = [_row(head), _row(['---'] * len(head))]
+  lines = [row(head), row(['---'] * len(head))]
   for name, entry in trackers.items():
     speed, ratio = entry['frames_per_second'], entry.get('speed_ratio')
-    lines.append(_row([
+    lines.append(row([
         name, *(f'{entry[key]:.3f}' for key in ('success_auc', 'precision_20')
                 if scored),
         f'{speed["median"]:.1f}', f'{1e3 / speed["median"]:.2f}',
@@ -185,7 +187,7 @@ def report(result: Mapping[str, Any], peer: str) -> str:
         f'{ratio["median"]:.2f} ({ratio["low"]:.2f} to {ratio["high"]:.2f})'
         if ratio else '-']))
   for name, why in result['not_available'].items():
-    lines.append(_row([name, f'not available: {why}',
+    lines.append(row([name, f'not available: {why}',
                        *[''] * (len(head) - 2)]))
   if scored:
     lines += ['', 'Success AUC (precision at 20 px) by sequence:', '',
@@ -194,21 +196,17 @@ def report(result: Mapping[str, Any], peer: str) -> str:
 
 
 def _by_sequence(trackers: Mapping[str, Any]) -> list[str]:
-  lines = [_row(['sequence', *trackers]), _row(['---'] * (len(trackers) + 1))]
+  lines = [row(['sequence', *trackers]), row(['---'] * (len(trackers) + 1))]
   for video in next(iter(trackers.values()))['sequences']:
     parts = [entry['sequences'][video] for entry in trackers.values()]
-    lines.append(_row([video, *(
+    lines.append(row([video, *(
         f'{p["success_auc"]:.3f} ({p["precision_20"]:.2f})' for p in parts)]))
   return lines
 
 
 def _remarks(result: Mapping[str, Any]) -> list[str]:
-  loads = ' and '.join('unknown' if load is None else f'{load:.1f}'
-                       for load in result['load_before_and_after'])
-  lines = [f'{result["hardware"]}, {result["threads"]} threads, load before '
-           f'and after {loads}; '
-           f'{result["rounds"]} rounds of {result["frames_per_turn"]} frames; '
-           + ', '.join(f'{k} {v}' for k, v in result['versions'].items())]
+  lines = [f'{circumstances.line(result)}; {result["rounds"]} rounds of '
+           f'{result["frames_per_turn"]} frames']
   apart = result.get('largest_difference_of_boxes')
   if apart:
     lines.append('boxes in ONNX Runtime against ours: '
@@ -216,5 +214,6 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
   return lines
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+  """Of a table in Markdown."""
   return f'| {" | ".join(cells)} |'

@@ -17,26 +17,22 @@ alone, of a network with random weights. On a machine that does other work too,
 
 import argparse
 import json
-import os
-import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from perf import contest, turns
+from perf import circumstances, contest, turns
 from perf.opencv_trackers import FILES, find_trackers
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
-from siamkpn_jax.core import provenance
 from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import (
@@ -108,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
                         args.peer or list(FILES))
   trackers: dict[str, SingleTracker] = {
       **found.trackers, **_our_trackers(threads, args)}
-  busy = [_load()]
+  busy = [circumstances.load()]
   scores = None
   if not args.config:
     scores = contest.run_all(trackers, sequences, _say)
@@ -117,7 +113,9 @@ def run(args: argparse.Namespace) -> None:
   result = contest.summarize(scores, speeds, found.missing, PEER)
   if scores and args.onnx:
     result['largest_difference_of_boxes'] = scores.differences(OURS, IN_ONNX)
-  result |= _circumstances(threads, [*busy, _load()], args)
+  result |= circumstances.describe(threads, [*busy, circumstances.load()])
+  result |= {'rounds': args.rounds, 'frames_per_turn': args.frames,
+             'command': shlex.join(['python', '-m', 'perf.peers', *args.argv])}
   text = contest.report(result, PEER)
   print(f'\n{text}')
   _write(folder, result, text)
@@ -147,28 +145,6 @@ def _our_trackers(threads: int, args: argparse.Namespace
     trackers[IN_ONNX] = OnnxTracker(
         serialize(model, variables), settings, threads=threads)
   return trackers
-
-
-def _circumstances(threads: int, loads: list[float | None],
-                   args: argparse.Namespace) -> dict[str, Any]:
-  packages = ('jax', 'flax', 'numpy', 'onnxruntime')
-  versions = {'python': platform.python_version(), 'opencv': cv2.__version__}
-  for name in packages:
-    try:
-      versions[name] = metadata.version(name)
-    except metadata.PackageNotFoundError:
-      continue
-  return {
-      'hardware': provenance.hardware(), 'threads': threads,
-      'load_before_and_after': loads, 'versions': versions,
-      'git_revision': provenance.git_revision(), 'rounds': args.rounds,
-      'frames_per_turn': args.frames,
-      'command': shlex.join(['python', '-m', 'perf.peers', *args.argv])}
-
-
-def _load() -> float | None:
-  """How many processes wanted the cores, mean of the last minute."""
-  return os.getloadavg()[0] if hasattr(os, 'getloadavg') else None
 
 
 def _say(text: str) -> None:

@@ -1,17 +1,53 @@
-"""What tells weights from others by their files, without reading them in."""
+"""What tells weights from others by their files, without loading them.
+
+Hashing takes a moment; loading takes seconds, Orbax's import included.
+"""
 
 import hashlib
 from pathlib import Path
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 
+FOLDER = 'checkpoints'  # below a run's workdir
+# Of a checkpoint: the weights, and the configuration.
+_MODEL, _METADATA = 'model', '_CHECKPOINT_METADATA'
+
 
 def content_digest(path: Path) -> str | None:
-  """The SHA-256 of a file of weights; None for anything else."""
-  if path.suffix.lower() != SUFFIX:
-    return None
+  """A SHA-256 of what is loaded from a path.
+
+  Args:
+    path: a file of weights, a checkpoint, or what holds some, of which the
+      newest counts; see `weights.find_checkpoint`.
+
+  Returns:
+    Hexadecimal digits; None for anything else, and for what cannot be read.
+  """
+  digest = hashlib.sha256()
   try:
-    with path.open('rb') as file:
-      return hashlib.file_digest(file, 'sha256').hexdigest()
-  except OSError:  # reading it will tell
+    files = _files(path)
+    for file in files:
+      with file.open('rb') as content:
+        digest.update(f'{file.name} '.encode(errors='surrogateescape'))
+        digest.update(hashlib.file_digest(content, 'sha256').digest())
+  except OSError:  # loading it will tell
     return None
+  return digest.hexdigest() if files else None
+
+
+def _files(path: Path) -> list[Path]:
+  if not path.is_dir():
+    return [path] if path.suffix.lower() == SUFFIX else []
+  checkpoint = _newest(path)
+  model, metadata = checkpoint / _MODEL, checkpoint / _METADATA
+  if not (model.is_dir() and metadata.is_file()):
+    return []
+  return [metadata, *sorted(p for p in model.rglob('*') if p.is_file())]
+
+
+def _newest(path: Path) -> Path:
+  for folder in (path / FOLDER, path):
+    steps = [p for p in folder.glob('*') if p.name.isdigit()]
+    if steps:
+      return max(steps, key=lambda p: int(p.name))
+  return path

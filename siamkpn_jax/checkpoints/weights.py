@@ -5,6 +5,8 @@ and whose metadata holds the whole configuration, so it can be used without any
 other file. Training adds its own items (checkpoints/manager.py); a converted
 one has none, and may hold the backbone alone. A file of weights
 (weights_file.py) loads in the same way, and without the import of Orbax.
+
+What an engine has kept of weights is found by their files (content.py).
 """
 
 import contextlib
@@ -19,13 +21,13 @@ from typing import Any
 import jax
 
 from siamkpn_jax.checkpoints import weights_file
+from siamkpn_jax.checkpoints.content import FOLDER
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
-FOLDER = 'checkpoints'  # below a run's workdir
 _EXPECTED = ('expected a folder that training or conversion wrote, or a file '
              'of python -m siamkpn_jax.export')
 

@@ -81,7 +81,7 @@ def load_serialized(path: Path) -> tuple[Config, Serialized]:
 
   config, variables = load_model(path)
   serialized = serialize(build_model(config.model), variables)
-  if key:
+  if key and content_digest(path) == digest:  # not replaced meanwhile
     write_entry(_PART, key, {'config': json.dumps(to_plain(config)).encode(),
                              **dataclasses.asdict(serialized)})
   return config, serialized
