@@ -42,7 +42,7 @@ def use_compilation_cache() -> Path | None:
     given = jax.config.jax_compilation_cache_dir
   if given is not None:
     return Path(given) if given else None
-  folder = cache_folder(f'compiled-{_processor()}')
+  folder = _folder()
   if folder is None:
     return None
   trim(folder.parent)
@@ -52,6 +52,23 @@ def use_compilation_cache() -> Path | None:
       if jax:
         jax.config.update(name, value)
   return folder
+
+
+def leave_compilation_cache() -> None:
+  """Takes `use_compilation_cache` back, for processes that compute as one.
+
+  JAX lets the first process alone write. On hosts with folders of their own it
+  would take its program from there while the others compile, and wait for what
+  it should contribute; a folder that the user has given is shared, or meant.
+  """
+  import jax
+  if jax.config.jax_compilation_cache_dir in (str(_folder()), None):
+    jax.config.update(_FOLDER, None)
+    os.environ.pop(_FOLDER.upper(), None)
+
+
+def _folder() -> Path | None:
+  return cache_folder(f'compiled-{_processor()}')
 
 
 def _processor() -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
+from siamkpn_jax.core.compilation_cache import leave_compilation_cache
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.distributed.preemption import Preempted
 
@@ -151,6 +152,7 @@ def _initialize(arguments: dict[str, Any], found: str, start_timeout: int,
     arguments = arguments | {'cluster_detection_method': 'deactivate'}
   elif found == 'slurm':
     arguments = {'local_device_ids': _gpus_of_the_node(os.environ)}
+  leave_compilation_cache()
   # JAX aborts with a stack trace when its own time is over.
   with _deadline(start_timeout, lambda: _nobody_came(
       who, arguments.get('coordinator_address'), start_timeout)):

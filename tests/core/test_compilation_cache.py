@@ -30,12 +30,16 @@ print(len(hits), folder)
 '''
 
 
+def _without_jax():
+  return {name: value for name, value in os.environ.items()
+          if not name.startswith('JAX_') and name != 'SIAMKPN_CACHE'}
+
+
 def compile_once(when, **variables):
-  env = {name: value for name, value in os.environ.items()
-         if not name.startswith('JAX_') and name != 'SIAMKPN_CACHE'}
   done = subprocess.run(
       [sys.executable, '-W', 'error', '-c', COMPILE, when], cwd=ROOT,
-      check=True, capture_output=True, text=True, env=env | variables)
+      check=True, capture_output=True, text=True,
+      env=_without_jax() | variables)
   assert done.stderr == ''
   hits, _, folder = done.stdout.strip().partition(' ')
   return int(hits), None if folder == 'None' else Path(folder)
@@ -67,6 +71,26 @@ def test_the_users_own_stays(tmp_path):
   _, folder = compile_once('after', JAX_COMPILATION_CACHE_DIR=str(own),
                            XDG_CACHE_HOME=str(home))
   assert folder == own and list(own.iterdir()) and not home.exists()
+
+
+def test_processes_that_compute_as_one_have_none(tmp_path):
+  """Unless the user has given a folder."""
+  code = '''
+import siamkpn_jax, sys
+from siamkpn_jax.core.compilation_cache import leave_compilation_cache
+siamkpn_jax.use_compilation_cache()
+leave_compilation_cache()
+import jax, os
+print(jax.config.jax_compilation_cache_dir,
+      os.environ.get('JAX_COMPILATION_CACHE_DIR'))
+'''
+  for given, want in (({}, 'None None'),
+                      ({'JAX_COMPILATION_CACHE_DIR': 'own'}, 'own own')):
+    done = subprocess.run(
+        [sys.executable, '-c', code], cwd=ROOT, check=True, text=True,
+        stdout=subprocess.PIPE, env=_without_jax() | given | {
+            'XDG_CACHE_HOME': str(tmp_path)})
+    assert done.stdout.strip() == want
 
 
 def test_processors_have_folders_of_their_own(monkeypatch):
@@ -102,6 +126,5 @@ def test_an_import_changes_nothing():
   code = ('import jax, siamkpn_jax; siamkpn_jax.load_tracker; '
           'import siamkpn_jax.track, siamkpn_jax.tracking.tracker; '
           'assert jax.config.jax_compilation_cache_dir is None')
-  env = {name: value for name, value in os.environ.items()
-         if not name.startswith('JAX_')}
-  subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True, env=env)
+  subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True,
+                 env=_without_jax())
