@@ -7,7 +7,8 @@ run, whose cache folder is empty, and a second one, which finds there what the
 first has left. --models, the folder of cv2.TrackerNano's files, adds that
 tracker, which keeps nothing. All take turns; a time is the median over the
 rounds. What a run does is in perf/first_box.py. Files that are read are in
-memory before, as the first round is not counted.
+memory before, as the first round is not counted. On a machine that does other
+work too, the CPU seconds, of all threads, say more.
 
 --config FILE in place of --weights takes random weights.
 """
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from perf import circumstances, contest, turns
-from perf.first_box import ENGINES, STEPS
+from perf.first_box import CPU, ENGINES, STEPS
 from perf.opencv_trackers import find_trackers
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
@@ -124,32 +125,33 @@ def _way(found: list[dict[str, float]], arguments: list[str], cache: Path, *,
     steps = {}
     for name in STEPS:
       steps[name], before = clock[name] - before, clock[name]
-    found.append(steps)
+    found.append(steps | {CPU: clock[CPU]})
     return sum(steps.values())
 
   return way
 
 
 def _summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-  """Quartiles of the whole and of each step."""
-  return {'first box': contest.quartiles([sum(run.values()) for run in runs]),
+  """Quartiles of the whole, of each step and of the CPU time."""
+  return {'first box': contest.quartiles(
+      [sum(run[name] for name in STEPS) for run in runs]),
           **{name: contest.quartiles([run[name] for run in runs])
-             for name in STEPS}}
+             for name in (*STEPS, CPU)}}
 
 
 def report(result: dict[str, Any]) -> str:
   """The table in Markdown."""
   head = ['seconds until', 'first box (quartiles)', *(
-      f'of these: {name}' for name in STEPS)]
+      f'of these: {name}' for name in STEPS), 'CPU']
   lines = [contest.row(head), contest.row(['---'] * len(head))]
-  for name, parts in result['seconds'].items():
+  for way, parts in result['seconds'].items():
     whole_run = parts['first box']
     lines.append(contest.row([
-        name, '{median:.2f} ({low:.2f} to {high:.2f})'.format(**whole_run),
-        *(f'{parts[step]["median"]:.2f}' for step in STEPS)]))
+        way, '{median:.2f} ({low:.2f} to {high:.2f})'.format(**whole_run),
+        *(f'{parts[name]["median"]:.2f}' for name in (*STEPS, CPU))]))
   for name, why in result['not_available'].items():
     lines.append(contest.row([name, f'not available: {why}',
-                              *[''] * len(STEPS)]))
+                              *[''] * (len(head) - 2)]))
   return '\n'.join([*lines, '', circumstances.line(result) +
                     f'; {result["rounds"]} rounds'])
 

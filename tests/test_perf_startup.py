@@ -10,7 +10,7 @@ import pytest
 from perf import first_box, startup
 
 ROOT = Path(__file__).parents[1]
-SLOW = {'imports': 0.5, 'load': 2.0, 'init': 1.0, 'update': 0.5}
+SLOW = {'imports': 0.5, 'load': 2.0, 'init': 1.0, 'update': 0.5, 'CPU': 3.0}
 FAST = {name: seconds / 2 for name, seconds in SLOW.items()}
 
 
@@ -22,7 +22,8 @@ def test_a_run_is_timed_from_the_start_of_its_process(tmp_path, monkeypatch):
 
   def run(command, *, env, **_):
     now = startup.time.time()
-    clock.update({name: now + k + 1 for k, name in enumerate(first_box.STEPS)})
+    clock.update({name: now + k + 1 for k, name in enumerate(first_box.STEPS)},
+                 CPU=7)
     seen.append((command[1:], env['SIAMKPN_CACHE'], kept.exists()))
     assert 'JAX_COMPILATION_CACHE_DIR' not in env
     kept.parent.mkdir(exist_ok=True)
@@ -36,6 +37,7 @@ def test_a_run_is_timed_from_the_start_of_its_process(tmp_path, monkeypatch):
     assert way() == pytest.approx(4, abs=0.5)
   assert [was for _, _, was in seen] == [False, True, False]
   assert seen[0][0] == ['-m', 'perf.first_box', 'jax', 'w', '']
+  assert runs[0].pop('CPU') == 7
   assert runs[0] == pytest.approx(dict.fromkeys(first_box.STEPS, 1), abs=0.5)
 
 
@@ -45,6 +47,7 @@ def test_a_real_run():
       [sys.executable, '-m', 'perf.first_box', 'TrackerMIL', '', '.'],
       cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE)
   clock = json.loads(done.stdout)
+  assert clock.pop('CPU') > 0
   assert list(clock) == list(first_box.STEPS)
   assert sorted(clock.values()) == list(clock.values())
 
@@ -58,7 +61,7 @@ def test_table():
   lines = startup.report(result).splitlines()
   assert lines[0].startswith('| seconds until | first box (quartiles) | of')
   assert lines[2] == (
-      '| ours | 2.00 (2.00 to 3.00) | 0.25 | 1.00 | 0.50 | 0.25 |')
+      '| ours | 2.00 (2.00 to 3.00) | 0.25 | 1.00 | 0.50 | 0.25 | 1.50 |')
   assert lines[3].startswith('| TrackerNano | not available: no file |')
   assert lines[-1] == ('H, 2 threads, load before and after 0.5 and unknown; '
                        'opencv 4; 3 rounds')
