@@ -1,8 +1,8 @@
 """What is kept from one run to the next, in the user's cache folder.
 
 All of it can be made again. So nothing here fails: what cannot be written is
-not kept, what is damaged is as good as missing. SIAMKPN_CACHE names another
-folder, or is 'off' to keep nothing.
+not kept, what is damaged is as good as missing. SIAMKPN_CACHE names a folder in
+place of the system's, or is 'off' to keep nothing.
 """
 
 import contextlib
@@ -22,6 +22,9 @@ from siamkpn_jax.core.errors import UserError
 
 VARIABLE = 'SIAMKPN_CACHE'
 LIMIT = 2 * 2**30  # bytes of all that is kept
+# Files go from here when they are old: it must be no one else's folder, such as
+# a copy of this program in a place that the user has chosen.
+_FOLDER = Path('siamkpn_jax', 'user_cache')
 
 
 def cache_home() -> Path:
@@ -46,7 +49,9 @@ def cache_folder(part: str) -> Path | None:
   given = os.environ.get(VARIABLE, '')
   if given.lower() == 'off':
     return None
-  root = Path(given).absolute() if given else cache_home() / 'siamkpn_jax'
+  root = (Path(given).absolute() if given else cache_home()) / _FOLDER
+  if not root.is_absolute():  # no home
+    return None
   try:
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     (root / part).mkdir(exist_ok=True)
@@ -129,9 +134,9 @@ def trim(folder: Path, limit: int = LIMIT) -> None:
     limit: bytes in all.
   """
   files = []
-  for path in folder.rglob('*'):
-    with contextlib.suppress(OSError):  # another process removes too
-      if path.is_file():
+  for parent, _, names in os.walk(folder):
+    for path in (Path(parent, name) for name in names):
+      with contextlib.suppress(OSError):  # another process removes too
         stat = path.stat()
         files.append((max(stat.st_atime, stat.st_mtime), stat.st_size, path))
   size = sum(size for _, size, _ in files)

@@ -26,7 +26,7 @@ def home(tmp_path, monkeypatch):
   """A cache folder of the user, empty."""
   monkeypatch.delenv('SIAMKPN_CACHE')
   monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'home'))
-  return tmp_path / 'home' / 'siamkpn_jax'
+  return tmp_path / 'home' / 'siamkpn_jax' / 'user_cache'
 
 
 def test_what_is_written_is_read(home):
@@ -71,7 +71,8 @@ def test_switched_off_or_elsewhere(home, tmp_path, monkeypatch):
   monkeypatch.setenv('SIAMKPN_CACHE', str(tmp_path / 'another'))
   write_entry('part', 'key', CONTENT)
   assert read_entry('part', 'key') == CONTENT
-  assert (tmp_path / 'another' / 'part' / 'key').is_file()
+  assert (tmp_path / 'another' / home.relative_to(tmp_path / 'home') /
+          'part' / 'key').is_file()
   assert not home.exists()
 
 
@@ -126,12 +127,17 @@ def test_what_was_not_used_for_longest_goes(home):
 
 
 def test_writing_trims(home, monkeypatch):
+  """Nothing but what is kept here."""
+  home.parent.mkdir(parents=True)
+  (home.parent / 'of_the_user').write_bytes(bytes(5000))
+  os.utime(home.parent / 'of_the_user', (1, 1))
   monkeypatch.setattr(user_cache.trim, '__defaults__', (1500,))
   for name in ('first', 'second'):
     write_entry('part', name, {'a': bytes(1000)})
     before = os.stat(home).st_mtime - 1000
     os.utime(home / 'part' / name, (before, before))
   assert [p.name for p in (home / 'part').iterdir()] == ['second']
+  assert (home.parent / 'of_the_user').exists()
 
 
 def test_keys_tell_apart(monkeypatch):

@@ -30,7 +30,7 @@ HEAVY = ('cv2', 'flax', 'jax', 'onnx', 'onnxruntime', 'orbax')
 def cache(tmp_path, monkeypatch):
   """The folder of what runs keep, empty."""
   monkeypatch.setenv('SIAMKPN_CACHE', str(tmp_path / 'cache'))
-  return tmp_path / 'cache'
+  return tmp_path / 'cache' / 'siamkpn_jax' / 'user_cache'
 
 
 @pytest.fixture
