@@ -62,7 +62,7 @@ def leave_compilation_cache() -> None:
   it should contribute; a folder that the user has given is shared, or meant.
   """
   import jax
-  if jax.config.jax_compilation_cache_dir in (str(_folder()), None):
+  if jax.config.values[_FOLDER] in (str(_folder()), None):
     jax.config.update(_FOLDER, None)
     os.environ.pop(_FOLDER.upper(), None)
 
