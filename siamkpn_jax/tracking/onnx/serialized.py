@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PART = 'onnx'  # of the cache
 # What an exported network depends on, besides the weights and their settings.
-_MADE_BY = {'sources': ('config', 'models', 'tracking/onnx'),
+_MADE_BY = {'sources': ('config', 'core', 'models', 'tracking/onnx'),
             'libraries': ('flax', 'jax', 'onnx')}
 
 
