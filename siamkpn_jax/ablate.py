@@ -6,17 +6,16 @@ r"""Trains variants of a configuration with several seeds and compares them.
 --help lists all flags; they are declared in cli/ablate.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import ablate
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(ablate, argv)
+  return execute('ablate', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

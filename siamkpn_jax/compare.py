@@ -6,17 +6,16 @@ r"""Writes a benchmark report from the scores of one or more trackers.
 --help lists all flags; they are declared in cli/compare.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import compare
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(compare, argv)
+  return execute('compare', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

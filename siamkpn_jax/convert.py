@@ -8,17 +8,16 @@ r"""Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
 --help lists all flags; they are declared in cli/convert.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import convert
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(convert, argv)
+  return execute('convert', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

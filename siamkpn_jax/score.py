@@ -6,17 +6,16 @@ r"""Scores result files of any tracker on a benchmark.
 --help lists all flags; they are declared in cli/score.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import score
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(score, argv)
+  return execute('score', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

@@ -7,17 +7,16 @@ r"""Makes a small copy of the training data, to move to another machine.
 --help lists all flags; they are declared in cli/shrink.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import shrink
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(shrink, argv)
+  return execute('shrink', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

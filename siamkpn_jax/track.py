@@ -6,17 +6,16 @@ r"""Tracks an object in a video, a folder of images or a camera stream.
 --help lists all flags; they are declared in cli/track.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import track
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(track, argv)
+  return execute('track', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

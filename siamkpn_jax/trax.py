@@ -6,17 +6,16 @@ r"""Runs the tracker as a TraX server for the vot-toolkit.
 --help lists all flags; they are declared in cli/trax.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import trax
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(trax, argv)
+  return execute('trax', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

@@ -6,17 +6,16 @@ r"""Searches for the best tracking hyperparameters on annotated sequences.
 --help lists all flags; they are declared in cli/tune.py.
 """
 
-import sys
 from collections.abc import Sequence
 
-from siamkpn_jax.cli import tune
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.process import leave
 
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute(tune, argv)
+  return execute('tune', argv)
 
 
 if __name__ == '__main__':
-  sys.exit(main())
+  leave(main())

@@ -101,7 +101,7 @@ def test_wheel(tmp_path):
   assert {'siamkpn_jax/py.typed', 'siamkpn_jax/configs/demo.py',
           'siamkpn_jax/weights/one_more.safetensors'} <= wanted
   (entry,) = home.glob('*.dist-info/entry_points.txt')
-  assert 'siamkpn = siamkpn_jax.cli.siamkpn:main' in entry.read_text()
+  assert 'siamkpn = siamkpn_jax.cli.siamkpn:program' in entry.read_text()
   # The data of kpn3s_nano are missing here: its configuration was found.
   code = ('import siamkpn_jax.cli.siamkpn as it; '
           'it.main(["demo", "--config.seed=x"]); '

@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> None:
   try:
     print(ablation.run(variants, seeds, output, videos))
   except preemption.Preempted as stopped:
-    print(stopped, file=sys.stderr)
     if stopped.interrupted:
       raise
+    print(stopped, file=sys.stderr)
     return
   print(f'wrote {output}: ablation.md, ablation.png, one run per variant and '
         'seed')

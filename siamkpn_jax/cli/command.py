@@ -5,14 +5,15 @@ commands; only JAX's compilation cache stays on.
 """
 
 import argparse
+import importlib
 import inspect
 import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, process
 from siamkpn_jax.cli.extras import install_hint
-from siamkpn_jax.cli.parser import Parser, UsageError
+from siamkpn_jax.cli.parser import HelpShown, Parser, UsageError
 from siamkpn_jax.core.compilation_cache import use_compilation_cache
 from siamkpn_jax.core.errors import UserError
 
@@ -30,44 +31,68 @@ class Command(Protocol):
     """Does the work; returns the exit status, None for 0."""
 
 
-def execute(command: Command, argv: Sequence[str] | None = None, *,
-            prog: str | None = None) -> int:
+def execute(command: Command | str, argv: Sequence[str] | None = None) -> int:
   """Runs a command as a program would.
 
   Args:
-    command: a module of this package.
+    command: a module of this package, or its name: importing it takes a while,
+      in which Ctrl-C may come as well.
     argv: arguments without the program's name; None for those of the process.
-    prog: how the user calls it; default: `python -m siamkpn_jax.X`.
 
   Returns:
     The exit status: 0; 2 after a wrong flag or a `UserError`, which is printed
-    in one line; 130 after Ctrl-C.
+    in one line; see `process.status_of` for others.
 
   Raises:
     Exception: what is no mistake of the user; with --debug every error.
   """
-  argv = list(sys.argv[1:] if argv is None else argv)
+  words = list(sys.argv[1:] if argv is None else argv)
+  return process.status_of(lambda: run(
+      load(command) if isinstance(command, str) else command, words))
+
+
+def load(name: str) -> Command:
+  """The module of a command."""
+  return importlib.import_module(f'siamkpn_jax.cli.{name}')
+
+
+def run(command: Command, argv: list[str], prog: str | None = None) -> int:
+  """`execute` without what Ctrl-C and closed pipes need.
+
+  Args:
+    command: a module of this package.
+    argv: arguments without the program's name.
+    prog: how the user calls it; default: `python -m siamkpn_jax.X`.
+  """
   name = command.__name__.rpartition('.')[2]
   parser = Parser(prog or f'python -m siamkpn_jax.{name}',
                   inspect.cleandoc(command.__doc__ or ''))
   command.add_arguments(parser)
+  debug = False
   try:
     args = _parse(parser, argv)
+    debug = args.debug
+    use_compilation_cache()
+    status = command.run(args) or 0
+    if sys.stdout is not None:
+      sys.stdout.flush()  # a full disk shows here
+    return status
   except UsageError as error:
     return _fail(f'{error} (see --help)')
-  except SystemExit:  # --help
+  except HelpShown:
     return 0
-  use_compilation_cache()
-  try:
-    return command.run(args) or 0
-  except KeyboardInterrupt:
-    print('\ninterrupted', file=sys.stderr)
-    return 130
   except (UserError, OSError, ModuleNotFoundError) as error:
-    message = _explain(error)
-    if args.debug or message is None:
+    if debug:
       raise
-    return _fail(message)
+    return failed(error)
+
+
+def failed(error: UserError | OSError | ModuleNotFoundError) -> int:
+  """Tells of an error in one line; returns the status. Raises a bug again."""
+  message = _explain(error)
+  if message is None:
+    raise error
+  return _fail(message)
 
 
 def _parse(parser: Parser, argv: list[str]) -> argparse.Namespace:
@@ -87,10 +112,12 @@ def _explain(error: UserError | OSError | ModuleNotFoundError) -> str | None:
     return str(error)
   if isinstance(error, ModuleNotFoundError):
     return install_hint(error)
+  if isinstance(error, BrokenPipeError) and process.reader_has_left():
+    return None  # no mistake: see `process.status_of`
   # A full disk, a folder that is a file.
-  return (f'{error.filename or ""}: {error.strerror or error}; expected a '
-          'path with read and write access: check its permissions and the free '
-          'space')
+  what = error.filename or 'standard output or a file'
+  return (f'{what}: {error.strerror or error}; expected a path with read and '
+          'write access: check its permissions and the free space')
 
 
 def _fail(message: str) -> int:

@@ -11,7 +11,6 @@ report/report.html. The same command resumes an interrupted evaluation.
 import argparse
 import re
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,11 +117,11 @@ def _run(plan: 'evaluation.EvaluationPlan',
         plan, tracker, details,
         remarks={'checkpoint': args.weights or DEFAULT, 'hardware': hardware(),
                  'batch': tracker.slots, 'git_revision': git_revision()})
-  except KeyboardInterrupt:
-    print(f'\ninterrupted: {len(plan.mine()) - len(plan.left())} of '
-          f'{len(plan.mine())} sequences finished; run the same command to '
-          'resume', file=sys.stderr)
-    raise
+  except KeyboardInterrupt as error:
+    raise KeyboardInterrupt(
+        f'interrupted: {len(plan.mine()) - len(plan.left())} of '
+        f'{len(plan.mine())} sequences finished; run the same command to '
+        'resume') from error
 
 
 def _write_report(request: 'evaluation.EvaluationRequest',

@@ -13,6 +13,10 @@ class UsageError(Exception):
   """Wrong flags; the message is one line."""
 
 
+class HelpShown(SystemExit):
+  """The user asked for the help, and has it."""
+
+
 class Parser(argparse.ArgumentParser):
   """A command's flags: `--zero_based` or `--zero-based`, never abbreviated.
 
@@ -40,6 +44,14 @@ class Parser(argparse.ArgumentParser):
       UsageError: they are wrong.
     """
     return super().parse_args(self._normalize(args), namespace)
+
+  def print_help(self, file: Any = None) -> None:
+    """Prints the help; argparse's own hides that nobody can read it."""
+    print(self.format_help(), end='', file=file, flush=True)
+
+  def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+    """Ends the parsing after the help."""
+    raise HelpShown
 
   def error(self, message: str) -> NoReturn:
     """Raises argparse's complaint."""

@@ -75,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
         silence_timeout=args.silence_timeout):
       _train(config, args)
   except preemption.Preempted as stopped:
-    multihost.log_main(str(stopped))
     if stopped.interrupted:
       raise
+    multihost.log_main(str(stopped))
     return args.stopped_exit_code
   return 0
 

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import signal
-import sys
-import threading
 from collections.abc import Iterator
 
 import jax
 from jax.experimental import multihost_utils
+
+from siamkpn_jax.core.progress import say
+from siamkpn_jax.core.signals import on_main_thread, told_at_once
 
 
 class Preempted(KeyboardInterrupt):
@@ -34,6 +35,7 @@ class PreemptionGuard:
   def __init__(self) -> None:
     self.interrupted = False
     self.signaled = False
+    self._said = False
 
   def after(self, step: int) -> bool:
     """Whether the run stops after this step; the same in every process.
@@ -54,9 +56,14 @@ class PreemptionGuard:
       self.interrupted = True
       if jax.process_count() > 1:
         os.kill(os.getpid(), signal.SIGTERM)  # which JAX tells the others
-    if not self.signaled:
-      print('\nstopping: saving a checkpoint after this step', file=sys.stderr)
     self.signaled = True
+
+  def tell(self, number: int) -> None:
+    """Says at once what will come of a signal, in a thread."""
+    if number in (signal.SIGINT, signal.SIGTERM) and not self._said:
+      self._said = True
+      say('stopping after this step, saving a checkpoint ... (Ctrl-C again: '
+          'without saving)')
 
 
 @contextlib.contextmanager
@@ -67,7 +74,7 @@ def guard() -> Iterator[PreemptionGuard]:
   in other threads than the main one, where Python does not deliver signals.
   """
   watch = PreemptionGuard()
-  if threading.current_thread() is not threading.main_thread():
+  if not on_main_thread():
     yield watch
     return
   numbers = [signal.SIGINT]
@@ -75,7 +82,8 @@ def guard() -> Iterator[PreemptionGuard]:
     numbers.append(signal.SIGTERM)
   previous = {number: signal.signal(number, watch.handle) for number in numbers}
   try:
-    yield watch
+    with told_at_once(watch.tell):
+      yield watch
   finally:
     for number, handler in previous.items():
       signal.signal(number, handler)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.signals import on_main_thread
 from siamkpn_jax.tracking.drawing import draw_result
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
 
@@ -164,8 +165,7 @@ def _ctrl_c_ends(source: FrameSource) -> Iterator[threading.Event]:
   elsewhere, and for sources that end by themselves, nothing changes.
   """
   stop = threading.Event()
-  main = threading.current_thread() is threading.main_thread()
-  if not source.live or not main:
+  if not source.live or not on_main_thread():
     yield stop
     return
   previous = signal.getsignal(signal.SIGINT) or signal.default_int_handler
