@@ -118,7 +118,7 @@ def test_changes_must_differ(changes):
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--change=model.stages=1'], 'unknown setting model.stages'),
     (['--seeds=1,b'], '--seeds=1,b: expected numbers'),
-    (['--data=nowhere'], 'nowhere is not a folder')])
+    (['--data=nowhere'], '--data nowhere: no such folder')])
 def test_mistakes_on_the_command_line(command, tmp_path, flags, words):
   """One line, nothing written."""
   done = command('ablate', '--config', 'demo', f'--output={tmp_path / "out"}',

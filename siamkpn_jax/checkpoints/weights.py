@@ -28,7 +28,7 @@ from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
-_EXPECTED = ('expected a folder that training or conversion wrote, or a file '
+_EXPECTED = ('expected the folder of a training or conversion, or a file '
              'of python -m siamkpn_jax.export')
 
 
@@ -62,8 +62,7 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
   """
   path = find_weights(path)
   if not path.exists():
-    raise UserError(f'{path}: no such checkpoint; {_EXPECTED} (its --workdir '
-                    f'or --output){_names()}')
+    raise UserError(f'{path}: no such checkpoint; {_EXPECTED}{_others()}')
   if is_weights_file(path):
     return [path.absolute()]
   from orbax.checkpoint import v1 as ocp
@@ -78,14 +77,14 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
                     'first, or choose another run')
   if path.is_dir() and ocp.is_orbax_checkpoint(path):
     return [path.absolute()]
-  raise UserError(f'{path}: not a checkpoint; {_EXPECTED} (its --workdir or '
-                  '--output): convert PyTorch files with python -m '
-                  'siamkpn_jax.convert')
+  raise UserError(f'{path}: not a checkpoint; {_EXPECTED}: convert PyTorch '
+                  'files with siamkpn_jax.convert')
 
 
-def _names() -> str:
+def _others() -> str:
   names = ', '.join(packaged_weights())
-  return f', or a packaged model: {names}' if names else ''
+  return f', a {weights_file.SUFFIX} file' + (
+      f' or a packaged model: {names}' if names else '')
 
 
 def read_config(path: Path) -> dict[str, Any]:

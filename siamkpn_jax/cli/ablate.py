@@ -10,10 +10,11 @@ seeds can be added to it.
 
 import argparse
 import sys
-from pathlib import Path
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.paths import existing_folder, output_folder
+from siamkpn_jax.core.errors import UserError
 
 
 def add_arguments(parser: Parser) -> None:
@@ -44,19 +45,22 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Runs the study and prints its table."""
+  if not all(seed.isdecimal() for seed in args.seeds):
+    raise UserError(f'--seeds={",".join(args.seeds)}: expected numbers '
+                    'separated by commas, such as 0,1,2')
+  seeds = sorted({int(seed) for seed in args.seeds})
+  output = output_folder(args.output, '--output')
+  if args.data:
+    existing_folder(args.data, '--data', 'sequences in OTB layout')
+  config = config_flags.load(args)
+  extras.require('ablate')
   # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.datasets.synthetic import split_seed, write_otb
   from siamkpn_jax.distributed import preemption
   from siamkpn_jax.evaluation.formats.sequences import load_otb
   from siamkpn_jax.experiments import ablation
 
-  variants = ablation.make_variants(config_flags.load(args), args.change)
-  if not all(seed.isdecimal() for seed in args.seeds):
-    raise UserError(f'--seeds={",".join(args.seeds)}: expected numbers '
-                    'separated by commas, such as 0,1,2')
-  seeds = sorted({int(seed) for seed in args.seeds})
-  output = Path(args.output)
+  variants = ablation.make_variants(config, args.change)
   if args.data:
     videos = load_otb(args.data, zero_based=args.zero_based)
   else:

@@ -84,12 +84,24 @@ def run(command: Command, argv: list[str], prog: str | None = None) -> int:
   except (UserError, OSError, ModuleNotFoundError) as error:
     if debug:
       raise
-    return failed(error)
+    return failed(error, name)
 
 
-def failed(error: UserError | OSError | ModuleNotFoundError) -> int:
-  """Tells of an error in one line; returns the status. Raises a bug again."""
-  message = _explain(error)
+def failed(error: UserError | OSError | ModuleNotFoundError,
+           name: str = '') -> int:
+  """Tells of an error in one line.
+
+  Args:
+    error: it.
+    name: of the command's module.
+
+  Returns:
+    The exit status.
+
+  Raises:
+    Exception: the error is a bug.
+  """
+  message = _explain(error, name)
   if message is None:
     raise error
   return _fail(message)
@@ -106,12 +118,13 @@ def _parse(parser: Parser, argv: list[str]) -> argparse.Namespace:
   return args
 
 
-def _explain(error: UserError | OSError | ModuleNotFoundError) -> str | None:
+def _explain(error: UserError | OSError | ModuleNotFoundError,
+             name: str) -> str | None:
   """The line for the user; None for a bug."""
   if isinstance(error, UserError):
     return str(error)
   if isinstance(error, ModuleNotFoundError):
-    return install_hint(error)
+    return install_hint(error, name)
   if isinstance(error, BrokenPipeError) and process.reader_has_left():
     return None  # no mistake: see `process.status_of`
   # A full disk, a folder that is a file.

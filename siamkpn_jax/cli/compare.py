@@ -12,7 +12,9 @@ import argparse
 import shlex
 from pathlib import Path
 
+from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.cli.paths import output_folder
 from siamkpn_jax.core.errors import UserError
 
 
@@ -34,14 +36,14 @@ def run(args: argparse.Namespace) -> None:
   """Writes the report; see the flags."""
   # Late imports: a mistake in the flags is reported at once.
   files = [_split(scores) for scores in args.scores]
-  if not args.output:
-    raise UserError('--output: empty; expected a folder for the report')
+  output = output_folder(args.output, '--output')
   from siamkpn_jax.evaluation.report.entries import read_entry
-  from siamkpn_jax.evaluation.report.write import write_entries
   entries = [read_entry(name, path) for name, path in files]
+  extras.require('compare', 'matplotlib')
+  from siamkpn_jax.evaluation.report.write import write_entries
   data = Path(args.sequences) if args.sequences else None
   command = shlex.join(['python', '-m', 'siamkpn_jax.compare', *args.argv])
-  path = write_entries(entries, Path(args.output), sequences=data,
+  path = write_entries(entries, output, sequences=data,
                        commands=[command])
   print(f'wrote {path}')
 

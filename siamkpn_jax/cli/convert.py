@@ -11,8 +11,10 @@ The suffix of a file of weights tells its format.
 import argparse
 from pathlib import Path
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.cli.paths import existing_weights
+from siamkpn_jax.core.atomic_io import check_new_folder, check_output
 from siamkpn_jax.core.errors import UserError
 
 
@@ -45,12 +47,10 @@ def run(args: argparse.Namespace) -> None:
   if not (args.input and args.output):
     raise UserError('--input or --output: empty; expected a path for each')
   source, output = Path(args.input), Path(args.output)
+  _check(args, source, output)
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.conversion import run as conversion
   if args.to == 'torch':
-    if args.config:
-      raise UserError('--config: not used with --to torch, which takes the '
-                      "checkpoint's own; expected only with --to jax: omit it")
     print(conversion.to_torch(source, output, args.part).text())
     print(f'wrote {output}')
     return
@@ -62,3 +62,22 @@ def run(args: argparse.Namespace) -> None:
     print(f'track with: python -m siamkpn_jax.track --weights {output} ...')
   print('train with: python -m siamkpn_jax.train --config '
         f'{output / conversion.CONFIG_NAME}')
+
+
+def _check(args: argparse.Namespace, source: Path, output: Path) -> None:
+  """What is cheap to know: paths, then packages."""
+  from siamkpn_jax.conversion.files import SUFFIXES, TORCH_SUFFIXES
+  if args.to == 'torch':
+    if args.config:
+      raise UserError('--config: not used with --to torch, which takes the '
+                      "checkpoint's own; expected only with --to jax: omit it")
+    check_output(output, '--output', suffixes=SUFFIXES)
+    file, checkpoint = output, existing_weights(args.input).is_dir()
+  else:
+    check_new_folder(output, '--output')
+    file, checkpoint = source, source.is_file()
+  needed = ['orbax'] * checkpoint
+  if file.suffix.lower() in TORCH_SUFFIXES and (file is output or checkpoint):
+    needed.append('torch')
+  if needed:
+    extras.require('convert', *needed)

@@ -7,10 +7,10 @@ Needs no data and no GPU. The same command resumes an interrupted run.
 
 import argparse
 import time
-from pathlib import Path
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, whole
+from siamkpn_jax.cli.paths import output_folder
 
 
 def add_arguments(parser: Parser) -> None:
@@ -27,12 +27,14 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Runs the demo and prints its results."""
+  output = output_folder(args.output, '--output')
+  config = config_flags.load(args)
+  extras.require('demo')
   # Late imports: a mistake in the flags is reported at once.
   from siamkpn_jax.experiments import demo
 
   start = time.monotonic()
-  output = Path(args.output)
-  rows, files = demo.run(config_flags.load(args), output, args.sequences)
+  rows, files = demo.run(config, output, args.sequences)
   print(f'\nresults on {args.sequences} unseen rendered videos:')
   print('tracker                success AUC  precision at 20 px  frames/s')
   for name, auc, precision, speed in rows:

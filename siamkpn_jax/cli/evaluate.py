@@ -14,8 +14,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX, find_weights
+from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX
+from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.paths import existing_weights, output_folder
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.errors import UserError
 
@@ -77,10 +79,12 @@ def run(args: argparse.Namespace) -> None:
   if not (data and weights != '' and args.output):
     raise UserError('--data, --weights or --output: empty; expected a path for '
                     'each: omit --weights for the packaged model')
-  find_weights(weights)  # says at once that they are missing
   plan = evaluation.make_plan(evaluation.EvaluationRequest(
-      args.benchmark, Path(data), Path(args.output), args.protocol,
-      args.sequences, args.zero_based, _shard(args.shard)))
+      args.benchmark, Path(data), output_folder(args.output, '--output'),
+      args.protocol, args.sequences, args.zero_based, _shard(args.shard)))
+  existing_weights(weights)
+  if not plan.hidden:  # for the report, hours later
+    extras.require('evaluate', 'matplotlib')
   skipped = skipped_folders(data) if has_otb_layout(args.benchmark) else []
   if skipped:
     print('skipped folders (hidden or without groundtruth_rect.txt): '

@@ -8,7 +8,7 @@ augmented pairs: template, search crop with its box, and label heatmaps.
 
 import argparse
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output
 
@@ -32,9 +32,10 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
   """Reads the sets as training would."""
   output = check_output(args.output, '--output', suffixes=('.png', '.jpg'))
+  config = config_flags.load(args)
+  extras.require('inspect')
   # Late: a mistake in the flags shows before the slow imports.
   from siamkpn_jax.datasets import catalog
-  config = config_flags.load(args)
   sources = catalog.open_sources(config.data, config.seed)
   print(catalog.describe(sources))
   if output is not None:

@@ -12,7 +12,9 @@ import argparse
 import os
 from pathlib import Path
 
+from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, Switch, whole
+from siamkpn_jax.cli.paths import existing_folder
 from siamkpn_jax.core.errors import UserError
 
 
@@ -46,9 +48,11 @@ def run(args: argparse.Namespace) -> None:
   # TensorFlow tells of its processor features otherwise.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+  folder = Path(os.path.abspath(
+      existing_folder(args.set, '--set', 'a data set (docs/datasets.md)')))
+  extras.require('pack')
   from siamkpn_jax.datasets import catalog
   from siamkpn_jax.datasets.packed_source import PackedSource
-  folder = Path(os.path.abspath(args.set))
   catalog.open_images(folder.name, folder)  # before the slow imports
   try:
     from etils import epath

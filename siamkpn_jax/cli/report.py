@@ -7,9 +7,10 @@ run may still be in progress; the page shows what has been logged so far.
 """
 
 import argparse
-from pathlib import Path
 
+from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.cli.paths import existing_folder
 
 
 def add_arguments(parser: Parser) -> None:
@@ -21,6 +22,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Writes report.html."""
+  workdir = existing_folder(args.workdir, '--workdir', 'that of a training')
+  extras.require('report')
   # Late: a mistake in the flags shows before the slow imports.
   from siamkpn_jax.training.report import write_report
-  print(f'wrote {write_report(Path(args.workdir))}')
+  print(f'wrote {write_report(workdir)}')

@@ -12,7 +12,7 @@ training starts from are copied as well.
 import argparse
 from pathlib import Path
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, real, whole
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_new_folder
@@ -51,17 +51,18 @@ def run(args: argparse.Namespace) -> None:
     raise UserError('--output: empty; expected a new folder')
   output = Path(args.output)
   check_new_folder(output, '--output')
+  config = config_flags.load(args)
+  extras.require('shrink')
   # Late: a mistake in the flags shows before the slow imports.
   from siamkpn_jax.checkpoints.weights import find_checkpoint
   from siamkpn_jax.datasets.shrinking import copy
   from siamkpn_jax.training import trainer
-  config = config_flags.load(args)
   config = config.updated(data={'loader': 'threads'})  # all read the same
-  extras = {}
+  copied = {}
   for key in _WEIGHTS:
     if getattr(config.model, key):
       path = find_checkpoint(Path(getattr(config.model, key)))
-      extras[key + (path.suffix if path.is_file() else '')] = path
+      copied[key + (path.suffix if path.is_file() else '')] = path
   reach = trainer.build_loader(config, trainer.build_step(config), []).reach
   if 0 < args.reach < reach:
     reach = args.reach
@@ -69,11 +70,11 @@ def run(args: argparse.Namespace) -> None:
       config.data, reach=reach, quality=args.quality, share=args.cutouts)
   rows = copy.make_copy(
       material, output, limit=int(args.megabytes * copy.MEGABYTE),
-      extras=extras)
+      extras=copied)
   print(copy.table(rows, dict(
       zip(config.data.sets, config.data.ratios, strict=True))))
   print(f'JPEG quality {args.quality}; kept the central {reach} pixels of each '
         'crop\n'
         f'train with --config.data.root={output}' + ''.join(
             f' --config.model.{name.split(".")[0]}={output / name}'
-            for name in extras))
+            for name in copied))

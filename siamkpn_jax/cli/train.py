@@ -11,8 +11,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, Switch, whole
+from siamkpn_jax.cli.paths import output_folder
 
 if TYPE_CHECKING:
   from siamkpn_jax.config.settings import Config
@@ -68,12 +69,14 @@ def run(args: argparse.Namespace) -> int:
   from siamkpn_jax.distributed import initialize, multihost, preemption
 
   config = config_flags.load(args)
+  workdir = output_folder(
+      args.workdir or str(Path('runs') / config.name), '--workdir')
   try:
     with initialize.joined(
         args.distributed, args.coordinator, args.num_processes,
         args.process_id, start_timeout=args.start_timeout,
         silence_timeout=args.silence_timeout):
-      _train(config, args)
+      _train(config, workdir, args)
   except preemption.Preempted as stopped:
     if stopped.interrupted:
       raise
@@ -82,8 +85,10 @@ def run(args: argparse.Namespace) -> int:
   return 0
 
 
-def _train(config: 'Config', args: argparse.Namespace) -> None:
+def _train(config: 'Config', workdir: Path,
+           args: argparse.Namespace) -> None:
   """Opens the data, lists what it found, and trains."""
+  extras.require('train')
   from siamkpn_jax.datasets import catalog
   from siamkpn_jax.distributed import multihost
   from siamkpn_jax.training import metrics, trainer
@@ -94,7 +99,6 @@ def _train(config: 'Config', args: argparse.Namespace) -> None:
   check_hosts_agree(config, sources)
   if multihost.is_main_host():
     print(catalog.describe(sources))
-  workdir = Path(args.workdir or Path('runs') / config.name)
   trainer.train(config, workdir, sources, resume=args.resume,
                 profile=args.profile)
   if multihost.is_main_host():

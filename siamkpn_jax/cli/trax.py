@@ -9,8 +9,8 @@ docs/vot.md); otherwise it serves a TraX client on standard input and output.
 
 import argparse
 
-from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.cli.paths import existing_weights
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
   if not args.weights:
     raise UserError('--weights: empty; expected a checkpoint or the name of a '
                     'packaged model')
-  weights = find_weights(args.weights)
+  weights = existing_weights(args.weights)
   registry = check_output(args.trackers_ini, '--trackers_ini',
                           suffixes=('.ini',))
   if registry:

@@ -11,7 +11,9 @@ interrupted search. See docs/tuning.md.
 import argparse
 from pathlib import Path
 
+from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, given, names, real, whole
+from siamkpn_jax.cli.paths import existing_folder, output_folder
 
 
 def add_arguments(parser: Parser) -> None:
@@ -66,13 +68,8 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Searches; see the flags."""
-  # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax.core.cpu_devices import one_device_per_core
   from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.evaluation.scoring import SCORERS
-  from siamkpn_jax.tuning import report, search
-  from siamkpn_jax.tuning import run as tuning
-  from siamkpn_jax.tuning.sweep import Sweep
 
   benchmark, data, weights = args.benchmark, args.data, args.weights
   if benchmark not in SCORERS:
@@ -81,7 +78,18 @@ def run(args: argparse.Namespace) -> None:
   if not (data and weights and all(weights) and args.output):
     raise UserError('--data, --weights or --output: empty; expected a path for '
                     'each')
-  output = Path(args.output)
+  existing_folder(data, '--data', 'a benchmark (docs/evaluation.md)')
+  output = output_folder(args.output, '--output')
+  # Late imports: a mistake in the flags is reported at once.
+  from siamkpn_jax.checkpoints.weights import find_checkpoint
+  for path in weights:
+    find_checkpoint(Path(path))
+  extras.require('tune')
+  from siamkpn_jax.core.cpu_devices import one_device_per_core
+  from siamkpn_jax.tuning import report, search
+  from siamkpn_jax.tuning import run as tuning
+  from siamkpn_jax.tuning.sweep import Sweep
+
   plan = search.SearchPlan(
       **given(args, 'strategy', 'step', 'budget', 'seed', 'batch'))
   request = tuning.TuningRequest(

@@ -25,6 +25,8 @@ class Watched(FirstBoxTracker):
 def stand_in(monkeypatch, tmp_path):
   """In the place of the tracker with weights."""
   monkeypatch.setattr(packaged, 'FOLDER', tmp_path / 'weights')
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'runs' / 'kpn3s').mkdir(parents=True)
   monkeypatch.setattr(
       load, 'load_for_sequences',
       lambda weights, lengths, batch, hyperparameters: (
@@ -91,7 +93,7 @@ def test_evaluate(evaluate, otb, tmp_path):
 def test_shards(evaluate, otb, tmp_path):
   """Each runs its part; the last to end scores."""
   out = tmp_path / 'out'
-  flags = ['--data', otb, '--weights', 'w', '--output', out]
+  flags = ['--data', otb, '--weights', 'runs/kpn3s', '--output', out]
   first = evaluate(*flags, '--shard', '1/2')
   assert first.returncode == 0 and 'others are not' in first.stdout
   assert [f.name for f in out.glob('*.txt')] == ['Car.txt']
@@ -120,7 +122,7 @@ def test_packaged_weights(evaluate, otb, tmp_path):
 
 
 def test_mistakes(evaluate, otb, tmp_path):
-  common = ['--weights', 'w', '--output', tmp_path / 'out']
+  common = ['--weights', 'runs/kpn3s', '--output', tmp_path / 'out']
   done = evaluate('--data', tmp_path / 'none', *common)
   assert done.returncode == 2
   assert done.stderr.startswith('error: ') and done.stderr.count('\n') == 1

@@ -86,7 +86,7 @@ def test_places_of_the_machine_are_left_out():
     (['--weights', '{0}', '--output', ''], '--output: empty'),
     (['--weights', '{0}', '--output', '{0}/a.npz'], 'ends in .safetensors'),
     (['--weights', '{0}', '--output', '{0}/a.safetensors'],
-     'expected a folder that training')])
+     'expected the folder of a training')])
 def test_mistakes(export, tmp_path, flags, message):
   done = export(*(flag.format(tmp_path) for flag in flags))
   assert done.returncode == 2 and 'Traceback' not in done.stderr

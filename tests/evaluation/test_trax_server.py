@@ -191,8 +191,8 @@ def test_bad_flags(command, needs_trax, tmp_path, monkeypatch):
   ini = tmp_path / 'trackers.ini'
   for message, flags in (
       ('no such checkpoint', ['--weights', tmp_path / 'missing']),
-      ('expected a folder that training', ['--weights', tmp_path,
-                                           '--trackers_ini', ini]),
+      ('expected the folder of a training', ['--weights', tmp_path,
+                                             '--trackers_ini', ini]),
       ("--label 'a b'", ['--weights', tmp_path, '--trackers_ini', ini,
                          '--label', 'a b']),
       ('--weights: empty', ['--weights', '']),

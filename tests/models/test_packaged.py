@@ -77,7 +77,7 @@ def test_a_run_of_the_same_name(folder):
 
 
 def test_mistyped_name(folder):
-  with pytest.raises(UserError, match=r"no such checkpoint.*--output\)$"):
+  with pytest.raises(UserError, match=r'no such checkpoint.* file$'):
     weights.find_checkpoint(Path('kpn3s_nan'))
   _add(folder, 'kpn3s_nano')
   with pytest.raises(UserError, match='packaged model: kpn3s_nano'):

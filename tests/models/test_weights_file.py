@@ -358,7 +358,7 @@ def test_no_file(tmp_path):
   with pytest.raises(UserError, match='cannot be read'):
     load_weights_file(tmp_path / 'missing.safetensors')
   (tmp_path / 'x.safetensors').mkdir()  # a run can be called so
-  with pytest.raises(UserError, match='expected a folder that training'):
+  with pytest.raises(UserError, match='expected the folder of a training'):
     weights.load_model(tmp_path / 'x.safetensors')
 
 

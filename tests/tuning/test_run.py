@@ -241,7 +241,7 @@ def test_refusals(tmp_path, videos, weights_folder):
       ({'last': 2}, 'checkpoints was'), ({'sequences': ('a',)}, 'sequences'),
       ({'zero_based': ('a',)}, 'annotations was'),
       ({'protocol': 'nonsense'}, '--protocol nonsense: unknown for otb'),
-      ({'weights': (tmp_path,)}, 'expected a folder'),
+      ({'weights': (tmp_path,)}, 'expected the folder'),
       ({'benchmark': 'vot2018', 'zero_based': ('a',)}, '--zero_based'),
       ({'benchmark': 'folder', 'zero_based': ('a',)}, '--zero_based: not used'),
       ({'zero_based': ('nonsense*',)}, 'zero_based: no sequence matches'),
