@@ -12,6 +12,7 @@ if TYPE_CHECKING:
   from siamkpn_jax.checkpoints.packaged import packaged_weights
   from siamkpn_jax.config.settings import Config
   from siamkpn_jax.core.compilation_cache import use_compilation_cache
+  from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.evaluation.formats.sequences import load_benchmark
   from siamkpn_jax.models.siamkpn import SiamKPN
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
@@ -25,6 +26,7 @@ _PLACES = {
     'Config': 'config.settings',
     'SiamKPN': 'models.siamkpn',
     'Tracker': 'tracking.tracker',
+    'UserError': 'core.errors',
     'convert': 'api',
     'evaluate': 'api',
     'export': 'api',
@@ -42,6 +44,7 @@ __all__ = [
     'Config',
     'SiamKPN',
     'Tracker',
+    'UserError',
     'convert',
     'evaluate',
     'export',

@@ -21,6 +21,11 @@ FUNCTIONS = [
 CLASSES = ['BatchTracker', 'SiamKPN', 'Tracker']
 
 
+def test_the_error_of_users_can_be_caught():
+  assert siamkpn_jax.UserError is UserError
+  assert 'UserError' in siamkpn_jax.__all__
+
+
 def test_names():
   """Each is there, and a clear error for others."""
   for name in siamkpn_jax.__all__:

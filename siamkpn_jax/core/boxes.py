@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from siamkpn_jax.core.errors import UserError
 
 Array = Any  # np.ndarray or jax.Array
+LARGEST = 2  # times a side of the frame may be that of a target's box
 
 
 def _xp(*arrays: Array) -> Any:
@@ -60,7 +61,9 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
   """Checks that a target box can be followed in a frame.
 
   A box that is partly outside is accepted, as objects at the border are
-  annotated so; it is returned as given, not clipped.
+  annotated so; it is returned as given, not clipped. One without a whole pixel
+  shows nothing; one much larger than the frame is no object in it, and crops
+  around it would fill the memory.
 
   Args:
     box_xywh: [4] left, top, width, height in pixels.
@@ -71,14 +74,15 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
     The box, float64 [4].
 
   Raises:
-    UserError: not four finite numbers, a side that is not positive, or no
-      overlap with the frame.
+    UserError: not four finite numbers, a side of less than a pixel or more
+      than `LARGEST` times the frame's, or no overlap with the frame.
   """
   try:
     box = np.array(box_xywh, np.float64)
   except (TypeError, ValueError):  # text, or lists of unequal length
     box = np.empty(0)
-  text = ','.join(f'{value:g}' for value in box.ravel()[:8])
+  text = ','.join(f'{value:g}' for value in box[:8].ravel()[:8]
+                  ) if box.ndim else ''
   if box.shape != (4,) or not np.isfinite(box).all():
     raise UserError(f'box {text or repr(box_xywh)}: expected four finite '
                     'numbers left,top,width,height in pixels')
@@ -86,6 +90,14 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
   if width <= 0 or height <= 0:
     raise UserError(f'box {text}: width and height must be positive; expected '
                     'left,top,width,height, not the corners x1,y1,x2,y2')
+  if min(width, height) < 1:
+    raise UserError(f'box {text}: width and height must be 1 pixel or more; '
+                    'expected left,top,width,height in pixels, not as '
+                    'fractions of the frame')
+  if width > LARGEST * frame_width or height > LARGEST * frame_height:
+    raise UserError(f'box {text}: more than {LARGEST} times as large as the '
+                    f'{frame_width}x{frame_height} frame; expected '
+                    'left,top,width,height of an object in the first frame')
   if (left >= frame_width or top >= frame_height or
       left + width <= 0 or top + height <= 0):
     raise UserError(

@@ -134,8 +134,8 @@ class BatchTracker:
       KeyError: `replace` is no current target.
       ValueError: the frame has another shape or type.
     """
-    if replace is not None and replace not in self._targets:
-      raise KeyError(replace)
+    if replace is not None:
+      self._known(replace)
     view = self._template(frame, box_xywh)
     slot = self._free_slot() if replace is None else replace
     if self._templates is None:
@@ -147,7 +147,12 @@ class BatchTracker:
     return slot
 
   def remove(self, target: int) -> None:
-    """Stops tracking a target and frees its slot."""
+    """Stops tracking a target and frees its slot.
+
+    Raises:
+      KeyError: an unknown target.
+    """
+    self._known(target)
     del self._targets[target]
 
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
@@ -165,9 +170,10 @@ class BatchTracker:
       KeyError: an unknown target.
       ValueError: a frame has another shape or type.
     """
-    if isinstance(frames, np.ndarray):
+    if not isinstance(frames, Mapping):
+      frame_size(frames)
       frames = dict.fromkeys(self._targets, frames)
-    searches = [Search(slot, self._targets[slot], frame)
+    searches = [Search(slot, self._known(slot), frame)
                 for slot, frame in frames.items()]
     for some in self._batches(searches):
       self._update_batch(some)
@@ -175,14 +181,14 @@ class BatchTracker:
 
   def heatmaps(self, target: int) -> np.ndarray:
     """[s, 31, 31] heatmaps of a target's last update; s = 0 before it."""
-    seen = self._targets[target].seen
+    seen = self._known(target).seen
     if seen is None:
       return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
     return jax.device_get(seen[0])[seen[1]]
 
   def search_crop(self, target: int) -> np.ndarray | None:
     """[255, 255, 3] uint8 search crop of a target's last update, or None."""
-    return self._targets[target].crop
+    return self._known(target).crop
 
   def network_speed(self) -> float | None:
     """Crops per second of the network, from crops to boxes on the host.
@@ -198,8 +204,15 @@ class BatchTracker:
       The center [2] x, y of the search crop, frame pixels, and its scale: crop
       pixels per frame pixel.
     """
-    found = self._targets[target]
+    found = self._known(target)
     return found.center, search_scale(found.size)
+
+  def _known(self, target: int) -> Target:
+    if target not in self._targets:
+      known = ', '.join(map(str, self._targets)) or 'none so far'
+      raise KeyError(f'target {target!r} is not tracked; expected a number '
+                     f'that add returned: {known}')
+    return self._targets[target]
 
   def _template(self, frame: np.ndarray, box_xywh: Any) -> TemplateView:
     """The target at its start; that of the last `add` if it is the same."""

@@ -124,7 +124,15 @@ def search_crop(frame: np.ndarray, center: np.ndarray, scale: float,
 
 def frame_size(frame: np.ndarray) -> tuple[int, int]:
   """Width and height of a [h, w, 3] uint8 frame; another is a ValueError."""
-  if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+  if frame is None:
+    raise ValueError('frame is None; expected [h, w, 3] uint8 BGR: '
+                     'cv2.imread and VideoCapture.read return None when they '
+                     'fail, so check the path, or that the video has not ended')
+  if not isinstance(frame, np.ndarray):
+    raise ValueError(f'frame is a {type(frame).__name__}; expected a NumPy '
+                     'array [h, w, 3] uint8 BGR')
+  if (frame.ndim != 3 or frame.shape[2] != 3 or not frame.size or
+      frame.dtype != np.uint8):
     raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
                      '[h, w, 3] uint8 BGR')
   return frame.shape[1], frame.shape[0]

@@ -116,8 +116,8 @@ def test_iou_properties(a, b, shift):
 
 @pytest.mark.parametrize('box_xywh', [
     (1, 2, 3, 4), [1.5, 2, 3, 4], np.array([1, 2, 3, 4], np.uint8),
-    (-2, -3, 5, 5), (60, 40, 100, 100), (-10, -10, 500, 500),
-    (63.9, 47.9, 1, 1), (0, 0, 0.5, 0.5)])
+    (-2, -3, 5, 5), (60, 40, 100, 90), (-10, -10, 128, 96),
+    (63.9, 47.9, 1, 1)])
 def test_good_box_is_returned_as_given(box_xywh):
   checked = boxes.check_box(box_xywh, 64, 48)
   assert checked.dtype == np.float64 and checked.shape == (4,)
@@ -131,6 +131,11 @@ BAD = {
         (-float('inf'), 2, 3, 4), ('a', 'b', 'c', 'd'), [(1, 2), (3,), 4, 5]],
     'width and height must be positive': [
         (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, -3, 4), (30, 20, 10, -5)],
+    '1 pixel or more; expected left,top,width,height in pixels, not as fract': [
+        (0.25, 0.25, 0.5, 0.5), (1, 2, 0.001, 30), (1, 2, 30, 0.999)],
+    'more than 2 times as large as the 64x48 frame': [
+        (1, 2, 1e9, 10), (1, 2, 10, 1e9), (-6e5, 1, 6e5 + 10, 5),
+        (0, 0, 129, 10), (0, 0, 10, 97)],
     'lies outside the 64x48 frame': [
         (64, 10, 5, 5), (10, 48, 5, 5), (-5, 10, 5, 5), (10, -5, 5, 5),
         (1000, 1000, 5, 5), (-30, -30, 20, 20)],
@@ -144,6 +149,12 @@ def test_bad_box(message, box_xywh):
     boxes.check_box(box_xywh, 64, 48)
   assert '\n' not in str(caught.value)
   assert str(caught.value).startswith('box ')
+
+
+def test_no_box_is_called_so():
+  """And not nan, which NumPy makes of it."""
+  with pytest.raises(UserError, match='^box None: expected four finite'):
+    boxes.check_box(None, 64, 48)
 
 
 def test_checked_box_is_a_copy():

@@ -135,7 +135,7 @@ def test_several_targets_in_one_frame():
   for target in targets:
     tracker.remove(target)
   assert tracker.update(frames[2]).keys() == {third}
-  with pytest.raises(KeyError):
+  with pytest.raises(KeyError, match=f'target {targets[0]} is not tracked'):
     tracker.update({targets[0]: frames[2]})
 
 
@@ -230,6 +230,11 @@ def test_wrong_box_and_frame():
     tracker.add(frames[0][..., 0], box, replace=target)
   with pytest.raises(ValueError, match='uint8'):
     tracker.update(frames[1].astype(np.float32))
+  for none in (None, {target: None}):
+    with pytest.raises(ValueError, match='frame is None'):
+      tracker.update(none)
+  with pytest.raises(ValueError, match='frame is a list'):
+    tracker.update([frames[1]])
   found = tracker.update(frames[1])[target]
   np.testing.assert_allclose(found.box_xywh, _expected()[0][0][0],
                              atol=TOLERANCE)
@@ -289,8 +294,15 @@ def test_targets_that_are_none():
   frames, box = _videos()[0]
   target = tracker.add(frames[0], box)
   for unknown in (1 - target, 7, -1):
-    with pytest.raises(KeyError):
-      tracker.add(frames[0], box, replace=unknown)
+    message = (f'target {unknown} is not tracked; expected a number that add '
+               f'returned: {target}')
+    for what in (
+        lambda unknown: tracker.add(frames[0], box, replace=unknown),
+        lambda unknown: tracker.update({unknown: frames[0]}),
+        tracker.remove, tracker.heatmaps, tracker.search_crop,
+        tracker.search_window):
+      with pytest.raises(KeyError, match=message):
+        what(unknown)
   assert list(tracker.targets) == [target]
   assert tracker.add(frames[0], box, replace=target) == target
   for slots in (0, -1):

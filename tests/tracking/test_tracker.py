@@ -128,7 +128,7 @@ def test_equals_reference_frame_by_frame(index, changes):
 
 @pytest.mark.parametrize('box', [
     (0, 0, 40, 30), (130, 95, 60, 50), (-20, -10, 50, 40), (70, 50, 2, 3),
-    (0, 0, 160, 120), (-100, -100, 1000, 1000), (40.5, 30.25, 51.5, 20.75)])
+    (0, 0, 160, 120), (-70, -60, 310, 235), (40.5, 30.25, 51.5, 20.75)])
 def test_equals_reference_at_the_border(box):
   """Boxes over the border, tiny and huge: clamped to the frame and to 10."""
   frames, _ = video()
@@ -169,6 +169,21 @@ def test_no_target_yet(method):
   args = [video()[0][0]] if method == 'update' else []
   with pytest.raises(RuntimeError, match='call init first'):
     getattr(new_tracker(), method)(*args)
+
+
+@pytest.mark.parametrize(('frame', 'message'), [
+    (None, r'^frame is None; .*cv2.imread and VideoCapture.read return None'),
+    ([[1, 2]], '^frame is a list; expected a NumPy array'),
+    ('a.jpg', '^frame is a str; expected a NumPy array'),
+    (np.zeros((0, 0, 3), np.uint8), r'shape \(0, 0, 3\)')])
+def test_what_is_no_frame(frame, message):
+  """Such as what OpenCV returns for a file that is missing."""
+  tracker = new_tracker()
+  with pytest.raises(ValueError, match=message):
+    tracker.init(frame, (1, 2, 30, 40))
+  tracker.init(video()[0][0], (1, 2, 30, 40))
+  with pytest.raises(ValueError, match=message):
+    tracker.update(frame)
 
 
 def test_init_takes_a_new_target():
@@ -331,5 +346,5 @@ def test_load_tracker(tmp_path):
 def test_load_tracker_of_nothing(tmp_path):
   with pytest.raises(UserError, match='no such checkpoint'):
     load_tracker(tmp_path / 'missing')
-  with pytest.raises(UserError, match='expected a'):
+  with pytest.raises(UserError, match='expected the folder'):
     load_tracker(tmp_path)
