@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX
 from siamkpn_jax.cli import extras
-from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.cli.paths import existing_weights, output_folder
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.errors import UserError
@@ -66,6 +66,8 @@ def add_arguments(parser: Parser) -> None:
       '--shard', default='0/1',
       help='k/n: run part k (0-based) of n on one of several machines that '
       'share --output. The last to finish computes the scores.')
+  parser.add_argument(
+      '--quiet', action=Switch, default=False, help='Show no progress.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -118,7 +120,7 @@ def _run(plan: 'evaluation.EvaluationPlan',
       batch=args.batch, hyperparameters=hyperparameters)
   try:
     return evaluation.run(
-        plan, tracker, details,
+        plan, tracker, details, progress=not args.quiet,
         remarks={'checkpoint': args.weights or DEFAULT, 'hardware': hardware(),
                  'batch': tracker.slots, 'git_revision': git_revision()})
   except KeyboardInterrupt as error:

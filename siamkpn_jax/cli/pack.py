@@ -14,7 +14,7 @@ from pathlib import Path
 
 from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, Switch, whole
-from siamkpn_jax.cli.paths import existing_folder
+from siamkpn_jax.cli.paths import existing_folder, output_folder
 from siamkpn_jax.core.errors import UserError
 
 
@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> None:
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
   folder = Path(os.path.abspath(
       existing_folder(args.set, '--set', 'a data set (docs/datasets.md)')))
+  if '://' not in args.output:
+    output_folder(args.output, '--output')
   extras.require('pack')
   from siamkpn_jax.datasets import catalog
   from siamkpn_jax.datasets.packed_source import PackedSource

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
+# Of flags that do nothing, or say so themselves, where they are not given.
+_NO_DEFAULTS: tuple[Any, ...] = (None, '', (), [], argparse.SUPPRESS)
 _Number = TypeVar('_Number', int, float)
 
 
@@ -32,8 +34,13 @@ class Parser(argparse.ArgumentParser):
                       help='Show full tracebacks of errors.')
 
   def add_argument(self, *names: str, **options: Any) -> argparse.Action:
-    """Declares a flag; see argparse."""
+    """Declares a flag; see argparse. Its default is added to its help."""
     action = super().add_argument(*names, **options)
+    value = action.default
+    if action.help and value is not False and value not in _NO_DEFAULTS:
+      text = ('on' if value is True else
+              ','.join(value) if isinstance(value, tuple) else value)
+      action.help = f'{action.help.removesuffix(".")}; default: {text}.'
     self._flags.update(dict.fromkeys(action.option_strings, action))
     return action
 

@@ -11,6 +11,7 @@ import argparse
 from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.cli.paths import existing_folder
+from siamkpn_jax.core.atomic_io import check_output
 
 
 def add_arguments(parser: Parser) -> None:
@@ -23,6 +24,7 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
   """Writes report.html."""
   workdir = existing_folder(args.workdir, '--workdir', 'that of a training')
+  check_output(workdir / 'report.html', '--workdir')
   extras.require('report')
   # Late: a mistake in the flags shows before the slow imports.
   from siamkpn_jax.training.report import write_report

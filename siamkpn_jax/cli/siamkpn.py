@@ -1,9 +1,11 @@
 """The program `siamkpn`: the commands under one name."""
 
+import difflib
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
+from siamkpn_jax import __version__
 from siamkpn_jax.cli import command, process
 
 # What the user types -> the module of this package.
@@ -13,6 +15,8 @@ COMMANDS = {
     'export': 'export', 'pack': 'pack', 'shrink': 'shrink',
     'inspect': 'inspect', 'report': 'report', 'ablate': 'ablate',
     'trax': 'trax'}
+# What `python -m siamkpn_jax.X` may have taught the user.
+_MODULE_NAMES = {module: name for name, module in COMMANDS.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,23 +38,37 @@ def program() -> NoReturn:
 
 
 def _run(argv: list[str]) -> int:
-  if not argv or argv[0] in ('-h', '--help', 'help'):
-    try:
-      print(_usage(), file=sys.stdout if argv else sys.stderr, flush=True)
-    except OSError as error:
-      return command.failed(error)
-    return 0 if argv else 2
-  name = argv[0]
+  if argv[:1] == ['help'] and len(argv) > 1:
+    argv = [argv[1], '--help']
+  if not argv:
+    return _show(_usage(), sys.stderr) or 2
+  if argv[0] in ('-h', '--help', 'help'):
+    return _show(_usage(), sys.stdout)
+  if argv[0] == '--version':
+    return _show(f'siamkpn_jax {__version__}', sys.stdout)
+  name = _MODULE_NAMES.get(argv[0], argv[0])
   if name not in COMMANDS:
-    print(f'error: {name}: unknown command; expected one of '
-          f'{", ".join(COMMANDS)} (see --help)', file=sys.stderr)
+    near = difflib.get_close_matches(name, [*COMMANDS, *_MODULE_NAMES], 1)
+    meant = f'did you mean {near[0]}?' if near else (
+        f'expected one of {", ".join(COMMANDS)}')
+    print(f'error: {name}: unknown command; {meant} (see --help)',
+          file=sys.stderr)
     return 2
   return command.run(
       command.load(COMMANDS[name]), argv[1:], prog=f'siamkpn {name}')
+
+
+def _show(text: str, stream: TextIO) -> int:
+  try:
+    print(text, file=stream, flush=True)
+  except OSError as error:
+    return command.failed(error)
+  return 0
 
 
 def _usage() -> str:
   lines = [f'  {name:8} {(command.load(module).__doc__ or "").splitlines()[0]}'
            for name, module in COMMANDS.items()]
   return '\n'.join(['usage: siamkpn COMMAND [--FLAG ...]', '', *lines, '',
-                    'Run siamkpn COMMAND --help for the flags of a command.'])
+                    'Run siamkpn COMMAND --help for the flags of a command, '
+                    'siamkpn --version for the version.'])

@@ -7,10 +7,14 @@ Uses the packaged model unless --weights is given.
 """
 
 import argparse
+import contextlib
+import sys
 from pathlib import Path
 
+import numpy as np
+
 from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
-from siamkpn_jax.cli.parser import Parser, real
+from siamkpn_jax.cli.parser import Parser, Switch, real
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
@@ -50,6 +54,8 @@ def add_arguments(parser: Parser) -> None:
       '--fps', type=real(),
       help='Frame rate of --output; default: that of the input, or 25 for a '
       'folder.')
+  parser.add_argument(
+      '--quiet', action=Switch, default=False, help='Show no progress.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,19 +70,24 @@ def run(args: argparse.Namespace) -> None:
   with open_frames(args.input or '') as source:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
+    from siamkpn_jax.tracking.functional import MIN_SIDE
     from siamkpn_jax.tracking.load import load_tracker
-    with announced('loading the tracker', after=_LONG):
+    for note in _doubts(box_xywh, source.size, MIN_SIDE):
+      print(f'note: {note}', file=sys.stderr)
+    with (contextlib.nullcontext() if args.quiet else
+          announced('loading the tracker', after=_LONG)):
       tracker = load_tracker(weights, engine=args.engine,
                              **parse_tracking(args.tracking))
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
-                          boxes_path=boxes_path, fps=args.fps)
+                          boxes_path=boxes_path, fps=args.fps,
+                          progress=not args.quiet)
   for path in filter(None, (video_path, boxes_path)):
     print(f'wrote {path}')
   speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
   print(f'{summary.frames} frames{speed}')
   if source.count is not None and summary.frames < source.count:
-    print(f'note: {source.name} claims {source.count} frames, but only '
-          f'{summary.frames} could be decoded')
+    print(f'note: {source.name}: {summary.frames} of {source.count} announced '
+          'frames could be read; the file may be cut off', file=sys.stderr)
 
 
 def parse_box(text: str) -> tuple[float, ...]:
@@ -87,6 +98,23 @@ def parse_box(text: str) -> tuple[float, ...]:
     raise UserError(f'--box {text!r}: expected four numbers left,top,width,'
                     'height in pixels, such as --box 100,50,40,80') from None
   return left, top, width, height
+
+
+def _doubts(box_xywh: np.ndarray, size: tuple[int, int],
+            min_side: float) -> list[str]:
+  """What may be wrong with a box [4] that can be followed, in words."""
+  text = ','.join(f'{value:g}' for value in box_xywh)
+  notes = []
+  if min(box_xywh[2:]) < min_side:
+    notes.append(f'box {text}: small; the tracker\'s boxes are at least '
+                 f'{min_side:g} pixels wide and high')
+  corners = np.stack([box_xywh[:2], box_xywh[:2] + box_xywh[2:]])
+  seen = np.prod(np.diff(np.clip(corners, 0, size), axis=0))
+  share = seen / np.prod(box_xywh[2:])
+  if share < 0.5:
+    notes.append(f'box {text}: only {share:.0%} of it lies in the '
+                 f'{size[0]}x{size[1]} frame; expected left,top,width,height')
+  return notes
 
 
 def _output_paths(

@@ -31,8 +31,8 @@ def add_arguments(parser: Parser) -> None:
       'packaged model. Repeat the flag to compare several.')
   parser.add_argument(
       '--last', type=whole(1),
-      help='Number of newest checkpoints to try from each workdir (default: '
-      'the newest).')
+      help='Number of newest checkpoints to try from each workdir; default: '
+      '1.')
   parser.add_argument(
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
@@ -46,24 +46,25 @@ def add_arguments(parser: Parser) -> None:
       '(comma-separated names or patterns).')
   parser.add_argument(
       '--strategy', choices=('grid', 'optuna'),
-      help="The paper's grid search (default), or Optuna's TPE sampler.")
+      help="The paper's grid search, or Optuna's TPE sampler; default: grid.")
   parser.add_argument(
       '--step', type=real(),
-      help='Step of the first level of the grid.')
+      help='Step of the first level of the grid; default: 0.1.')
   parser.add_argument(
       '--budget', type=whole(0),
       help='Number of trials, drawn at random per grid level or run by Optuna; '
-      '0: the whole grid, or 200 for Optuna.')
+      '0: the whole grid, or 200 for Optuna; default: 0.')
   parser.add_argument(
       '--seed', type=whole(),
-      help='Random seed of the trials and the order of sequences.')
+      help='Random seed of the trials and the order of sequences; default: '
+      '0.')
   parser.add_argument(
       '--prune_z', type=real(0),
       help='Prune a trial this many standard errors behind the best; 0: never '
-      'prune.')
+      'prune; default: 3.')
   parser.add_argument(
       '--batch', type=whole(1),
-      help='Most trials to run at once.')
+      help='Most trials to run at once; default: 64.')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.core.signals import on_main_thread
 from siamkpn_jax.tracking.drawing import draw_result
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
@@ -60,10 +60,11 @@ class _Result:
 def track_video(tracker: SingleTracker, source: FrameSource,
                 box_xywh: np.ndarray, *, video_path: Path | None = None,
                 boxes_path: Path | None = None,
-                fps: float | None = None) -> TrackSummary:
+                fps: float | None = None,
+                progress: bool = True) -> TrackSummary:
   """Tracks from the first frame of a source to its last.
 
-  Progress goes to stderr. The files appear together at the end, or not at all.
+  The files appear together at the end, or not at all.
   Ctrl-C ends a camera like the end of a video; elsewhere it is an interruption.
 
   Args:
@@ -73,6 +74,7 @@ def track_video(tracker: SingleTracker, source: FrameSource,
     video_path: .mp4 or .avi to write, with box, frame number and score.
     boxes_path: text file to write, a line x,y,w,h for each frame.
     fps: frames per second of the written video; None: those of the source.
+    progress: show it on stderr.
 
   Returns:
     Number of frames and speed.
@@ -91,7 +93,8 @@ def track_video(tracker: SingleTracker, source: FrameSource,
             partial[video_path], source.size, fps or source.fps))
       stop = stack.enter_context(_ctrl_c_ends(source))
       results = _track(tracker, source, box_xywh, stop)
-      for result in _with_progress(results, source, speed):
+      for result in _with_progress(results, source, speed,
+                                   shown=progress):
         lines.append(_line(result.box_xywh))
         if writer is not None:
           writer.write(_drawn(result))
@@ -138,22 +141,25 @@ class _Speed:
 
 
 def _with_progress(results: Iterator[_Result], source: FrameSource,
-                   speed: _Speed) -> Iterator[_Result]:
+                   speed: _Speed, *, shown: bool) -> Iterator[_Result]:
   """Passes the results on, with news on stderr.
 
   The frames that wait for the compiler are kept apart: they would spoil the
   speed and the time left that the progress bar shows.
   """
-  with announced('preparing for {}x{} frames'.format(*source.size)):
+  task = 'preparing for {}x{} frames'.format(*source.size)
+  with announced(task) if shown else contextlib.nullcontext():
     compiled = list(itertools.islice(results, _COMPILING_FRAMES))
   yield from compiled
   speed.start()
-  with tqdm(total=source.count, initial=len(compiled), unit='frame',
-            dynamic_ncols=True) as progress:
+  frames = 0
+  with progress_bar(total=source.count, initial=len(compiled), unit='frame',
+                    disable=not shown) as bar:
     for result in results:
       yield result
-      progress.update()
-  speed.stop(int(progress.n) - len(compiled))
+      bar.update()
+      frames += 1
+  speed.stop(frames)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import jax
 from tqdm import tqdm
 
 from siamkpn_jax.config.settings import Config, TrainConfig
+from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.distributed.multihost import is_main_host
 from siamkpn_jax.training.bad_steps import BadSteps
 from siamkpn_jax.training.metrics import MetricWriter
@@ -160,10 +161,9 @@ def open_progress(config: Config, workdir: Path, step_fn: TrainStep,
     writer = None
     if is_main_host():
       writer = stack.enter_context(MetricWriter(workdir, start))
-    bar = stack.enter_context(tqdm(
-        total=train.total_steps, initial=start,
-        desc=config.name, unit='step', dynamic_ncols=True, mininterval=1.0,
-        file=sys.stderr, disable=writer is None))
+    bar = stack.enter_context(progress_bar(
+        total=train.total_steps, initial=start, desc=config.name, unit='step',
+        mininterval=1.0, disable=writer is None))
     yield Progress(train, writer, bar, bad_steps, utilization, start)
 
 

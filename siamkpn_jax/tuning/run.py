@@ -10,12 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file, read_metadata
 from siamkpn_jax.core.atomic_io import atomic_folder
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.tuning import plots, report, search, trial_log
 from siamkpn_jax.tuning.data import Data, load
@@ -94,8 +93,8 @@ def run(request: TuningRequest,
       'strategy': strategy, 'prune_z': request.prune_z}
   study = trial_log.open_study(log, description, trial_log.pruner(
       request.prune_z, len(data.objective.names)))
-  with tqdm(unit=' frames', unit_scale=True, file=sys.stderr,
-            dynamic_ncols=True, disable=not progress) as bar:
+  with progress_bar(unit=' frames', unit_scale=True,
+                    disable=not progress) as bar:
     evaluator = Evaluator(
         study, checkpoints, lambda checkpoint: make_runner(checkpoint, data),
         data.objective, seed=request.plan.seed, protected=len(baselines),

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import siamkpn_jax
 from siamkpn_jax.cli import command as cli
 from siamkpn_jax.cli import siamkpn
-from siamkpn_jax.cli.parser import whole
+from siamkpn_jax.cli.parser import Parser, Switch, whole
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tuning.run import TuningRequest
+from siamkpn_jax.tuning.search import SearchPlan
 from tests.commands import Done, assert_one_line
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +79,8 @@ def test_help(sample):
   done = sample('--help')
   assert done.returncode == 0 and not done.stderr
   for text in ('usage: python -m siamkpn_jax.sample', 'Prints a number.',
-               '\nMore about it.', '--number', 'What happens.', '--debug'):
+               '\nMore about it.', '--number', '--debug',
+               'What happens; default: nothing.'):
     assert text in done.stdout
 
 
@@ -210,8 +214,64 @@ def test_siamkpn_starts_every_command(capsys, name):
   assert out.startswith(f'usage: siamkpn {name} [-h]') and not err
 
 
+@pytest.mark.parametrize('words', [
+    ['help', 'eval'], ['evaluate', '--help'], ['help', 'evaluate']])
+def test_siamkpn_knows_other_words(capsys, words):
+  assert siamkpn.main(words) == 0
+  assert capsys.readouterr().out.startswith('usage: siamkpn eval [-h]')
+
+
+def test_version_and_module():
+  done = subprocess.run(
+      [sys.executable, '-m', 'siamkpn_jax', '--version'], capture_output=True,
+      text=True, timeout=60, check=True,
+      env=os.environ | {'PYTHONPATH': str(ROOT)})
+  assert done.stdout == f'siamkpn_jax {siamkpn_jax.__version__}\n'
+  assert not done.stderr
+
+
+@pytest.mark.parametrize('name', siamkpn.COMMANDS.values())
+def test_defaults_are_in_the_help(name):
+  """Of every flag that has one; these do nothing where they are not given."""
+  optional = {'attributes', 'beam_pipeline_options', 'boxes', 'change',
+              'command', 'config', 'coordinator', 'json', 'num_processes',
+              'output', 'process_id', 'sequences', 'tracking', 'trackers_ini',
+              'zero_based'}
+  parser = Parser('x', '')
+  cli.load(name).add_arguments(parser)
+  for action in parser._actions:
+    if action.required or action.dest in ('help', 'debug'):
+      continue
+    if isinstance(action, Switch):
+      assert 'default' in action.help or action.default is False
+    elif action.default in (None, '', (), []):
+      assert 'default' in action.help or action.dest in optional, action.dest
+    else:
+      value = action.default
+      if isinstance(value, tuple):
+        value = ','.join(value)
+      assert f'default: {value}' in action.help, action.dest
+
+
+def test_defaults_of_tuning():
+  """Which are not at hand where the flags are declared."""
+  parser = Parser('x', '')
+  cli.load('tune').add_arguments(parser)
+  plan = SearchPlan()
+  said = {action.dest: action.help for action in parser._actions}
+  for name in ('step', 'budget', 'seed', 'batch', 'strategy'):
+    assert said[name].endswith(f'; default: {getattr(plan, name)}.')
+  for name in ('prune_z', 'last'):
+    value = getattr(TuningRequest, name)
+    assert said[name].endswith(f'; default: {value:g}.')
+
+
 def test_siamkpn_refuses(capsys):
   assert siamkpn.main(['trian']) == 2
-  assert_one_line(Done(2, *capsys.readouterr()), 'trian: unknown command')
+  assert_one_line(Done(2, *capsys.readouterr()),
+                  'trian: unknown command; did you mean train?')
+  assert siamkpn.main(['zzz']) == 2
+  assert_one_line(Done(2, *capsys.readouterr()),
+                  'zzz: unknown command; expected one of track, train, eval')
   assert siamkpn.main([]) == 2
   assert 'usage: siamkpn COMMAND' in capsys.readouterr().err

@@ -17,11 +17,11 @@ from typing import Any
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.image_source import ImageSource
 from siamkpn_jax.datasets.patches import EncodedFrame, decode_patch
@@ -87,7 +87,7 @@ def _in_threads(make: Any, frames: tuple[int, int]
   workers = cores()
   pending: collections.deque[Future] = collections.deque()
   with ThreadPoolExecutor(workers) as pool:
-    for frame in tqdm(range(*frames), unit='frame', dynamic_ncols=True):
+    for frame in progress_bar(iterable=range(*frames), unit='frame'):
       pending.append(pool.submit(make, frame))
       if len(pending) > 8 * workers:
         yield pending.popleft().result()

@@ -8,17 +8,16 @@ settings.json: those that decide about boxes.
 import collections
 import dataclasses
 import json
-import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_writable_name
+from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
@@ -88,8 +87,8 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
   by_task = {job.task: job for job in todo}
   errors: list[UserError] = []
   start = time.perf_counter()
-  with tqdm(total=everything, initial=everything - frames, unit=' frames',
-            file=sys.stderr, dynamic_ncols=True, disable=not progress) as bar:
+  with progress_bar(total=everything, initial=everything - frames,
+                    unit=' frames', disable=not progress) as bar:
     for finished in drive(tracker, list(by_task), bar):
       if finished.error:
         errors.append(finished.error)
