@@ -95,13 +95,16 @@ def run(args: argparse.Namespace) -> None:
   if summary is None:
     print(f'{plan.request.output}: this shard is finished, others are not')
     return
-  if not plan.hidden:
+  # Before anything is printed: `| head` may end the command there.
+  report = None if plan.hidden else _write_report(
+      plan.request, summary, args.argv)
+  if report is not None:
     print(score_table(summary))
   for line in _remarks(summary):
     print(line)
   print(f'results: {plan.request.output}/')
-  if not plan.hidden:
-    print(f'report: {_write_report(plan.request, summary, args.argv)}')
+  if report is not None:
+    print(f'report: {report}')
 
 
 def _run(plan: 'evaluation.EvaluationPlan',
