@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
   with open_frames(args.input or '') as source:
     box_xywh = check_box(given_box, *source.size)
     # Late: a wrong box shows before the slow imports of the model.
-    from siamkpn_jax.tracking.functional import MIN_SIDE
+    from siamkpn_jax.tracking.choice import MIN_SIDE
     from siamkpn_jax.tracking.load import load_tracker
     for note in _doubts(box_xywh, source.size, MIN_SIDE):
       print(f'note: {note}', file=sys.stderr)

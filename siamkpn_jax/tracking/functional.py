@@ -17,6 +17,7 @@ import numpy as np
 from siamkpn_jax.core.compiling import Jitted
 from siamkpn_jax.models.head import Predictions, Template
 from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking.choice import MIN_SIDE
 from siamkpn_jax.tracking.decode import (
     CandidateRule,
     Hyperparameters,
@@ -24,8 +25,6 @@ from siamkpn_jax.tracking.decode import (
 )
 
 Array = jax.Array | np.ndarray
-
-MIN_SIDE = 10.0  # of a box, pixels
 
 
 @flax.struct.dataclass

@@ -7,8 +7,11 @@ from typing import Any
 import siamkpn_jax
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core import geometry
-from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
-from siamkpn_jax.tracking.functional import MIN_SIDE
+from siamkpn_jax.tracking.choice import (
+    MIN_SIDE,
+    DecodeConfig,
+    Hyperparameters,
+)
 
 _SIZE = 'float32 [batch, 2]: width and height of the last box, frame pixels'
 _CROP = 'uint8 [batch, {0}, {0}, 3]: BGR, 0..255, as OpenCV reads it'

@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
+from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.onnx.graph import CHANNELS_FIRST
 from siamkpn_jax.tracking.onnx.translate import Input, convert
@@ -47,6 +48,7 @@ def export(model: SiamKPN, variables: Any) -> Exported:
   """
   # Only what is computed may be lower than float32, so the weights stay.
   model = model.clone(dtype='float32', remat=False)
+  variables = inference_variables(model, variables)
 
   def apply(method: Any, *arguments: Any) -> Any:
     with mock.patch.object(resnet, 'max_pool', max_pool):
