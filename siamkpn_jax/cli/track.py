@@ -72,12 +72,12 @@ def run(args: argparse.Namespace) -> None:
     # Late: a wrong box shows before the slow imports of the model.
     from siamkpn_jax.tracking.choice import MIN_SIDE
     from siamkpn_jax.tracking.load import load_tracker
-    for note in _doubts(box_xywh, source.size, MIN_SIDE):
-      print(f'note: {note}', file=sys.stderr)
     with (contextlib.nullcontext() if args.quiet else
           announced('loading the tracker', after=_LONG)):
       tracker = load_tracker(weights, engine=args.engine,
                              **parse_tracking(args.tracking))
+    for note in _doubts(box_xywh, source.size, MIN_SIDE):
+      print(f'note: {note}', file=sys.stderr)
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=args.fps,
                           progress=not args.quiet)

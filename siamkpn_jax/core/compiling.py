@@ -1,8 +1,7 @@
-"""`jax.jit` with the compiler options that suit a CPU.
+"""`jax.jit` with the compiler options with which a CPU tracks faster.
 
-Measured with the compact model on two cores (`python -m perf.inference`):
-without XLA's library of fused products, and with vectors as wide as the
-processor has, a frame takes two thirds of the time.
+`python -m perf.inference` measures what they bring (docs/performance.md). They
+are for inference: a training step takes twice as long with them.
 """
 
 import functools

@@ -1,0 +1,105 @@
+"""What the inference form of the network and the compiler options bring.
+
+  python -m perf.inference
+  python -m perf.inference --config configs/kpn3s.py --batches 1
+
+Milliseconds per crop of the search network, medians of --rounds turns: as it is
+trained, with the variables of models/inference.py, and with these and the
+options of core/compiling.py, as the tracker runs it.
+"""
+
+import argparse
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perf import turns
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.cli import config_flags
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import check_output
+from siamkpn_jax.core.compiling import Jitted
+from siamkpn_jax.models.inference import inference_variables
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--weights', help='Of the network; default: those in the package.')
+  config_flags.add_config_argument(
+      parser, 'Configuration, for random weights.')
+  parser.add_argument(
+      '--batches', type=names, default=('1', '8'), help='Crops at a time.')
+  parser.add_argument(
+      '--rounds', type=whole(1), default=20, help='Turns of each.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+  parser.add_argument('--json', default='', help='File for the figures.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Prints a row per batch."""
+  output = check_output(args.json, '--json')
+  threads = turns.use_threads(args.threads)
+  if args.config:
+    model = build_model(config_flags.load(args).model)
+    variables = init_variables(model, 0)
+  else:
+    config, variables = load_model(find_weights(args.weights))
+    model = build_model(config.model)
+  print(f'{threads} threads, JAX {jax.__version__}; ms per crop')
+  rows = {}
+  for batch in map(int, args.batches):
+    seconds = turns.take_turns(
+        _programs(model, jax.device_get(variables), batch), args.rounds)
+    rows[batch] = {name: 1e3 * float(np.median(values)) / batch
+                   for name, values in seconds.items()}
+    print(f'batch {batch}: ' + ', '.join(
+        f'{name} {ms:.2f}' for name, ms in rows[batch].items()) +
+        '; time, folded with options / as trained: ' + turns.ratio(
+            seconds['folded, with options'], seconds['as trained']), flush=True)
+  if output:
+    output.write_text(json.dumps(rows, indent=2) + '\n')
+
+
+def _programs(model: SiamKPN, variables: Any,
+              batch: int) -> dict[str, Callable[[], float]]:
+  """Each way to search a batch of crops; a call returns its seconds."""
+  rng = np.random.default_rng(0)
+  z, x = (jnp.asarray(rng.integers(0, 256, (batch, side, side, 3)), jnp.float32)
+          for side in (geometry.TEMPLATE_SIZE, geometry.SEARCH_SIZE))
+  template = jax.jit(functools.partial(
+      model.apply, train=False, method=SiamKPN.template))(variables, z)
+
+  def search(variables: Any) -> Any:
+    return model.apply(variables, template, x, train=False,
+                       method=SiamKPN.search)[-1]
+
+  folded = inference_variables(model, variables)
+  return {name: functools.partial(_seconds, program, jax.device_put(given))
+          for name, program, given in (
+              ('as trained', jax.jit(search), variables),
+              ('folded', jax.jit(search), folded),
+              ('folded, with options', Jitted(search).jitted, folded))}
+
+
+def _seconds(program: Callable[[Any], Any], given: Any) -> float:
+  jax.block_until_ready(program(given))  # compiles; fills the caches
+  start = time.perf_counter()
+  jax.block_until_ready(program(given))
+  return time.perf_counter() - start
+
+
+if __name__ == '__main__':
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.inference'))
