@@ -1,5 +1,7 @@
 # make demo   train a compact tracker on rendered videos and show that it tracks
 # make test   lint, types, tests
+# make perf   how fast this machine tracks and trains, in ten minutes;
+#             DATA=SEQUENCES MODELS=PEERS beside others (perf/short.py)
 # make docs   the documentation, as pages in site/
 # All need Python >= 3.11 only; everything else goes to .venv.
 
@@ -13,7 +15,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 # tests what needs TensorFlow
 EXTRAS := test
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint perf docs clean
 
 # Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
@@ -26,6 +28,11 @@ test: lint
 lint: $(VENV)/installed-$(EXTRAS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+perf: $(VENV)/installed
+	@$(PIP) --editable .[export]
+	$(BIN)/python -m perf.short --output runs/perf \
+	  $(if $(DATA),--data $(DATA)) $(if $(MODELS),--models $(MODELS))
 
 docs: $(VENV)/installed-docs
 	$(BIN)/mkdocs build --strict

@@ -1,6 +1,6 @@
 """Frames per second of an evaluation, in batches and one sequence at a time.
 
-  python -m perf.evaluation --data sequences --weights CHECKPOINT
+  python -m perf.evaluation --data sequences
 
 Both ways alternate within the one run, from image files to boxes, on the same
 frames: `BatchTracker` with --batch targets at once, divided over the cores (or
@@ -13,12 +13,12 @@ import dataclasses
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import jax
 import numpy as np
 
 from perf import turns
+from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.cpu_devices import one_device_per_core
@@ -37,7 +37,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--data', required=True, help='Folder of sequences in OTB layout.')
   parser.add_argument(
-      '--weights', required=True, help='Checkpoint.')
+      '--weights', help='Default: those in the package.')
   parser.add_argument(
       '--batch', type=whole(1), help='Targets at once.')
   parser.add_argument(
@@ -56,9 +56,10 @@ def run(args: argparse.Namespace) -> None:
   videos = [dataclasses.replace(v, frames=v.frames[:args.frames],
                                 boxes_xywh=v.boxes_xywh[:args.frames])
             for v in load_otb(args.data)]
-  batch, _ = load_for_sequences(args.weights, [len(v) for v in videos],
-                              batch=args.batch)
-  one = OneTarget(load_tracker(Path(args.weights), engine='jax'))
+  weights = find_weights(args.weights)
+  batch, _ = load_for_sequences(weights, [len(v) for v in videos],
+                                batch=args.batch)
+  one = OneTarget(load_tracker(weights, engine='jax'))
   largest = np.abs(_boxes(batch, videos) - _boxes(one, videos)).max()
   frames = sum(map(len, videos))
   found = turns.take_turns(

@@ -31,13 +31,15 @@ class Command(Protocol):
     """Does the work; returns the exit status, None for 0."""
 
 
-def execute(command: Command | str, argv: Sequence[str] | None = None) -> int:
+def execute(command: Command | str, argv: Sequence[str] | None = None, *,
+            prog: str | None = None) -> int:
   """Runs a command as a program would.
 
   Args:
     command: a module of this package, or its name: importing it takes a while,
       in which Ctrl-C may come as well.
     argv: arguments without the program's name; None for those of the process.
+    prog: how the user calls it; default: `python -m siamkpn_jax.X`.
 
   Returns:
     The exit status: 0; 2 after a wrong flag or a `UserError`, which is printed
@@ -48,7 +50,7 @@ def execute(command: Command | str, argv: Sequence[str] | None = None) -> int:
   """
   words = list(sys.argv[1:] if argv is None else argv)
   return process.status_of(lambda: run(
-      load(command) if isinstance(command, str) else command, words))
+      load(command) if isinstance(command, str) else command, words, prog))
 
 
 def load(name: str) -> Command:
