@@ -187,7 +187,9 @@ def test_while_jax_compiles(tmp_path):
   with start('-m', 'siamkpn_jax.track', '--input=synthetic_000/img',
              '--box=50,50,40,40', '--boxes=boxes.txt', '--engine=jax',
              cwd=tmp_path) as track:
-    assert track.stderr.read(9) == 'preparing'
+    said = ''
+    while 'preparing' not in said:  # after loading, which it may announce
+      said += track.stderr.read(1) or pytest.fail(said)
     time.sleep(0.5)
     track.send_signal(signal.SIGINT)
     out, err = track.communicate(timeout=120)
