@@ -72,7 +72,7 @@ def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:
   """The chosen form's name, and all."""
   part = functools.partial
   if kind == 'image':
-    few = taps <= convolutions.FEW
+    few = taps <= convolutions.FEW_TAPS
     return 'shifted' if few else 'convolution', {
         'convolution': part(convolutions.narrow_convolution, stride=stride),
         'shifted': part(convolutions.narrow_shifted, stride=stride)}
@@ -90,7 +90,7 @@ def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:
 def _measure(case: tuple[str, int, int, int, int, int], batch: int,
              rounds: int) -> dict[str, Any]:
   kind, side, channels, size, outputs, stride = case
-  chosen, forms = _forms(kind, stride, size * size * channels)
+  chosen, forms = _forms(kind, stride, size * size)
   rng = np.random.default_rng(0)
   normal = lambda *shape: jax.device_put(
       rng.normal(size=shape).astype(np.float32))

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from siamkpn_jax.models.correlation import tap_products
 
 _NHWC = ('NHWC', 'HWIO', 'NHWC')
-FEW = 27  # taps times channels: 3x3 on an image
+FEW_TAPS = 9  # of a kernel on an image; ResNet's 7x7 is faster otherwise
+_COLORS = 3
 
 def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
                 dilation: int) -> jax.Array:
@@ -35,7 +36,8 @@ def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     [b, h', w', o].
   """
   kh, kw, channels, _ = kernel.shape
-  if kh * kw * channels <= FEW and (padding, dilation) == (0, 1):
+  if (kh * kw <= FEW_TAPS and channels == _COLORS and
+      (padding, dilation) == (0, 1)):
     return narrow(x, kernel, stride)
   return jax.lax.conv_general_dilated(
       x, kernel, (stride, stride), [(padding, padding)] * 2,
@@ -44,7 +46,7 @@ def convolution(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def narrow(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-  """`convolution` without padding of an image of few channels."""
+  """`convolution` without padding of an image, by a kernel of few taps."""
   return jax.lax.platform_dependent(
       x, kernel,
       cpu=functools.partial(narrow_shifted, stride=stride),

@@ -248,7 +248,7 @@ def test_command(run, tmp_path):
 
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--workdir={0}'], '{0}: no training run; expected a --workdir'),
-    (['--workdir={0}/x'], '{0}/x: no such folder; expected a --workdir'),
+    (['--workdir={0}/x'], '{0}/x: no such folder; expected that of a training'),
     ([], '--workdir'), (['{0}'], "unexpected argument '{0}'")])
 def test_command_refuses(run, tmp_path, flags, words):
   done = run(*(flag.format(tmp_path) for flag in flags),
