@@ -142,7 +142,7 @@ def start(*words, **options):
 
 
 def test_the_process_does_not_crash_at_its_end():
-  with start('-c', BUSY, 1_000_000) as busy:
+  with start('-c', BUSY, 8_000_000) as busy:
     assert busy.stdout.readline() == 'started\n'
     time.sleep(0.5)  # until it computes
     busy.send_signal(signal.SIGINT)
