@@ -1,14 +1,17 @@
 """Under what circumstances something was measured."""
 
+import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import cv2
 
 from siamkpn_jax.core import provenance
+from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 
 _PACKAGES = ('jax', 'flax', 'numpy', 'onnxruntime')
 
@@ -35,6 +38,16 @@ def describe(threads: int, loads: Sequence[float | None]) -> dict[str, Any]:
       'hardware': provenance.hardware(), 'threads': threads,
       'load_before_and_after': list(loads), 'versions': versions,
       'git_revision': provenance.git_revision()}
+
+
+def write(path: Path, result: Mapping[str, Any]) -> None:
+  """Writes figures as JSON, whole or not at all.
+
+  Raises:
+    UserError: it cannot be written.
+  """
+  with atomic_paths([path]) as partial, file_errors(path):
+    partial[path].write_text(json.dumps(result, indent=2) + '\n')
 
 
 def line(described: Mapping[str, Any]) -> str:

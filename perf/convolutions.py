@@ -12,7 +12,6 @@ is not the fastest of its row by far is worth a look on that machine.
 
 import argparse
 import functools
-import json
 import statistics
 import sys
 import time
@@ -22,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from perf import turns
+from perf import circumstances, turns
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output
@@ -46,26 +45,26 @@ Form = Callable[[jax.Array, jax.Array], jax.Array]
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--rounds', type=whole(1), default=50, help='Turns of each form.')
+  turns.add_flags(parser, rounds=50)
   parser.add_argument(
       '--batch', type=whole(1), default=1, help='Examples.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
-  parser.add_argument('--json', default='', help='File for the figures.')
+  parser.add_argument('--json', help='JSON file to write the figures to.')
 
 
 def run(args: argparse.Namespace) -> None:
   """Prints a row per shape."""
-  output = check_output(args.json, '--json')
+  output = check_output(args.json, '--json', suffixes=('.json',))
   threads = turns.use_threads(args.threads)
-  print(f'{threads} threads, JAX {jax.__version__}, batch {args.batch}; ms')
+  loads = [circumstances.load()]
+  print(f'ms; batch {args.batch}')
   rows = []
   for case in (*_IMAGES, *_POINTWISE, *_DEPTHWISE, *_CORRELATION):
     rows.append(_measure(case, args.batch, args.rounds))
     print(_line(rows[-1]), flush=True)
+  found = circumstances.describe(threads, [*loads, circumstances.load()])
+  print(circumstances.line(found))
   if output:
-    output.write_text(json.dumps(rows, indent=2) + '\n')
+    circumstances.write(output, {'rows': rows, 'rounds': args.rounds, **found})
 
 
 def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:

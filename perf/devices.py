@@ -39,13 +39,9 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--devices', type=names, default=('1', '2', '4', '8'),
       help='Numbers of devices, one per row.')
-  parser.add_argument(
-      '--rounds', type=whole(1), default=10,
-      help='Turns of each number of devices.')
+  turns.add_flags(parser, rounds=10)
   parser.add_argument(
       '--steps', type=whole(1), default=3, help='Steps in a turn.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -10,7 +10,6 @@ options of core/compiling.py, as the tracker runs it.
 
 import argparse
 import functools
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -20,15 +19,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perf import turns
+from perf import circumstances, turns
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.parser import Parser, names
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.compiling import Jitted
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
 
@@ -41,16 +41,16 @@ def add_arguments(parser: Parser) -> None:
       parser, 'Configuration, for random weights.')
   parser.add_argument(
       '--batches', type=names, default=('1', '8'), help='Crops at a time.')
-  parser.add_argument(
-      '--rounds', type=whole(1), default=20, help='Turns of each.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
-  parser.add_argument('--json', default='', help='File for the figures.')
+  turns.add_flags(parser, rounds=20)
+  parser.add_argument('--json', help='JSON file to write the figures to.')
 
 
 def run(args: argparse.Namespace) -> None:
   """Prints a row per batch."""
-  output = check_output(args.json, '--json')
+  output = check_output(args.json, '--json', suffixes=('.json',))
+  if not all(b.isdecimal() and int(b) for b in args.batches):
+    raise UserError(f'--batches={",".join(args.batches)}: expected numbers of '
+                    'crops separated by commas, such as 1,8')
   threads = turns.use_threads(args.threads)
   if args.config:
     model = build_model(config_flags.load(args).model)
@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> None:
   else:
     config, variables = load_model(find_weights(args.weights))
     model = build_model(config.model)
-  print(f'{threads} threads, JAX {jax.__version__}; ms per crop')
+  loads = [circumstances.load()]
+  print('ms per crop')
   rows = {}
   for batch in map(int, args.batches):
     seconds = turns.take_turns(
@@ -69,8 +70,10 @@ def run(args: argparse.Namespace) -> None:
         f'{name} {ms:.2f}' for name, ms in rows[batch].items()) +
         '; time, folded with options / as trained: ' + turns.ratio(
             seconds['folded, with options'], seconds['as trained']), flush=True)
+  found = circumstances.describe(threads, [*loads, circumstances.load()])
+  print(circumstances.line(found))
   if output:
-    output.write_text(json.dumps(rows, indent=2) + '\n')
+    circumstances.write(output, {'rows': rows, 'rounds': args.rounds, **found})
 
 
 def _programs(model: SiamKPN, variables: Any,

@@ -73,15 +73,12 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--onnx', action=Switch, default=False,
       help='Our network in ONNX Runtime as well.')
-  parser.add_argument(
-      '--rounds', type=whole(1), default=24, help='Turns of each.')
+  turns.add_flags(parser, rounds=24)
   parser.add_argument(
       '--frames', type=whole(1), default=30, help='In a turn.')
   parser.add_argument(
       '--film', type=names, default=(),
       help='Sequences for peers.jpg, six frames of each with our box.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
 
 
 OURS, IN_ONNX, PEER = 'ours', 'ours in ONNX Runtime', 'TrackerNano'

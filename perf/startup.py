@@ -33,8 +33,8 @@ from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
 from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, whole
-from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
+from siamkpn_jax.cli.parser import Parser
+from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.user_cache import VARIABLE
 from siamkpn_jax.models.siamkpn import build_model, init_variables
@@ -55,10 +55,7 @@ def add_arguments(parser: Parser) -> None:
       help='This alone; may be repeated.')
   parser.add_argument(
       '--models', help=f'Folder of the files of {_PEER}.')
-  parser.add_argument(
-      '--rounds', type=whole(1), default=5, help='Turns of each.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+  turns.add_flags(parser, rounds=5)
   parser.add_argument('--json', help='JSON file to write the figures to.')
 
 
@@ -95,8 +92,7 @@ def run(args: argparse.Namespace) -> None:
       'command': shlex.join(['python', '-m', 'perf.startup', *args.argv])}
   print(report(result))
   if output:
-    with atomic_paths([output]) as partial, file_errors(output):
-      partial[output].write_text(json.dumps(result, indent=2) + '\n')
+    circumstances.write(output, result)
 
 
 def _random(args: argparse.Namespace, folder: Path) -> Path:

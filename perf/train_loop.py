@@ -28,7 +28,7 @@ import numpy as np
 from perf import turns
 from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, Switch, whole
+from siamkpn_jax.cli.parser import Parser, Switch
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.training import trainer
@@ -41,11 +41,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--frozen', action=Switch, default=False,
       help='The step of the first epochs, whose backbone is frozen.')
-  parser.add_argument(
-      '--rounds', type=whole(1), default=10,
-      help='Turns of the loop and of the step.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+  turns.add_flags(parser, rounds=10)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -46,12 +46,9 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--frozen', action=Switch, default=False,
       help='The step of the first epochs, whose backbone is frozen.')
-  parser.add_argument(
-      '--rounds', type=whole(1), default=10, help='Turns of each way.')
+  turns.add_flags(parser, rounds=10)
   parser.add_argument(
       '--steps', type=whole(1), default=3, help='Steps in a turn.')
-  parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
   parser.add_argument(
       '--profile', default='', help='Folder for a trace.')
   parser.add_argument(

@@ -5,7 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.errors import UserError
+
+
+def add_flags(parser: Parser, rounds: int) -> None:
+  """Declares those of every measurement in turns."""
+  parser.add_argument(
+      '--rounds', type=whole(1), default=rounds, help='Turns of each.')
+  parser.add_argument(
+      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
 
 
 def use_threads(count: int) -> int:

@@ -91,7 +91,8 @@ def read_entry(part: str, key: str) -> dict[str, bytes] | None:
       head = json.loads(file.readline())
       content = {name: file.read(size) for name, size in head['sizes'].items()}
     os.utime(path)  # `trim` keeps what was used last
-  except Exception:  # a cut file shows as errors of any kind
+  except (OSError, ValueError, LookupError, TypeError, AttributeError,
+          OverflowError, MemoryError, RecursionError):  # of a damaged head
     return None
   return content if _head(content) == head else None
 

@@ -49,7 +49,8 @@ def test_no_one_else_may_look_or_write(home):
     lambda data: b'', lambda data: data[:-1], lambda data: data[:20],
     lambda data: data.replace(b'first', b'farst'),
     lambda data: b'null\n' + data, lambda data: b'\xff\xfe' + data,
-    lambda data: data.replace(b'"a": 6', b'"a": "x"')])
+    lambda data: data.replace(b'"a": 6', b'"a": "x"'),
+    lambda data: data.replace(b'"a": 6', b'"a": ' + b'9' * 30)])
 def test_damage_is_as_good_as_nothing(home, damage):
   """And what is written then is read again."""
   write_entry('part', 'key', CONTENT)

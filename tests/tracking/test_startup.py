@@ -10,13 +10,12 @@ import jax
 import numpy as np
 import pytest
 
-from siamkpn_jax.checkpoints import weights_file
+from siamkpn_jax.checkpoints import weights, weights_file
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import save_model
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.tracking import engines, functional
-from siamkpn_jax.tracking.choice import MIN_SIDE
+from siamkpn_jax.tracking import engines
 from siamkpn_jax.tracking.load import load_tracker
 from tests.optional import import_or_skip
 from tests.tracking.test_tracker import video
@@ -141,6 +140,24 @@ for path in {[str(tmp_path), str(first.parent), str(first)]}:
     load_tracker(tmp_path, engine='onnxruntime')
 
 
+def test_nothing_is_kept_as_another_checkpoint(
+    cache, exports, tmp_path, monkeypatch):
+  """Where Orbax refuses the newest, whose digest was taken."""
+  config = tiny_config()
+  for seed, step in ((0, '12'), (1, '0')):
+    save_model(tmp_path / step, config, init_variables(
+        build_model(config.model), seed))
+  (tmp_path / '12' / 'checkpoints' / '0').rename(
+      tmp_path / '0' / 'checkpoints' / '12')
+  root = tmp_path / '0'
+  with monkeypatch.context() as patch:
+    patch.setattr(weights, 'find_checkpoint',
+                  lambda path: root / 'checkpoints' / '0')
+    older = boxes(load_tracker(root, engine='onnxruntime'))
+  newer = boxes(load_tracker(root, engine='onnxruntime'))
+  assert len(exports) == 2 and np.abs(newer - older).max() > 0
+
+
 def test_a_weights_file_is_read_without_tracing(cache, monkeypatch):
   """The second time; weights that do not fit are still refused."""
   path = find_weights(None)
@@ -203,7 +220,3 @@ def test_plugins_are_found(tmp_path):
   assert run(code, PYTHONPATH=path).strip() == 'False'
   (tmp_path / 'jax_plugins' / 'xla_cuda12').mkdir(parents=True)
   assert run(code, PYTHONPATH=path).strip() == 'True'
-
-
-def test_the_smallest_box_is_that_of_the_functional_tracker():
-  assert MIN_SIDE == functional.MIN_SIDE

@@ -76,12 +76,14 @@ def load_serialized(path: Path) -> tuple[Config, Serialized]:
     plain = json.loads(content.pop('config'))
     return config_from_dict(plain), Serialized(**content)
 
-  from siamkpn_jax.checkpoints.weights import load_model
+  from siamkpn_jax.checkpoints.weights import find_checkpoint, load_model
   from siamkpn_jax.models.siamkpn import build_model
 
   config, variables = load_model(path)
   serialized = serialize(build_model(config.model), variables)
-  if key and content_digest(path) == digest:  # not replaced meanwhile
+  # Kept only if it is what was loaded: not replaced meanwhile, and Orbax has
+  # not refused what the digest is of.
+  if key and content_digest(find_checkpoint(path)) == digest:
     write_entry(_PART, key, {'config': json.dumps(to_plain(config)).encode(),
                              **dataclasses.asdict(serialized)})
   return config, serialized
