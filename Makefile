@@ -1,6 +1,6 @@
 # make demo   train a compact tracker on rendered videos and show that it tracks
 # make test   lint, types, tests
-# make perf   how fast this machine tracks and trains, in ten minutes;
+# make perf   how fast this machine tracks and trains, in four minutes;
 #             DATA=SEQUENCES MODELS=PEERS beside others (perf/short.py)
 # make docs   the documentation, as pages in site/
 # All need Python >= 3.11 only; everything else goes to .venv.

@@ -2,7 +2,7 @@
 
   python -m perf.short --output runs/perf --data SEQUENCES --models PEERS
 
-About ten minutes on two quiet cores. What each prints is shown, and kept in
+About four minutes on two quiet cores. What each prints is shown, and kept in
 --output. Without --data or --models, what needs them is left out.
 """
 
