@@ -15,6 +15,7 @@ from siamkpn_jax.checkpoints.weights_file import Summary, save_weights_file
 from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.atomic_io import atomic_folder, file_errors
+from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.export.formats import check_target
 from siamkpn_jax.tracking.export.metadata import describe
@@ -62,7 +63,8 @@ def export(weights: str | Path, output: str | Path, format: str, *,
 def _programs(folder: Path, files: ModuleType, config: Config, variables: Any,
               metadata: dict[str, Any]) -> str:
   """Writes a folder, unless what is in it computes something else."""
-  network = (build_model(config.model), jax.device_get(variables),
+  model = build_model(config.model)
+  network = (model, inference_variables(model, jax.device_get(variables)),
              decode_config(config))
   # Other devices may multiply in fewer digits than are compared.
   with (jax.default_device(jax.local_devices(backend='cpu')[0]),

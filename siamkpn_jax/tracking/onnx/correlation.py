@@ -11,15 +11,7 @@ import jax.numpy as jnp
 
 
 def correlate(search: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Depth-wise cross-correlation.
-
-  Args:
-    search: [b, h, w, c] search features, already padded.
-    kernel: [b, kh, kw, c] one kernel per example and channel.
-
-  Returns:
-    [b, h - kh + 1, w - kw + 1, c] responses.
-  """
+  """Arguments and result as of `models.correlation.correlate`."""
   b, kh, kw, c = kernel.shape
   height, width = search.shape[1] - kh + 1, search.shape[2] - kw + 1
   x = jnp.moveaxis(search, -1, 1)

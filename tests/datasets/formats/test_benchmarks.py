@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.formats import BENCHMARKS
+from siamkpn_jax.datasets.formats import BENCHMARKS, has_otb_layout, otb
 from siamkpn_jax.evaluation.formats import sequences
 
 BOX = '3,4,5,6\n'
@@ -318,3 +318,10 @@ def test_real_annotations(real_data):
   lasot = sequences.load_annotations('lasot', folder / 'lasot')
   assert len(lasot) == 280
   assert sum((~a.visible).sum() for a in lasot) > 0
+
+
+def test_what_lies_as_otb_does(monkeypatch):
+  """By its reader, not by its name."""
+  assert [name for name in BENCHMARKS if has_otb_layout(name)] == ['otb']
+  monkeypatch.setitem(BENCHMARKS, 'toy', otb.load)
+  assert has_otb_layout('toy') and not has_otb_layout('unknown')
