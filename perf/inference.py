@@ -4,8 +4,8 @@
   python -m perf.inference --config configs/kpn3s.py --batches 1
 
 Milliseconds per crop of the search network, medians of --rounds turns: as it is
-trained, with the variables of models/inference.py, and with these and the
-options of core/compiling.py, as the tracker runs it.
+trained, with the variables of models/inference.py, and with these, the options
+of core/compiling.py and Winograd's kernels, as the tracker runs it.
 """
 
 import argparse
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> None:
                    for name, values in seconds.items()}
     print(f'batch {batch}: ' + ', '.join(
         f'{name} {ms:.2f}' for name, ms in rows[batch].items()) +
-        '; time, folded with options / as trained: ' + turns.ratio(
-            seconds['folded, with options'], seconds['as trained']), flush=True)
+        '; time, as tracked / as trained: ' + turns.ratio(
+            seconds['as tracked'], seconds['as trained']), flush=True)
   found = circumstances.describe(threads, [*loads, circumstances.load()])
   print(circumstances.line(found))
   if output:
@@ -90,11 +90,13 @@ def _programs(model: SiamKPN, variables: Any,
                        method=SiamKPN.search)[-1]
 
   folded = inference_variables(model, variables)
+  winograd = inference_variables(
+      model, variables, winograd=jax.default_backend() == 'cpu')
   return {name: functools.partial(_seconds, program, jax.device_put(given))
           for name, program, given in (
               ('as trained', jax.jit(search), variables),
               ('folded', jax.jit(search), folded),
-              ('folded, with options', Jitted(search).jitted, folded))}
+              ('as tracked', Jitted(search).jitted, winograd))}
 
 
 def _seconds(program: Callable[[Any], Any], given: Any) -> float:

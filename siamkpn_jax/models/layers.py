@@ -7,10 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models import initializers
+from siamkpn_jax.models import initializers, winograd
 from siamkpn_jax.models.convolutions import convolution, depthwise, pointwise
 
 EPSILON = 1e-5
+WINOGRAD = 'winograd'  # a transformed kernel
 _MOMENTUM = 0.1  # of the running statistics; PyTorch's convention
 
 
@@ -84,6 +85,9 @@ class Pointwise(nn.Module):
 class Convolution(nn.Module):
   """A convolution without bias, see `convolutions.convolution`.
 
+  With a 'winograd' in place of the kernel in its variables (inference.py) it is
+  computed in that way.
+
   Attributes: see `ConvBN`.
   """
 
@@ -99,6 +103,11 @@ class Convolution(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', features]."""
     size = self.kernel_size
+    if self.has_variable('params', WINOGRAD):
+      assert (size, self.stride) == (3, 1), self.name
+      return winograd.convolve(
+          x, self.get_variable('params', WINOGRAD), self.padding,
+          self.dilation)
     kernel = self.param('kernel', self.kernel_init,
                         (size, size, x.shape[-1], self.features))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)

@@ -24,6 +24,8 @@ ARCHITECTURES = {
 # other 3x3 convolutions.
 _FIRST = {'layer1': (1, 1, 1), 'layer2': (2, 0, 1), 'layer3': (1, 1, 1),
           'layer4': (1, 2, 2)}
+STRIDED = tuple(f'{layer}_0' for layer, (stride, *_) in _FIRST.items()
+                if stride > 1)  # blocks
 _DILATION = {'layer1': 1, 'layer2': 1, 'layer3': 2, 'layer4': 4}
 
 

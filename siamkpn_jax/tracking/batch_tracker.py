@@ -94,8 +94,9 @@ class BatchTracker:
     self.crops_seen = 0
     everywhere, self._divided = shardings(devices)
     self._state_sharding = everywhere if share_crops else self._divided
+    on_cpu = devices[0].platform == 'cpu'
     self._variables = jax.device_put(
-        inference_variables(model, variables), everywhere)
+        inference_variables(model, variables, winograd=on_cpu), everywhere)
     self._config, self._share = config, share_crops
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)

@@ -4,8 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
+from siamkpn_jax.models import inference
 from siamkpn_jax.models.inference import inference_variables
+from siamkpn_jax.models.layers import WINOGRAD
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 
 COMPACT = {'arch': 'efficientnet_lite0', 'width': 8, 'channels': 8,
@@ -29,6 +32,17 @@ def lively(variables):
   return jax.tree_util.tree_map_with_path(draw, variables)
 
 
+def assert_same_predictions(model, folded, variables, tolerance=2e-5):
+  rng = np.random.default_rng(0)
+  z, x = (jnp.asarray(rng.integers(0, 256, (2, side, side, 3)), jnp.float32)
+          for side in (127, 255))
+  run = jax.jit(lambda v: model.apply(v, z, x, train=False))
+  for ours, expected in zip(jax.tree.leaves(run(folded)),
+                            jax.tree.leaves(run(variables)), strict=True):
+    np.testing.assert_allclose(
+        ours, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
 @pytest.mark.parametrize('settings', [
     COMPACT | {'head_sharing': 'shared'},
     COMPACT | {'head_sharing': 'per_task', 'levels': ('stage4',)},
@@ -41,11 +55,28 @@ def test_same_predictions(settings):
   jax.tree.map(np.testing.assert_array_equal, variables, before)
   assert list(folded) == ['params']
   assert len(jax.tree.leaves(folded)) < len(jax.tree.leaves(variables)) / 2
-  rng = np.random.default_rng(0)
-  z, x = (jnp.asarray(rng.integers(0, 256, (2, side, side, 3)), jnp.float32)
-          for side in (127, 255))
-  run = jax.jit(lambda v: model.apply(v, z, x, train=False))
-  for ours, expected in zip(jax.tree.leaves(run(folded)),
-                            jax.tree.leaves(run(variables)), strict=True):
-    np.testing.assert_allclose(
-        ours, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+  assert_same_predictions(model, folded, variables)
+
+
+@pytest.mark.parametrize('arch', ['resnet18', 'resnet50'])
+def test_winograd(arch, monkeypatch):
+  """Every kind of 3x3: dilated, padded or not, of all layers; none strided."""
+  monkeypatch.setattr(inference, '_WIDE', {32: 4, 4: 2})
+  model = SiamKPN(arch=arch, width=4, channels=8, num_stages=2,
+                  levels=('layer2', 'layer3', 'layer4'))
+  variables = lively(init_variables(model, 0))
+  folded = inference_variables(model, variables, winograd=True)
+  found = {'/'.join(path): len(leaf) for path, leaf in flatten_dict(
+      folded['params']).items() if path[-1] == WINOGRAD}
+  assert {4**2, 6**2} == set(found.values())
+  assert 'backbone/layer4_0/downsample/conv/winograd' in found
+  assert not any('layer2_0' in name for name in found)
+  assert_same_predictions(model, folded, variables, 1e-4)
+
+
+def test_winograd_suits_float32_alone(monkeypatch):
+  monkeypatch.setattr(inference, '_WIDE', {4: 2})
+  model = SiamKPN(**RESNET, dtype='bfloat16')
+  folded = inference_variables(
+      model, init_variables(model, 0), winograd=True)['params']
+  assert not any(path[-1] == WINOGRAD for path in flatten_dict(folded))
