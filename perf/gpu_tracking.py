@@ -14,9 +14,9 @@ from perf import costs, gpu_inputs
 from perf.in_time import Figures, spread
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.training import throughput
 
@@ -78,14 +78,13 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
   """
   static, given = _jitted_part(tracker)
   # The program that the tracker has compiled.
-  program = functional.update.lower(*given, **static).compile()
-  variables, state, *rest = jax.device_put(given)
+  program = update_packed.lower(*given, **static).compile()
+  placed = jax.device_put(given)
 
   def steps(count: int) -> None:
-    now = state
     for _ in range(count):
-      now, _ = program(variables, now, *rest)
-    jax.block_until_ready(now)
+      found = program(*placed)
+    jax.block_until_ready(found)
 
   steps(2)
   count, rates = 3 if tiny else 30, []
@@ -95,7 +94,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
     rates.append(count * tracker.slots / (time.perf_counter() - start))
   yield {'device alone, targets x frames/s': spread(rates)}
   flops = throughput.count_flops(
-      functools.partial(functional.update, **static), *given)
+      functools.partial(update_packed, **static), *given)
   if flops:
     yield {'device alone, TFLOP/s':
            flops * float(np.median(rates)) / tracker.slots / 1e12}
@@ -107,7 +106,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
 
 def _jitted_part(tracker: BatchTracker
                  ) -> tuple[dict[str, Any], tuple[Any, ...]]:
-  """What a tracker gives to `functional.update`: compiled in, and passed."""
+  """What a tracker gives to `update_packed`: compiled in, and passed."""
   real: Any = tracker._update
   calls = []
   def record(*given: Any) -> Any:
@@ -116,7 +115,7 @@ def _jitted_part(tracker: BatchTracker
   tracker._update = record  # type: ignore[assignment]
   tracker.update(gpu_inputs.video()[0][-1])
   tracker._update = real
-  assert real.func is functional.update
+  assert real.func is update_packed
   return real.keywords, calls[0]
 
 

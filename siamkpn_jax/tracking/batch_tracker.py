@@ -8,7 +8,6 @@ The boxes equal those of `Tracker` up to float32 rounding, which depends on the
 batch size.
 """
 
-import dataclasses
 import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -30,7 +29,7 @@ from siamkpn_jax.tracking.crop import (
     template_input,
 )
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
-from siamkpn_jax.tracking.functional import SearchInput, TrackerState
+from siamkpn_jax.tracking.packed import COLUMNS, pack, unpack, update_packed
 from siamkpn_jax.tracking.slots import crops_each, shardings
 from siamkpn_jax.tracking.targets import (
     Search,
@@ -101,8 +100,7 @@ class BatchTracker:
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
     self._update = functools.partial(
-        functional.update, model=model, rule=config.rule,
-        every_stage=every_stage)
+        update_packed, model=model, rule=config.rule, every_stage=every_stage)
     self._targets: dict[int, Target] = {}  # by slot
     self._templates: Any = None  # of `Template`, [slots, ...] on the devices
     self._newest: TemplateView | None = None
@@ -263,11 +261,12 @@ class BatchTracker:
       crops[row] = search.crop()
 
     list(self._map(cut, rows, [group[0] for group in groups]))
-    arguments = self._arguments(groups, crops)
+    numbers, sharing = self._numbers(groups, len(crops))
     start = time.perf_counter()
-    state, seen = self._update(self._variables, *self._placed(*arguments))
-    center, size, score = jax.device_get(
-        (state.center, state.size, seen.score))
+    found, heatmaps = self._update(
+        self._variables, self._templates,
+        *self._placed(crops, numbers, sharing))
+    center, size, score = unpack(jax.device_get(found))
     if self._compiled:
       self._seconds += time.perf_counter() - start
       self._timed += len(groups)
@@ -278,43 +277,34 @@ class BatchTracker:
         slot, target = search.slot, search.target
         target.center, target.size = center[slot], size[slot]
         target.score = float(score[slot])
-        target.crop, target.seen = crops[row], (seen.heatmaps, slot)
+        target.crop, target.seen = crops[row], (heatmaps, slot)
 
-  def _arguments(self, groups: Sequence[Sequence[Search]], crops: np.ndarray
-                 ) -> tuple[TrackerState, SearchInput, Hyperparameters]:
-    """Of `functional.update`, on the host; empty slots look at nothing."""
-    center, size, frame, numbers = (
-        np.ones((self.slots, n), np.float32) for n in (2, 2, 2, 4))
-    scale = np.ones(self.slots, np.float32)
+  def _numbers(self, groups: Sequence[Sequence[Search]], crops: int
+               ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    """Of `update_packed`; empty slots look at nothing."""
+    numbers = np.ones((self.slots, COLUMNS), np.float32)
     shared = np.zeros(self.slots, np.int32)
     for row, group in enumerate(groups):
       for search in group:
-        slot, target = search.slot, search.target
-        center[slot], size[slot] = target.center, target.size
-        scale[slot], frame[slot] = search.scale, frame_size(search.frame)
-        numbers[slot] = dataclasses.astuple(target.hyperparameters)
-        shared[slot] = row
-    owner = np.resize([group[0].slot for group in groups], len(crops))
-    inputs = SearchInput(crops, scale, frame)
-    if self._share:
-      inputs = dataclasses.replace(
-          inputs, owner=owner.astype(np.int32), crop=shared)
-    return (TrackerState(self._templates, center, size), inputs,
-            Hyperparameters(*numbers.T))
+        target = search.target
+        numbers[search.slot] = pack(
+            target.center, target.size, search.scale, frame_size(search.frame),
+            target.hyperparameters)
+        shared[search.slot] = row
+    if not self._share:
+      return numbers, None
+    owner = np.resize([group[0].slot for group in groups], crops)
+    return numbers, (owner.astype(np.int32), shared)
 
-  def _placed(self, *arguments: Any) -> Any:
+  def _placed(self, crops: np.ndarray, *others: Any) -> Any:
     """Divides the batch over the devices; with `share_crops` the crops alone.
 
     One device needs no placement, which would take time.
     """
     if self.devices == 1:
-      return arguments
-    state, inputs, numbers = arguments
-    crops = jax.device_put(inputs.crops, self._divided)
-    state, inputs, numbers = jax.device_put(
-        (state, dataclasses.replace(inputs, crops=None), numbers),
-        self._state_sharding)
-    return state, dataclasses.replace(inputs, crops=crops), numbers
+      return crops, *others
+    return (jax.device_put(crops, self._divided),
+            *jax.device_put(others, self._state_sharding))
 
 
 def _mapper(slots: int) -> Callable[..., Iterable[None]]:

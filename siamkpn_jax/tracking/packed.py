@@ -1,0 +1,66 @@
+"""`functional.update` with one array of numbers in and one out.
+
+Every array that goes to a device or comes from it takes some 50 microseconds,
+which for a compact network adds up to a tenth of a frame.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from siamkpn_jax.core.compiling import Jitted
+from siamkpn_jax.models.head import Template
+from siamkpn_jax.models.siamkpn import SiamKPN
+from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.decode import CandidateRule, Hyperparameters
+from siamkpn_jax.tracking.functional import SearchInput, TrackerState
+
+COLUMNS = 7 + len(dataclasses.fields(Hyperparameters))  # of the numbers
+
+
+def pack(center: np.ndarray, size: np.ndarray, scale: float,
+         frame_size: tuple[int, int],
+         hyperparameters: Hyperparameters) -> tuple[Any, ...]:
+  """A row of the numbers: all of `functional.update` that is one target's."""
+  return (*center, *size, scale, *frame_size,
+          *dataclasses.astuple(hyperparameters))
+
+
+@functools.partial(
+    Jitted, static_argnames=('model', 'rule', 'every_stage'))
+def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
+                  sharing: Any, *, model: SiamKPN, rule: CandidateRule,
+                  every_stage: bool) -> tuple[jax.Array, jax.Array]:
+  """Finds b targets in the next frame.
+
+  Args:
+    variables: of the network.
+    templates: [b, ...] of the targets.
+    crops: [n, 255, 255, 3] uint8 search crops.
+    numbers: [b, COLUMNS] a row of `pack` for each target.
+    sharing: `owner` [n] and `crop` [b] of `SearchInput`, or None.
+    model: the network.
+    rule: which cells are candidates.
+    every_stage: return the heatmaps of every stage.
+
+  Returns:
+    [b, 5] for `unpack`, and the heatmaps as of `Observation`.
+  """
+  owner, crop = sharing or (None, None)
+  state, seen = functional.update(
+      variables, TrackerState(templates, numbers[:, :2], numbers[:, 2:4]),
+      SearchInput(crops, numbers[:, 4], numbers[:, 5:7], owner, crop),
+      Hyperparameters(*numbers[:, 7:].T), model=model, rule=rule,
+      every_stage=every_stage)
+  found = jnp.concatenate(
+      [state.center, state.size, seen.score[:, None]], axis=1)
+  return found, seen.heatmaps
+
+
+def unpack(found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """[b, 5] -> the new centers [b, 2], sizes [b, 2] and scores [b]."""
+  return found[:, :2], found[:, 2:4], found[:, 4]
