@@ -44,8 +44,8 @@ def add_arguments(parser: Parser) -> None:
       'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
       '--engine', choices=ENGINES, default=ENGINES[0],
-      help='What runs the network; auto: ONNX Runtime on a CPU if it is '
-      'installed, which is faster there, else JAX.')
+      help='What runs the network; auto: the faster one on a CPU, of those '
+      'that are installed, else JAX.')
   parser.add_argument(
       '--output', help='Video to write with the box drawn in, .mp4 or .avi.')
   parser.add_argument(

@@ -5,9 +5,11 @@ import importlib.util
 import os
 import sys
 
+from siamkpn_jax.config.network import ModelConfig
 from siamkpn_jax.core.errors import UserError
 
 ENGINES = ('auto', 'jax', 'onnxruntime')
+_WIDE = 64  # a ResNet's first layer
 
 
 def choose_engine(engine: str, *, every_stage: bool = False) -> str:
@@ -26,6 +28,16 @@ def choose_engine(engine: str, *, every_stage: bool = False) -> str:
     raise UserError("engine 'onnxruntime': has the last stage alone; expected "
                     "every_stage=False, or engine='jax'")
   return engine
+
+
+def faster_in_jax(model: ModelConfig) -> bool:
+  """Whether a CPU runs a network faster in JAX than in ONNX Runtime.
+
+  As measured (docs/performance.md): a wide ResNet, most of whose time goes to
+  convolutions that JAX computes by Winograd's method.
+  """
+  return (model.arch.startswith('resnet') and model.width >= _WIDE and
+          model.dtype == 'float32')
 
 
 def _only_a_cpu() -> bool:

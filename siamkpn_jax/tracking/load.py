@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from siamkpn_jax.checkpoints.content import content_digest
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.choice import DecodeConfig
-from siamkpn_jax.tracking.engines import choose_engine
+from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax
 from siamkpn_jax.tracking.follow import SingleTracker
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
+  from siamkpn_jax.tracking.onnx.serialized import Serialized
 
 
 class LoadedTracker(SingleTracker, Protocol):
@@ -47,9 +49,9 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     weights: the workdir of a run, a checkpoint, a .safetensors file, or the
       name of a packaged model; None for the default packaged model.
     engine: what runs the network: 'jax', 'onnxruntime' (a CPU, in float32), or
-      'auto': ONNX Runtime where JAX has nothing but a CPU, the extra 'export'
-      is installed and the network can be exported, as it is faster there, else
-      JAX. Boxes differ by rounding, until two cells score alike.
+      'auto': the faster one (`engines.faster_in_jax`) where JAX has nothing
+      but a CPU, the extra 'export' is installed and the network can be
+      exported, else JAX. Boxes differ by rounding, until two cells score alike.
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
     **hyperparameters: fields of `TrackingConfig`, such as penalty_k=0.1, that
@@ -75,28 +77,41 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  chosen = choose_engine(engine, every_stage=every_stage)
-  path = find_weights(weights)
-  if chosen == 'onnxruntime':
-    from siamkpn_jax.tracking.onnx.serialized import load_serialized
-    from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-    try:
-      config, network = load_serialized(path)
-      config = with_tracking(config, hyperparameters)
-      return OnnxTracker(network, decode_config(config))
-    except NotImplementedError as error:  # a network of one's own
-      if engine != 'auto':
-        raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
-                        ) from error
+  onnx = choose_engine(engine, every_stage=every_stage) == 'onnxruntime'
+  suits = lambda config: engine != 'auto' or not faster_in_jax(config.model)
+  path, digest = find_weights(weights), None
+  if onnx:
+    from siamkpn_jax.tracking.onnx.serialized import export_and_keep, read_kept
+    digest = content_digest(path)
+    kept = read_kept(digest)
+    if kept and suits(kept[0]):
+      return _onnx_tracker(*kept, hyperparameters)
 
   from siamkpn_jax.checkpoints.weights import load_model
   from siamkpn_jax.models.siamkpn import build_model
   from siamkpn_jax.tracking.tracker import Tracker
 
   config, variables = load_model(path)
+  model = build_model(config.model)
+  if onnx and suits(config):
+    try:
+      network = export_and_keep(path, digest, config, model, variables)
+      return _onnx_tracker(config, network, hyperparameters)
+    except NotImplementedError as error:  # a network of one's own
+      if engine != 'auto':
+        raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
+                        ) from error
   config = with_tracking(config, hyperparameters)
-  return Tracker(build_model(config.model), variables, decode_config(config),
+  return Tracker(model, variables, decode_config(config),
                  every_stage=every_stage)
+
+
+def _onnx_tracker(config: Config, network: 'Serialized',
+                  hyperparameters: dict[str, Any]) -> LoadedTracker:
+  from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
+
+  config = with_tracking(config, hyperparameters)
+  return OnnxTracker(network, decode_config(config))
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,

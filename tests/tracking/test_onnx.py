@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.files import load_config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
-from siamkpn_jax.tracking.engines import choose_engine
+from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
@@ -215,6 +216,15 @@ def test_engines(monkeypatch):
   assert choose_engine('auto') == 'jax'
   with pytest.raises(UserError, match=r"onnx missing; .*siamkpn_jax\[export"):
     load_tracker(engine='onnxruntime')
+
+
+def test_auto_takes_the_faster_one():
+  """ONNX Runtime for a compact network, JAX for the paper's in float32."""
+  assert not faster_in_jax(load_config('kpn3s_nano').model)
+  assert not faster_in_jax(load_config('demo').model)
+  assert faster_in_jax(load_config('kpn3s').model)
+  assert not faster_in_jax(load_config(
+      'kpn3s', ['model.dtype=bfloat16']).model)
 
 
 def test_the_interface_of_a_tracker():

@@ -15,8 +15,9 @@ from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import save_model
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.tracking import engines
+from siamkpn_jax.tracking import engines, load
 from siamkpn_jax.tracking.load import load_tracker
+from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
 from tests.tracking.test_tracker import video
 from tests.training.tiny import tiny_config
@@ -156,6 +157,18 @@ def test_nothing_is_kept_as_another_checkpoint(
     older = boxes(load_tracker(root, engine='onnxruntime'))
   newer = boxes(load_tracker(root, engine='onnxruntime'))
   assert len(exports) == 2 and np.abs(newer - older).max() > 0
+
+
+def test_auto_exports_nothing_that_is_faster_in_jax(
+    cache, exports, monkeypatch):
+  """And takes no export that is kept."""
+  with monkeypatch.context() as patch:
+    patch.setattr(load, 'faster_in_jax', lambda model: True)
+    assert isinstance(load_tracker(), Tracker) and not exports
+    onnx = load_tracker(engine='onnxruntime')
+    assert len(exports) == 1 and not isinstance(onnx, Tracker)
+    assert isinstance(load_tracker(), Tracker)
+  assert isinstance(load_tracker(), type(onnx)) and len(exports) == 1
 
 
 def test_a_weights_file_is_read_without_tracing(cache, monkeypatch):

@@ -59,31 +59,40 @@ def serialize(model: 'SiamKPN', variables: Any) -> Serialized:
                     search.SerializeToString())
 
 
-def load_serialized(path: Path) -> tuple[Config, Serialized]:
-  """Configuration and network of weights, from the user's cache if possible.
+def read_kept(digest: str | None) -> tuple[Config, Serialized] | None:
+  """What the user's cache holds of weights, by their `content_digest`."""
+  content = read_entry(_PART, _key(digest)) if digest else None
+  if content is None:
+    return None
+  plain = json.loads(content.pop('config'))
+  return config_from_dict(plain), Serialized(**content)
+
+
+def export_and_keep(path: Path, digest: str | None, config: Config,
+                    model: 'SiamKPN', variables: Any) -> Serialized:
+  """Exports the network of loaded weights, and keeps it for `read_kept`.
 
   Args:
-    path: as for `checkpoints.weights.load_model`.
+    path: of the weights.
+    digest: of their content before they were loaded, if it is known.
+    config: of the network.
+    model: the network.
+    variables: the weights.
 
   Raises:
-    UserError: as `load_model`.
     NotImplementedError: as `network.export`.
   """
-  digest = content_digest(path)
-  key = digest and entry_key(digest, **_MADE_BY)
-  content = read_entry(_PART, key) if key else None
-  if content is not None:
-    plain = json.loads(content.pop('config'))
-    return config_from_dict(plain), Serialized(**content)
+  from siamkpn_jax.checkpoints.weights import find_checkpoint
 
-  from siamkpn_jax.checkpoints.weights import find_checkpoint, load_model
-  from siamkpn_jax.models.siamkpn import build_model
-
-  config, variables = load_model(path)
-  serialized = serialize(build_model(config.model), variables)
+  serialized = serialize(model, variables)
   # Kept only if it is what was loaded: not replaced meanwhile, and Orbax has
   # not refused what the digest is of.
-  if key and content_digest(find_checkpoint(path)) == digest:
-    write_entry(_PART, key, {'config': json.dumps(to_plain(config)).encode(),
-                             **dataclasses.asdict(serialized)})
-  return config, serialized
+  if digest and content_digest(find_checkpoint(path)) == digest:
+    write_entry(_PART, _key(digest), {
+        'config': json.dumps(to_plain(config)).encode(),
+        **dataclasses.asdict(serialized)})
+  return serialized
+
+
+def _key(digest: str) -> str:
+  return entry_key(digest, **_MADE_BY)
