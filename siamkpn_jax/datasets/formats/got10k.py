@@ -74,11 +74,14 @@ def _find_split(folder: Path, *names: str) -> Path | None:
 
 
 def _videos(split: Path, dropped: Dropped) -> list[VideoFiles]:
+  refused: list[str] = []
   try:
-    names = text.read_names(split / 'list.txt')
+    names = text.read_names(split / 'list.txt', refused)
   except UserError:
     dropped.add('files: annotation cannot be read', str(split / 'list.txt'))
     names = []
+  for name in refused:
+    dropped.add('tracks: not a name', ascii(name[:60]))
   return [_video(split, name) for name in names]
 
 

@@ -96,7 +96,7 @@ def _is_video(name: str) -> bool:
 def _held_out(folder: Path) -> frozenset[str]:
   """The test videos, which are not trained on."""
   try:
-    return frozenset(text.read_names(folder / _LIST))
+    return frozenset(text.read_names(folder / _LIST, []))
   except UserError:
     # An empty file must not let test videos into the training.
     return TEST_VIDEOS

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.datasets.formats import otb, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
@@ -66,7 +67,7 @@ def load(path: Path) -> list[Annotation]:
 
 
 def _read(path: Path, key: str, value: Any) -> Annotation:
-  where = f'{path}: sequence {key}'
+  where = f'{path}: sequence {key[:60]}'
   if not isinstance(value, dict) or 'gt_rect' not in value:
     raise UserError(f'{where}: no gt_rect; expected img_names and gt_rect: '
                     'restore the file')
@@ -79,7 +80,9 @@ def _read(path: Path, key: str, value: Any) -> Annotation:
                       f'one for each of the {len(boxes_xywh)} boxes: restore '
                       'the file')
   attributes = _strings(where, value.get('attr') or [])
+  check_name(key, str(path))
   if 'name' in value:
+    check_name(str(value['name']), str(path))
     name = _name(key, str(value['name']))
     home = path.parent / str(value['name']) / 'img'
     files = _strings(where, value.get('image_files') or [])

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import file_name
 from siamkpn_jax.datasets.formats import text
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
@@ -50,22 +51,25 @@ def find_spellings(names: Collection[str], spellings: Collection[str],
     among: the names of all sequences of the benchmark, if `names` are some.
 
   Returns:
-    For each name: itself, if it is there; otherwise all of the same key that
-    are not the very name of another sequence; none if that other sequence could
-    be meant as well.
+    For each name: itself, or what its files are called (see `file_name`), if
+    it is there; otherwise all of the same key that are not the very name of
+    another sequence; none if that other sequence could be meant as well.
   """
-  exact = {*names, *among}
+  everyone = {*names, *among}
+  own = {name: [s for s in dict.fromkeys((name, file_name(name)))
+                if s in spellings] for name in everyone}
+  exact = everyone | {file_name(name) for name in everyone}
   by_key: dict[str, list[str]] = {}
   for spelling in spellings:
     if spelling not in exact:
       by_key.setdefault(name_key(spelling), []).append(spelling)
   seeking = collections.Counter(
-      name_key(name) for name in exact.difference(spellings))
+      name_key(name) for name in everyone if not own[name])
   found = {}
   for name in names:
     key = name_key(name)
     loose = by_key.get(key, []) if seeking[key] == 1 else []
-    found[name] = [name] if name in spellings else loose
+    found[name] = own[name] or loose
   return found
 
 

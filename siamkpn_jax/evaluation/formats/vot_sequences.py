@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
 from siamkpn_jax.datasets.formats import text
 from siamkpn_jax.evaluation.metrics import regions
@@ -119,8 +120,7 @@ def _load_folder(root: Path) -> list[VotSequence]:
     if not path.exists():
       raise UserError(f'{path}: does not exist; expected a folder with '
                       "list.txt, or pysot's JSON file: check the path")
-  names = [line.strip() for line in text.read_text(listed).splitlines()
-           if line.strip()]
+  names = text.read_names(listed)
   if len(set(names)) < len(names):
     raise UserError(f'{listed}: lists a sequence twice; expected each once: '
                     'remove the duplicate')
@@ -198,6 +198,8 @@ def _tag(values: list[bool], count: int) -> np.ndarray:
 def _load_json(path: Path) -> list[VotSequence]:
   try:
     entries = json.loads(text.read_text(path))
+    for name in entries:
+      check_name(name, str(path))
     return [_from_entry(path.parent, name, entry)
             for name, entry in entries.items()]
   except (ValueError, KeyError, TypeError, AttributeError, RecursionError,

@@ -8,6 +8,7 @@ settings.json: those that decide about boxes.
 import collections
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.file_names import check_writable_name
+from siamkpn_jax.core.file_names import check_name, file_name
 from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
@@ -172,8 +173,14 @@ def check_names(names: Collection[str]) -> None:
   if taken:
     raise UserError(f'sequence {taken[0]}: this name is used by a file of the '
                     'evaluation itself: rename the sequence')
+  by_file: dict[str, str] = {}
   for name in names:
-    check_writable_name(name)
+    check_name(name, 'sequences', from_disk=True)
+    other = by_file.setdefault(os.path.normcase(file_name(name)), name)
+    if other != name:
+      raise UserError(f'sequences {other!r} and {name!r}: results of both '
+                      f'would be saved as {file_name(name)}; expected names '
+                      'that differ: rename one')
 
 
 def _frames(jobs: Sequence[Job]) -> int:
