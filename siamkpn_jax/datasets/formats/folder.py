@@ -57,7 +57,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
 
 
 def load(folder: Path) -> list[Annotation]:
-  """All sequences, sorted by name, without those whose name begins with "_".
+  """All sequences, sorted by name.
 
   Raises:
     UserError: nothing to read, or a damaged file.
@@ -71,7 +71,7 @@ def load(folder: Path) -> list[Annotation]:
 def annotation_files(folder: Path) -> list[VideoFiles]:
   """The sequences of a folder of files <sequence>.txt, sorted by name."""
   return [VideoFiles(path.stem, path, None)
-          for path in sorted(folder.glob('*.txt'))
+          for path in scan.files(folder, '.txt')
           if path.stem.casefold() not in _LISTS]
 
 

@@ -106,12 +106,13 @@ def _find_annotated(folder: Path) -> list[VideoFiles]:
   """All videos with boxes, whatever they are called."""
   if (folder / 'annos').is_dir():
     return [_video_of_toolkit(path)
-            for path in (folder / 'annos').glob('*.txt')]
+            for path in scan.files(folder / 'annos', '.txt')]
   if (folder / 'groundtruth.txt').is_file():  # one sequence
     return [_video(folder.absolute())]
-  return [_video(path.parent)
-          for pattern in ('*/groundtruth.txt', '*/*/groundtruth.txt')
-          for path in folder.glob(pattern)]
+  homes = scan.sequences(folder)
+  homes += [video for home in homes for video in scan.sequences(home)]
+  return [_video(home) for home in homes
+          if (home / 'groundtruth.txt').is_file()]
 
 
 def _video(home: Path) -> VideoFiles:

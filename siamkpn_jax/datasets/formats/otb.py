@@ -74,7 +74,7 @@ def skipped_folders(folder: str | Path) -> list[str]:
   if not folder.is_dir() or _targets(folder):
     return []
   return [f.name for f in sorted(folder.iterdir())
-          if f.is_dir() and (f.name.startswith(('_', '.')) or not _targets(f))]
+          if f.is_dir() and (scan.hidden(f.name) or not _targets(f))]
 
 
 def find_videos(folder: Path) -> list[VideoFiles]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
-from siamkpn_jax.datasets.formats import otb, text
+from siamkpn_jax.datasets.formats import otb, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
   check_any,
@@ -37,9 +37,9 @@ def find(path: Path) -> Path | None:
   """
   if path.suffix.lower() == '.json' and not path.is_dir():
     return path
-  if not path.is_dir() or any(f.is_dir() for f in path.iterdir()):
+  if not path.is_dir() or scan.folders(path):
     return None
-  files = sorted(path.glob('*.json'))
+  files = scan.files(path, '.json')
   if len(files) > 1:
     raise UserError(f'{path}: several JSON files ({files[0].name}, '
                     f'{files[1].name} ...); expected one: use the path of the '

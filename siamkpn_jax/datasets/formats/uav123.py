@@ -9,6 +9,7 @@ Pixels are counted from 1.
 
 from pathlib import Path
 
+from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.datasets.formats.video import VideoFiles, read_annotations
 
@@ -46,7 +47,7 @@ def load(folder: Path) -> list[Annotation]:
   Raises:
     UserError: nothing to read, or a damaged file.
   """
-  paths = sorted((folder / 'anno' / 'UAV123').glob('*.txt'))
+  paths = scan.files(folder / 'anno' / 'UAV123', '.txt')
   return read_annotations([_video(folder, path) for path in paths], folder,
                           _EXPECTED)
 

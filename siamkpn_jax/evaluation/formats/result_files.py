@@ -27,7 +27,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import file_name
-from siamkpn_jax.datasets.formats import text
+from siamkpn_jax.datasets.formats import scan, text
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
 _SUFFIXES = ('.txt', '.json')
@@ -121,12 +121,13 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
   """A sequence's name as the folder spells it -> its files, for all layouts."""
   files: dict[str, list[Path]] = {}
   for path in sorted(folder.iterdir()):
-    if path.is_file() and path.suffix in _SUFFIXES:
+    if (path.is_file() and path.suffix in _SUFFIXES and
+        not scan.hidden(path.name)):
       _add(files, path.stem, [path])
   for home in (folder, folder / 'baseline'):
-    for sub in sorted(home.iterdir()) if home.is_dir() else []:
-      runs = sorted(p for p in sub.glob('*.txt') if re.fullmatch(
-          re.escape(sub.name) + r'_\d+', p.stem)) if sub.is_dir() else []
+    for sub in scan.sequences(home):
+      runs = [p for p in scan.files(sub, '.txt') if re.fullmatch(
+          re.escape(sub.name) + r'_\d+', p.stem)]
       if runs:
         _add(files, sub.name, runs)
   return files

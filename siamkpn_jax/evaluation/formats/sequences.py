@@ -114,8 +114,8 @@ def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
   Raises:
     UserError: an unknown name.
   """
-  check_known(names, [s.name for s in sequences], 'sequences')
-  return [s for s in sequences if not names or _matches(s.name, names)]
+  chosen = meant(names, [s.name for s in sequences], 'sequences')
+  return [s for s in sequences if not names or s.name in chosen]
 
 
 def with_frames(annotation: Annotation) -> Video:
@@ -158,39 +158,49 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
   videos = otb.find_videos(Path(root))
   check_any(videos, Path(root), otb.EXPECTED)
   known = [video.name for video in videos]
-  check_known(names, known, 'sequences')
-  check_known(zero_based, known, 'zero_based')
-  return [with_frames(counted(read_annotation(video), zero_based))
-          for video in videos if not names or _matches(video.name, names)]
+  chosen = meant(names, known, 'sequences')
+  from_0 = meant(zero_based, known, 'zero_based')
+  return [with_frames(counted(read_annotation(video), from_0))
+          for video in videos if not names or video.name in chosen]
 
 
 def counted(annotation: Annotation, zero_based: Collection[str]) -> Annotation:
-  """The annotation; from 0 if `zero_based`, names or patterns, has its name."""
-  if _matches(annotation.name, zero_based):
+  """The annotation; its pixels count from 0 if `zero_based` has its name."""
+  if annotation.name in zero_based:
     return dataclasses.replace(annotation, origin=0)
   return annotation
 
 
-def check_known(patterns: Collection[str], known: Collection[str],
-                what: str) -> None:
-  """Checks that each name or pattern is that of a sequence.
+def meant(patterns: Collection[str], known: Collection[str],
+          what: str) -> frozenset[str]:
+  """The names of sequences that a user means, see `fitting`.
 
   Args:
     patterns: names or patterns.
-    known: names of the sequences.
+    known: names of all sequences.
     what: where the patterns were given, for the message.
 
   Raises:
-    UserError: one is not.
+    UserError: one fits no sequence.
   """
   for pattern in patterns:
-    if not any(_matches(name, [pattern]) for name in known):
+    if not fitting([pattern], known):
       raise UserError(f'{what}: no sequence matches {pattern}; expected some '
                       f'of {", ".join(sorted(known))}')
+  return fitting(patterns, known)
 
 
-def _matches(name: str, patterns: Collection[str]) -> bool:
-  return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def fitting(patterns: Collection[str],
+            known: Collection[str]) -> frozenset[str]:
+  """Of the known names those that names or patterns (`Human*`) fit.
+
+  A known name means itself alone, whatever it would fit as a pattern: with a
+  `clip[1]` there, it does not mean `clip1`.
+  """
+  exact = frozenset(patterns).intersection(known)
+  others = frozenset(patterns) - exact
+  return exact | {name for name in known for pattern in others
+                  if fnmatch.fnmatchcase(name, pattern)}
 
 
 def _images(annotation: Annotation) -> list[Path]:

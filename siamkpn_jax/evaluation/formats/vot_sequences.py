@@ -27,7 +27,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
-from siamkpn_jax.datasets.formats import text
+from siamkpn_jax.datasets.formats import scan, text
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.regions import Regions
 
@@ -130,8 +130,8 @@ def _load_folder(root: Path) -> list[VotSequence]:
 def _load_sequence(folder: Path) -> VotSequence:
   truth = regions.read_truth(folder / 'groundtruth.txt')
   tags = {path.stem: _read_tag(path, len(truth))
-          for pattern in ('*.tag', '*.label')
-          for path in sorted(folder.glob(pattern))}
+          for suffix in ('.tag', '.label')
+          for path in scan.files(folder, suffix)}
   properties = _read_properties(folder / 'sequence')
   frames = _frames_of(folder, properties)
   _check_count(folder.name, frames, truth)
