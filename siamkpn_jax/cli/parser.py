@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 # Of flags that do nothing, or say so themselves, where they are not given.
 _NO_DEFAULTS: tuple[Any, ...] = (None, '', (), [], argparse.SUPPRESS)
+_LARGEST = 2**63 - 1  # number that any flag takes
 _Number = TypeVar('_Number', int, float)
 
 
@@ -157,6 +158,8 @@ def _number(
   def parse(text: str) -> _Number:
     try:
       value = kind(text)
+      if not -_LARGEST <= value <= _LARGEST:  # infinite, NaN or absurd
+        raise ValueError
     except ValueError:
       raise refused(text) from None
     if ((minimum is not None and not value >= minimum) or

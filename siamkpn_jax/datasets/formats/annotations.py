@@ -46,16 +46,29 @@ class Annotation:
     return len(self.boxes_xywh)
 
 
-def check_first(boxes_xywh: np.ndarray, where: str) -> None:
+def check_first(boxes_xywh: np.ndarray, where: str,
+                frame_size: tuple[int, int] | None = None) -> None:
   """Checks that a tracker can start from the first of [t, 4] boxes.
 
+  Args:
+    boxes_xywh: 0-based, where the size of the frames is given.
+    where: the boxes are written, for the message.
+    frame_size: width and height of the frames, if that is known.
+
   Raises:
-    UserError: it is not finite or has no area.
+    UserError: it is not finite, has no area, or lies outside the frame.
   """
   if not (np.isfinite(boxes_xywh[0]).all() and (boxes_xywh[0, 2:] > 0).all()):
     raise UserError(
         f'{where}: the first box has no area; expected width and height > 0, '
         'as trackers start from it: correct it')
+  if frame_size is not None:  # clipped to a wrong one, all overlaps would be 0
+    (x, y), (w, h) = boxes_xywh[0, :2], boxes_xywh[0, 2:]
+    if not (-w < x < frame_size[0] and -h < y < frame_size[1]):
+      raise UserError(
+          f'{where}: the first box lies outside the frame, {frame_size[0]} x '
+          f'{frame_size[1]} pixels by the annotation; expected a visible '
+          'target: correct one of them')
 
 
 def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:

@@ -33,6 +33,7 @@ from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('train/list.txt, train/<sequence>/groundtruth.txt and '
             'train/<sequence>/00000001.jpg ...')
+_DIGITS, _LARGEST = 9, 2**17  # of the side of a frame, pixels
 _EXPECTED_TEST = 'val/list.txt and val/<sequence>/groundtruth.txt'
 
 
@@ -109,7 +110,10 @@ def _resolution(path: Path) -> tuple[int, int] | None:
     return None
   found = re.search(r'^resolution\s*[:=]\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)',
                     text.read_text(path), re.MULTILINE)
-  if not found:
-    raise UserError(f'{path}: no resolution; expected a line "resolution: '
-                    '(width, height)": restore the file')
-  return int(found[1]), int(found[2])
+  size = tuple(int(side[:_DIGITS]) for side in found.groups()) if found else ()
+  if len(size) != 2 or not all(1 <= side <= _LARGEST for side in size):
+    what = found[0] if found else 'no resolution'
+    raise UserError(f'{path}: {what[:60]}; expected a line "resolution: '
+                    f'(width, height)", each 1 to {_LARGEST} pixels: restore '
+                    'the file')
+  return size

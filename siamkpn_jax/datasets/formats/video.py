@@ -77,10 +77,10 @@ def read_annotation(video: VideoFiles) -> Annotation:
 
   Raises:
     UserError: a file is missing or damaged, has not one flag for each box, or
-      the first box has no area.
+      the first box has no area or lies outside the frame.
   """
   boxes_xywh = text.read_boxes(video.boxes, infinite=False)
-  check_first(boxes_xywh, f'{video.boxes} line 1')
+  check_first(boxes_xywh, f'{video.boxes} line 1', video.frame_size)
   boxes_xywh.flags.writeable = False
   absent = [read_flags(path, len(boxes_xywh)) == out_of_sight
             for path, out_of_sight in video.absent.items()]

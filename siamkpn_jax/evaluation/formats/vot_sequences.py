@@ -142,6 +142,7 @@ def _load_sequence(folder: Path) -> VotSequence:
     raise UserError(f'{folder / "sequence"}: {" ".join(str(error).split())}; '
                     'expected width and height in pixels: correct it'
                     ) from error
+  _check_first(folder.name, truth, size)
   return VotSequence(folder.name, truth, tags, frames, size)
 
 
@@ -151,6 +152,19 @@ def _size(name: str, width: Any, height: Any) -> tuple[int, int]:
   if not all(1 <= side <= regions.LARGEST for side in size):
     raise ValueError(f'frames of {name} are {width} x {height}'[:60])
   return size
+
+
+def _check_first(name: str, truth: Regions,
+                 size: tuple[int, int] | None) -> None:
+  """Checks that the first region touches the frame; else all overlaps are 0."""
+  if size is None:
+    return
+  points = regions.corners(truth[:1], inclusive=False)[0]
+  if (points.max(axis=0) <= 0).any() or (points.min(axis=0) >= size).any():
+    raise UserError(
+        f'sequence {name}: the first region lies outside the frame, {size[0]} '
+        f'x {size[1]} pixels by the annotation; expected a visible target: '
+        'correct one of them')
 
 
 def _read_properties(path: Path) -> dict[str, str]:
@@ -227,5 +241,6 @@ def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
           for tag in TAGS if tag in entry}
   size = (_size(name, entry['width'], entry['height'])
           if 'width' in entry and 'height' in entry else None)
+  _check_first(name, truth, size)
   there = images and images[0].is_file()
   return VotSequence(name, truth, tags, images if there else (), size)

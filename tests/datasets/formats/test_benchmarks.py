@@ -133,6 +133,13 @@ def test_got10k(got10k):
   _write(home / 'meta_info.ini', '[METAINFO]\n')
   with pytest.raises(UserError, match='no resolution'):
     sequences.load_annotations('got10k', got10k)
+  for size, match in (('0, 0', r'meta_info.ini: resolution: \(0, 0\);'),
+                      ('64, 0', 'each 1 to'), ('9' * 5000 + ', 9', 'each 1 to'),
+                      ('2, 2', r'first box lies outside the frame, 2 x 2')):
+    _write(home / 'meta_info.ini', f'[METAINFO]\nresolution: ({size})\n')
+    with pytest.raises(UserError, match=match) as info:
+      sequences.load_annotations('got10k', got10k)
+    assert len(str(info.value)) < 400
   (home / 'groundtruth.txt').unlink()
   with pytest.raises(UserError, match='sequence b is missing'):
     sequences.load_annotations('got10k', got10k)
