@@ -19,12 +19,13 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
-from siamkpn_jax.datasets.formats import otb, scan, text
+from siamkpn_jax.datasets.formats import scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
   check_any,
   check_first,
 )
+from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 
 
 def find(path: Path) -> Path | None:
@@ -93,7 +94,7 @@ def _read(path: Path, key: str, value: Any) -> Annotation:
   return Annotation(
       name, boxes_xywh, origin, visible, attributes=attributes,
       images=tuple(home / file for file in files) or None,
-      frame_range=otb.FRAME_RANGES.get(name.lower()))
+      frame_range=FRAME_RANGES.get(name.lower()))
 
 
 def _name(key: str, name: str) -> str:

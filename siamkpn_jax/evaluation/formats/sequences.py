@@ -7,7 +7,6 @@ what is needed to run a tracker. The layouts are described in datasets/formats.
 import dataclasses
 import fnmatch
 import os
-import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +16,13 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import list_images
-from siamkpn_jax.datasets.formats import BENCHMARKS, otb, pysot_json, text
+from siamkpn_jax.datasets.formats import (
+  BENCHMARKS,
+  otb,
+  pairing,
+  pysot_json,
+  text,
+)
 from siamkpn_jax.datasets.formats.annotations import Annotation, check_any
 from siamkpn_jax.datasets.formats.video import read_annotation
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
@@ -222,7 +227,7 @@ def _images(annotation: Annotation) -> list[Path]:
   if not os.path.isdir(images):  # False, not an error, for a senseless path
     raise UserError(f'{images}: not a folder; expected the images of sequence '
                     f'{name}: check the download')
-  files = list_images(images)
+  files = pairing.frames_only(list_images(images))
   if not files:
     raise UserError(f'{images}: no images; expected '
                     f'{" ".join(IMAGE_SUFFIXES)} files: check the download')
@@ -237,15 +242,11 @@ def _matching_frames(annotation: Annotation, frames: list[Path]) -> list[Path]:
   # Both tests are needed: the same name is shipped cut and uncut.
   if len(frames) > boxes and annotation.frame_range:
     first, last = annotation.frame_range
-    inside = [f for f in frames if first <= _number(f) <= last]
+    inside = [f for f in frames
+              if first <= (pairing.frame_number(f) or 0) <= last]
     if len(inside) == boxes:
       return inside
   raise UserError(
       f'sequence {annotation.name}: {len(frames)} images in '
       f'{frames[0].parent} but {boxes} boxes; expected one box per image: '
       'check the download')
-
-
-def _number(frame: Path) -> int:
-  numbers = re.findall(r'\d+', frame.stem)
-  return int(numbers[-1]) if numbers else -1

@@ -27,7 +27,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
-from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.regions import Regions
 
@@ -183,7 +183,7 @@ def _frames_of(folder: Path, properties: dict[str, str]) -> tuple[Path, ...]:
   else:
     places = [folder / 'color', folder]
   for place in places:
-    frames = list_images(place)
+    frames = pairing.frames_only(list_images(place))
     if frames:
       return tuple(frames)
   return ()
