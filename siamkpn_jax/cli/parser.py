@@ -152,14 +152,17 @@ def _number(
   expected = (what + ('' if minimum is None else f', at least {minimum}') +
               ('' if maximum is None else f', at most {maximum}'))
 
+  # Of others, the command itself says what it expects.
+  bounded = kind is int or minimum is not None
+
   def refused(text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f'expected {expected}, got {text!r}')
 
   def parse(text: str) -> _Number:
     try:
       value = kind(text)
-      if not -_LARGEST <= value <= _LARGEST:  # infinite, NaN or absurd
-        raise ValueError
+      if bounded and not -_LARGEST <= value <= _LARGEST:
+        raise ValueError  # infinite, NaN or absurd
     except ValueError:
       raise refused(text) from None
     if ((minimum is not None and not value >= minimum) or

@@ -51,6 +51,23 @@ def otb(tmp_path):
   return tmp_path / 'otb'
 
 
+def test_a_sequence_that_fails(evaluate, otb, tmp_path):
+  """Exit status 1 and a last line; the report and the JSON name it."""
+  (otb / 'Car' / 'img' / '0003.jpg').write_bytes(b'damaged')
+  out = tmp_path / 'out'
+  done = evaluate('--data', otb, '--weights', 'runs/kpn3s', '--output', out)
+  assert done.returncode == 1, done.stderr
+  assert done.stderr.splitlines()[-1] == (
+      'error: 1 of 2 sequences failed: Car; the others are scored: correct '
+      'these and run the same command again')
+  assert '0003.jpg' in done.stderr.splitlines()[-2]
+  assert ['Ball', '0.9524', '1.0000'] in [
+      line.split()[:3] for line in done.stdout.splitlines()]
+  assert 'failed: Car: ' in (out / 'report' / 'report.html').read_text()
+  assert '0003.jpg' in json.loads(
+      (out / 'summary.json').read_text())['failed']['Car']
+
+
 def test_evaluate(evaluate, otb, tmp_path):
   out = tmp_path / 'out'
   flags = ['--data', otb, '--weights', 'runs/kpn3s', '--output', out,

@@ -4,9 +4,11 @@ An `Annotation` is enough to score result files;
 `evaluation.formats.sequences.with_frames` adds the images that a tracker needs.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Sized
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -44,6 +46,58 @@ class Annotation:
 
   def __len__(self) -> int:
     return len(self.boxes_xywh)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Unreadable:
+  """In the place of a sequence whose annotation cannot be used.
+
+  Attributes:
+    name: unique in its data set.
+    error: why not.
+  """
+  name: str
+  error: UserError
+
+
+Found = Annotation | Unreadable
+_Sequence = TypeVar('_Sequence')
+
+
+@contextlib.contextmanager
+def noted(name: str, failed: dict[str, str] | None) -> Iterator[None]:
+  """Notes what is wrong with one sequence, so that others can go on.
+
+  Args:
+    name: of the sequence.
+    failed: takes the reason; None: it is raised.
+
+  Raises:
+    UserError: of the block, if nothing takes it.
+  """
+  try:
+    yield
+  except UserError as error:
+    if failed is None:
+      raise
+    failed[name] = str(error)
+
+
+def usable(found: Iterable[_Sequence | Unreadable],
+           failed: dict[str, str] | None = None) -> list[_Sequence]:
+  """The sequences that can be used; see `noted` for the others.
+
+  Raises:
+    UserError: of the first that cannot be, if `failed` does not take it.
+  """
+  fine = []
+  for sequence in found:
+    if isinstance(sequence, Unreadable):
+      with noted(sequence.name, failed):
+        raise sequence.error
+    else:
+      fine.append(sequence)
+  return fine
 
 
 def check_first(boxes_xywh: np.ndarray, where: str,

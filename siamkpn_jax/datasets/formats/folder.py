@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamkpn_jax.datasets.formats import scan
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 from siamkpn_jax.datasets.formats.video import (
   NO_ANNOTATION,
@@ -58,7 +58,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   yield from read_tracks(folder, filter(None, found.values()), dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """All sequences, sorted by name.
 
   Raises:

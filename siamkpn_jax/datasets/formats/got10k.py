@@ -22,7 +22,7 @@ from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import text
-from siamkpn_jax.datasets.formats.annotations import Annotation, missing
+from siamkpn_jax.datasets.formats.annotations import Found, missing
 from siamkpn_jax.datasets.formats.video import (
   VideoFiles,
   box_files,
@@ -52,7 +52,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
     yield from read_tracks(folder, _videos(split, dropped), dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """The sequences that list.txt of val/ or test/ names, in its order.
 
   Raises:
@@ -66,7 +66,7 @@ def load(folder: Path) -> list[Annotation]:
   absent = [video.name for video in videos if not video.boxes.is_file()]
   if absent:
     raise missing(split, absent, _EXPECTED_TEST)
-  return read_annotations(map(_as_scored, videos), split, _EXPECTED_TEST)
+  return read_annotations(videos, split, _EXPECTED_TEST, _as_scored)
 
 
 def _find_split(folder: Path, *names: str) -> Path | None:

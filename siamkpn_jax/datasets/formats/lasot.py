@@ -21,7 +21,7 @@ from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import scan, text
-from siamkpn_jax.datasets.formats.annotations import Annotation, missing
+from siamkpn_jax.datasets.formats.annotations import Found, missing
 from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
 from siamkpn_jax.datasets.formats.video import (
   VideoFiles,
@@ -57,7 +57,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
       folder, (v for v in videos if v.name not in held_out), dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """The test sequences, sorted by name.
 
   Raises:

@@ -21,12 +21,14 @@ from siamkpn_jax.core.images import list_images
 from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  Found,
+  Unreadable,
   check_any,
   check_first,
 )
 
 
-def load(folder: Path, rate: int = 30) -> list[Annotation]:
+def load(folder: Path, rate: int = 30) -> list[Found]:
   """All sequences, sorted by name.
 
   Args:
@@ -36,11 +38,14 @@ def load(folder: Path, rate: int = 30) -> list[Annotation]:
   Raises:
     UserError: nothing to read, or a damaged file.
   """
-  found = []
+  found: list[Found] = []
   for home in scan.sequences(folder):
     path = home / str(rate) / f'{home.name}.txt'
     if path.is_file():
-      found.append(_read_sequence(home.name, path, rate))
+      try:
+        found.append(_read_sequence(home.name, path, rate))
+      except UserError as error:
+        found.append(Unreadable(home.name, error))
   check_any(found, folder, f'<sequence>/{rate}/<sequence>.txt')
   return found
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import folder as plain_folder
 from siamkpn_jax.datasets.formats import scan, text
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 from siamkpn_jax.datasets.formats.video import VideoFiles, read_annotations
 
@@ -40,7 +40,7 @@ OTB_100 = (
 )
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """All sequences of a folder, or the one that it is, sorted by name.
 
   Raises:

@@ -22,6 +22,8 @@ from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.datasets.formats import scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  Found,
+  Unreadable,
   check_any,
   check_first,
 )
@@ -48,7 +50,7 @@ def find(path: Path) -> Path | None:
   return files[0] if files else None
 
 
-def load(path: Path) -> list[Annotation]:
+def load(path: Path) -> list[Found]:
   """All sequences of a file, sorted by name.
 
   Raises:
@@ -62,7 +64,13 @@ def load(path: Path) -> list[Annotation]:
   if not isinstance(content, dict):
     raise UserError(f'{path}: wrong content; expected an object that maps '
                     'names to sequences: restore the file')
-  found = [_read(path, key, value) for key, value in content.items()]
+  found: list[Found] = []
+  for key, value in content.items():
+    check_name(key, str(path))
+    try:
+      found.append(_read(path, key, value))
+    except UserError as error:
+      found.append(Unreadable(key, error))
   check_any(found, path, 'an object with a sequence under each name')
   return sorted(found, key=lambda a: a.name)
 
@@ -81,7 +89,6 @@ def _read(path: Path, key: str, value: Any) -> Annotation:
                       f'one for each of the {len(boxes_xywh)} boxes: restore '
                       'the file')
   attributes = _strings(where, value.get('attr') or [])
-  check_name(key, str(path))
   if 'name' in value:
     check_name(str(value['name']), str(path))
     name = _name(key, str(value['name']))

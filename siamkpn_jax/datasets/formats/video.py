@@ -15,6 +15,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  Found,
+  Unreadable,
   check_any,
   check_first,
   read_flags,
@@ -56,19 +58,27 @@ def box_files(videos: Iterable[VideoFiles]) -> list[Path]:
   return [video.boxes for video in videos if video.boxes.is_file()]
 
 
-def read_annotations(videos: Iterable[VideoFiles], folder: Path,
-                     expected: str) -> list[Annotation]:
+def read_annotations(
+    videos: Iterable[VideoFiles], folder: Path, expected: str,
+    complete: Callable[[VideoFiles], VideoFiles] = lambda video: video
+) -> list[Found]:
   """The annotations of videos that are evaluated on, at least one.
 
   Args:
     videos: of the data set.
     folder: of the data set.
     expected: what it looks like, for the message.
+    complete: adds to a video what other files of its say.
 
   Raises:
-    UserError: there is none, or a file is missing or damaged.
+    UserError: there is none.
   """
-  found = [read_annotation(video) for video in videos]
+  found: list[Found] = []
+  for video in videos:
+    try:
+      found.append(read_annotation(complete(video)))
+    except UserError as error:
+      found.append(Unreadable(video.name, error))
   check_any(found, folder, expected)
   return found
 

@@ -9,7 +9,7 @@ import fnmatch
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -23,12 +23,24 @@ from siamkpn_jax.datasets.formats import (
   pysot_json,
   text,
 )
-from siamkpn_jax.datasets.formats.annotations import Annotation, check_any
+from siamkpn_jax.datasets.formats.annotations import (
+  Annotation,
+  Found,
+  check_any,
+  noted,
+  usable,
+)
 from siamkpn_jax.datasets.formats.video import read_annotation
-from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 
-# What `select` chooses from.
-_Named = TypeVar('_Named', Annotation, VotSequence)
+_Named = TypeVar('_Named', bound='_HasName')
+
+
+class _HasName(Protocol):
+  """What `select` chooses from."""
+
+  @property
+  def name(self) -> str:
+    """Unique in the benchmark."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,7 +65,8 @@ class Video:
 
 
 def load_benchmark(name: str, root: str | Path, *,
-                   sequences: Collection[str] = ()) -> list[Video]:
+                   sequences: Collection[str] = (),
+                   failed: dict[str, str] | None = None) -> list[Video]:
   """The sequences of a one-pass benchmark, ready to be tracked.
 
   Args:
@@ -63,10 +76,13 @@ def load_benchmark(name: str, root: str | Path, *,
     root: the folder of the benchmark in its original layout, or an annotation
       file in pysot's JSON format with the images next to it.
     sequences: names or patterns (`Human*`) of sequences; empty for all.
+    failed: takes the names of sequences that cannot be used, and why; None:
+      the first of them is an error.
 
   Returns:
-    At least one sequence, sorted by name (GOT-10k: in the order of its list).
-    Images are located but not read. Boxes are always 0-based.
+    The sequences, at least one if none has failed, sorted by name (GOT-10k: in
+    the order of its list). Images are located but not read. Boxes are always
+    0-based.
 
   Raises:
     UserError: an unknown benchmark or name, no sequences, a damaged
@@ -83,30 +99,54 @@ def load_benchmark(name: str, root: str | Path, *,
     >>> ball.name, ball.frames[0].name, ball.boxes_xywh.tolist()
     ('Ball', '0001.jpg', [[2.0, 3.0, 50.0, 60.0]])
   """
-  return [with_frames(annotation) for annotation in
-          load_annotations(name, root, names=sequences)]
+  return _videos(load_annotations(name, root, names=sequences, failed=failed),
+                 failed)
+
+
+def _videos(annotations: Collection[Annotation],
+            failed: dict[str, str] | None) -> list[Video]:
+  videos = []
+  for annotation in annotations:
+    with noted(annotation.name, failed):
+      videos.append(with_frames(annotation))
+  return videos
 
 
 def load_annotations(benchmark: str, path: str | Path, *,
-                     names: Collection[str] = ()) -> list[Annotation]:
+                     names: Collection[str] = (),
+                     failed: dict[str, str] | None = None) -> list[Annotation]:
   """Reads a benchmark's annotations; no images are needed.
 
   Args:
     benchmark: a key of `BENCHMARKS`.
     path: the folder that holds them, or a JSON file of pysot's kind.
     names: read only these names or patterns (`Human*`); empty for all.
+    failed: as for `load_benchmark`.
 
   Raises:
     UserError: an unknown benchmark or name, nothing to read, a missing
       sequence or a damaged annotation.
+  """
+  return usable(select(find_annotations(benchmark, path), names), failed)
+
+
+def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
+  """All annotations of a benchmark, with those that cannot be used.
+
+  Args:
+    benchmark: a key of `BENCHMARKS`.
+    path: the folder that holds them, or a JSON file of pysot's kind.
+
+  Raises:
+    UserError: an unknown benchmark, nothing to read, or a missing sequence.
   """
   path = Path(path)
   if benchmark not in BENCHMARKS:
     raise UserError(f'benchmark {benchmark!r}: expected one of '
                     f'{", ".join(sorted(BENCHMARKS))}')
   json_file = pysot_json.find(path)
-  return select(pysot_json.load(json_file) if json_file else
-                BENCHMARKS[benchmark](path), names)
+  return (pysot_json.load(json_file) if json_file else
+          BENCHMARKS[benchmark](path))
 
 
 def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
@@ -144,17 +184,19 @@ def with_frames(annotation: Annotation) -> Video:
 
 
 def load_otb(root: str | Path, *, names: Collection[str] = (),
-             zero_based: Collection[str] = ()) -> list[Video]:
+             zero_based: Collection[str] = (),
+             failed: dict[str, str] | None = None) -> list[Video]:
   """Reads the sequences of a folder in OTB layout, sorted by name.
 
   Args:
     root: the folder that holds the sequences, or one sequence.
     names: read only these names or patterns (`Human*`); empty for all.
     zero_based: names or patterns of sequences that count from 0.
+    failed: as for `load_benchmark`.
 
   Returns:
-    At least one sequence. Folders without annotation are left out, see
-    `skipped_folders`.
+    The sequences, at least one if none has failed. Folders without annotation
+    are left out, see `skipped_folders`.
 
   Raises:
     UserError: nothing to read, an unknown name, a damaged annotation, or
@@ -165,8 +207,12 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
   known = [video.name for video in videos]
   chosen = meant(names, known, 'sequences')
   from_0 = meant(zero_based, known, 'zero_based')
-  return [with_frames(counted(read_annotation(video), from_0))
-          for video in videos if not names or video.name in chosen]
+  annotations = []
+  for video in videos:
+    if not names or video.name in chosen:
+      with noted(video.name, failed):
+        annotations.append(counted(read_annotation(video), from_0))
+  return _videos(annotations, failed)
 
 
 def counted(annotation: Annotation, zero_based: Collection[str]) -> Annotation:

@@ -16,9 +16,10 @@ of the frames is known, which pysot's file and `sequence` (width=, height=) may
 say.
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,6 +29,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
 from siamkpn_jax.datasets.formats import pairing, scan, text
+from siamkpn_jax.datasets.formats.annotations import Unreadable, usable
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.regions import Regions
 
@@ -66,7 +68,15 @@ def load_vot(path: str | Path) -> list[VotSequence]:
     UserError: nothing to read, a damaged annotation, or frames and regions that
       do not belong together.
   """
-  path = Path(path)
+  return usable(find_vot(Path(path)))
+
+
+def find_vot(path: Path) -> list[VotSequence | Unreadable]:
+  """As `load_vot`, with those sequences that cannot be used.
+
+  Raises:
+    UserError: nothing to read.
+  """
   sequences = _load_json(path) if path.is_file() else _load_folder(path)
   if not sequences:
     raise UserError(f'{path}: lists no sequence; expected at least one: '
@@ -114,7 +124,7 @@ def starting_box(region: list[float]) -> np.ndarray:
   return np.concatenate([points.mean(axis=0) - (size - 1) / 2, size])
 
 
-def _load_folder(root: Path) -> list[VotSequence]:
+def _load_folder(root: Path) -> list[VotSequence | Unreadable]:
   listed = root / 'list.txt'
   for path in (root, listed):
     if not path.exists():
@@ -124,7 +134,16 @@ def _load_folder(root: Path) -> list[VotSequence]:
   if len(set(names)) < len(names):
     raise UserError(f'{listed}: lists a sequence twice; expected each once: '
                     'remove the duplicate')
-  return [_load_sequence(root / name) for name in names]
+  return [_read(name, lambda name=name: _load_sequence(root / name))
+          for name in names]
+
+
+def _read(name: str, load: Callable[[], VotSequence]
+          ) -> VotSequence | Unreadable:
+  try:
+    return load()
+  except UserError as error:
+    return Unreadable(name, error)
 
 
 def _load_sequence(folder: Path) -> VotSequence:
@@ -209,16 +228,26 @@ def _tag(values: list[bool], count: int) -> np.ndarray:
   return tag
 
 
-def _load_json(path: Path) -> list[VotSequence]:
+def _load_json(path: Path) -> list[VotSequence | Unreadable]:
+  with _json_errors(path):
+    entries = dict(json.loads(text.read_text(path)).items())
+  for name in entries:
+    check_name(name, str(path))
+
+  def load(name: str) -> VotSequence:
+    with _json_errors(path):
+      return _from_entry(path.parent, name, entries[name])
+
+  return [_read(name, lambda name=name: load(name)) for name in entries]
+
+
+@contextlib.contextmanager
+def _json_errors(path: Path) -> Iterator[None]:
+  """Not JSON, or not what it should hold."""
   try:
-    entries = json.loads(text.read_text(path))
-    for name in entries:
-      check_name(name, str(path))
-    return [_from_entry(path.parent, name, entry)
-            for name, entry in entries.items()]
+    yield
   except (ValueError, KeyError, TypeError, AttributeError, RecursionError,
           OverflowError) as error:
-    # Not JSON, or not what it should hold.
     raise UserError(
         f'{path}: not an annotation file ({type(error).__name__}: '
         f'{" ".join(str(error).split())[:60]}); expected name -> gt_rect, '

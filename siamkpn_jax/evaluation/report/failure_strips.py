@@ -141,7 +141,7 @@ def choose_frames(lost: int, length: int) -> np.ndarray:
 
 
 def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
-  annotations = layouts.load_annotations(entry.benchmark, data)
+  annotations = layouts.load_annotations(entry.benchmark, data, failed={})
   # Here may be fewer sequences than were scored.
   known = {*entry.sequences, *(a.name for a in annotations)}
   from_0 = layouts.fitting(entry.zero_based, known)

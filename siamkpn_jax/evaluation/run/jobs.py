@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name, file_name
 from siamkpn_jax.core.progress import progress_bar
@@ -46,6 +47,12 @@ class Job:
   check: Callable[[], Any]
 
 
+  @property
+  def failure_path(self) -> Path:
+    """The file that says why the sequence could not be run, if so."""
+    return self.path.with_suffix('.failed')
+
+
 def unfinished(jobs: Sequence[Job]) -> list[Job]:
   """The jobs that have no result yet.
 
@@ -65,9 +72,16 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
   return todo
 
 
+def failures(jobs: Sequence[Job]) -> dict[str, str]:
+  """The sequences that the last attempt could not run, and why."""
+  return {job.task.name: results.read_text(job.failure_path).strip()
+          for job in jobs
+          if job.failure_path.is_file() and not job.path.is_file()}
+
+
 def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
-             jobs: Sequence[Job] = (), *,
-             progress: bool = True) -> float | None:
+             jobs: Sequence[Job] = (), *, progress: bool = True,
+             keep_failures: bool = False) -> float | None:
   """Runs jobs, and writes each one's files as soon as it is finished.
 
   Args:
@@ -75,6 +89,8 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
     todo: what to run.
     jobs: all that belong together, finished ones too, for the progress bar.
     progress: show a progress bar on stderr.
+    keep_failures: write down why a sequence cannot be run, see `failures`;
+      it is no error then.
 
   Returns:
     Frames per second from end to end; None if nothing was to be done.
@@ -91,13 +107,18 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
   with progress_bar(total=everything, initial=everything - frames,
                     unit=' frames', disable=not progress) as bar:
     for finished in drive(tracker, list(by_task), bar):
+      job = by_task[finished.task]
       if finished.error:
         errors.append(finished.error)
+        if keep_failures:
+          results.write_text(job.failure_path, f'{finished.error}\n')
         continue
-      job = by_task[finished.task]
+      if job.failure_path.exists():  # of an earlier attempt
+        with file_errors(job.failure_path):
+          job.failure_path.unlink()
       _write_seconds(job.time_path, finished.seconds)
       job.write(finished.result)  # last: it is finished
-  if errors:
+  if errors and not keep_failures:
     more = len(errors) - 1
     raise UserError(f'{errors[0]}' + (
         f' (and {more} more sequences that cannot be tracked)' if more else ''))
