@@ -22,6 +22,7 @@ from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.cli.paths import existing_weights, output_folder
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import folder_lock
 
 if TYPE_CHECKING:
   from siamkpn_jax.evaluation.run import evaluation
@@ -93,13 +94,16 @@ def run(args: argparse.Namespace) -> int:
   if skipped:
     print('skipped folders (hidden or without groundtruth_rect.txt): '
           f'{", ".join(skipped)}')
-  summary = _run(plan, args)
+  k, n = plan.request.shard
+  with folder_lock(plan.request.output, '--output',
+                   f'{k}_of_{n}' if n > 1 else ''):
+    summary = _run(plan, args)
+    # Before anything is printed: `| head` may end the command there.
+    report = None if summary is None or plan.hidden else _write_report(
+        plan.request, summary, args.argv)
   if summary is None:
     print(f'{plan.request.output}: this shard is finished, others are not')
     return _failures(plan)
-  # Before anything is printed: `| head` may end the command there.
-  report = None if plan.hidden else _write_report(
-      plan.request, summary, args.argv)
   if report is not None:
     print(score_table(summary))
   for line in _remarks(summary):

@@ -42,8 +42,10 @@ def checked(given: Hyperparameters) -> Hyperparameters:
   Raises:
     UserError: one is not; see `TrackingConfig`.
   """
-  TrackingConfig(**{field.name: float(getattr(given, field.name))
-                    for field in dataclasses.fields(given)})
+  TrackingConfig(
+      penalty_k=float(given.penalty_k), size_lr=float(given.size_lr),
+      window_influence=float(given.window_influence),
+      threshold=float(given.threshold))
   return given
 
 

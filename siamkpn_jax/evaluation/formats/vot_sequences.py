@@ -18,6 +18,7 @@ say.
 
 import contextlib
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -134,7 +135,7 @@ def _load_folder(root: Path) -> list[VotSequence | Unreadable]:
   if len(set(names)) < len(names):
     raise UserError(f'{listed}: lists a sequence twice; expected each once: '
                     'remove the duplicate')
-  return [_read(name, lambda name=name: _load_sequence(root / name))
+  return [_read(name, functools.partial(_load_sequence, root / name))
           for name in names]
 
 
@@ -238,7 +239,7 @@ def _load_json(path: Path) -> list[VotSequence | Unreadable]:
     with _json_errors(path):
       return _from_entry(path.parent, name, entries[name])
 
-  return [_read(name, lambda name=name: load(name)) for name in entries]
+  return [_read(name, functools.partial(load, name)) for name in entries]
 
 
 @contextlib.contextmanager
