@@ -162,8 +162,11 @@ def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
   assert again['hardware'] == 'fast' and again['protocol'] == 'pysot'
   for key in ('frames_per_second', 'frames_per_second_end_to_end', 'batch'):
     assert again[key] == first[key] and first[key] > 0
-  (tmp_path / 'out' / 'summary.json').write_text('damaged')
-  assert run('slow')['hardware'] == 'slow'
+  for damaged in ('damaged', '[' * 10**5, '{"hardware": Infinity}', '[]',
+                  '{"hardware": {"a": 1}, "batch": "x"}'):
+    (tmp_path / 'out' / 'summary.json').write_text(damaged)
+    found = run('slow')
+    assert (found['hardware'], found['batch']) == ('slow', 3)
 
 
 def test_shards_share_the_work(tmp_path):
@@ -223,7 +226,9 @@ def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
   (out / 'settings.json').unlink()
   with pytest.raises(UserError, match=r'Ball.txt. but no settings.json'):
     _run('otb', root, out)
-  for damaged in ('[]', '{'):
+  for damaged in ('[]', '{', '[' * 10**5, '{"a": ' * 200 + '1' + '}' * 200,
+                  '{"weights": Infinity}', '{"weights": NaN}',
+                  '{"weights": 1' + '0' * 400 + '}', '\xff\xfe'):
     (out / 'settings.json').write_text(damaged)
     with pytest.raises(UserError, match='settings.json: damaged'):
       _run('otb', root, out)

@@ -71,6 +71,10 @@ def load(path: Path) -> list[Found]:
       found.append(_read(path, key, value))
     except UserError as error:
       found.append(Unreadable(key, error))
+    except RecursionError:  # what is wrong has no words
+      found.append(Unreadable(key, UserError(
+          f'{path}: sequence {key[:60]}: nested too deeply; expected img_names '
+          'and gt_rect: restore the file')))
   check_any(found, path, 'an object with a sequence under each name')
   return sorted(found, key=lambda a: a.name)
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import file_name
+from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.datasets.formats import scan, text
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
@@ -148,6 +149,7 @@ def _read_json(path: Path) -> np.ndarray:
   """The boxes of OTB's Python toolkit."""
   try:
     content = json.loads(text.read_text(path))
+    check_plain(content, finite=False)
     (run,) = content
     if run.get('resType', 'rect') != 'rect':
       raise ValueError('no rectangles')

@@ -29,6 +29,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
+from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import Unreadable, usable
 from siamkpn_jax.evaluation.metrics import regions
@@ -256,6 +257,7 @@ def _json_errors(path: Path) -> Iterator[None]:
 
 
 def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
+  check_plain(entry, finite=False)
   rows = entry['gt_rect']
   if not rows or any(len(row) not in {4, 8} for row in rows):
     raise ValueError(f'gt_rect of {name}: expected 4 or 8 numbers per frame')

@@ -5,7 +5,6 @@ it is made without a tracker, so that mistakes in the data show at once.
 """
 
 import dataclasses
-import json
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.datasets.formats import has_otb_layout
 from siamkpn_jax.datasets.formats.annotations import noted
 from siamkpn_jax.evaluation import scoring
@@ -233,13 +233,21 @@ def _nothing(failed: Mapping[str, str]) -> UserError:
       f' (and {more} more sequences that cannot be tracked)' if more else ''))
 
 
-def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:
-  """What an earlier summary says of these keys; nothing if there is none."""
+def _earlier(path: Path, remarks: Mapping[str, Any]) -> dict[str, Any]:
+  """What an earlier summary says instead of these, as far as it makes sense."""
   try:
-    before = json.loads(results.read_text(path))
-    return {key: before[key] for key in keys if key in before}
-  except (UserError, ValueError, TypeError):  # none, or damaged: written again
+    before = read_json(path, 'the scores of an evaluation')
+  except UserError:  # none, or damaged: written again
     return {}
+  return {key: before[key] for key, value in remarks.items()
+          if key in before and _is_such(before[key], value, key)}
+
+
+def _is_such(found: Any, value: Any, key: str) -> bool:
+  """Whether what was found can stand in the place of a remark."""
+  if key.startswith('frames_per_second'):
+    return found is None or type(found) in (int, float)
+  return type(found) is type(value)
 
 
 def _plan_vot(request: EvaluationRequest,

@@ -20,11 +20,13 @@ from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name, file_name
 from siamkpn_jax.core.progress import progress_bar
+from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
+_SHORT = 200  # characters of a setting that a message shows
 _OWN_FILES = frozenset({'settings', 'summary'})
 
 
@@ -160,10 +162,10 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
     results.write_summary(path, settings)
     return
   try:
-    before = json.loads(results.read_text(path))
-    if not isinstance(before, dict):
-      raise ValueError('no settings')
-  except ValueError as error:
+    before = read_json(path, 'the settings of a run')
+  except UserError as error:
+    if isinstance(error.__cause__, OSError):
+      raise
     raise UserError(f'{path}: damaged; expected the settings of a run: delete '
                     'the folder, or choose another') from error
   changed = [key for key in {**before, **settings}
@@ -171,9 +173,14 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
   if changed:
     key = changed[0]
     raise UserError(
-        f'{path.parent}: holds results of another run ({key} was '
-        f'{before.get(key)}, now {settings.get(key)}); expected the same '
-        'settings: choose another folder')
+        f'{path.parent}: holds results of another run ({key[:60]} was '
+        f'{_short(before.get(key))}, now {_short(settings.get(key))}); '
+        'expected the same settings: choose another folder')
+
+
+def _short(value: Any) -> str:
+  text = ' '.join(str(value).split())
+  return text if len(text) <= _SHORT else f'{text[:_SHORT]}...'
 
 
 def check_names(names: Collection[str]) -> None:
