@@ -37,8 +37,8 @@ from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import (
   Video,
-  check_known,
   load_otb,
+  meant,
   select,
 )
 from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
     check_output(folder / name, '--output')
   sequences = load_otb(args.data, names=args.sequences,
                        zero_based=args.zero_based)
-  check_known(args.film, [s.name for s in sequences], '--film')
+  meant(args.film, [s.name for s in sequences], '--film')
   found = find_trackers(Path(args.models) if args.models else None,
                         args.peer or list(FILES))
   trackers: dict[str, SingleTracker] = {

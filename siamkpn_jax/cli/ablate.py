@@ -15,6 +15,7 @@ from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, names, whole
 from siamkpn_jax.cli.paths import existing_folder, output_folder
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import folder_lock
 
 
 def add_arguments(parser: Parser) -> None:
@@ -61,14 +62,15 @@ def run(args: argparse.Namespace) -> None:
   from siamkpn_jax.experiments import ablation
 
   variants = ablation.make_variants(config, args.change)
-  if args.data:
-    videos = load_otb(args.data, zero_based=args.zero_based)
-  else:
-    names = write_otb(output / 'sequences', seed=split_seed('test', 0),
-                      count=args.sequences)
-    videos = load_otb(output / 'sequences', names=names)
   try:
-    print(ablation.run(variants, seeds, output, videos))
+    with folder_lock(output, '--output'):
+      if args.data:
+        videos = load_otb(args.data, zero_based=args.zero_based)
+      else:
+        names = write_otb(output / 'sequences', seed=split_seed('test', 0),
+                          count=args.sequences)
+        videos = load_otb(output / 'sequences', names=names)
+      print(ablation.run(variants, seeds, output, videos))
   except preemption.Preempted as stopped:
     if stopped.interrupted:
       raise

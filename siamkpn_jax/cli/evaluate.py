@@ -5,12 +5,14 @@ r"""Evaluates a tracker on a benchmark.
 
 Uses the packaged model unless --weights is given. Writes to DIR: a result file
 and a timing file per sequence, settings.json, summary.json and
-report/report.html. The same command resumes an interrupted evaluation.
+report/report.html. The same command resumes an interrupted evaluation. Exit
+status 1: some sequences could not be tracked, the others are scored.
 """
 
 import argparse
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.cli.paths import existing_weights, output_folder
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import folder_lock
 
 if TYPE_CHECKING:
   from siamkpn_jax.evaluation.run import evaluation
@@ -70,8 +73,8 @@ def add_arguments(parser: Parser) -> None:
       '--quiet', action=Switch, default=False, help='Show no progress.')
 
 
-def run(args: argparse.Namespace) -> None:
-  """Evaluates; see the flags."""
+def run(args: argparse.Namespace) -> int:
+  """Evaluates; see the flags. Returns the exit status."""
   from siamkpn_jax.datasets.formats import has_otb_layout
   from siamkpn_jax.datasets.formats.otb import skipped_folders
   from siamkpn_jax.evaluation.report.score_table import score_table
@@ -91,13 +94,16 @@ def run(args: argparse.Namespace) -> None:
   if skipped:
     print('skipped folders (hidden or without groundtruth_rect.txt): '
           f'{", ".join(skipped)}')
-  summary = _run(plan, args)
+  k, n = plan.request.shard
+  with folder_lock(plan.request.output, '--output',
+                   f'{k}_of_{n}' if n > 1 else ''):
+    summary = _run(plan, args)
+    # Before anything is printed: `| head` may end the command there.
+    report = None if summary is None or plan.hidden else _write_report(
+        plan.request, summary, args.argv)
   if summary is None:
     print(f'{plan.request.output}: this shard is finished, others are not')
-    return
-  # Before anything is printed: `| head` may end the command there.
-  report = None if plan.hidden else _write_report(
-      plan.request, summary, args.argv)
+    return _failures(plan)
   if report is not None:
     print(score_table(summary))
   for line in _remarks(summary):
@@ -105,6 +111,7 @@ def run(args: argparse.Namespace) -> None:
   print(f'results: {plan.request.output}/')
   if report is not None:
     print(f'report: {report}')
+  return _failures(plan)
 
 
 def _run(plan: 'evaluation.EvaluationPlan',
@@ -144,6 +151,22 @@ def _write_report(request: 'evaluation.EvaluationRequest',
   return write_report(
       {name: summary | {'weights': weights}},
       request.output / 'report', sequences=request.data, commands=[command])
+
+
+def _failures(plan: 'evaluation.EvaluationPlan') -> int:
+  """Names sequences that failed, last of all; the exit status."""
+  failed = plan.failed()
+  if not failed:
+    return 0
+  sys.stdout.flush()
+  total = len(plan.jobs) + len(plan.unusable)
+  names = ', '.join(list(failed)[:5]) + (' ...' if len(failed) > 5 else '')
+  for name, why in failed.items():
+    print(f'failed: {name}: {why}', file=sys.stderr)
+  print(f'error: {len(failed)} of {total} sequences failed: {names}; the '
+        'others are scored: correct these and run the same command again',
+        file=sys.stderr)
+  return 1
 
 
 def _shard(text: str) -> tuple[int, int]:

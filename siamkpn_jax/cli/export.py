@@ -14,6 +14,7 @@ import argparse
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.cli.parser import Parser, Switch
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import target_lock
 from siamkpn_jax.tracking.export.formats import FORMATS, check_target
 
 
@@ -50,8 +51,10 @@ def run(args: argparse.Namespace) -> None:
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.config.overrides import parse_tracking
   from siamkpn_jax.tracking.export.run import export
-  print(export(args.weights, output, args.format, overwrite=args.overwrite,
-               tracking=parse_tracking(args.tracking), command=args.command))
+  with target_lock(output, '--output'):
+    done = export(args.weights, output, args.format, overwrite=args.overwrite,
+                  tracking=parse_tracking(args.tracking), command=args.command)
+  print(done)
   print(f'wrote {output}')
   if args.format == 'safetensors':
     print(f'track with: python -m siamkpn_jax.track --weights {output} ...')

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 # Of flags that do nothing, or say so themselves, where they are not given.
 _NO_DEFAULTS: tuple[Any, ...] = (None, '', (), [], argparse.SUPPRESS)
+_LARGEST = 2**63 - 1  # number that any flag takes
 _Number = TypeVar('_Number', int, float)
 
 
@@ -151,12 +152,17 @@ def _number(
   expected = (what + ('' if minimum is None else f', at least {minimum}') +
               ('' if maximum is None else f', at most {maximum}'))
 
+  # Of others, the command itself says what it expects.
+  bounded = kind is int or minimum is not None
+
   def refused(text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f'expected {expected}, got {text!r}')
 
   def parse(text: str) -> _Number:
     try:
       value = kind(text)
+      if bounded and not -_LARGEST <= value <= _LARGEST:
+        raise ValueError  # infinite, NaN or absurd
     except ValueError:
       raise refused(text) from None
     if ((minimum is not None and not value >= minimum) or

@@ -17,6 +17,7 @@ from siamkpn_jax.cli.parser import Parser, real, whole
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_new_folder
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import target_lock
 
 _WEIGHTS = ('weights', 'backbone_weights')  # of config.model
 
@@ -68,9 +69,10 @@ def run(args: argparse.Namespace) -> None:
     reach = args.reach
   material = copy.open_material(
       config.data, reach=reach, quality=args.quality, share=args.cutouts)
-  rows = copy.make_copy(
-      material, output, limit=int(args.megabytes * copy.MEGABYTE),
-      extras=copied)
+  with target_lock(output, '--output'):
+    rows = copy.make_copy(
+        material, output, limit=int(args.megabytes * copy.MEGABYTE),
+        extras=copied)
   print(copy.table(rows, dict(
       zip(config.data.sets, config.data.ratios, strict=True))))
   print(f'JPEG quality {args.quality}; kept the central {reach} pixels of each '

@@ -54,7 +54,7 @@ def add_arguments(parser: Parser) -> None:
       '--start_timeout', type=whole(1), default=300,
       help='Seconds to wait for all processes to join.')
   parser.add_argument(
-      '--silence_timeout', type=whole(1), default=100,
+      '--silence_timeout', type=whole(1), default=40,
       help='Seconds of silence after which a process counts as dead and all '
       'others stop.')
   parser.add_argument(

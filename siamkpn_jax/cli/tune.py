@@ -14,6 +14,7 @@ from pathlib import Path
 from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, given, names, real, whole
 from siamkpn_jax.cli.paths import existing_folder, output_folder
+from siamkpn_jax.core.file_lock import folder_lock
 
 
 def add_arguments(parser: Parser) -> None:
@@ -98,7 +99,8 @@ def run(args: argparse.Namespace) -> None:
       args.protocol, args.sequences, args.zero_based, plan=plan,
       **given(args, 'last', 'prune_z'))
   one_device_per_core()
-  result = tuning.run(request, lambda checkpoint, found: Sweep(
-      checkpoint, found.videos, found.vot_protocol))
+  with folder_lock(output, '--output'):
+    result = tuning.run(request, lambda checkpoint, found: Sweep(
+        checkpoint, found.videos, found.vot_protocol))
   print(report.table(result))
   print(report.conclusion(result, output / tuning.TUNED))

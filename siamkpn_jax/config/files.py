@@ -91,7 +91,7 @@ def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
       try:
         _override(config, override)
       except UserError as error:
-        raise UserError(f'--config.{override}: {error}') from error
+        raise UserError(f'--config.{override[:200]}: {error}') from error
     return typed(config)
   except UserError as error:
     raise UserError(f'--config {path_or_name}: {error}') from error
@@ -156,7 +156,7 @@ def _override(config: 'ConfigDict', override: str) -> None:
     if not equals and kind is not bool:
       raise ValueError
     value = _parse(text if equals else 'true', kind)
-  except ValueError as error:
+  except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
     raise UserError(f'expected {words_of(kind)}') from error
   (config[section] if section else config)[name] = value
 

@@ -1,17 +1,22 @@
 """Training settings: targets, losses, optimization and validation."""
 
 import dataclasses
+import math
 
 from siamkpn_jax.config.section import (
-  POSITIVE,
+  COUNT,
   Range,
   Section,
+  above,
   at_least,
+  between,
   one_of,
   setting,
 )
 from siamkpn_jax.core import geometry
 
+_WEIGHT = 1e4  # of a part of the loss, at most
+_LOSS = 1e12  # that is still far from the largest float32
 
 @dataclasses.dataclass(frozen=True)
 class TargetsConfig(Section):
@@ -29,9 +34,12 @@ class TargetsConfig(Section):
       stride at the center cell, in cells).
   """
 
-  sigma: float = setting(geometry.MAP_SIZE / 16, POSITIVE)
-  rho: float = setting(0.9, POSITIVE)
-  heatmap_radius: float | None = setting(geometry.MAP_SIZE / 8, POSITIVE)
+  sigma: float = setting(geometry.MAP_SIZE / 16, between(0.01, 1000))
+  rho: float = setting(0.9, between(0.1, 10))
+  heatmap_radius: float | None = setting(
+      geometry.MAP_SIZE / 8, Range(
+          lambda r: 0 < r <= 1000 or r == math.inf,
+          'more than 0, at most 1000, or infinity'))
   heatmap_shrink: str = setting('cascade', one_of('cascade', 'released'))
   offset_target: str = setting('released', one_of('released', 'paper'))
 
@@ -50,12 +58,12 @@ class LossConfig(Section):
     size_weight: weight of the size loss, lambda 2 of the paper.
   """
 
-  alpha: float = setting(2.0, at_least(0))
-  beta: float = setting(4.0, at_least(0))
-  gamma: float = setting(0.05, at_least(0))
-  positive_weight: float = setting(1.0, at_least(0))
-  offsets_weight: float = setting(1.0, at_least(0))
-  size_weight: float = setting(0.05, at_least(0))
+  alpha: float = setting(2.0, at_least(0, 100))
+  beta: float = setting(4.0, at_least(0, 100))
+  gamma: float = setting(0.05, at_least(0, _WEIGHT))
+  positive_weight: float = setting(1.0, at_least(0, _WEIGHT))
+  offsets_weight: float = setting(1.0, at_least(0, _WEIGHT))
+  size_weight: float = setting(0.05, at_least(0, _WEIGHT))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,21 +93,21 @@ class TrainConfig(Section):
     keep_checkpoints: number of newest checkpoints to keep.
   """
 
-  batch_size: int = setting(80, at_least(1))
-  accumulate: int = setting(1, at_least(1))
+  batch_size: int = setting(80, at_least(1, 2**20))
+  accumulate: int = setting(1, at_least(1, 2**20))
   shard_optimizer: bool = False
   remat: str = setting('none', one_of('none', 'blocks'))
   epochs: int = setting(20, at_least(1))
   pairs_per_epoch: int = setting(450_000, at_least(1))
   schedule: str = setting('released', one_of('paper', 'released', 'cosine'))
-  peak_lr: float = setting(1e-3, at_least(0))
+  peak_lr: float = setting(1e-3, at_least(0, 10))
   freeze_epochs: int = setting(10, at_least(0))
   backbone_layers: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
-  backbone_lr_scale: float = setting(0.1, at_least(0))
-  clip_norm: float = setting(10.0, POSITIVE)
+  backbone_lr_scale: float = setting(0.1, at_least(0, 100))
+  clip_norm: float = setting(10.0, above(0, _LOSS))
   ema_decay: float = setting(
       0.0, Range(lambda x: 0 <= x < 1, '0 or more, below 1'))
-  max_loss: float = setting(1e4, POSITIVE)
+  max_loss: float = setting(1e4, above(0, _LOSS))
   max_skipped: int = setting(0, at_least(0))
   log_every: int = setting(50, at_least(1))
   save_every: int = setting(2_000, at_least(1))
@@ -109,6 +117,8 @@ class TrainConfig(Section):
     if self.batch_size % self.accumulate:
       raise self.wrong('accumulate', 'a divisor of config.train.batch_size, '
                        f'{self.batch_size}')
+    if self.total_steps > COUNT:
+      raise self.wrong('epochs', f'no more than {COUNT} steps in all')
 
   @property
   def steps_per_epoch(self) -> int:
@@ -142,7 +152,7 @@ class ValidationConfig(Section):
   data: str = ''
   zero_based: tuple[str, ...] = ()
   sequences: int = setting(8, at_least(0))
-  rendered: int = setting(0, at_least(0))
+  rendered: int = setting(0, at_least(0, 100_000))
   frames: int = setting(60, at_least(0))
 
   def _check(self) -> None:

@@ -1,11 +1,9 @@
 """Settings needed to track with a checkpoint: network and decoding."""
 
 import dataclasses
-import math
 
 from siamkpn_jax.config import architectures
 from siamkpn_jax.config.section import (
-  Range,
   Section,
   at_least,
   between,
@@ -38,10 +36,10 @@ class ModelConfig(Section):
   """
 
   arch: str = setting('resnet50', one_of(*architectures.LAYERS))
-  width: int = setting(64, at_least(1))
+  width: int = setting(64, at_least(1, 4096))
   levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
-  channels: int = setting(256, at_least(1))
-  num_stages: int = setting(3, at_least(1))
+  channels: int = setting(256, at_least(1, 2**14))
+  num_stages: int = setting(3, at_least(1, 16))
   head_sharing: str = setting('per_task', one_of('per_task', 'shared'))
   head_conv: str = setting('full', one_of('full', 'separable'))
   level_fusion: str = setting('softmax', one_of('softmax', 'mean'))
@@ -74,15 +72,14 @@ class TrackingConfig(Section):
     threshold: score that any further candidate must exceed.
   """
 
-  penalty_k: float = setting(
-      0.10, Range(lambda k: 0 <= k < math.inf, 'a number, 0 or more'))
+  penalty_k: float = setting(0.10, at_least(0, 1000))
   window_influence: float = setting(0.54, between(0, 1))
   size_lr: float = setting(0.59, between(0, 1))
   topk_max: int = setting(16, between(1, geometry.MAP_SIZE**2))
-  topk_min: int = 4
+  topk_min: int = setting(4, between(1, geometry.MAP_SIZE**2))
   threshold: float = setting(0.15, between(0, 1))
 
   def _check(self) -> None:
-    if not 1 <= self.topk_min <= self.topk_max:
+    if self.topk_min > self.topk_max:
       raise self.wrong(
           'topk_min', f'1 to config.tracking.topk_max, {self.topk_max}')

@@ -87,7 +87,8 @@ def _value(change: str, text: str, section: Section, name: str) -> Any:
     value = tuple(value) if isinstance(value, list) else value
     if not fits(value, kind):
       raise TypeError(text)
-  except (ValueError, SyntaxError, TypeError) as error:
-    raise UserError(f"override '{change}': expected a value like "
+  except (ValueError, SyntaxError, TypeError, RecursionError,
+          MemoryError) as error:  # the last two of deep nesting
+    raise UserError(f"override '{change[:200]}': expected a value like "
                     f'{getattr(section, name)!r}') from error
   return value

@@ -5,11 +5,17 @@ from pathlib import Path
 
 from siamkpn_jax.config.section import (
   PROBABILITY,
+  Range,
   Section,
   at_least,
+  each,
   one_of,
   setting,
 )
+
+# A crop of a side that varies by all of it may have none.
+_BELOW_ONE = Range(lambda s: 0 <= s < 1, '0 or more, below 1')
+_LEAST = 1e-9  # of a ratio: they are divided by their sum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,16 +39,17 @@ class DataConfig(Section):
   """
 
   sets: tuple[str, ...] = ('youtube_bb', 'lasot', 'got10k', 'coco')
-  ratios: tuple[float, ...] = (4.0, 2.0, 2.0, 1.0)
-  ranges: tuple[int, ...] = (3, 300, 100, 0)
+  ratios: tuple[float, ...] = setting(
+      (4.0, 2.0, 2.0, 1.0), each(at_least(0, 1e9)))
+  ranges: tuple[int, ...] = setting((3, 300, 100, 0), each(at_least(0)))
   root: str = ''
   cutouts: tuple[str, ...] = ()
   negative_fraction: float = setting(0.2, PROBABILITY)
   gray_fraction: float = setting(0.0, PROBABILITY)
   loader: str = setting('threads', one_of('threads', 'processes', 'tf'))
-  workers: int = setting(0, at_least(0))
-  prefetch: int = setting(4, at_least(0))
-  cache_mb: int = setting(0, at_least(0))
+  workers: int = setting(0, at_least(0, 4096))
+  prefetch: int = setting(4, at_least(0, 4096))
+  cache_mb: int = setting(0, at_least(0, 2**24))
 
   def _check(self) -> None:
     if not self.sets or not (
@@ -54,11 +61,9 @@ class DataConfig(Section):
         if Path(name).is_absolute() or '..' in Path(name).parts:
           raise self.wrong(key, 'the name of a folder in config.data.root: '
                            'move or link it there', name)
-    if min(self.ratios) < 0 or max(self.ratios) <= 0:
+    if max(self.ratios) < _LEAST:
       raise self.wrong('ratios', 'numbers of 0 or more, at least one of them '
                        'positive')
-    if min(self.ranges) < 0:
-      raise self.wrong('ranges', 'numbers of frames, each 0 or more')
     if ('cutouts' in self.sets) != bool(self.cutouts):
       raise self.wrong('cutouts', 'folders in config.data.root if '
                        "'cutouts' is in config.data.sets, else ()")
@@ -93,17 +98,17 @@ class AugmentConfig(Section):
     jpeg: probability of recompressing the crop.
   """
 
-  template_shift: float = setting(4.0, at_least(0))
-  template_scale: float = setting(0.05, at_least(0))
-  search_shift: float = setting(64.0, at_least(0))
-  search_scale: float = setting(0.18, at_least(0))
+  template_shift: float = setting(4.0, at_least(0, 1000))
+  template_scale: float = setting(0.05, _BELOW_ONE)
+  search_shift: float = setting(64.0, at_least(0, 1000))
+  search_scale: float = setting(0.18, _BELOW_ONE)
   search_blur: float = setting(0.2, PROBABILITY)
   flip: float = setting(0.0, PROBABILITY)
-  brightness: float = setting(0.0, at_least(0))
-  contrast: float = setting(0.0, at_least(0))
-  gamma: float = setting(0.0, at_least(0))
-  white_balance: float = setting(0.0, at_least(0))
-  noise: float = setting(0.0, at_least(0))
+  brightness: float = setting(0.0, at_least(0, 255))
+  contrast: float = setting(0.0, at_least(0, 100))
+  gamma: float = setting(0.0, at_least(0, 100))
+  white_balance: float = setting(0.0, at_least(0, 100))
+  noise: float = setting(0.0, at_least(0, 255))
   padding: float = setting(0.0, PROBABILITY)
   warp: float = setting(0.0, PROBABILITY)
   motion_blur: float = setting(0.0, PROBABILITY)

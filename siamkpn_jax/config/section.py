@@ -4,6 +4,7 @@ A setting is a field of a frozen dataclass, the only place that defines its
 default and its range.
 """
 
+import contextlib
 import dataclasses
 import types
 import typing
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from siamkpn_jax.core.errors import UserError
+
+_SHORT = 200  # characters of a wrong value that a message shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Range:
 
 
 PROBABILITY = Range(lambda p: 0 <= p <= 1, 'a probability, 0 to 1')
-POSITIVE = Range(lambda x: x > 0, 'more than 0')
+COUNT = 2**31 - 1  # the largest number of steps or things: int32 on devices
 
 
 def one_of(*choices: str) -> Range:
@@ -35,9 +38,22 @@ def one_of(*choices: str) -> Range:
   return Range(lambda word: word in choices, f'one of {", ".join(choices)}')
 
 
-def at_least(least: float) -> Range:
-  """A number of at least `least`."""
-  return Range(lambda x: x >= least, f'{least:g} or more')
+def at_least(least: float, most: float = COUNT) -> Range:
+  """A number of at least `least`; beyond `most` it must be a mistake."""
+  return Range(lambda x: least <= x <= most,
+               f'{least:g} or more, at most {most:g}')
+
+
+def above(low: float, most: float) -> Range:
+  """A number of more than `low`; beyond `most` it must be a mistake."""
+  return Range(lambda x: low < x <= most,
+               f'more than {low:g}, at most {most:g}')
+
+
+def each(allowed: Range) -> Range:
+  """A tuple of such values."""
+  return Range(lambda values: all(map(allowed.allows, values)),
+               f'each {allowed.expected}')
 
 
 def between(low: float, high: float) -> Range:
@@ -67,9 +83,10 @@ class Section:
       if isinstance(value, list):
         value = tuple(value)
         object.__setattr__(self, field.name, value)
-      if kind is float and type(value) is int:
-        value = float(value)
-        object.__setattr__(self, field.name, value)
+      if type(value) is int and kind in (float, float | None):
+        with contextlib.suppress(OverflowError):  # no range allows it
+          value = float(value)
+          object.__setattr__(self, field.name, value)
       if not fits(value, kind):
         raise self.wrong(field.name, words_of(kind))
       allowed = field.metadata.get('allowed')
@@ -85,7 +102,16 @@ class Section:
     section = type(self).__name__.removesuffix('Config').lower()
     key = f'{section}.{name}' if section else name
     value = getattr(self, name) if item is None else item
-    return UserError(f'config.{key} is {value!r}; expected {expected}')
+    return UserError(f'config.{key} is {_short(value)}; expected {expected}')
+
+
+def _short(value: Any) -> str:
+  """What a value is, in a line; what was stored may be of any length."""
+  try:
+    text = ' '.join(repr(value).split())
+  except (ValueError, RecursionError):  # thousands of digits, or of levels
+    text = f'a huge {type(value).__name__}'
+  return text if len(text) <= _SHORT else f'{text[:_SHORT]}...'
 
 
 def types_of(kind: type) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Config(Section):
   """
 
   name: str = 'kpn3s'
-  seed: int = setting(0, at_least(0))
+  seed: int = setting(0, at_least(0, 2**32 - 1))
   model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
   targets: TargetsConfig = dataclasses.field(default_factory=TargetsConfig)
   loss: LossConfig = dataclasses.field(default_factory=LossConfig)

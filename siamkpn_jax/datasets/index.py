@@ -17,7 +17,7 @@ from siamkpn_jax.core.user_cache import cache_home
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
-_VERSION = 1  # of the arrays below and of what the layouts read
+_VERSION = 2  # of the arrays below and of what the layouts read
 _FAR = 1e6  # pixels; no image is as large
 
 

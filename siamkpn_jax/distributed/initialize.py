@@ -19,11 +19,13 @@ from jax.experimental import multihost_utils
 from siamkpn_jax.core.compilation_cache import leave_compilation_cache
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.distributed.preemption import Preempted
+from siamkpn_jax.distributed.watch import Watch
 
 _FLAGS = ('coordinator', 'num_processes', 'process_id')
 # After an error, how long the others may take to fail too. JAX then ends those
 # that did not.
 _PARTING = 10  # seconds
+_SILENT = 10  # seconds after which a process is said to be silent
 
 
 @contextlib.contextmanager
@@ -56,6 +58,7 @@ def joined(mode: str, coordinator: str | None, num_processes: int | None,
     return
   _initialize(arguments, found, start_timeout, silence_timeout)
   stopped = None
+  watch = Watch(min(_SILENT, silence_timeout / 2))
   try:
     try:
       yield
@@ -63,19 +66,35 @@ def joined(mode: str, coordinator: str | None, num_processes: int | None,
       stopped = error
     # JAX's own wait for the others is short.
     multihost_utils.sync_global_devices('end of training')
-  except UserError as error:
-    _part(2)
+  except Exception as error:
+    gone = watch.missing(error)
     k = jax.process_index()
+    if gone is None and not isinstance(error, UserError):
+      _explain(error)
+      raise
+    _part(2)
+    if gone is not None:
+      raise UserError(
+          f'process {gone} ended (it died, or cannot be reached), and process '
+          f'{k} cannot go on alone: see the output of process {gone}; run the '
+          'same command to resume from the newest checkpoint') from error
     raise UserError(f'process {k}: {error}' if k else str(error)) from error
   except BaseException as error:
-    error.add_note(f'in process {jax.process_index()} of '
-                   f'{jax.process_count()}; if another one stopped first, see '
-                   'its output')
-    _part(_exit_code(error))
+    _explain(error)
     raise
+  finally:
+    watch.close()
   jax.distributed.shutdown()
   if stopped is not None:
     raise stopped
+
+
+def _explain(error: BaseException) -> None:
+  """Says which process has an error, and ends it a little later."""
+  error.add_note(f'in process {jax.process_index()} of '
+                 f'{jax.process_count()}; if another one stopped first, see '
+                 'its output')
+  _part(_exit_code(error))
 
 
 def _arguments(mode: str, coordinator: str | None, num_processes: int | None,

@@ -15,7 +15,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import otb
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Annotation, usable
 from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import (
@@ -23,7 +23,7 @@ from siamkpn_jax.evaluation.formats.result_files import (
   name_key,
   read_result,
 )
-from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, load_vot
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, find_vot
 from siamkpn_jax.evaluation.metrics import (
   attributes,
   got10k,
@@ -50,6 +50,7 @@ class ScoringRequest:
       annotations, if there are any.
     sequences: names or patterns; empty for all.
     shift: added to x and y of the results, in pixels.
+    failed: sequences that are left out as there is no result, and why.
   """
   benchmark: str
   annotations: Path
@@ -58,6 +59,7 @@ class ScoringRequest:
   attributes: Path | None = None
   sequences: tuple[str, ...] = ()
   shift: float = 0
+  failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def score(request: ScoringRequest) -> dict[str, Any]:
@@ -74,7 +76,10 @@ def score(request: ScoringRequest) -> dict[str, Any]:
     raise UserError(f'--shift={request.shift}: expected a finite number of '
                     'pixels')
   summary = SCORERS[request.benchmark](request)
-  summary['notes'] += _missing_notes(request, summary['sequences'])
+  summary |= {'failed': dict(request.failed)} if request.failed else {}
+  summary['notes'] = [
+      *(f'not scored, as it failed: {n}: {w}' for n, w in request.failed.items()
+        ), *summary['notes'], *_missing_notes(request, summary['sequences'])]
   return summary
 
 
@@ -155,7 +160,7 @@ def _score_vot(request: ScoringRequest) -> dict[str, Any]:
   rule = find_rule(request.benchmark, request.protocol)
   assert isinstance(rule, vot.Protocol)
   sequences = load_vot_sequences(request.benchmark, request.annotations,
-                                 request.sequences)
+                                 request.sequences, without=request.failed)
   summary = vot.score(sequences, vot.read_runs(sequences, request.results),
                       rule)
   frames = summary.pop('num_frames')
@@ -164,20 +169,25 @@ def _score_vot(request: ScoringRequest) -> dict[str, Any]:
   return head | {'notes': [], 'attributes': summary.pop('tags')} | summary
 
 
-def load_vot_sequences(benchmark: str, path: Path,
-                       names: Collection[str] = ()) -> list[VotSequence]:
+def load_vot_sequences(
+    benchmark: str, path: Path, names: Collection[str] = (), *,
+    without: Collection[str] = (), failed: dict[str, str] | None = None
+) -> list[VotSequence]:
   """Reads a VOT benchmark: its folder, or pysot's file in or as `path`.
 
   Args:
     benchmark: such as `vot2018`.
     path: the folder or file.
     names: read only these names or patterns; empty for all.
+    without: names that are left out.
+    failed: see `sequences.load_benchmark`.
 
   Raises:
     UserError: nothing to read, an unknown name, or a damaged annotation.
   """
   json = path / f'{benchmark.upper()}.json'
-  return layouts.select(load_vot(json if json.is_file() else path), names)
+  found = layouts.select(find_vot(json if json.is_file() else path), names)
+  return usable((s for s in found if s.name not in without), failed)
 
 
 # One-pass benchmark -> its own protocol.
@@ -246,9 +256,10 @@ _Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
 
 def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
   """Annotations, each one's result files and boxes, and notes."""
-  everything = layouts.load_annotations(request.benchmark, request.annotations)
+  everything = layouts.find_annotations(request.benchmark, request.annotations)
   names = [a.name for a in everything]
-  annotations = layouts.select(everything, request.sequences)
+  annotations = usable(a for a in layouts.select(everything, request.sequences)
+                       if a.name not in request.failed)
   listed = request.attributes or attributes.find(request.annotations)
   if listed:
     annotations = attributes.with_attributes(annotations, listed,
@@ -283,8 +294,8 @@ def _missing_notes(request: ScoringRequest,
   if listed:
     there = set(map(name_key, names))
     missing = [n for n in listed if name_key(n) not in there]
-    if len(missing) == size:
-      return []  # other sequences in its layout
+    if len(missing) == size:  # other sequences in its layout
+      return []
     note += (f' ({title}); missing: {", ".join(missing[:5])}' +
              (f' and {len(missing) - 5} more' if missing[5:] else ''))
   return [note]

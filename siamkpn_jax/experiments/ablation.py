@@ -1,7 +1,7 @@
 """What `python -m siamkpn_jax.ablate` does: train variants, compare them."""
 
 import dataclasses
-import json
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.atomic_io import save_figure
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import portable_name
+from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.evaluation.formats.results import write_summary, write_text
 from siamkpn_jax.evaluation.formats.sequences import Video
@@ -127,17 +128,23 @@ def _finished(folder: Path, config: Config,
               videos: Sequence[Video]) -> dict[str, float] | None:
   """The result of an earlier run of the same command; None to make it."""
   path = folder / _RESULT
-  try:
-    stored = json.loads(path.read_text())
-    found, result = stored['config'], stored['result']
-    if stored['videos'] != fingerprint(videos):
-      return None  # what is trained is tracked with again
-  except FileNotFoundError:
+  if not path.exists():
     return None
-  except (ValueError, KeyError, TypeError) as error:
+  try:
+    stored = read_json(path, 'a result', fields={
+        'config': dict, 'videos': object, 'result': dict}, finite=False)
+    result = {name: float(stored['result'][name])
+              for name in (*_METRICS, 'skipped')}
+    if not all(0 <= value < math.inf for value in result.values()):
+      raise ValueError('scores out of range')
+  except (UserError, ValueError, KeyError, TypeError) as error:
+    if isinstance(error.__cause__, OSError):
+      raise
     raise UserError(f'{path}: not a result of this program: delete it, which '
                     'keeps all trained models') from error
-  check_same_run(found, to_plain(config), path)
+  if stored['videos'] != fingerprint(videos):
+    return None  # what is trained is tracked with again
+  check_same_run(stored['config'], to_plain(config), path)
   return result
 
 

@@ -23,6 +23,7 @@ from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.choice import checked
 from siamkpn_jax.tracking.crop import (
     frame_size,
     search_scale,
@@ -129,20 +130,21 @@ class BatchTracker:
 
     Raises:
       UserError: the box lies outside the frame, or its width or height is not
-        positive.
+        positive; or a hyperparameter that is not in its range.
       KeyError: `replace` is no current target.
       ValueError: the frame has another shape or type.
     """
     if replace is not None:
       self._known(replace)
+    numbers = (checked(hyperparameters) if hyperparameters else
+               self._config.hyperparameters)
     view = self._template(frame, box_xywh)
     slot = self._free_slot() if replace is None else replace
     if self._templates is None:
       self._templates = jax.tree.map(self._room, view.template)
     self._templates = _put(self._templates, view.template, np.int32(slot))
     self._targets[slot] = Target(
-        view, hyperparameters or self._config.hyperparameters,
-        view.input.center, view.input.size)
+        view, numbers, view.input.center, view.input.size)
     return slot
 
   def remove(self, target: int) -> None:

@@ -36,6 +36,19 @@ class Hyperparameters:
   threshold: Number
 
 
+def checked(given: Hyperparameters) -> Hyperparameters:
+  """The hyperparameters of one target, if all of them are in their ranges.
+
+  Raises:
+    UserError: one is not; see `TrackingConfig`.
+  """
+  TrackingConfig(
+      penalty_k=float(given.penalty_k), size_lr=float(given.size_lr),
+      window_influence=float(given.window_influence),
+      threshold=float(given.threshold))
+  return given
+
+
 @dataclasses.dataclass(frozen=True)
 class CandidateRule:
   """The static part of the choice.
@@ -53,7 +66,11 @@ class CandidateRule:
 
 @dataclasses.dataclass(frozen=True)
 class DecodeConfig:
-  """How a box is chosen: `Hyperparameters` and `CandidateRule` in one."""
+  """How a box is chosen: `Hyperparameters` and `CandidateRule` in one.
+
+  Raises:
+    UserError: a value that its setting in `TrackingConfig` does not allow.
+  """
 
   penalty_k: float
   window_influence: float
@@ -62,6 +79,11 @@ class DecodeConfig:
   topk_min: int = TrackingConfig.topk_min
   threshold: float = TrackingConfig.threshold
   offset_unit: float = geometry.offset_unit(TargetsConfig.offset_target)
+
+  def __post_init__(self) -> None:
+    """Checks every number."""
+    TrackingConfig(**{field.name: getattr(self, field.name)
+                      for field in dataclasses.fields(TrackingConfig)})
 
   @property
   def hyperparameters(self) -> Hyperparameters:

@@ -22,6 +22,7 @@ from siamkpn_jax.core.atomic_io import (
   remove_leftovers,
 )
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.core.provenance import git_revision
 from siamkpn_jax.datasets.loader import Loader
 from siamkpn_jax.datasets.process_loader import ProcessLoader
@@ -97,6 +98,8 @@ def open_run(config: Config, workdir: Path, sources: Sequence[Source], *,
   workdir.mkdir(parents=True, exist_ok=True)
   check_shared(workdir)
   with contextlib.ExitStack() as stack:
+    run_on_all_hosts(lambda: stack.enter_context(
+        folder_lock(workdir, '--workdir')) if is_main_host() else None)
     checkpoints = stack.enter_context(Checkpoints(
         workdir, config, keep=config.train.keep_checkpoints))
     state = _start(config, step, mesh, checkpoints, resume, workdir)

@@ -119,7 +119,7 @@ def fingerprint(videos: Sequence[Video]) -> int:
   """A checksum of names and boxes."""
   crc = 0
   for video in videos:
-    crc = zlib.crc32(video.name.encode(), crc)
+    crc = zlib.crc32(video.name.encode(errors='surrogatepass'), crc)
     crc = zlib.crc32(np.ascontiguousarray(video.boxes_xywh).tobytes(), crc)
   return crc
 

@@ -77,9 +77,10 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
 
 def _load_boxes(benchmark: str, path: Path, rule: OnePass | None,
                 names: Sequence[str], zero_based: Sequence[str]) -> Data:
-  found = layouts.load_annotations(benchmark, path, names=names)
-  layouts.check_known(zero_based, [a.name for a in found], 'zero_based')
-  annotations = [layouts.counted(a, zero_based) for a in found]
+  found = layouts.load_annotations(benchmark, path)
+  from_0 = layouts.meant(zero_based, [a.name for a in found], 'zero_based')
+  annotations = [layouts.counted(a, from_0)
+                 for a in layouts.select(found, names)]
   objective = (SuccessObjective(annotations, rule) if rule else
                AverageOverlapObjective(annotations))
   videos = [layouts.with_frames(a) for a in annotations]
@@ -91,7 +92,7 @@ def _load_boxes(benchmark: str, path: Path, rule: OnePass | None,
 def _checksum(names: Sequence[str], truths: Sequence[np.ndarray]) -> int:
   crc = 0
   for name, truth in zip(names, truths, strict=True):
-    crc = zlib.crc32(name.encode(), crc)
+    crc = zlib.crc32(name.encode(errors='surrogatepass'), crc)
     crc = zlib.crc32(np.ascontiguousarray(truth).tobytes(), crc)
   return crc
 

@@ -17,14 +17,12 @@ from tqdm import tqdm
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tuning.objective import Measurement, Objective
-from siamkpn_jax.tuning.trial_log import Candidate, load_optuna
+from siamkpn_jax.tuning.trial_log import SECONDS, Candidate, load_optuna
 from siamkpn_jax.tuning.trial_runner import TrialRunner
 
 if TYPE_CHECKING:
   import optuna
   from optuna.trial import FrozenTrial
-
-_SECONDS = 'seconds'  # attribute of the study: spent tracking, in all
 
 
 class Evaluator:
@@ -85,7 +83,7 @@ class Evaluator:
 
   def seconds(self) -> float:
     """Spent tracking, in interrupted runs too."""
-    return self._study.user_attrs.get(_SECONDS, 0.0)
+    return self._study.user_attrs.get(SECONDS, 0.0)
 
   def _unseen(self, trials: Sequence['optuna.Trial'], step: int
               ) -> list['optuna.Trial']:
@@ -117,7 +115,7 @@ class Evaluator:
         if measured.details is not None:
           trial.set_user_attr(self._objective.names[index], measured.details)
         trial.report(measured.value, step)
-      self._study.set_user_attr(_SECONDS, round(self.seconds() + spent, 3))
+      self._study.set_user_attr(SECONDS, round(self.seconds() + spent, 3))
       self._progress.update(len(group) * self._objective.frames[index])
 
   def _prune(self, trial: 'optuna.Trial', frozen: 'FrozenTrial', step: int

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from siamkpn_jax.checkpoints import weights
-from siamkpn_jax.checkpoints.weights_file import is_weights_file, read_metadata
+from siamkpn_jax.checkpoints.weights_file import (
+  is_weights_file,
+  read_metadata,
+  stored_config,
+)
 from siamkpn_jax.core.atomic_io import atomic_folder
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.progress import progress_bar
@@ -136,8 +140,8 @@ def save_tuned(folder: Path, checkpoint: Path, hyperparameters: TrialParams
 
 
 def _own(checkpoint: Path) -> TrialParams:
-  tracking = weights.read_config(checkpoint)['tracking']
-  return rounded([tracking[name] for name in trial_log.NAMES])
+  config = stored_config(checkpoint, weights.read_config(checkpoint))
+  return rounded([getattr(config.tracking, name) for name in trial_log.NAMES])
 
 
 def _fingerprint(checkpoint: Path) -> str:

@@ -8,6 +8,7 @@ that was pruned has one more, `estimate`, at a step beyond all sequences.
 import dataclasses
 import functools
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.tuning.trial_runner import TrialParams, rounded
 
 if TYPE_CHECKING:  # imported late: it is an extra, and takes its time
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # imported late: it is an extra, and takes its time
 TRIAL_LOG = 'trials.jsonl'
 NAMES = tuple(field.name for field in dataclasses.fields(TrialParams))
 _SEARCH = 'search'  # attribute of the study: what is searched
+SECONDS = 'seconds'  # another: spent tracking, in all
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -109,9 +112,12 @@ def open_study(path: Path, search: Mapping[str, Any],
       if found is None and not study.get_trials(deepcopy=False):
         study.set_user_attr(_SEARCH, search)
         found = search
+      check_plain(found)
       changed = [key for key in {**found, **search}
                  if found.get(key) != search.get(key)]
-    except (ValueError, KeyError, TypeError, AssertionError) as error:
+      _check(study)
+    except (ValueError, KeyError, TypeError, AssertionError, AttributeError,
+            IndexError, OverflowError, RecursionError) as error:
       raise UserError(f'{path} is damaged; expected the trials of a search: '
                       'delete it to start over') from error
   if changed:
@@ -121,6 +127,27 @@ def open_study(path: Path, search: Mapping[str, Any],
         f'{_short(search.get(changed[0]))}; expected the same: choose another '
         '--output, or delete the file')
   return study
+
+
+def _check(study: 'optuna.Study') -> None:
+  """Checks what the search takes from trials.
+
+  Raises:
+    ValueError: there is something that no search of ours writes.
+    KeyError: a trial that has ended lacks a parameter.
+  """
+  for trial in study.get_trials(deepcopy=False):
+    numbers = [*trial.params.values(), *trial.intermediate_values.values(),
+               *([] if trial.value is None else [trial.value])]
+    if not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
+      raise ValueError(f'trial {trial.number} has numbers that are none')
+    if trial.state.name in ('COMPLETE', 'PRUNED'):
+      Candidate.of(trial)
+    if trial.state.name == 'COMPLETE' and trial.value is None:
+      raise ValueError(f'trial {trial.number} is complete without a score')
+  seconds = study.user_attrs.get(SECONDS, 0.0)
+  if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
+    raise ValueError(f'{SECONDS} is no time')
 
 
 def _drop_half_line(path: Path) -> None:

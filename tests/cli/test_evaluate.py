@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints import packaged
+from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.evaluation.run import load
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 
@@ -49,6 +51,38 @@ def otb(tmp_path):
     (images.parent / 'groundtruth_rect.txt').write_text('1,2,3,4\n' * 4)
   (tmp_path / 'otb' / '_notes').mkdir()
   return tmp_path / 'otb'
+
+
+def test_two_on_one_output(evaluate, otb, tmp_path):
+  """The second is refused; parts of one evaluation are not."""
+  out = tmp_path / 'out'
+  flags = ['--data', otb, '--weights', 'runs/kpn3s', '--output', out]
+  with folder_lock(out, '--output'):
+    done = evaluate(*flags)
+    assert done.returncode == 2 and done.stderr.count('\n') == 1
+    assert f'{out}: process {os.getpid()} on ' in done.stderr
+  with folder_lock(out, '--output', '1_of_2'):
+    assert evaluate(*flags, '--shard', '0/2').returncode == 0
+    assert evaluate(*flags, '--shard', '1/2').returncode == 2
+  assert evaluate(*flags, '--shard', '1/2').returncode == 0
+  assert (out / 'report' / 'report.html').is_file()
+
+
+def test_a_sequence_that_fails(evaluate, otb, tmp_path):
+  """Exit status 1 and a last line; the report and the JSON name it."""
+  (otb / 'Car' / 'img' / '0003.jpg').write_bytes(b'damaged')
+  out = tmp_path / 'out'
+  done = evaluate('--data', otb, '--weights', 'runs/kpn3s', '--output', out)
+  assert done.returncode == 1, done.stderr
+  assert done.stderr.splitlines()[-1] == (
+      'error: 1 of 2 sequences failed: Car; the others are scored: correct '
+      'these and run the same command again')
+  assert '0003.jpg' in done.stderr.splitlines()[-2]
+  assert ['Ball', '0.9524', '1.0000'] in [
+      line.split()[:3] for line in done.stdout.splitlines()]
+  assert 'failed: Car: ' in (out / 'report' / 'report.html').read_text()
+  assert '0003.jpg' in json.loads(
+      (out / 'summary.json').read_text())['failed']['Car']
 
 
 def test_evaluate(evaluate, otb, tmp_path):

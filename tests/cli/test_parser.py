@@ -1,5 +1,7 @@
 """How flags may be written, and what they refuse."""
 
+import argparse
+
 import pytest
 
 from siamkpn_jax.cli import config_flags
@@ -61,6 +63,14 @@ def test_refused(parser, argv, message):
   with pytest.raises(UsageError) as error:
     parser.parse_args(argv)
   assert message in str(error.value) and '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('kind', [whole(), whole(0), real(0)])
+@pytest.mark.parametrize('text', ['nan', 'inf', '-inf', '1e400', '9' * 30,
+                                  '-' + '9' * 5000])
+def test_every_number_has_a_range(kind, text):
+  with pytest.raises(argparse.ArgumentTypeError, match='expected a '):
+    kind(text)
 
 
 def test_required():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from siamkpn_jax.config.files import load_config
 from siamkpn_jax.config.overrides import (
     parse_tracking,
     with_changes,
@@ -68,3 +69,15 @@ def test_together():
   """Settings that fit only with each other, in any order."""
   changed = with_changes(Config(), 'train.accumulate=3,train.batch_size=6')
   assert (changed.train.accumulate, changed.train.batch_size) == (3, 6)
+
+
+@pytest.mark.parametrize('depth', [150, 5000])
+def test_deep_nesting(depth):
+  """One line, whatever Python's parser makes of it."""
+  deep = '(' * depth + '1,' + ')' * depth
+  for read in (lambda: with_changes(Config(), f'data.ratios={deep}'),
+               lambda: parse_tracking(f'size_lr={deep}'),
+               lambda: load_config('kpn3s', [f'data.ratios={deep}'])):
+    with pytest.raises(UserError, match='expected') as info:
+      read()
+    assert len(str(info.value)) < 800 and '\n' not in str(info.value)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import typing
 
 import pytest
@@ -73,6 +74,40 @@ def test_wrong_values_are_named(key):
     Config().updated(**{section: {name: WRONG[key]}})
   assert '; expected ' in str(info.value)
   assert '\n' not in str(info.value)
+
+
+def _numbers():
+  """Every setting of numbers: section, name, and whether it is a tuple."""
+  for key in flatten(Config()):
+    section, _, name = key.rpartition('.')
+    kind = types_of(type(getattr(Config(), section) if section else Config())
+                    )[name]
+    if kind not in (str, bool, tuple[str, ...]):
+      yield pytest.param(section, name, typing.get_origin(kind) is tuple,
+                         id=key)
+
+
+@pytest.mark.parametrize(('section', 'name', 'several'), [*_numbers()])
+def test_every_number_has_a_range(section, name, several):
+  """No NaN, nothing infinite, nothing absurd, in a tuple neither."""
+  for value in (math.nan, math.inf, -math.inf, -1e30, 1e30, -1, -10**400,
+                10**400, 10**30):
+    if (name, value) == ('heatmap_radius', math.inf):
+      continue  # the paper's
+    default = getattr(getattr(Config(), section) if section else Config(), name)
+    given = (*default[:-1], value) if several else value
+    with pytest.raises(UserError, match=rf'config.*{name} is .*; exp') as info:
+      Config().updated(**{section: {name: given}} if section else {name: given})
+    assert len(str(info.value)) < 400
+  allowed = getattr(Config(), section) if section else Config()
+  assert any(field.name == name and field.metadata.get('allowed')
+             for field in dataclasses.fields(allowed))
+
+
+def test_absurd_together():
+  """Steps are counted in int32."""
+  with pytest.raises(UserError, match='config.train.epochs is .* steps in all'):
+    Config().updated(train={'epochs': 10**9})
 
 
 @pytest.mark.parametrize('key', [

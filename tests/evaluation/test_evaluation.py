@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -160,8 +162,11 @@ def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
   assert again['hardware'] == 'fast' and again['protocol'] == 'pysot'
   for key in ('frames_per_second', 'frames_per_second_end_to_end', 'batch'):
     assert again[key] == first[key] and first[key] > 0
-  (tmp_path / 'out' / 'summary.json').write_text('damaged')
-  assert run('slow')['hardware'] == 'slow'
+  for damaged in ('damaged', '[' * 10**5, '{"hardware": Infinity}', '[]',
+                  '{"hardware": {"a": 1}, "batch": "x"}'):
+    (tmp_path / 'out' / 'summary.json').write_text(damaged)
+    found = run('slow')
+    assert (found['hardware'], found['batch']) == ('slow', 3)
 
 
 def test_shards_share_the_work(tmp_path):
@@ -221,7 +226,9 @@ def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
   (out / 'settings.json').unlink()
   with pytest.raises(UserError, match=r'Ball.txt. but no settings.json'):
     _run('otb', root, out)
-  for damaged in ('[]', '{'):
+  for damaged in ('[]', '{', '[' * 10**5, '{"a": ' * 200 + '1' + '}' * 200,
+                  '{"weights": Infinity}', '{"weights": NaN}',
+                  '{"weights": 1' + '0' * 400 + '}', '\xff\xfe'):
     (out / 'settings.json').write_text(damaged)
     with pytest.raises(UserError, match='settings.json: damaged'):
       _run('otb', root, out)
@@ -236,16 +243,97 @@ def test_another_annotation_is_noticed(make_sequence, tmp_path):
 
 
 def test_first_boxes_alone_here_and_there(make_sequence, tmp_path):
-  """Told before anything is tracked, not when all is."""
-  make_sequence('Ball', BOXES)
+  """No hidden truth where the benchmark hides none."""
   folder = make_sequence('Car', BOXES[:1], frames=6)
-  with pytest.raises(UserError, match='Car has only its first box, others'):
+  with pytest.raises(UserError, match='Car: has only its first box for 6 fr'):
     _run('otb', folder.parent, tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
+  make_sequence('Ball', BOXES)
+  summary, _ = _run('otb', folder.parent, tmp_path / 'out')
+  assert 'only its first box' in summary['failed']['Car']
+  assert list(summary['sequences']) == ['Ball']
   _images(tmp_path / 'TEST' / 'frames' / 'a_0', 6, '{:d}.jpg')
   _write(tmp_path / 'TEST' / 'anno' / 'a_0.txt', BOXES)
   summary, _ = _run('trackingnet', tmp_path, tmp_path / 'net')
   assert 'submission' in summary and 'success_auc' not in summary
+
+
+FAULTS = {
+    'one frame': (BOXES[:1], 'has one frame'),
+    'huge': ([[1, 2, 1e5, 1e5], *BOXES[1:]], 'frame 1: cannot start'),
+    'outside': ([[1000.0, 5, 9, 9], *BOXES[1:]], 'frame 1: cannot start'),
+    'no area': ([[4, 5, 0, 8], *BOXES[1:]], 'the first box has no area'),
+    'text': ([['x', 5, 8, 8], *BOXES[1:]], 'is not a box'),
+    'infinite': ([BOXES[0], [1, 2, 1e999, 4]], 'is not a box'),
+    'image': (BOXES, 'cannot be'),
+    'count': (BOXES[:4], '6 images in .* but 4 boxes')}
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+def test_one_bad_sequence_spoils_no_other(make_sequence, tmp_path, fault):
+  """It is named, the others are tracked and scored; repaired, it runs alone."""
+  boxes, why = FAULTS[fault]
+  bad = make_sequence('Bad', boxes, frames=6 if fault == 'count' else None)
+  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
+  if fault == 'image':
+    (bad / 'img' / '0004.png').write_bytes(b'damaged')
+  summary, _ = _run('otb', root, out)
+  assert re.search(why, summary['failed']['Bad'])
+  assert list(summary['sequences']) == ['Ball']
+  assert summary['num_sequences'] == 1 and summary['success_auc'] > 0
+  assert re.search(f'not scored, as it failed: Bad: .*{why}',
+                   summary['notes'][0])
+  assert json.loads((out / 'summary.json').read_text()) == summary
+  assert not (out / 'Bad.txt').exists()
+
+  shutil.rmtree(bad)
+  make_sequence('Bad', BOXES)
+  summary, tracker = _run('otb', root, out)
+  assert 'failed' not in summary and tracker.updates == 5
+  assert not list(out.glob('*.failed')) and len(summary['sequences']) == 2
+
+
+def test_all_are_bad(make_sequence, tmp_path):
+  root = make_sequence('A', FAULTS['huge'][0]).parent
+  make_sequence('B', BOXES[:1])
+  with pytest.raises(UserError, match=r'B: has one frame.*\(and 1 more seq'):
+    _run('otb', root, tmp_path / 'out')
+
+
+def test_a_bad_sequence_in_another_shard(make_sequence, tmp_path):
+  """The last shard scores without it."""
+  make_sequence('A', FAULTS['huge'][0])
+  root, out = make_sequence('B', BOXES).parent, tmp_path / 'out'
+  summaries = [_run('otb', root, out, shard=(k, 2))[0] for k in range(2)]
+  assert summaries[0] is None and list(summaries[1]['failed']) == ['A']
+
+
+@pytest.mark.parametrize('subset', ['val', 'test'])
+def test_got10k_with_a_bad_sequence(tmp_path, subset):
+  """An incomplete submission is not packed."""
+  rows = BOXES if subset == 'val' else BOXES[:1]
+  data = _got10k(tmp_path, subset, ['v_1', 'v_2', 'v_3'], rows)
+  (data / subset / 'v_2' / 'meta_info.ini').write_text('resolution: (0, 0)\n')
+  (data / subset / 'v_3' / '00000002.jpg').write_bytes(b'')
+  summary, _ = _run('got10k', data, tmp_path / 'out')
+  assert list(summary['failed']) == ['v_2', 'v_3']
+  assert summary['num_sequences'] == 1 and 'submission' not in summary
+  assert not (tmp_path / 'out' / 'submission.zip').exists()
+
+
+def test_vot_with_bad_sequences(vot_data, tmp_path):
+  """No images, an annotation that cannot be read, a first region outside."""
+  rows = [[10.0, 10, 12, 12]] * 9
+  root = vot_files.write_folder(tmp_path / 'more', {
+      'a': rows, 'b': rows, 'c': rows, 'd': rows, 'e': rows[:1]})
+  for path in (root / 'b').rglob('*.png'):
+    path.unlink()
+  (root / 'c' / 'groundtruth.txt').write_text('1,2,3\n')
+  (root / 'd' / 'groundtruth.txt').write_text('500,9,9,9\n' * 9)
+  (root / 'd' / 'sequence').unlink()
+  summary, _ = _run('vot2018', root, tmp_path / 'out')
+  assert sorted(summary['failed']) == [*'bcde']
+  assert list(summary['sequences']) == ['a']
 
 
 def test_a_name_that_is_taken(make_sequence, tmp_path):

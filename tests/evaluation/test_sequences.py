@@ -6,6 +6,10 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import otb
 from siamkpn_jax.evaluation.formats import sequences
+from siamkpn_jax.evaluation.formats.result_files import find_results
+from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
+from siamkpn_jax.tuning import data
+from tests.evaluation import vot_files
 
 BOXES = [(5, 6, 7, 8), (6, 7, 7, 8), (7, 8, 7, 8)]
 
@@ -44,12 +48,96 @@ def test_selection_and_single_sequence(make_sequence):
 
 def test_folders_left_out(make_sequence):
   root = make_sequence('Ball', BOXES).parent
-  make_sequence('_extra', BOXES)
+  make_sequence('_dQw4w9WgXcQ', BOXES)  # a video of YouTube
   make_sequence('.cache', BOXES)
+  make_sequence('__MACOSX', BOXES)
   (root / 'notes').mkdir()
   (root / 'readme.txt').write_text('')
-  assert [s.name for s in sequences.load_otb(root)] == ['Ball']
-  assert otb.skipped_folders(root) == ['.cache', '_extra', 'notes']
+  assert [s.name for s in sequences.load_otb(root)] == ['Ball', '_dQw4w9WgXcQ']
+  assert [a.name for a in sequences.load_annotations('folder', root)] == [
+      'Ball', '_dQw4w9WgXcQ']
+  assert otb.skipped_folders(root) == ['.cache', '__MACOSX', 'notes']
+
+
+NAMES = ('clip1', 'clip[1]', 'what', 'what?', 'x*', 'xy', '_a', 'c[!a]', 'cb')
+
+
+@pytest.mark.parametrize(('patterns', 'names'), [
+    (['clip[1]'], ['clip[1]']), (['clip1'], ['clip1']), (['what?'], ['what?']),
+    (['x*'], ['x*']), (['c[!a]'], ['c[!a]']), (['clip[12]'], ['clip1']),
+    (['clip[1]', 'clip?'], ['clip1', 'clip[1]']), (['_*'], ['_a']),
+    (['x?'], ['x*', 'xy']), ([], [])])
+def test_an_exact_name_comes_first(make_sequence, patterns, names):
+  for name in NAMES:
+    root = make_sequence(name, BOXES).parent
+  found = sequences.load_otb(root, names=patterns)
+  assert [s.name for s in found] == (names or sorted(NAMES))
+  assert [a.name for a in sequences.load_annotations(
+      'folder', root, names=patterns)] == (names or sorted(NAMES))
+  counted = sequences.load_otb(root, zero_based=patterns)
+  assert [s.name for s in counted if not s.origin] == names
+  # The names of all count, not only of those that are read.
+  found = sequences.load_otb(root, names=['clip1'], zero_based=['clip[1]'])
+  assert [s.origin for s in found] == [1]
+  found = data.load('otb', root, None, names=['clip1', 'clip[1]'],
+                    zero_based=['clip[1]']).videos
+  assert [(v.name, v.origin) for v in found] == [('clip1', 1), ('clip[1]', 0)]
+
+
+LINES = {'nfs': '0 1 2 9 9 1\n'}
+FLAGS = {'full_occlusion.txt': '0\n', 'out_of_view.txt': '0\n'}
+
+
+def _litter(folder):
+  """What macOS leaves beside every file."""
+  for path in [*folder.rglob('*')]:
+    if path.is_file():
+      path.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
+      copy = folder / '__MACOSX' / path.relative_to(folder)
+      copy.parent.mkdir(parents=True, exist_ok=True)
+      copy.with_name(f'._{path.name}').write_bytes(b'\0\5\x16\7')
+
+
+@pytest.mark.parametrize(('benchmark', 'files'), [
+    ('otb', ['a/groundtruth_rect.1.txt', 'a/groundtruth_rect.2.txt']),
+    ('otb', ['a.txt', 'b.txt', 'attr_list.txt']), ('folder', ['a.txt']),
+    ('folder', ['a/gt.txt']), ('uav123', ['anno/UAV123/a.txt']),
+    ('lasot', ['a/a-1/groundtruth.txt', 'a/a-1/full_occlusion.txt',
+               'a/a-1/out_of_view.txt']),
+    ('trackingnet', ['TEST/anno/a.txt']), ('nfs', ['a/30/a.txt'])],
+    ids=lambda value: value if isinstance(value, str) else value[0])
+def test_files_of_macos_are_nobodys(tmp_path, benchmark, files):
+  for file in files:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(FLAGS.get(path.name, LINES.get(benchmark, '1,2,9,9\n')))
+  before = sequences.load_annotations(benchmark, tmp_path)
+  _litter(tmp_path)
+  after = sequences.load_annotations(benchmark, tmp_path)
+  assert [a.name for a in after] == [a.name for a in before] != []
+
+
+def test_files_of_macos_beside_json_tags_and_results(tmp_path):
+  path = vot_files.write_json(tmp_path / 'json' / 'OTB.json', {
+      'a': [[1, 2, 9, 9]] * 2})
+  _litter(path.parent)
+  (found,) = sequences.load_annotations('otb', path.parent)
+  assert found.name == 'a'
+  root = vot_files.write_folder(
+      tmp_path / 'vot', {'a': [[1, 2, 9, 9]] * 2},
+      tags={'a': {'occlusion': [0, 1]}})
+  _litter(root)
+  (vot,) = load_vot(root)
+  assert list(vot.tags) == ['occlusion']
+  results = tmp_path / 'results'
+  results.mkdir()
+  for name in ('a', 'b'):
+    (results / f'{name}.txt').write_text('1,2,3,4')
+    (results / f'._{name}.txt').write_text('1,2,3,4')
+  (results / 'b.txt').unlink()
+  assert find_results(results, ['a']) == {'a': [results / 'a.txt']}
+  with pytest.raises(UserError, match='no result file for b'):
+    find_results(results, ['b'])
 
 
 def test_several_targets(make_sequence):

@@ -128,6 +128,14 @@ def test_damaged_sizes_of_a_folder(tmp_path, width, height):
   assert '\n' not in str(error.value) and len(str(error.value)) < 400
 
 
+def test_a_size_that_cannot_be(tmp_path):
+  """Clipped to it, every region would have overlap 0."""
+  root = vot_files.write_folder(tmp_path, {'a': [[10.0, 10, 12, 12]] * 3})
+  (root / 'a' / 'sequence').write_text('width=10\nheight=99\n')
+  with pytest.raises(UserError, match='sequence a: the first region lies outs'):
+    load_vot(root)
+
+
 def test_starting_boxes():
   np.testing.assert_array_equal(starting_box([1, 2, 3, 4]), [1, 2, 3, 4])
   # Corners of an upright box that are its outermost pixels give the box.

@@ -1,6 +1,8 @@
 """The choice of the box against the float64 reference (SPEC 8)."""
 
+import dataclasses
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siamkpn_jax.config.settings import TargetsConfig
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.head import Predictions
+from siamkpn_jax.tracking.choice import checked
 from siamkpn_jax.tracking.decode import DecodeConfig, decode
 from siamkpn_jax.training.targets import make_targets
 from tests.reference import tracking as reference
@@ -266,3 +270,16 @@ def test_frame_scale(seed, zoom):
   np.testing.assert_allclose(
       zoomed.shift, found.shift * zoom, rtol=1e-4, atol=1e-3)
   np.testing.assert_allclose(zoomed.size, found.size * zoom, rtol=1e-4)
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('size_lr', 1e30), ('penalty_k', math.nan), ('window_influence', -0.1),
+    ('threshold', math.inf)])
+def test_absurd_hyperparameters_are_refused(name, value):
+  """Those of a tracker, and those of one target."""
+  with pytest.raises(UserError, match=f'config.tracking.{name} is'):
+    DecodeConfig(**{**reference.SETTINGS, name: value})
+  numbers = DecodeConfig(**reference.SETTINGS).hyperparameters
+  assert checked(numbers) is numbers
+  with pytest.raises(UserError, match=f'config.tracking.{name} is'):
+    checked(dataclasses.replace(numbers, **{name: value}))

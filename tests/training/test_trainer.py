@@ -1,6 +1,7 @@
 """Whole training runs: resume, devices, freeze, skipped steps."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
@@ -51,6 +53,14 @@ def _stop_at(monkeypatch, step, how):
 
 def _crash():
   raise RuntimeError('crash')
+
+
+def test_two_in_one_workdir(tmp_path):
+  """The second is refused before it writes anything."""
+  with (folder_lock(tmp_path, '--workdir'), pytest.raises(
+      UserError, match=f'process {os.getpid()} on .* another --workdir$')):
+    _train(tiny_config(), tmp_path)
+  assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(('step', 'how', 'error', 'saved'), [

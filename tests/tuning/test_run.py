@@ -312,3 +312,17 @@ def test_command(tune, tmp_path, videos, weights_folder):
   assert done.returncode == 2 and done.stdout == ''
   assert done.stderr.startswith('error: --benchmark otb99: expected one of')
   assert done.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize(('tracking', 'match'), [
+    ({'size_lr': 1e30}, 'config.tracking.size_lr is 1e.30'),
+    ({'penalty_k': float('nan')}, 'config.tracking.penalty_k is nan'),
+    ({'window_influence': 'x'}, 'config.tracking.window_influence is'),
+    (None, 'config.tracking is None')])
+def test_senseless_hyperparameters_of_a_checkpoint(tmp_path, monkeypatch,
+                                                   tracking, match):
+  """Named with the checkpoint, before anything is tracked."""
+  monkeypatch.setattr(weights, 'read_config',
+                      lambda path: {'tracking': tracking})
+  with pytest.raises(UserError, match=f'{tmp_path}: {match}'):
+    run._own(tmp_path)

@@ -66,6 +66,37 @@ def test_damage_is_named(path, line):
   assert path.read_bytes() == damaged
 
 
+def _replaced(path, old, new):
+  text = path.read_text()
+  assert old in text
+  path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(('old', 'new'), [
+    ('0.3333333333333333', 'Infinity'), ('0.3333333333333333', 'NaN'),
+    ('"intermediate_value":0.1', '"intermediate_value":"x"'),
+    ('0.3333333333333333', '[' * 5000),
+    ('["a","b"]', '[' * 300 + ']' * 300),
+    ('{"search":{', '{"seconds":Infinity,"search":{'),
+    ('{"search":{', '{"seconds":"long","search":{')])
+def test_senseless_values_are_damage(path, old, new):
+  """One line that names the file."""
+  _replaced(path, old, new)
+  with pytest.raises(UserError, match=r'trials\.jsonl.*damaged') as info:
+    _open(path)
+  assert '\n' not in str(info.value)
+
+
+def test_what_an_ended_trial_lacks(path):
+  """Its parameters, or its score."""
+  study = _open(path)
+  for name, state in (('COMPLETE', 1), ('PRUNED', 2)):
+    study.tell(study.ask(), 0.5 if state == 1 else None, state=(
+        trial_log.load_optuna().trial.TrialState[name]))
+  with pytest.raises(UserError, match=r'trials\.jsonl.*damaged'):
+    _open(path)
+
+
 @pytest.mark.parametrize(('change', 'words'), [
     ({'sequences': ['a']}, r'sequences was \["a", "b"\], now \["a"\]'),
     ({'prune_z': 2.0}, r'prune_z was null, now 2.0'),

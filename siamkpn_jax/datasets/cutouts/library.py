@@ -29,7 +29,7 @@ from siamkpn_jax.core.images import (
   read_bytes,
 )
 from siamkpn_jax.datasets.cutouts import sprites
-from siamkpn_jax.datasets.formats import crop511
+from siamkpn_jax.datasets.formats import crop511, scan
 from siamkpn_jax.datasets.tracks import Dropped
 
 _FRAMES = 24  # of an animation or a video that are kept
@@ -163,11 +163,12 @@ def list_pictures(folder: Path) -> tuple[list[Cutout], list[str]]:
   """Cut-outs and backdrops of a folder of images, at any depth."""
   cutouts, backdrops = [], []
   for home, below, names in os.walk(folder):
-    below.sort(key=natural_key)
+    below[:] = sorted((b for b in below if not scan.hidden(b)),
+                      key=natural_key)
     for name in sorted(names, key=natural_key):
       path = os.path.join(home, name)
       suffix = os.path.splitext(name)[1].lower()
-      if name.startswith('.') or suffix not in (*SUFFIXES, '.webp'):
+      if scan.hidden(name) or suffix not in (*SUFFIXES, '.webp'):
         continue
       if suffix in ('.png', '.webp') and has_alpha(path):
         cutouts.append(Cutout((path,)))

@@ -19,10 +19,10 @@ from siamkpn_jax.datasets.formats import (
   uav123,
   youtube_bb,
 )
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.tracks import Layout
 
-LoadAnnotations = Callable[[Path], list[Annotation]]
+LoadAnnotations = Callable[[Path], list[Found]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,11 @@ An `Annotation` is enough to score result files;
 `evaluation.formats.sequences.with_frames` adds the images that a tracker needs.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Sized
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -46,16 +48,81 @@ class Annotation:
     return len(self.boxes_xywh)
 
 
-def check_first(boxes_xywh: np.ndarray, where: str) -> None:
-  """Checks that a tracker can start from the first of [t, 4] boxes.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Unreadable:
+  """In the place of a sequence whose annotation cannot be used.
+
+  Attributes:
+    name: unique in its data set.
+    error: why not.
+  """
+  name: str
+  error: UserError
+
+
+Found = Annotation | Unreadable
+_Sequence = TypeVar('_Sequence')
+
+
+@contextlib.contextmanager
+def noted(name: str, failed: dict[str, str] | None) -> Iterator[None]:
+  """Notes what is wrong with one sequence, so that others can go on.
+
+  Args:
+    name: of the sequence.
+    failed: takes the reason; None: it is raised.
 
   Raises:
-    UserError: it is not finite or has no area.
+    UserError: of the block, if nothing takes it.
+  """
+  try:
+    yield
+  except UserError as error:
+    if failed is None:
+      raise
+    failed[name] = str(error)
+
+
+def usable(found: Iterable[_Sequence | Unreadable],
+           failed: dict[str, str] | None = None) -> list[_Sequence]:
+  """The sequences that can be used; see `noted` for the others.
+
+  Raises:
+    UserError: of the first that cannot be, if `failed` does not take it.
+  """
+  fine = []
+  for sequence in found:
+    if isinstance(sequence, Unreadable):
+      with noted(sequence.name, failed):
+        raise sequence.error
+    else:
+      fine.append(sequence)
+  return fine
+
+
+def check_first(boxes_xywh: np.ndarray, where: str,
+                frame_size: tuple[int, int] | None = None) -> None:
+  """Checks that a tracker can start from the first of [t, 4] boxes.
+
+  Args:
+    boxes_xywh: 0-based, where the size of the frames is given.
+    where: the boxes are written, for the message.
+    frame_size: width and height of the frames, if that is known.
+
+  Raises:
+    UserError: it is not finite, has no area, or lies outside the frame.
   """
   if not (np.isfinite(boxes_xywh[0]).all() and (boxes_xywh[0, 2:] > 0).all()):
     raise UserError(
         f'{where}: the first box has no area; expected width and height > 0, '
         'as trackers start from it: correct it')
+  if frame_size is not None:  # clipped to a wrong one, all overlaps would be 0
+    (x, y), (w, h) = boxes_xywh[0, :2], boxes_xywh[0, 2:]
+    if not (-w < x < frame_size[0] and -h < y < frame_size[1]):
+      raise UserError(
+          f'{where}: the first box lies outside the frame, {frame_size[0]} x '
+          f'{frame_size[1]} pixels by the annotation; expected a visible '
+          'target: correct one of them')
 
 
 def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core import geometry
+from siamkpn_jax.core.file_names import stays_inside
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('train.json, {video: {track: {frame: [x1, y1, x2, y2]}}}, and '
@@ -45,6 +46,10 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
       dropped.add('files: annotation cannot be read', str(path))
       continue
     for name, home, track, frames in found:
+      # A copy of the set is written under the same names.
+      if not stays_inside(name) or '/' in track:
+        dropped.add('tracks: not a name', ascii(name[:60]))
+        continue
       try:
         yield _track(name, home, track, frames)
       except (ValueError, AttributeError, TypeError):

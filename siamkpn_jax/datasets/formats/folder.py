@@ -5,10 +5,12 @@
    natural order (2.jpg before 10.jpg) is their order in time.
 3. Write groundtruth_rect.txt, groundtruth.txt or gt.txt there: one "x,y,w,h"
    per image in pixels; comma, tab or space between; NaN for an unknown box.
-4. Optional, for training: absence.label, one 0 or 1 per image; 1 where it is
-   out of sight.
-5. Training leaves out sequences without a file of boxes, and images after the
-   last box; evaluation expects one box for each image.
+4. Optional, for training: absence.label, one 0 or 1 per line of boxes; 1 where
+   it is out of sight.
+5. Evaluation expects one box for each image. Training leaves out sequences
+   without a file of boxes. Where there are more or fewer boxes than images it
+   goes by the last number in the images' names, and leaves out the sequence if
+   that does not tell which box belongs to which image.
 
 To score result files, <name>.txt for each sequence is enough; lists that lie
 beside them, as attr_list.txt, are not read. Pixels are counted from 0.
@@ -19,7 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamkpn_jax.datasets.formats import scan
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Found
+from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 from siamkpn_jax.datasets.formats.video import (
   NO_ANNOTATION,
   VideoFiles,
@@ -48,16 +51,15 @@ def annotations(folder: Path) -> list[Path]:
 
 def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   """See `Layout`."""
-  for name in scan.folders(folder):
-    video = _find_video(folder / name)
+  found = {name: _find_video(folder / name) for name in scan.folders(folder)}
+  for name, video in found.items():
     if video is None:
       dropped.add(NO_ANNOTATION, name)
-    else:
-      yield from read_tracks(folder, [video], dropped)
+  yield from read_tracks(folder, filter(None, found.values()), dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
-  """All sequences, sorted by name, without those whose name begins with "_".
+def load(folder: Path) -> list[Found]:
+  """All sequences, sorted by name.
 
   Raises:
     UserError: nothing to read, or a damaged file.
@@ -71,7 +73,7 @@ def load(folder: Path) -> list[Annotation]:
 def annotation_files(folder: Path) -> list[VideoFiles]:
   """The sequences of a folder of files <sequence>.txt, sorted by name."""
   return [VideoFiles(path.stem, path, None)
-          for path in sorted(folder.glob('*.txt'))
+          for path in scan.files(folder, '.txt')
           if path.stem.casefold() not in _LISTS]
 
 
@@ -84,7 +86,8 @@ def _find_video(home: Path) -> VideoFiles | None:
   images = next((sub for sub in _IMAGES
                  if sub in names and scan.images(home, sub)), '')
   return VideoFiles(home.name, home / boxes, home / images,
-                    absent={home / name: 1 for name in labels})
+                    absent={home / name: 1 for name in labels},
+                    frame_range=FRAME_RANGES.get(home.name.lower()))
 
 
 def _annotation(names: frozenset[str]) -> list[str]:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import text
-from siamkpn_jax.datasets.formats.annotations import Annotation, missing
+from siamkpn_jax.datasets.formats.annotations import Found, missing
 from siamkpn_jax.datasets.formats.video import (
   VideoFiles,
   box_files,
@@ -33,6 +33,7 @@ from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('train/list.txt, train/<sequence>/groundtruth.txt and '
             'train/<sequence>/00000001.jpg ...')
+_DIGITS, _LARGEST = 9, 2**17  # of the side of a frame, pixels
 _EXPECTED_TEST = 'val/list.txt and val/<sequence>/groundtruth.txt'
 
 
@@ -51,7 +52,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
     yield from read_tracks(folder, _videos(split, dropped), dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """The sequences that list.txt of val/ or test/ names, in its order.
 
   Raises:
@@ -65,7 +66,7 @@ def load(folder: Path) -> list[Annotation]:
   absent = [video.name for video in videos if not video.boxes.is_file()]
   if absent:
     raise missing(split, absent, _EXPECTED_TEST)
-  return read_annotations(map(_as_scored, videos), split, _EXPECTED_TEST)
+  return read_annotations(videos, split, _EXPECTED_TEST, _as_scored)
 
 
 def _find_split(folder: Path, *names: str) -> Path | None:
@@ -74,11 +75,14 @@ def _find_split(folder: Path, *names: str) -> Path | None:
 
 
 def _videos(split: Path, dropped: Dropped) -> list[VideoFiles]:
+  refused: list[str] = []
   try:
-    names = text.read_names(split / 'list.txt')
+    names = text.read_names(split / 'list.txt', refused)
   except UserError:
     dropped.add('files: annotation cannot be read', str(split / 'list.txt'))
     names = []
+  for name in refused:
+    dropped.add('tracks: not a name', ascii(name[:60]))
   return [_video(split, name) for name in names]
 
 
@@ -106,7 +110,10 @@ def _resolution(path: Path) -> tuple[int, int] | None:
     return None
   found = re.search(r'^resolution\s*[:=]\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)',
                     text.read_text(path), re.MULTILINE)
-  if not found:
-    raise UserError(f'{path}: no resolution; expected a line "resolution: '
-                    '(width, height)": restore the file')
-  return int(found[1]), int(found[2])
+  size = tuple(int(side[:_DIGITS]) for side in found.groups()) if found else ()
+  if len(size) != 2 or not all(1 <= side <= _LARGEST for side in size):
+    what = found[0] if found else 'no resolution'
+    raise UserError(f'{path}: {what[:60]}; expected a line "resolution: '
+                    f'(width, height)", each 1 to {_LARGEST} pixels: restore '
+                    'the file')
+  return size

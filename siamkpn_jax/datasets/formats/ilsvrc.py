@@ -55,9 +55,9 @@ def walk(folder: Path, kind: str,
   root = find(folder, kind) or ''
   top = folder / root / 'Annotations' / kind / 'train'
   for path, subs, files in os.walk(top, followlinks=True):
-    subs.sort(key=natural_key)
+    subs[:] = sorted((f for f in subs if not scan.hidden(f)), key=natural_key)
     xmls = sorted((f for f in files
-                   if f.endswith('.xml') and not f.startswith('.')),
+                   if f.endswith('.xml') and not scan.hidden(f)),
                   key=natural_key)
     if xmls:
       sub = Path(path).relative_to(top).as_posix()

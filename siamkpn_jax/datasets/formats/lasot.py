@@ -21,7 +21,7 @@ from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import scan, text
-from siamkpn_jax.datasets.formats.annotations import Annotation, missing
+from siamkpn_jax.datasets.formats.annotations import Found, missing
 from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
 from siamkpn_jax.datasets.formats.video import (
   VideoFiles,
@@ -57,7 +57,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
       folder, (v for v in videos if v.name not in held_out), dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """The test sequences, sorted by name.
 
   Raises:
@@ -96,7 +96,7 @@ def _is_video(name: str) -> bool:
 def _held_out(folder: Path) -> frozenset[str]:
   """The test videos, which are not trained on."""
   try:
-    return frozenset(text.read_names(folder / _LIST))
+    return frozenset(text.read_names(folder / _LIST, []))
   except UserError:
     # An empty file must not let test videos into the training.
     return TEST_VIDEOS
@@ -106,12 +106,13 @@ def _find_annotated(folder: Path) -> list[VideoFiles]:
   """All videos with boxes, whatever they are called."""
   if (folder / 'annos').is_dir():
     return [_video_of_toolkit(path)
-            for path in (folder / 'annos').glob('*.txt')]
+            for path in scan.files(folder / 'annos', '.txt')]
   if (folder / 'groundtruth.txt').is_file():  # one sequence
     return [_video(folder.absolute())]
-  return [_video(path.parent)
-          for pattern in ('*/groundtruth.txt', '*/*/groundtruth.txt')
-          for path in folder.glob(pattern)]
+  homes = scan.sequences(folder)
+  homes += [video for home in homes for video in scan.sequences(home)]
+  return [_video(home) for home in homes
+          if (home / 'groundtruth.txt').is_file()]
 
 
 def _video(home: Path) -> VideoFiles:

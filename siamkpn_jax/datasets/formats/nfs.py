@@ -6,25 +6,29 @@
 
 Every eighth line counts at 30 frames per second, unless there is a line for
 each image. Where lines and images differ by one, the last is left out. Both are
-what the GOT-10k toolkit does. Pixels are counted from 0 and x2, y2 taken as the
-right and lower end.
+what the GOT-10k toolkit does; but it is said, and refused if another image than
+the last is missing. Pixels are counted from 0 and x2, y2 taken as the right and
+lower end.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import list_images
-from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  Found,
+  Unreadable,
   check_any,
   check_first,
 )
 
 
-def load(folder: Path, rate: int = 30) -> list[Annotation]:
+def load(folder: Path, rate: int = 30) -> list[Found]:
   """All sequences, sorted by name.
 
   Args:
@@ -34,11 +38,14 @@ def load(folder: Path, rate: int = 30) -> list[Annotation]:
   Raises:
     UserError: nothing to read, or a damaged file.
   """
-  found = []
+  found: list[Found] = []
   for home in scan.sequences(folder):
     path = home / str(rate) / f'{home.name}.txt'
     if path.is_file():
-      found.append(_read_sequence(home.name, path, rate))
+      try:
+        found.append(_read_sequence(home.name, path, rate))
+      except UserError as error:
+        found.append(Unreadable(home.name, error))
   check_any(found, folder, f'<sequence>/{rate}/<sequence>.txt')
   return found
 
@@ -46,12 +53,14 @@ def load(folder: Path, rate: int = 30) -> list[Annotation]:
 def _read_sequence(name: str, path: Path, rate: int) -> Annotation:
   boxes_xywh, folder = _read(path), path.with_suffix('')
   check_first(boxes_xywh, f'{path} line 1')
-  frames = list_images(folder)
+  frames = pairing.frames_only(list_images(folder))
   if rate == 30 and abs(len(boxes_xywh) - len(frames)) > 1:
     boxes_xywh = boxes_xywh[::8]
-  if not frames or abs(len(boxes_xywh) - len(frames)) != 1:
+  if abs(len(boxes_xywh) - len(frames)) != 1 or not pairing.is_whole(frames):
     return Annotation(name, boxes_xywh, images=folder)
   count = min(len(boxes_xywh), len(frames))
+  print(f'note: {name}: {len(boxes_xywh)} boxes, {len(frames)} images; the '
+        'last is left out, as in the GOT-10k toolkit', file=sys.stderr)
   return Annotation(name, boxes_xywh[:count], images=tuple(frames[:count]))
 
 

@@ -14,25 +14,11 @@ from pathlib import Path
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import folder as plain_folder
 from siamkpn_jax.datasets.formats import scan, text
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Found
+from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 from siamkpn_jax.datasets.formats.video import VideoFiles, read_annotations
 
 EXPECTED = '<name>/img/*.jpg and <name>/groundtruth_rect.txt'
-
-# First and last annotated frame, by the number in the file name, where OTB
-# annotates a part of the images it ships. Source: the benchmark's home page
-# (Wu, Lim, Yang, "Object Tracking Benchmark", TPAMI 2015).
-FRAME_RANGES = {
-    'blurcar1': (247, 988),
-    'blurcar3': (3, 359),
-    'blurcar4': (18, 397),
-    'david': (300, 770),
-    'diving': (1, 215),
-    'football1': (1, 74),
-    'freeman3': (1, 460),
-    'freeman4': (1, 283),
-    'tiger1': (6, 354),
-}
 
 # The sequences of OTB-100, those of two targets once for each.
 OTB_100 = (
@@ -54,7 +40,7 @@ OTB_100 = (
 )
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """All sequences of a folder, or the one that it is, sorted by name.
 
   Raises:
@@ -74,7 +60,7 @@ def skipped_folders(folder: str | Path) -> list[str]:
   if not folder.is_dir() or _targets(folder):
     return []
   return [f.name for f in sorted(folder.iterdir())
-          if f.is_dir() and (f.name.startswith(('_', '.')) or not _targets(f))]
+          if f.is_dir() and (scan.hidden(f.name) or not _targets(f))]
 
 
 def find_videos(folder: Path) -> list[VideoFiles]:

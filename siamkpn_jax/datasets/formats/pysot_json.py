@@ -18,12 +18,16 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.formats import otb, text
+from siamkpn_jax.core.file_names import check_name
+from siamkpn_jax.datasets.formats import scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  Found,
+  Unreadable,
   check_any,
   check_first,
 )
+from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 
 
 def find(path: Path) -> Path | None:
@@ -36,9 +40,9 @@ def find(path: Path) -> Path | None:
   """
   if path.suffix.lower() == '.json' and not path.is_dir():
     return path
-  if not path.is_dir() or any(f.is_dir() for f in path.iterdir()):
+  if not path.is_dir() or scan.folders(path):
     return None
-  files = sorted(path.glob('*.json'))
+  files = scan.files(path, '.json')
   if len(files) > 1:
     raise UserError(f'{path}: several JSON files ({files[0].name}, '
                     f'{files[1].name} ...); expected one: use the path of the '
@@ -46,7 +50,7 @@ def find(path: Path) -> Path | None:
   return files[0] if files else None
 
 
-def load(path: Path) -> list[Annotation]:
+def load(path: Path) -> list[Found]:
   """All sequences of a file, sorted by name.
 
   Raises:
@@ -60,13 +64,23 @@ def load(path: Path) -> list[Annotation]:
   if not isinstance(content, dict):
     raise UserError(f'{path}: wrong content; expected an object that maps '
                     'names to sequences: restore the file')
-  found = [_read(path, key, value) for key, value in content.items()]
+  found: list[Found] = []
+  for key, value in content.items():
+    check_name(key, str(path))
+    try:
+      found.append(_read(path, key, value))
+    except UserError as error:
+      found.append(Unreadable(key, error))
+    except RecursionError:  # what is wrong has no words
+      found.append(Unreadable(key, UserError(
+          f'{path}: sequence {key[:60]}: nested too deeply; expected img_names '
+          'and gt_rect: restore the file')))
   check_any(found, path, 'an object with a sequence under each name')
   return sorted(found, key=lambda a: a.name)
 
 
 def _read(path: Path, key: str, value: Any) -> Annotation:
-  where = f'{path}: sequence {key}'
+  where = f'{path}: sequence {key[:60]}'
   if not isinstance(value, dict) or 'gt_rect' not in value:
     raise UserError(f'{where}: no gt_rect; expected img_names and gt_rect: '
                     'restore the file')
@@ -80,6 +94,7 @@ def _read(path: Path, key: str, value: Any) -> Annotation:
                       'the file')
   attributes = _strings(where, value.get('attr') or [])
   if 'name' in value:
+    check_name(str(value['name']), str(path))
     name = _name(key, str(value['name']))
     home = path.parent / str(value['name']) / 'img'
     files = _strings(where, value.get('image_files') or [])
@@ -90,7 +105,7 @@ def _read(path: Path, key: str, value: Any) -> Annotation:
   return Annotation(
       name, boxes_xywh, origin, visible, attributes=attributes,
       images=tuple(home / file for file in files) or None,
-      frame_range=otb.FRAME_RANGES.get(name.lower()))
+      frame_range=FRAME_RANGES.get(name.lower()))
 
 
 def _name(key: str, name: str) -> str:

@@ -1,7 +1,8 @@
 """What lies in a folder, by one scan of it and without a stat of every file.
 
-Hidden files are left out: macOS leaves a `._1.jpg` beside each `1.jpg`. A
-folder that is missing or cannot be opened has nothing in it.
+Left out is what `hidden` names: macOS leaves a `._1.jpg` beside each `1.jpg`,
+and `__MACOSX` in archives. A folder that is missing or cannot be opened has
+nothing in it.
 """
 
 import os
@@ -26,9 +27,14 @@ def folders(folder: Path) -> list[str]:
 
 
 def sequences(folder: Path) -> list[Path]:
-  """The folders in a folder by name, without those set aside by a leading _."""
-  return [folder / name for name in sorted(folders(folder))
-          if not name.startswith('_')]
+  """The folders in a folder, sorted by name."""
+  return [folder / name for name in sorted(folders(folder))]
+
+
+def files(folder: Path, *suffixes: str) -> list[Path]:
+  """What is called `*<suffix>` in a folder, sorted by name."""
+  return [folder / name for name in sorted(names(folder))
+          if name.endswith(suffixes)]
 
 
 def names(folder: Path) -> frozenset[str]:
@@ -41,9 +47,14 @@ def stem(path: str) -> str:
   return os.path.splitext(os.path.basename(path))[0]
 
 
+def hidden(name: str) -> bool:
+  """Whether a file or folder of this name is nobody's data."""
+  return name.startswith('.') or name == '__MACOSX'
+
+
 def _entries(folder: Path) -> list[os.DirEntry]:
   try:
     with os.scandir(folder) as entries:
-      return [e for e in entries if not e.name.startswith('.')]
+      return [e for e in entries if not hidden(e.name)]
   except OSError:
     return []

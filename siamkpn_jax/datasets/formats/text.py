@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import check_name
 
 # All separators that the data sets use, often within one of them; and what
 # would let Python alone read 1_000 as a number.
@@ -84,17 +85,32 @@ def read_flags(path: str | Path) -> np.ndarray:
   return flags
 
 
-def read_names(path: str | Path) -> list[str]:
+def read_names(path: str | Path,
+               refused: list[str] | None = None) -> list[str]:
   """The names in a list file, at least one, one per line.
 
+  Args:
+    path: the file.
+    refused: takes the lines that cannot be names; None: they are an error.
+
   Raises:
-    UserError: missing, empty, or not text.
+    UserError: missing, empty, not text, or a line that cannot be a name.
   """
-  lines = read_text(path).splitlines()
-  names = [line.strip() for line in lines if line.strip()]
-  if not names:
-    raise UserError(f'{path}: empty; expected one sequence name per line: '
-                    'restore the file')
+  names = []
+  lines = read_text(path).split('\n')  # other ends of lines may be in a name
+  for number, line in enumerate(map(str.strip, lines), start=1):
+    if not line:
+      continue
+    try:
+      check_name(line, f'{path} line {number}')
+      names.append(line)
+    except UserError:
+      if refused is None:
+        raise
+      refused.append(line)
+  if not (names or refused):
+    raise UserError(f'{path}: empty, lists no sequence; expected one name per '
+                    'line: restore the file')
   return names
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from siamkpn_jax.core.images import natural_key
 from siamkpn_jax.datasets.formats import scan
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.video import (
   VideoFiles,
   read_annotations,
@@ -44,7 +44,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
     yield from read_tracks(folder, videos, dropped)
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """All test sequences, sorted by name.
 
   Raises:

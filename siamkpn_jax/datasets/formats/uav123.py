@@ -9,7 +9,8 @@ Pixels are counted from 1.
 
 from pathlib import Path
 
-from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.video import VideoFiles, read_annotations
 
 # First and last frame of bird1_1, bird1_2 ... in the images of bird1. Source:
@@ -40,13 +41,13 @@ _PARTS = {
 _EXPECTED = 'anno/UAV123/<sequence>.txt and data_seq/UAV123/<video>/*.jpg'
 
 
-def load(folder: Path) -> list[Annotation]:
+def load(folder: Path) -> list[Found]:
   """All sequences, sorted by name.
 
   Raises:
     UserError: nothing to read, or a damaged file.
   """
-  paths = sorted((folder / 'anno' / 'UAV123').glob('*.txt'))
+  paths = scan.files(folder / 'anno' / 'UAV123', '.txt')
   return read_annotations([_video(folder, path) for path in paths], folder,
                           _EXPECTED)
 

@@ -5,15 +5,18 @@ as can be used and notes the rest; evaluation refuses what is not whole.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
+  Found,
+  Unreadable,
   check_any,
   check_first,
   read_flags,
@@ -55,19 +58,27 @@ def box_files(videos: Iterable[VideoFiles]) -> list[Path]:
   return [video.boxes for video in videos if video.boxes.is_file()]
 
 
-def read_annotations(videos: Iterable[VideoFiles], folder: Path,
-                     expected: str) -> list[Annotation]:
+def read_annotations(
+    videos: Iterable[VideoFiles], folder: Path, expected: str,
+    complete: Callable[[VideoFiles], VideoFiles] = lambda video: video
+) -> list[Found]:
   """The annotations of videos that are evaluated on, at least one.
 
   Args:
     videos: of the data set.
     folder: of the data set.
     expected: what it looks like, for the message.
+    complete: adds to a video what other files of its say.
 
   Raises:
-    UserError: there is none, or a file is missing or damaged.
+    UserError: there is none.
   """
-  found = [read_annotation(video) for video in videos]
+  found: list[Found] = []
+  for video in videos:
+    try:
+      found.append(read_annotation(complete(video)))
+    except UserError as error:
+      found.append(Unreadable(video.name, error))
   check_any(found, folder, expected)
   return found
 
@@ -77,10 +88,10 @@ def read_annotation(video: VideoFiles) -> Annotation:
 
   Raises:
     UserError: a file is missing or damaged, has not one flag for each box, or
-      the first box has no area.
+      the first box has no area or lies outside the frame.
   """
   boxes_xywh = text.read_boxes(video.boxes, infinite=False)
-  check_first(boxes_xywh, f'{video.boxes} line 1')
+  check_first(boxes_xywh, f'{video.boxes} line 1', video.frame_size)
   boxes_xywh.flags.writeable = False
   absent = [read_flags(path, len(boxes_xywh)) == out_of_sight
             for path, out_of_sight in video.absent.items()]
@@ -99,14 +110,16 @@ def read_tracks(folder: Path, videos: Iterable[VideoFiles],
     videos: of it. Where a file of flags is missing, nothing is out of sight.
     dropped: takes what is left out.
   """
+  videos = list(videos)
+  usual_first = functools.cache(lambda: _usual_first(folder, videos))
   for video in videos:
-    track = _read_track(folder, video, dropped)
+    track = _read_track(folder, video, dropped, usual_first)
     if track is not None:
       yield track
 
 
-def _read_track(folder: Path, video: VideoFiles,
-                dropped: Dropped) -> RawTrack | None:
+def _read_track(folder: Path, video: VideoFiles, dropped: Dropped,
+                usual_first: Callable[[], int | None]) -> RawTrack | None:
   """The track of a video, or None after noting why there is none."""
   name = video.name
   boxes = _read_boxes(name, video.boxes, dropped)
@@ -116,23 +129,35 @@ def _read_track(folder: Path, video: VideoFiles,
   if not images:
     dropped.add('tracks: no images', name)
     return None
-  try:
-    absent = _read_absent(video.absent, len(boxes))
-  except UserError:
-    dropped.add('tracks: labels cannot be read', name)
+  absent = _read_absent(video, len(boxes), dropped)
+  if absent is None:
     return None
-  rows = _rows(images, len(boxes), video.first)
+  rows = pairing.pair(images, len(boxes), first=video.first,
+                      frame_range=video.frame_range, usual_first=usual_first)
+  if rows is None:
+    dropped.add('tracks: unclear which box belongs to which image',
+                f'{name}, {len(boxes)} boxes and {len(images)} images')
+    return None
   known = rows >= 0
   dropped.add('frames: images without a box', name, (~known).sum())
   dropped.add('frames: more boxes than images', name,
               len(boxes) - known.sum())
-  dropped.add('frames: boxes without a label', name,
-              (rows[known] >= len(absent)).sum())
-  known &= rows < len(absent)
   if not known.any():
     return None
   kept = [image for image, keep in zip(images, known, strict=True) if keep]
   return RawTrack(name, kept, boxes[rows[known]], absent[rows[known]])
+
+
+def _usual_first(folder: Path, videos: list[VideoFiles]) -> int | None:
+  """What complete videos count their images from; None if they differ."""
+  found = set()
+  for video in videos:
+    images = _images(folder, video)
+    first = pairing.starts_at(images) if images else None
+    boxes = _read_boxes(video.name, video.boxes, Dropped())
+    if first is not None and boxes is not None and len(boxes) == len(images):
+      found.add(first)
+  return found.pop() if len(found) == 1 else None
 
 
 def _read_boxes(name: str, path: Path, dropped: Dropped) -> np.ndarray | None:
@@ -151,33 +176,20 @@ def _images(folder: Path, video: VideoFiles) -> list[str]:
   return scan.images(folder, video.images.relative_to(folder).as_posix())
 
 
-def _read_absent(flags: Mapping[Path, int], length: int) -> np.ndarray:
-  """[t] bool, t <= length: as far as all files of flags reach.
-
-  Raises:
-    UserError: a file is empty or damaged.
-  """
-  absent = np.zeros(length, bool)
-  for path, out_of_sight in flags.items():
+def _read_absent(video: VideoFiles, count: int,
+                 dropped: Dropped) -> np.ndarray | None:
+  """[count] bool, or None after noting why a file of flags is of no use."""
+  absent = np.zeros(count, bool)
+  for path, out_of_sight in video.absent.items():
     if not path.exists():
       continue
-    values = text.read_flags(path)
-    if not len(values):
-      raise UserError(f'{path}: empty; expected one flag per frame')
-    absent = absent[:len(values)] | (values[:len(absent)] == out_of_sight)
+    try:
+      values = text.read_flags(path)
+    except UserError:
+      values = np.empty(0)
+    if len(values) != count:
+      dropped.add('tracks: not one label for each box' if len(values) else
+                  'tracks: labels cannot be read', video.name)
+      return None
+    absent |= values == out_of_sight
   return absent
-
-
-def _rows(images: list[str], num_boxes: int, first: int | None) -> np.ndarray:
-  """[len(images)] the row of each image's box, or -1."""
-  rows = np.arange(len(images))
-  stems = [scan.stem(image) for image in images]
-  # A complete video is paired in order, whatever its numbers start from.
-  if len(images) != num_boxes and all(s.isdecimal() for s in stems):
-    numbers = np.array([int(s) for s in stems])
-    if first is not None:
-      rows = numbers - first
-    elif len(set(np.diff(numbers).tolist())) > 1:  # a gap
-      rows = numbers - numbers[0]
-  rows = np.where((rows >= 0) & (rows < num_boxes), rows, -1)
-  return rows.astype(np.int64)  # from Python's int, if a name is a time in ns

@@ -122,8 +122,8 @@ def _lock(home: epath.Path) -> Iterator[None]:
     yield
     return
   with file_lock(Path(home) / '.siamkpn_lock',
-                 f'{home}: another process is packing it; expected only '
-                 'one: wait for it, or stop it'):
+                 lambda who: f'{home}: another process is packing it ({who}); '
+                 'expected only one: wait for it, or stop it'):
     yield
 
 

@@ -26,7 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.formats import text
+from siamkpn_jax.core.file_names import file_name
+from siamkpn_jax.core.stored_json import check_plain
+from siamkpn_jax.datasets.formats import scan, text
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
 _SUFFIXES = ('.txt', '.json')
@@ -50,22 +52,25 @@ def find_spellings(names: Collection[str], spellings: Collection[str],
     among: the names of all sequences of the benchmark, if `names` are some.
 
   Returns:
-    For each name: itself, if it is there; otherwise all of the same key that
-    are not the very name of another sequence; none if that other sequence could
-    be meant as well.
+    For each name: itself, or what its files are called (see `file_name`), if
+    it is there; otherwise all of the same key that are not the very name of
+    another sequence; none if that other sequence could be meant as well.
   """
-  exact = {*names, *among}
+  everyone = {*names, *among}
+  own = {name: [s for s in dict.fromkeys((name, file_name(name)))
+                if s in spellings] for name in everyone}
+  exact = everyone | {file_name(name) for name in everyone}
   by_key: dict[str, list[str]] = {}
   for spelling in spellings:
     if spelling not in exact:
       by_key.setdefault(name_key(spelling), []).append(spelling)
   seeking = collections.Counter(
-      name_key(name) for name in exact.difference(spellings))
+      name_key(name) for name in everyone if not own[name])
   found = {}
   for name in names:
     key = name_key(name)
     loose = by_key.get(key, []) if seeking[key] == 1 else []
-    found[name] = [name] if name in spellings else loose
+    found[name] = own[name] or loose
   return found
 
 
@@ -117,12 +122,13 @@ def _by_name(folder: Path) -> dict[str, list[Path]]:
   """A sequence's name as the folder spells it -> its files, for all layouts."""
   files: dict[str, list[Path]] = {}
   for path in sorted(folder.iterdir()):
-    if path.is_file() and path.suffix in _SUFFIXES:
+    if (path.is_file() and path.suffix in _SUFFIXES and
+        not scan.hidden(path.name)):
       _add(files, path.stem, [path])
   for home in (folder, folder / 'baseline'):
-    for sub in sorted(home.iterdir()) if home.is_dir() else []:
-      runs = sorted(p for p in sub.glob('*.txt') if re.fullmatch(
-          re.escape(sub.name) + r'_\d+', p.stem)) if sub.is_dir() else []
+    for sub in scan.sequences(home):
+      runs = [p for p in scan.files(sub, '.txt') if re.fullmatch(
+          re.escape(sub.name) + r'_\d+', p.stem)]
       if runs:
         _add(files, sub.name, runs)
   return files
@@ -143,6 +149,7 @@ def _read_json(path: Path) -> np.ndarray:
   """The boxes of OTB's Python toolkit."""
   try:
     content = json.loads(text.read_text(path))
+    check_plain(content, finite=False)
     (run,) = content
     if run.get('resType', 'rect') != 'rect':
       raise ValueError('no rectangles')

@@ -7,23 +7,40 @@ what is needed to run a tracker. The layouts are described in datasets/formats.
 import dataclasses
 import fnmatch
 import os
-import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import list_images
-from siamkpn_jax.datasets.formats import BENCHMARKS, otb, pysot_json, text
-from siamkpn_jax.datasets.formats.annotations import Annotation, check_any
+from siamkpn_jax.datasets.formats import (
+  BENCHMARKS,
+  otb,
+  pairing,
+  pysot_json,
+  text,
+)
+from siamkpn_jax.datasets.formats.annotations import (
+  Annotation,
+  Found,
+  check_any,
+  noted,
+  usable,
+)
 from siamkpn_jax.datasets.formats.video import read_annotation
-from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 
-# What `select` chooses from.
-_Named = TypeVar('_Named', Annotation, VotSequence)
+_Named = TypeVar('_Named', bound='_HasName')
+
+
+class _HasName(Protocol):
+  """What `select` chooses from."""
+
+  @property
+  def name(self) -> str:
+    """Unique in the benchmark."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,7 +65,8 @@ class Video:
 
 
 def load_benchmark(name: str, root: str | Path, *,
-                   sequences: Collection[str] = ()) -> list[Video]:
+                   sequences: Collection[str] = (),
+                   failed: dict[str, str] | None = None) -> list[Video]:
   """The sequences of a one-pass benchmark, ready to be tracked.
 
   Args:
@@ -58,10 +76,13 @@ def load_benchmark(name: str, root: str | Path, *,
     root: the folder of the benchmark in its original layout, or an annotation
       file in pysot's JSON format with the images next to it.
     sequences: names or patterns (`Human*`) of sequences; empty for all.
+    failed: takes the names of sequences that cannot be used, and why; None:
+      the first of them is an error.
 
   Returns:
-    At least one sequence, sorted by name (GOT-10k: in the order of its list).
-    Images are located but not read. Boxes are always 0-based.
+    The sequences, at least one if none has failed, sorted by name (GOT-10k: in
+    the order of its list). Images are located but not read. Boxes are always
+    0-based.
 
   Raises:
     UserError: an unknown benchmark or name, no sequences, a damaged
@@ -78,30 +99,54 @@ def load_benchmark(name: str, root: str | Path, *,
     >>> ball.name, ball.frames[0].name, ball.boxes_xywh.tolist()
     ('Ball', '0001.jpg', [[2.0, 3.0, 50.0, 60.0]])
   """
-  return [with_frames(annotation) for annotation in
-          load_annotations(name, root, names=sequences)]
+  return _videos(load_annotations(name, root, names=sequences, failed=failed),
+                 failed)
+
+
+def _videos(annotations: Collection[Annotation],
+            failed: dict[str, str] | None) -> list[Video]:
+  videos = []
+  for annotation in annotations:
+    with noted(annotation.name, failed):
+      videos.append(with_frames(annotation))
+  return videos
 
 
 def load_annotations(benchmark: str, path: str | Path, *,
-                     names: Collection[str] = ()) -> list[Annotation]:
+                     names: Collection[str] = (),
+                     failed: dict[str, str] | None = None) -> list[Annotation]:
   """Reads a benchmark's annotations; no images are needed.
 
   Args:
     benchmark: a key of `BENCHMARKS`.
     path: the folder that holds them, or a JSON file of pysot's kind.
     names: read only these names or patterns (`Human*`); empty for all.
+    failed: as for `load_benchmark`.
 
   Raises:
     UserError: an unknown benchmark or name, nothing to read, a missing
       sequence or a damaged annotation.
+  """
+  return usable(select(find_annotations(benchmark, path), names), failed)
+
+
+def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
+  """All annotations of a benchmark, with those that cannot be used.
+
+  Args:
+    benchmark: a key of `BENCHMARKS`.
+    path: the folder that holds them, or a JSON file of pysot's kind.
+
+  Raises:
+    UserError: an unknown benchmark, nothing to read, or a missing sequence.
   """
   path = Path(path)
   if benchmark not in BENCHMARKS:
     raise UserError(f'benchmark {benchmark!r}: expected one of '
                     f'{", ".join(sorted(BENCHMARKS))}')
   json_file = pysot_json.find(path)
-  return select(pysot_json.load(json_file) if json_file else
-                BENCHMARKS[benchmark](path), names)
+  return (pysot_json.load(json_file) if json_file else
+          BENCHMARKS[benchmark](path))
 
 
 def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
@@ -114,8 +159,8 @@ def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
   Raises:
     UserError: an unknown name.
   """
-  check_known(names, [s.name for s in sequences], 'sequences')
-  return [s for s in sequences if not names or _matches(s.name, names)]
+  chosen = meant(names, [s.name for s in sequences], 'sequences')
+  return [s for s in sequences if not names or s.name in chosen]
 
 
 def with_frames(annotation: Annotation) -> Video:
@@ -139,17 +184,19 @@ def with_frames(annotation: Annotation) -> Video:
 
 
 def load_otb(root: str | Path, *, names: Collection[str] = (),
-             zero_based: Collection[str] = ()) -> list[Video]:
+             zero_based: Collection[str] = (),
+             failed: dict[str, str] | None = None) -> list[Video]:
   """Reads the sequences of a folder in OTB layout, sorted by name.
 
   Args:
     root: the folder that holds the sequences, or one sequence.
     names: read only these names or patterns (`Human*`); empty for all.
     zero_based: names or patterns of sequences that count from 0.
+    failed: as for `load_benchmark`.
 
   Returns:
-    At least one sequence. Folders without annotation are left out, see
-    `skipped_folders`.
+    The sequences, at least one if none has failed. Folders without annotation
+    are left out, see `skipped_folders`.
 
   Raises:
     UserError: nothing to read, an unknown name, a damaged annotation, or
@@ -158,39 +205,53 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
   videos = otb.find_videos(Path(root))
   check_any(videos, Path(root), otb.EXPECTED)
   known = [video.name for video in videos]
-  check_known(names, known, 'sequences')
-  check_known(zero_based, known, 'zero_based')
-  return [with_frames(counted(read_annotation(video), zero_based))
-          for video in videos if not names or _matches(video.name, names)]
+  chosen = meant(names, known, 'sequences')
+  from_0 = meant(zero_based, known, 'zero_based')
+  annotations = []
+  for video in videos:
+    if not names or video.name in chosen:
+      with noted(video.name, failed):
+        annotations.append(counted(read_annotation(video), from_0))
+  return _videos(annotations, failed)
 
 
 def counted(annotation: Annotation, zero_based: Collection[str]) -> Annotation:
-  """The annotation; from 0 if `zero_based`, names or patterns, has its name."""
-  if _matches(annotation.name, zero_based):
+  """The annotation; its pixels count from 0 if `zero_based` has its name."""
+  if annotation.name in zero_based:
     return dataclasses.replace(annotation, origin=0)
   return annotation
 
 
-def check_known(patterns: Collection[str], known: Collection[str],
-                what: str) -> None:
-  """Checks that each name or pattern is that of a sequence.
+def meant(patterns: Collection[str], known: Collection[str],
+          what: str) -> frozenset[str]:
+  """The names of sequences that a user means, see `fitting`.
 
   Args:
     patterns: names or patterns.
-    known: names of the sequences.
+    known: names of all sequences.
     what: where the patterns were given, for the message.
 
   Raises:
-    UserError: one is not.
+    UserError: one fits no sequence.
   """
   for pattern in patterns:
-    if not any(_matches(name, [pattern]) for name in known):
+    if not fitting([pattern], known):
       raise UserError(f'{what}: no sequence matches {pattern}; expected some '
                       f'of {", ".join(sorted(known))}')
+  return fitting(patterns, known)
 
 
-def _matches(name: str, patterns: Collection[str]) -> bool:
-  return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def fitting(patterns: Collection[str],
+            known: Collection[str]) -> frozenset[str]:
+  """Of the known names those that names or patterns (`Human*`) fit.
+
+  A known name means itself alone, whatever it would fit as a pattern: with a
+  `clip[1]` there, it does not mean `clip1`.
+  """
+  exact = frozenset(patterns).intersection(known)
+  others = frozenset(patterns) - exact
+  return exact | {name for name in known for pattern in others
+                  if fnmatch.fnmatchcase(name, pattern)}
 
 
 def _images(annotation: Annotation) -> list[Path]:
@@ -212,7 +273,7 @@ def _images(annotation: Annotation) -> list[Path]:
   if not os.path.isdir(images):  # False, not an error, for a senseless path
     raise UserError(f'{images}: not a folder; expected the images of sequence '
                     f'{name}: check the download')
-  files = list_images(images)
+  files = pairing.frames_only(list_images(images))
   if not files:
     raise UserError(f'{images}: no images; expected '
                     f'{" ".join(IMAGE_SUFFIXES)} files: check the download')
@@ -227,15 +288,11 @@ def _matching_frames(annotation: Annotation, frames: list[Path]) -> list[Path]:
   # Both tests are needed: the same name is shipped cut and uncut.
   if len(frames) > boxes and annotation.frame_range:
     first, last = annotation.frame_range
-    inside = [f for f in frames if first <= _number(f) <= last]
+    inside = [f for f in frames
+              if first <= (pairing.frame_number(f) or 0) <= last]
     if len(inside) == boxes:
       return inside
   raise UserError(
       f'sequence {annotation.name}: {len(frames)} images in '
       f'{frames[0].parent} but {boxes} boxes; expected one box per image: '
       'check the download')
-
-
-def _number(frame: Path) -> int:
-  numbers = re.findall(r'\d+', frame.stem)
-  return int(numbers[-1]) if numbers else -1

@@ -16,17 +16,22 @@ of the frames is known, which pysot's file and `sequence` (width=, height=) may
 say.
 """
 
+import contextlib
 import dataclasses
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
-from siamkpn_jax.datasets.formats import text
+from siamkpn_jax.core.stored_json import check_plain
+from siamkpn_jax.datasets.formats import pairing, scan, text
+from siamkpn_jax.datasets.formats.annotations import Unreadable, usable
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.regions import Regions
 
@@ -65,7 +70,15 @@ def load_vot(path: str | Path) -> list[VotSequence]:
     UserError: nothing to read, a damaged annotation, or frames and regions that
       do not belong together.
   """
-  path = Path(path)
+  return usable(find_vot(Path(path)))
+
+
+def find_vot(path: Path) -> list[VotSequence | Unreadable]:
+  """As `load_vot`, with those sequences that cannot be used.
+
+  Raises:
+    UserError: nothing to read.
+  """
   sequences = _load_json(path) if path.is_file() else _load_folder(path)
   if not sequences:
     raise UserError(f'{path}: lists no sequence; expected at least one: '
@@ -113,25 +126,33 @@ def starting_box(region: list[float]) -> np.ndarray:
   return np.concatenate([points.mean(axis=0) - (size - 1) / 2, size])
 
 
-def _load_folder(root: Path) -> list[VotSequence]:
+def _load_folder(root: Path) -> list[VotSequence | Unreadable]:
   listed = root / 'list.txt'
   for path in (root, listed):
     if not path.exists():
       raise UserError(f'{path}: does not exist; expected a folder with '
                       "list.txt, or pysot's JSON file: check the path")
-  names = [line.strip() for line in text.read_text(listed).splitlines()
-           if line.strip()]
+  names = text.read_names(listed)
   if len(set(names)) < len(names):
     raise UserError(f'{listed}: lists a sequence twice; expected each once: '
                     'remove the duplicate')
-  return [_load_sequence(root / name) for name in names]
+  return [_read(name, functools.partial(_load_sequence, root / name))
+          for name in names]
+
+
+def _read(name: str, load: Callable[[], VotSequence]
+          ) -> VotSequence | Unreadable:
+  try:
+    return load()
+  except UserError as error:
+    return Unreadable(name, error)
 
 
 def _load_sequence(folder: Path) -> VotSequence:
   truth = regions.read_truth(folder / 'groundtruth.txt')
   tags = {path.stem: _read_tag(path, len(truth))
-          for pattern in ('*.tag', '*.label')
-          for path in sorted(folder.glob(pattern))}
+          for suffix in ('.tag', '.label')
+          for path in scan.files(folder, suffix)}
   properties = _read_properties(folder / 'sequence')
   frames = _frames_of(folder, properties)
   _check_count(folder.name, frames, truth)
@@ -142,6 +163,7 @@ def _load_sequence(folder: Path) -> VotSequence:
     raise UserError(f'{folder / "sequence"}: {" ".join(str(error).split())}; '
                     'expected width and height in pixels: correct it'
                     ) from error
+  _check_first(folder.name, truth, size)
   return VotSequence(folder.name, truth, tags, frames, size)
 
 
@@ -151,6 +173,19 @@ def _size(name: str, width: Any, height: Any) -> tuple[int, int]:
   if not all(1 <= side <= regions.LARGEST for side in size):
     raise ValueError(f'frames of {name} are {width} x {height}'[:60])
   return size
+
+
+def _check_first(name: str, truth: Regions,
+                 size: tuple[int, int] | None) -> None:
+  """Checks that the first region touches the frame; else all overlaps are 0."""
+  if size is None:
+    return
+  points = regions.corners(truth[:1], inclusive=False)[0]
+  if (points.max(axis=0) <= 0).any() or (points.min(axis=0) >= size).any():
+    raise UserError(
+        f'sequence {name}: the first region lies outside the frame, {size[0]} '
+        f'x {size[1]} pixels by the annotation; expected a visible target: '
+        'correct one of them')
 
 
 def _read_properties(path: Path) -> dict[str, str]:
@@ -169,7 +204,7 @@ def _frames_of(folder: Path, properties: dict[str, str]) -> tuple[Path, ...]:
   else:
     places = [folder / 'color', folder]
   for place in places:
-    frames = list_images(place)
+    frames = pairing.frames_only(list_images(place))
     if frames:
       return tuple(frames)
   return ()
@@ -195,14 +230,26 @@ def _tag(values: list[bool], count: int) -> np.ndarray:
   return tag
 
 
-def _load_json(path: Path) -> list[VotSequence]:
+def _load_json(path: Path) -> list[VotSequence | Unreadable]:
+  with _json_errors(path):
+    entries = dict(json.loads(text.read_text(path)).items())
+  for name in entries:
+    check_name(name, str(path))
+
+  def load(name: str) -> VotSequence:
+    with _json_errors(path):
+      return _from_entry(path.parent, name, entries[name])
+
+  return [_read(name, functools.partial(load, name)) for name in entries]
+
+
+@contextlib.contextmanager
+def _json_errors(path: Path) -> Iterator[None]:
+  """Not JSON, or not what it should hold."""
   try:
-    entries = json.loads(text.read_text(path))
-    return [_from_entry(path.parent, name, entry)
-            for name, entry in entries.items()]
+    yield
   except (ValueError, KeyError, TypeError, AttributeError, RecursionError,
           OverflowError) as error:
-    # Not JSON, or not what it should hold.
     raise UserError(
         f'{path}: not an annotation file ({type(error).__name__}: '
         f'{" ".join(str(error).split())[:60]}); expected name -> gt_rect, '
@@ -210,6 +257,7 @@ def _load_json(path: Path) -> list[VotSequence]:
 
 
 def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
+  check_plain(entry, finite=False)
   rows = entry['gt_rect']
   if not rows or any(len(row) not in {4, 8} for row in rows):
     raise ValueError(f'gt_rect of {name}: expected 4 or 8 numbers per frame')
@@ -225,5 +273,6 @@ def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
           for tag in TAGS if tag in entry}
   size = (_size(name, entry['width'], entry['height'])
           if 'width' in entry and 'height' in entry else None)
+  _check_first(name, truth, size)
   there = images and images[0].is_file()
   return VotSequence(name, truth, tags, images if there else (), size)

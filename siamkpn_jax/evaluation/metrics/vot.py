@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import file_name
 from siamkpn_jax.evaluation.formats.vot_sequences import (
   VotSequence,
   frame_size,
@@ -146,12 +147,15 @@ def read_runs(sequences: Sequence[VotSequence],
 
 def result_file(root: Path, name: str, repetition: int = 1) -> Path:
   """Where the result of a repetition (from 1) on a sequence is kept."""
+  name = file_name(name)
   return root / name / f'{name}_{repetition:03d}.txt'
 
 
 def existing_file(root: Path, name: str, repetition: int = 1) -> Path:
   """The text file, or the binary one if only that is there."""
   path = result_file(root, name, repetition)
+  if not path.parent.exists():  # other toolkits do not escape names
+    path = root / name / f'{name}_{repetition:03d}.txt'
   binary = path.with_suffix('.bin')
   return binary if binary.is_file() and not path.is_file() else path
 

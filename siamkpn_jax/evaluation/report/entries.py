@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.report.measures import MEASURES, Measure, is_vot
 
@@ -67,6 +68,7 @@ def read_entry(name: str, path: Path) -> Entry:
   """
   try:
     summary = json.loads(results.read_text(path))
+    check_plain(summary)
   except (ValueError, RecursionError) as error:
     raise UserError(f'{path}: not JSON ({" ".join(str(error).split())[:60]}); '
                     'expected a file of siamkpn_jax.score --json: score '

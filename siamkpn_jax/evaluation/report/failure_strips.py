@@ -141,8 +141,13 @@ def choose_frames(lost: int, length: int) -> np.ndarray:
 
 
 def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
+  annotations = layouts.load_annotations(entry.benchmark, data, failed={})
+  # Here may be fewer sequences than were scored.
+  known = {*entry.sequences, *(a.name for a in annotations)}
+  from_0 = layouts.fitting(entry.zero_based, known)
+
   def read(annotation: Annotation, name: str) -> FailureStrip:
-    annotation = layouts.counted(annotation, entry.zero_based)
+    annotation = layouts.counted(annotation, from_0)
     sequence = layouts.with_frames(annotation)
     (path, *_) = find_results(results, [name], entry.sequences)[name]
     boxes_xywh = scoring.annotated_part(annotation, read_result(path), [])
@@ -161,8 +166,7 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
     score = f'{key.label} {key.show(entry.sequences[name].get(key.key))}'
     return _strip(name, score, sequence.frames, overlaps, truth, result)
 
-  return {a.name: functools.partial(read, a)
-          for a in layouts.load_annotations(entry.benchmark, data)}
+  return {a.name: functools.partial(read, a) for a in annotations}
 
 
 def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
@@ -211,6 +212,8 @@ class _Run:
       try:
         self.target = tracker.add(
             frame, self.action.box_xywh, self.task.hyperparameters)
+        # Whatever the tracker itself makes of such a box.
+        check_box(self.action.box_xywh, frame.shape[1], frame.shape[0])
       except UserError as error:  # a box outside the image
         raise UserError(
             f'sequence {self.task.name}, frame {len(self._seconds) + 1}: '

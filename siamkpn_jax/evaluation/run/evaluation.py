@@ -5,7 +5,6 @@ it is made without a tracker, so that mistakes in the data show at once.
 """
 
 import dataclasses
-import json
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,14 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.datasets.formats import has_otb_layout
+from siamkpn_jax.datasets.formats.annotations import noted
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.sequences import Video
+from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.jobs import Job
@@ -60,10 +62,12 @@ class EvaluationPlan:
     request: what was asked for.
     jobs: one for each sequence.
     hidden: the annotation has the first boxes alone; a server scores.
+    unusable: sequences that no job is for, and why.
   """
   request: EvaluationRequest
   jobs: Sequence[Job]
   hidden: bool
+  unusable: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   @property
   def settings(self) -> dict[str, Any]:
@@ -91,6 +95,10 @@ class EvaluationPlan:
     """
     return jobs.unfinished(self.mine())
 
+  def failed(self) -> dict[str, str]:
+    """The sequences that could not be run, and why; those of all shards."""
+    return {**self.unusable, **jobs.failures(self.jobs)}
+
 
 def make_plan(request: EvaluationRequest) -> EvaluationPlan:
   """Reads annotations and finds images.
@@ -105,17 +113,23 @@ def make_plan(request: EvaluationRequest) -> EvaluationPlan:
                     'layout defines it: omit the flag')
   if isinstance(rule, vot.Protocol):
     return _plan_vot(request, rule)
+  failed: dict[str, str] = {}
   if request.zero_based:
     found = layouts.load_otb(request.data, names=request.sequences,
-                             zero_based=request.zero_based)
+                             zero_based=request.zero_based, failed=failed)
   else:
     found = layouts.load_benchmark(request.benchmark, request.data,
-                                   sequences=request.sequences)
-  jobs.check_names([s.name for s in found])
+                                   sequences=request.sequences, failed=failed)
   hidden = _hidden(found, request)
+  if not hidden:
+    for sequence in found:
+      with noted(sequence.name, failed):
+        _check_scorable(sequence)
+  fine = [s for s in found if s.name not in failed]
+  _check_any(fine, failed)
   return EvaluationPlan(
       request, [one_pass_job(s, request.output, request.benchmark)
-                for s in found], hidden)
+                for s in fine], hidden, failed)
 
 
 def run(plan: EvaluationPlan, tracker: MultiTargetTracker,
@@ -145,62 +159,118 @@ def run(plan: EvaluationPlan, tracker: MultiTargetTracker,
   settings = {**details, **plan.settings}
   jobs.check_settings(output, settings, plan.jobs)
   left = plan.left()
-  end_to_end = jobs.run_jobs(tracker, left, plan.mine(), progress=progress)
-  if len(left) < len(plan.jobs):
+  end_to_end = jobs.run_jobs(tracker, left, plan.mine(), progress=progress,
+                             keep_failures=True)
+  failed = plan.failed()
+  done = [job for job in plan.jobs if job.task.name not in failed]
+  if len(left) < len(plan.jobs) or failed:
     end_to_end = None  # of a part, which is not what is reported
-  if jobs.unfinished(plan.jobs):
+  if jobs.unfinished(done):
     return None
+  if not done:
+    raise _nothing(failed)
   remarks = {**(remarks or {}),
              'frames_per_second_network': tracker.network_speed(),
              'frames_per_second_end_to_end': end_to_end}
   if not left:  # they are about the run that tracked
     remarks |= _earlier(output / 'summary.json', remarks)
   summary = {**settings, **remarks,
-             'frames_per_second': jobs.update_speed(plan.jobs)}
-  if plan.request.benchmark in _SUBMITTED:
+             'frames_per_second': jobs.update_speed(done)}
+  if plan.request.benchmark in _SUBMITTED and not failed:
     summary['submission'] = str(_write_zip(plan, output / 'submission.zip'))
   if plan.hidden:
-    summary |= {'num_sequences': len(plan.jobs), 'num_frames': sum(
-        len(job.task.frames) for job in plan.jobs)}
+    summary |= {'num_sequences': len(done), 'num_frames': sum(
+        len(job.task.frames) for job in done)}
+    summary |= {'failed': failed} if failed else {}
   else:
-    summary |= scoring.score(_scoring_request(plan.request))
+    summary |= scoring.score(_scoring_request(plan.request, failed))
   results.write_summary(output / 'summary.json', summary)
   return summary
 
 
 def _hidden(found: Sequence[Video], request: EvaluationRequest) -> bool:
-  """Whether a server has to score: all but the first boxes are unknown."""
-  single = [s for s in found
-            if len(s) > 1 and np.isnan(s.boxes_xywh[1:]).all()]
-  if single and len(single) < len(found):
-    raise UserError(
-        f'{request.data}: sequence {single[0].name} has only its first box, '
-        'others have all; expected the same for all: complete the annotation, '
-        'or exclude the sequence with --sequences')
-  return bool(single) or request.benchmark not in scoring.SCORERS
+  """Whether a server has to score: its benchmark keeps the boxes to itself.
+
+  Of another benchmark, boxes that are missing are a mistake.
+  """
+  return request.benchmark not in scoring.SCORERS or (
+      request.benchmark in _SUBMITTED and
+      any(len(s) > 1 for s in found) and
+      all(np.isnan(s.boxes_xywh[1:]).all() for s in found))
 
 
-def _earlier(path: Path, keys: Collection[str]) -> dict[str, Any]:
-  """What an earlier summary says of these keys; nothing if there is none."""
+def _check_scorable(sequence: Video) -> None:
+  """Checks that there is something to compare a result with.
+
+  Raises:
+    UserError: there is not.
+  """
+  if len(sequence) == 1:
+    raise UserError(f'sequence {sequence.name}: has one frame, in which the '
+                    'tracker is given the box; expected two or more: check the '
+                    'download')
+  if np.isnan(sequence.boxes_xywh[1:]).all():
+    raise UserError(f'sequence {sequence.name}: has only its first box for '
+                    f'{len(sequence)} frames; expected one box per frame: '
+                    'complete the annotation')
+
+
+def _check_any(fine: Collection[Video] | Collection[VotSequence],
+               failed: Mapping[str, str]) -> None:
+  """Checks that there are sequences to run, and their names.
+
+  Raises:
+    UserError: there are none, or names that cannot be.
+  """
+  if failed and not fine:
+    raise _nothing(failed)
+  jobs.check_names([s.name for s in fine])
+
+
+def _nothing(failed: Mapping[str, str]) -> UserError:
+  more = len(failed) - 1
+  return UserError(next(iter(failed.values())) + (
+      f' (and {more} more sequences that cannot be tracked)' if more else ''))
+
+
+def _earlier(path: Path, remarks: Mapping[str, Any]) -> dict[str, Any]:
+  """What an earlier summary says instead of these, as far as it makes sense."""
   try:
-    before = json.loads(results.read_text(path))
-    return {key: before[key] for key in keys if key in before}
-  except (UserError, ValueError, TypeError):  # none, or damaged: written again
+    before = read_json(path, 'the scores of an evaluation')
+  except UserError:  # none, or damaged: written again
     return {}
+  return {key: before[key] for key, value in remarks.items()
+          if key in before and _is_such(before[key], value, key)}
+
+
+def _is_such(found: Any, value: Any, key: str) -> bool:
+  """Whether what was found can stand in the place of a remark."""
+  if key.startswith('frames_per_second'):
+    return found is None or type(found) in (int, float)
+  return type(found) is type(value)
 
 
 def _plan_vot(request: EvaluationRequest,
               protocol: vot.Protocol) -> EvaluationPlan:
+  failed: dict[str, str] = {}
   found = scoring.load_vot_sequences(
-      request.benchmark, request.data, request.sequences)
-  supervised.check_sequences(found)
+      request.benchmark, request.data, request.sequences, failed=failed)
+  if any(s.frames for s in found):  # else all are missing, not those of some
+    for sequence in found:
+      with noted(sequence.name, failed):
+        supervised.check_sequence(sequence)
+  fine = [s for s in found if s.name not in failed]
+  _check_any(fine, failed)
+  supervised.check_sequences(fine)
   return EvaluationPlan(request, supervised.supervised_jobs(
-      found, request.output, protocol), hidden=False)
+      fine, request.output, protocol), False, failed)
 
 
-def _scoring_request(request: EvaluationRequest) -> scoring.ScoringRequest:
-  return scoring.ScoringRequest(request.benchmark, request.data, request.output,
-                         request.protocol, sequences=request.sequences)
+def _scoring_request(request: EvaluationRequest, failed: Mapping[str, str]
+                     ) -> scoring.ScoringRequest:
+  return scoring.ScoringRequest(
+      request.benchmark, request.data, request.output, request.protocol,
+      sequences=request.sequences, failed=failed)
 
 
 def _write_zip(plan: EvaluationPlan, path: Path) -> Path:

@@ -8,6 +8,7 @@ settings.json: those that decide about boxes.
 import collections
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,14 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.file_names import check_writable_name
+from siamkpn_jax.core.file_names import check_name, file_name
 from siamkpn_jax.core.progress import progress_bar
+from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
+_SHORT = 200  # characters of a setting that a message shows
 _OWN_FILES = frozenset({'settings', 'summary'})
 
 
@@ -45,6 +49,12 @@ class Job:
   check: Callable[[], Any]
 
 
+  @property
+  def failure_path(self) -> Path:
+    """The file that says why the sequence could not be run, if so."""
+    return self.path.with_suffix('.failed')
+
+
 def unfinished(jobs: Sequence[Job]) -> list[Job]:
   """The jobs that have no result yet.
 
@@ -64,9 +74,16 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
   return todo
 
 
+def failures(jobs: Sequence[Job]) -> dict[str, str]:
+  """The sequences that the last attempt could not run, and why."""
+  return {job.task.name: results.read_text(job.failure_path).strip()
+          for job in jobs
+          if job.failure_path.is_file() and not job.path.is_file()}
+
+
 def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
-             jobs: Sequence[Job] = (), *,
-             progress: bool = True) -> float | None:
+             jobs: Sequence[Job] = (), *, progress: bool = True,
+             keep_failures: bool = False) -> float | None:
   """Runs jobs, and writes each one's files as soon as it is finished.
 
   Args:
@@ -74,6 +91,8 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
     todo: what to run.
     jobs: all that belong together, finished ones too, for the progress bar.
     progress: show a progress bar on stderr.
+    keep_failures: write down why a sequence cannot be run, see `failures`;
+      it is no error then.
 
   Returns:
     Frames per second from end to end; None if nothing was to be done.
@@ -90,13 +109,18 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
   with progress_bar(total=everything, initial=everything - frames,
                     unit=' frames', disable=not progress) as bar:
     for finished in drive(tracker, list(by_task), bar):
+      job = by_task[finished.task]
       if finished.error:
         errors.append(finished.error)
+        if keep_failures:
+          results.write_text(job.failure_path, f'{finished.error}\n')
         continue
-      job = by_task[finished.task]
+      if job.failure_path.exists():  # of an earlier attempt
+        with file_errors(job.failure_path):
+          job.failure_path.unlink()
       _write_seconds(job.time_path, finished.seconds)
       job.write(finished.result)  # last: it is finished
-  if errors:
+  if errors and not keep_failures:
     more = len(errors) - 1
     raise UserError(f'{errors[0]}' + (
         f' (and {more} more sequences that cannot be tracked)' if more else ''))
@@ -138,10 +162,10 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
     results.write_summary(path, settings)
     return
   try:
-    before = json.loads(results.read_text(path))
-    if not isinstance(before, dict):
-      raise ValueError('no settings')
-  except ValueError as error:
+    before = read_json(path, 'the settings of a run')
+  except UserError as error:
+    if isinstance(error.__cause__, OSError):
+      raise
     raise UserError(f'{path}: damaged; expected the settings of a run: delete '
                     'the folder, or choose another') from error
   changed = [key for key in {**before, **settings}
@@ -149,9 +173,14 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
   if changed:
     key = changed[0]
     raise UserError(
-        f'{path.parent}: holds results of another run ({key} was '
-        f'{before.get(key)}, now {settings.get(key)}); expected the same '
-        'settings: choose another folder')
+        f'{path.parent}: holds results of another run ({key[:60]} was '
+        f'{_short(before.get(key))}, now {_short(settings.get(key))}); '
+        'expected the same settings: choose another folder')
+
+
+def _short(value: Any) -> str:
+  text = ' '.join(str(value).split())
+  return text if len(text) <= _SHORT else f'{text[:_SHORT]}...'
 
 
 def check_names(names: Collection[str]) -> None:
@@ -172,8 +201,14 @@ def check_names(names: Collection[str]) -> None:
   if taken:
     raise UserError(f'sequence {taken[0]}: this name is used by a file of the '
                     'evaluation itself: rename the sequence')
+  by_file: dict[str, str] = {}
   for name in names:
-    check_writable_name(name)
+    check_name(name, 'sequences', from_disk=True)
+    other = by_file.setdefault(os.path.normcase(file_name(name)), name)
+    if other != name:
+      raise UserError(f'sequences {other!r} and {name!r}: results of both '
+                      f'would be saved as {file_name(name)}; expected names '
+                      'that differ: rename one')
 
 
 def _frames(jobs: Sequence[Job]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import file_name
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
@@ -24,13 +25,14 @@ from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 def one_pass_job(sequence: Video, root: Path, benchmark: str) -> Job:
   """A sequence to run in one pass, its files below a folder."""
-  name = sequence.name
+  name = file_name(sequence.name)
   path, time_path = root / f'{name}.txt', root / 'times' / f'{name}.txt'
   if benchmark == 'got10k':
     path = root / name / f'{name}_001.txt'
     time_path = root / name / f'{name}_time.txt'
   return Job(
-      Task(name, sequence.frames, lambda: one_pass(sequence)), path, time_path,
+      Task(sequence.name, sequence.frames, lambda: one_pass(sequence)),
+      path, time_path,
       lambda boxes: results.write_boxes(path, boxes, origin=sequence.origin),
       lambda: read_boxes(path, sequence))
 

@@ -111,6 +111,21 @@ def _failed(row: list[float], truth: Regions, size: tuple[int, int],
   return not overlap[0] > 0  # NaN: nothing could be drawn
 
 
+def check_sequence(sequence: VotSequence) -> None:
+  """Checks that one sequence can be run.
+
+  Raises:
+    UserError: it has no images, or nothing to follow.
+  """
+  if not sequence.frames:
+    raise UserError(f'sequence {sequence.name}: no images; expected them next '
+                    'to the annotation: check the download')
+  if len(sequence) == 1:
+    raise UserError(f'sequence {sequence.name}: has one frame, in which the '
+                    'tracker is given the box; expected two or more: check the '
+                    'download')
+
+
 def check_sequences(sequences: Collection[VotSequence]) -> None:
   """Checks that sequences can be run.
 

@@ -19,7 +19,7 @@ def put_text(path: Path, text: str) -> None:
 def put_images(folder: Path, names) -> None:
   folder.mkdir(parents=True, exist_ok=True)
   for number, name in enumerate(names):
-    image = np.full((6, 8, 3), 10 * number, np.uint8)
+    image = np.full((6, 8, 3), 10 * number % 256, np.uint8)
     done, data = cv2.imencode(Path(name).suffix.lower(), image)
     assert done
     (folder / name).write_bytes(data.tobytes())
@@ -204,7 +204,7 @@ def own(folder: Path) -> None:
   put_images(folder / 'c' / 'color', ['1.jpg', '2.jpg', '3.jpg'])
   put_text(folder / 'c' / 'groundtruth.txt',
            '\ufeff1,2,3,4\n1,2,3,4\n1,2,3,4\n1,2,3,4\n\n')
-  put_text(folder / 'c' / 'absence.label', '0\n1\n')  # too short
+  put_text(folder / 'c' / 'absence.label', '0\n1\n0\n0\n')
   put_images(folder / 'd' / 'frames', ['1.jpg'])  # no boxes
   put_text(folder / 'e' / 'gt.txt', '1,2,3,4\n')  # no images
   put_images(folder / 'f', ['1.jpg'])

@@ -133,6 +133,13 @@ def test_got10k(got10k):
   _write(home / 'meta_info.ini', '[METAINFO]\n')
   with pytest.raises(UserError, match='no resolution'):
     sequences.load_annotations('got10k', got10k)
+  for size, match in (('0, 0', r'meta_info.ini: resolution: \(0, 0\);'),
+                      ('64, 0', 'each 1 to'), ('9' * 5000 + ', 9', 'each 1 to'),
+                      ('2, 2', r'first box lies outside the frame, 2 x 2')):
+    _write(home / 'meta_info.ini', f'[METAINFO]\nresolution: ({size})\n')
+    with pytest.raises(UserError, match=match) as info:
+      sequences.load_annotations('got10k', got10k)
+    assert len(str(info.value)) < 400
   (home / 'groundtruth.txt').unlink()
   with pytest.raises(UserError, match='sequence b is missing'):
     sequences.load_annotations('got10k', got10k)
@@ -191,7 +198,7 @@ def test_nfs(tmp_path):
     (240, 17, 16, range(16)), (240, 16, 17, range(16)),
     (30, 17, 0, (0, 8, 16)), (30, 8, 0, (0,)), (240, 17, 0, range(17)),
     (240, 1, 0, (0,))])
-def test_nfs_of_other_lengths(tmp_path, rate, lines, images, boxes):
+def test_nfs_of_other_lengths(tmp_path, rate, lines, images, boxes, capsys):
   """As in the GOT-10k toolkit; without images every eighth line at 30."""
   home = tmp_path / 'ball' / str(rate)
   _write(home / 'ball.txt', ''.join(
@@ -203,6 +210,32 @@ def test_nfs_of_other_lengths(tmp_path, rate, lines, images, boxes):
   if images:
     sequence = sequences.with_frames(found)
     assert _numbers(sequence) == list(range(len(boxes)))
+  every = 8 if rate == 30 and abs(lines - images) > 1 else 1
+  assert ('the last is left out' in capsys.readouterr().err) == (
+      images not in (0, -(-lines // every)))
+
+
+@pytest.mark.parametrize('numbers', [
+    [n for n in range(17) if n != 4], range(2, 18), [7, *range(20, 35)]])
+def test_nfs_that_lacks_another_image_than_the_last(tmp_path, numbers):
+  """All boxes after it would belong to the frame before."""
+  home = tmp_path / 'ball' / '240'
+  _write(home / 'ball.txt', '0 3 4 8 10\n' * 17)
+  _images(home / 'ball', numbers)
+  with pytest.raises(UserError, match='ball: 16 images .* but 17 boxes'):
+    sequences.load_benchmark('nfs240', tmp_path)
+
+
+def test_a_preview_beside_the_frames(tmp_path):
+  """It is no frame, and does not stand in for one that is missing."""
+  _write(tmp_path / 'a' / 'groundtruth.txt')
+  _images(tmp_path / 'a')
+  _images(tmp_path / 'a', [0], 'cover.jpg')
+  (sequence,) = sequences.load_benchmark('folder', tmp_path)
+  assert _numbers(sequence) == [1, 2, 3]
+  (tmp_path / 'a' / '00000002.jpg').unlink()
+  with pytest.raises(UserError, match='sequence a: 2 images .* but 3 boxes'):
+    sequences.load_benchmark('folder', tmp_path)
 
 
 def test_nfs_that_does_not_fit(tmp_path):

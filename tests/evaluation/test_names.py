@@ -1,0 +1,150 @@
+"""Names of sequences are checked where they enter, and saved safely."""
+
+import json
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import is_portable
+from siamkpn_jax.datasets.formats import crop511, got10k, lasot
+from siamkpn_jax.datasets.tracks import Dropped
+from siamkpn_jax.evaluation.formats import sequences
+from siamkpn_jax.evaluation.formats.result_files import find_results
+from siamkpn_jax.evaluation.metrics import vot
+from siamkpn_jax.evaluation.run import evaluation, jobs
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.scoring import ScoringRequest, load_vot_sequences
+from siamkpn_jax.evaluation.scoring import score as score_results
+from tests.datasets.formats import miniatures
+from tests.evaluation import vot_files
+
+BAD = ['../victim/notes', '/etc/notes', '..', 'a/b', '..\\notes', 'a\0b',
+       '\ud800', '\udcff', 'x' * 300, '']
+BOXES = [[4.0, 5, 10, 8]] * 3
+
+
+def _pysot(folder, *names, **more):
+  path = folder / 'OTB100.json'
+  images = [str(folder / 'images' / f'{i}.jpg') for i in range(3)]
+  path.write_text(json.dumps({
+      name: {'img_names': images, 'gt_rect': BOXES, **more}
+      for name in names}))
+  return path
+
+
+def _refused(read, *args):
+  with pytest.raises(UserError, match='cannot be the name of a seq') as error:
+    read(*args)
+  assert '\n' not in str(error.value)
+  str(error.value).encode()
+
+
+@pytest.mark.parametrize('name', BAD, ids=lambda name: ascii(name[:9]))
+def test_json(tmp_path, name):
+  _refused(sequences.load_annotations, 'otb', _pysot(tmp_path, name))
+  _refused(sequences.load_annotations, 'otb',
+           _pysot(tmp_path, 'fine', name=name, image_files=[]))
+  path = vot_files.write_json(tmp_path / 'VOT2018.json', {name: BOXES})
+  _refused(load_vot_sequences, 'vot2018', path)
+
+
+@pytest.mark.parametrize('name', [n for n in BAD if n and n < '\ud800'],
+                         ids=lambda name: ascii(name[:9]))
+def test_lists(tmp_path, name):
+  (tmp_path / 'list.txt').write_text(f'fine\n{name}\n')
+  _refused(sequences.load_annotations, 'got10k', tmp_path)
+  _refused(load_vot_sequences, 'vot2018', tmp_path)
+  miniatures.lasot(tmp_path / 'lasot')
+  (tmp_path / 'lasot' / 'testing_set.txt').write_text(f'{name}\n')
+  _refused(sequences.load_annotations, 'lasot', tmp_path / 'lasot')
+
+
+def test_one_bad_line_spoils_no_training(tmp_path):
+  miniatures.got10k(tmp_path / 'train')
+  before = [track.name for track in got10k.tracks(tmp_path, Dropped())]
+  listed = tmp_path / 'train' / 'list.txt'
+  listed.write_text(listed.read_text() + '\n../victim\n')
+  dropped = Dropped()
+  assert [track.name for track in got10k.tracks(tmp_path, dropped)] == before
+  assert dropped.counts['tracks: not a name'] == 1
+  miniatures.lasot(tmp_path / 'lasot')
+  names = [t.name for t in lasot.tracks(tmp_path / 'lasot', Dropped())]
+  (tmp_path / 'lasot' / 'testing_set.txt').write_text(f'../a\n{names[0]}\n')
+  left = [t.name for t in lasot.tracks(tmp_path / 'lasot', Dropped())]
+  assert names[0] not in left  # the list counts all the same
+
+
+@pytest.mark.parametrize('video', ['../a', '/a', 'a/../../b', 'C:/a', 'a\0'])
+def test_crops_stay_in_their_folder(tmp_path, video):
+  frames = {'000000': [1, 2, 3, 4]}
+  (tmp_path / 'train.json').write_text(json.dumps(
+      {video: {'00': frames}, 'b': {'00': frames, '../c': frames}}))
+  dropped = Dropped()
+  (track,) = crop511.tracks(tmp_path, dropped)
+  assert track.name == 'b/00'
+  assert dropped.counts == {'tracks: not a name': 2}
+
+
+def _evaluate(benchmark, data, output):
+  plan = evaluation.make_plan(
+      evaluation.EvaluationRequest(benchmark, data, output))
+  return evaluation.run(plan, OneTarget(FirstBoxTracker()), {},
+                        progress=False)
+
+
+NAMES = ['a:b', 'why?', 'CON', 'dot.', '.hidden', 'ü ü', 'tab\there']
+
+
+@pytest.mark.parametrize('benchmark', ['otb', 'got10k'])
+def test_names_that_windows_forbids(tmp_path, benchmark):
+  miniatures.put_images(tmp_path / 'images', [f'{i}.jpg' for i in range(3)])
+  output = tmp_path / 'out'
+  summary = _evaluate(benchmark, _pysot(tmp_path, *NAMES), output)
+  assert set(summary['sequences']) == set(NAMES)
+  files = [path for path in output.rglob('*') if path.is_file()]
+  assert len(files) > 2 * len(NAMES)
+  assert all(is_portable(path.name) and path.name[0] != '.' for path in files)
+  # The results of other toolkits need not be so careful.
+  if benchmark == 'otb':
+    (output / 'a%3Ab.txt').rename(output / 'a:b.txt')
+  request = ScoringRequest(benchmark, tmp_path / 'OTB100.json', output)
+  assert score_results(request)['sequences'] == summary['sequences']
+
+
+def test_names_of_vot_that_windows_forbids(tmp_path):
+  data = vot_files.write_folder(tmp_path / 'data', {'a:b': BOXES, 'aux': BOXES})
+  output = tmp_path / 'out'
+  summary = _evaluate('vot2018', data, output)
+  assert set(summary['sequences']) == {'a:b', 'aux'}
+  assert (output / 'baseline/a%3Ab/a%3Ab_001.txt').is_file()
+  vot_files.write_results(tmp_path / 'other', {
+      name: [[[1.0], *BOXES[1:]]] for name in ('a:b', 'aux')})
+  assert set(vot.score_results(data, tmp_path / 'other')['sequences']) == {
+      'a:b', 'aux'}
+
+
+def test_names_that_are_not_utf8(make_sequence, tmp_path):
+  folder = make_sequence('cafe', BOXES)
+  try:
+    folder.rename(folder.with_name('caf\udce9'))
+  except (OSError, UnicodeError):
+    pytest.skip('names of files are UTF-8 here')
+  summary = _evaluate('otb', tmp_path / 'otb', tmp_path / 'out')
+  assert set(summary['sequences']) == {'caf\udce9'}
+  assert (tmp_path / 'out' / 'caf%E9.txt').is_file()
+
+
+def test_two_names_of_one_file(tmp_path):
+  with pytest.raises(UserError, match='both would be saved as a%3Ab'):
+    jobs.check_names(['a%3Ab', 'a:b'])
+  for name in ('a:b.txt', 'a%3Ab.txt'):
+    (tmp_path / name).write_text('1,2,3,4')
+  with pytest.raises(UserError, match='results of the same sequence'):
+    find_results(tmp_path, ['a:b'])
+
+
+def test_names_of_a_program_are_checked_too():
+  video = sequences.Video('../a', (), np.array(BOXES))
+  with pytest.raises(UserError, match='cannot be the name'):
+    jobs.check_names([video.name])
