@@ -14,6 +14,7 @@ import numpy as np
 from siamkpn_jax.core.atomic_io import atomic_paths
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.user_cache import cache_home
+from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
@@ -165,11 +166,8 @@ class _Existing:
     return name in self._list(parent)
 
   def _names(self, parent: str) -> frozenset[str]:
-    try:
-      with os.scandir(self._folder / parent) as entries:
-        return frozenset(entry.name for entry in entries)
-    except FileNotFoundError:
-      return frozenset()
+    return frozenset(
+        entry.name for entry in scan.entries(f'{self._folder}/{parent}'))
 
 
 def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+_LONGEST = 300  # characters of an example
+
 
 @dataclasses.dataclass(frozen=True)
 class RawTrack:
@@ -44,10 +46,27 @@ class Dropped:
     self.examples: dict[str, str] = {}
 
   def add(self, reason: str, example: str, count: int = 1) -> None:
-    """Counts `count` frames or tracks that are left out for a reason."""
+    """Counts `count` frames or tracks that are left out for a reason.
+
+    Args:
+      reason: in few words.
+      example: where. Kept so that it can be printed, whatever is in it.
+      count: how many.
+    """
     if count:
       self.counts[reason] += int(count)
-      self.examples.setdefault(reason, example)
+      self.examples.setdefault(reason, _printable(example))
+
+  def update(self, other: 'Dropped') -> None:
+    """Adds what another has."""
+    for reason, count in other.counts.items():
+      self.add(reason, other.examples[reason], count)
+
+
+def _printable(text: str) -> str:
+  """The text on one line of bounded length, anything unusual escaped."""
+  short = text if len(text) <= _LONGEST else f'{text[:_LONGEST - 3]}...'
+  return ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in short)
 
 
 class Layout(Protocol):

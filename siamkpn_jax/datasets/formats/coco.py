@@ -5,22 +5,37 @@
   train2017/<file_name>                   or images/train2017/, images/,
                                           beside the JSON, or in the folder
 
+Programs for labeling write the same under other names, which are read too if
+there is no instances*.json: result.json (Label Studio),
+train/_annotations.coco.json (Roboflow), annotations.json, labels.json and
+coco.json, in annotations/, in the folder or in its train/. File names may have
+Windows' separators.
+
 Source: Lin et al., "Microsoft COCO", ECCV 2014; https://cocodataset.org.
 """
 
 import itertools
-import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.formats import json_file, scan
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('annotations/instances_train2017.json (or one other '
-            'instances*.json) and train2017/<file_name>')
+            'instances*.json, result.json or _annotations.coco.json) and '
+            'train2017/<file_name>')
+
+
+_OTHERS = ('_annotations.coco.json', 'result.json', 'annotations.json',
+           'labels.json', 'coco.json')
+_HEAD = 2**16  # bytes in which the names of its parts are looked for
+
+# Paths of images below their folder; None for an id of several images.
+_Files = dict[int | float | str, str | None]
 
 
 def annotations(folder: Path) -> list[Path]:
@@ -34,6 +49,22 @@ def annotations(folder: Path) -> list[Path]:
     train = [n for n in found if 'train' in n] or found
     if found:
       return [home / train[0]] if len(train) == 1 else []
+  return _of_other_programs(folder)
+
+
+def _of_other_programs(folder: Path) -> list[Path]:
+  """The first file that has one of their names and looks like COCO's."""
+  for home in (folder / 'annotations', folder, folder / 'train'):
+    there = scan.names(home)
+    for path in [home / name for name in _OTHERS if name in there]:
+      try:
+        with path.open('rb') as file:
+          head = file.read(_HEAD)
+      except OSError:
+        continue
+      if head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(b'{') and (
+          b'"images"' in head or b'"annotations"' in head):
+        return [path]
   return []
 
 
@@ -41,16 +72,22 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   """See `Layout`; crowds, which have no box of one target, are left out."""
   for path in annotations(folder):
     try:
-      content = json.loads(path.read_bytes(), object_hook=_without_contours)
-      files = {image['id']: str(image['file_name'])
-               for image in content['images']}
-      boxes = list(content['annotations'])
+      content = json_file.read(path, _without_contours)
+      images, boxes = content['images'], content['annotations']
+      if not isinstance(images, list) or not isinstance(boxes, list):
+        raise TypeError('not lists')
     except (OSError, ValueError, LookupError, TypeError):
       dropped.add('files: annotation cannot be read', str(path))
       continue
-    prefix = _image_prefix(folder, path, files.values())
+    unread = Dropped()
+    files = _files(images, unread)
+    if images and not files:
+      dropped.add('files: annotation cannot be read', str(path))
+      continue
+    dropped.update(unread)
+    files = _found(folder, path, files)
     for number, box in enumerate(boxes):
-      track = _track(number, box, files, prefix, dropped)
+      track = _track(number, box, files, dropped)
       if track is not None:
         yield track
 
@@ -61,32 +98,95 @@ def _without_contours(value: dict[str, Any]) -> dict[str, Any]:
   return value
 
 
-def _image_prefix(folder: Path, path: Path, files: Any) -> str:
-  """Where the images are: the first place that holds one of the first."""
+def _files(images: list[Any], dropped: Dropped) -> _Files:
+  """The name of each image."""
+  files: _Files = {}
+  for number, image in enumerate(images):
+    try:
+      key, file = _key(image['id']), image['file_name']
+      if not isinstance(file, str):
+        raise TypeError('not a name')
+    except (LookupError, TypeError):
+      dropped.add('images: entry cannot be read', f'image {number}')
+      continue
+    if files.setdefault(key, file) != file:
+      files[key] = None
+      dropped.add('images: of an id that another has', f'{key}, {file}')
+  return files
+
+
+def _key(value: Any) -> int | float | str:
+  """The id of an image.
+
+  Raises:
+    TypeError: it cannot be one.
+  """
+  if not isinstance(value, int | float | str):
+    raise TypeError('not an id')
+  return value
+
+
+def _found(folder: Path, path: Path, files: _Files) -> _Files:
+  """The files below the set's folder.
+
+  In the first place that holds one of the first, spelled as they are or with
+  Windows' separators; where none does, as is usual in the first place.
+  """
   split = path.stem.removeprefix('instances').removeprefix('_')
   places = ['images/', f'{path.parent.relative_to(folder).as_posix()}/', './']
-  if split:
+  if split and path.stem.startswith('instances'):
     places = [f'{split}/', f'images/{split}/', *places]
-  some = list(itertools.islice(files, 100))
-  for place in places:
-    if any((folder / place / file).is_file() for file in some):
-      return '' if place == './' else place
-  return places[0]
+  some = list(itertools.islice(filter(None, files.values()), 100))
+  for spelled in (str, _with_slashes):
+    for place in places:
+      if any(os.path.isfile(f'{folder}/{place}{spelled(file)}')
+             for file in some):
+        return _below(place, spelled, files)
+  return _below(places[0], _with_slashes, files)
 
 
-def _track(number: int, box: Any, files: dict[Any, str], prefix: str,
+def _with_slashes(file: str) -> str:
+  return file.replace('\\', '/')
+
+
+def _below(place: str, spelled: Callable[[str], str], files: _Files) -> _Files:
+  prefix = '' if place == './' else place
+  return {key: file and prefix + spelled(file).removeprefix('./')
+          for key, file in files.items()}
+
+
+def _track(number: int, box: Any, files: _Files,
            dropped: Dropped) -> RawTrack | None:
+  name = f'annotation {number}'
   try:
-    name = f'{box["image_id"]}/{box.get("id", number)}'
-    boxes_xywh = np.array(box['bbox'], np.float64).reshape(1, 4)
-    file = files.get(box['image_id'])
+    image, crowd = _key(box['image_id']), _is_crowd(box.get('iscrowd'))
+    name = f'{image}/{_key(box.get("id", number))}'
+    boxes_xywh = np.array([json_file.numbers(box['bbox'], 4)], np.float64)
   except (LookupError, TypeError, ValueError, AttributeError):
-    dropped.add('boxes: cannot be read', f'annotation {number}')
+    dropped.add('boxes: cannot be read', name)
     return None
-  if box.get('iscrowd'):
+  file = files.get(image)
+  if crowd:
     dropped.add('boxes: crowd', name)
-    return None
-  if file is None:
-    dropped.add('boxes: of an unknown image', name)
-    return None
-  return RawTrack(name, [prefix + file], boxes_xywh, np.zeros(1, bool))
+  elif file is None:
+    dropped.add('boxes: of an image whose id is used twice' if image in files
+                else 'boxes: of an unknown image', name)
+  else:
+    return RawTrack(name, [file], boxes_xywh, np.zeros(1, bool))
+  return None
+
+
+def _is_crowd(value: Any) -> bool:
+  """Some programs write it as text.
+
+  Raises:
+    ValueError: it is neither.
+  """
+  if value is None or isinstance(value, bool):
+    return bool(value)
+  if isinstance(value, str) and value.lower() in ('', 'false', 'true'):
+    return value.lower() == 'true'
+  number = json_file.number(value)
+  if number not in (0, 1):
+    raise ValueError('neither 0 nor 1')
+  return number == 1

@@ -10,7 +10,6 @@ Sizes are taken from the boxes; the target of a crop is always in its middle.
                 missing
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.file_names import stays_inside
+from siamkpn_jax.datasets.formats import json_file
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('train.json, {video: {track: {frame: [x1, y1, x2, y2]}}}, and '
@@ -38,34 +38,47 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   prefix = 'crop511/' if (folder / 'crop511').is_dir() else ''
   for path in annotations(folder):
     try:
-      videos = json.loads(path.read_bytes())
-      found = [(f'{video}/{track}', prefix + video, track, frames)
-               for video, of_video in videos.items()
-               for track, frames in of_video.items()]
-    except (OSError, ValueError, AttributeError, RecursionError):
+      videos = json_file.read(path)
+    except (OSError, ValueError):
+      videos = None
+    if not isinstance(videos, dict):
       dropped.add('files: annotation cannot be read', str(path))
       continue
-    for name, home, track, frames in found:
-      # A copy of the set is written under the same names.
-      if not stays_inside(name) or '/' in track:
-        dropped.add('tracks: not a name', ascii(name[:60]))
+    for video, of_video in videos.items():
+      if not isinstance(of_video, dict):
+        dropped.add('tracks: boxes cannot be read', f'{path}: {video}')
         continue
-      try:
-        yield _track(name, home, track, frames)
-      except (ValueError, AttributeError, TypeError):
-        dropped.add('tracks: boxes cannot be read', f'{path}: {name}')
+      for track, frames in of_video.items():
+        name = f'{video}/{track}'
+        # A copy of the set is written under the same names.
+        if not stays_inside(name) or '/' in track:
+          dropped.add('tracks: not a name', name)
+          continue
+        boxes = _boxes(f'{path}: {name}', frames, dropped)
+        if boxes:
+          wh = np.array(list(boxes.values()))
+          yield RawTrack(
+              name, [f'{prefix}{video}/{number:06d}.{track}.x.jpg'
+                     for number in boxes],
+              _in_crop(wh), np.zeros(len(boxes), bool))
 
 
-def _track(name: str, home: str, track: str,
-           frames: dict[str, Any]) -> RawTrack:
-  numbers = sorted((f for f in frames if f.isdigit()), key=int)
-  boxes = np.array([frames[f] for f in numbers], np.float64)
-  if boxes.shape[1:] not in ((2,), (4,)):
-    raise ValueError(boxes.shape)
-  wh = boxes if boxes.shape[1] == 2 else boxes[:, 2:] - boxes[:, :2]
-  return RawTrack(
-      name, [f'{home}/{int(f):06d}.{track}.x.jpg' for f in numbers],
-      _in_crop(wh), np.zeros(len(numbers), bool))
+def _boxes(where: str, frames: Any,
+           dropped: Dropped) -> dict[int, tuple[float, float]]:
+  """{frame: (width, height)} of a track, in order; {} if it is of no use."""
+  found = {}
+  for frame, box in frames.items() if isinstance(frames, dict) else ():
+    try:
+      if frame.isdecimal():  # beside frames, some programs keep notes
+        found[int(frame)] = json_file.numbers(box, 2, 4)
+    except ValueError:
+      dropped.add('frames: box cannot be read', f'{where}, {frame}')
+  if len({len(box) for box in found.values()}) != 1:
+    dropped.add('tracks: boxes cannot be read', where)
+    return {}
+  return {number: (box[0], box[1]) if len(box) == 2 else
+          (box[2] - box[0], box[3] - box[1])
+          for number, box in sorted(found.items())}
 
 
 def _in_crop(wh: np.ndarray) -> np.ndarray:

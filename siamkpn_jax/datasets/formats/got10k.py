@@ -82,7 +82,7 @@ def _videos(split: Path, dropped: Dropped) -> list[VideoFiles]:
     dropped.add('files: annotation cannot be read', str(split / 'list.txt'))
     names = []
   for name in refused:
-    dropped.add('tracks: not a name', ascii(name[:60]))
+    dropped.add('tracks: not a name', name)
   return [_video(split, name) for name in names]
 
 

@@ -77,7 +77,7 @@ def read_targets(path: Path) -> list[Target]:
   """
   try:
     root = ElementTree.fromstring(path.read_bytes())
-  except ElementTree.ParseError as error:
+  except (ElementTree.ParseError, LookupError) as error:  # unknown encoding
     raise ValueError(f'{path}: {error}') from error
   targets: list[Target] = []
   for item in root.iter('object'):

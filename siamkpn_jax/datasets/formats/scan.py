@@ -5,10 +5,17 @@ and `__MACOSX` in archives. A folder that is missing or cannot be opened has
 nothing in it.
 """
 
+import errno
 import os
 from pathlib import Path
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import SUFFIXES, natural_key
+
+# Of a folder that is missing, cannot be one, or may not be opened. Not of a
+# disk that fails: what it hides must not count as missing.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP,
+              errno.EINVAL, errno.EACCES, errno.EPERM)
 
 
 def images(folder: Path, sub: str) -> list[str]:
@@ -53,8 +60,24 @@ def hidden(name: str) -> bool:
 
 
 def _entries(folder: Path) -> list[os.DirEntry]:
+  return [e for e in entries(folder) if not hidden(e.name)]
+
+
+def entries(folder: Path | str) -> list[os.DirEntry]:
+  """All files and folders in a folder, hidden ones too.
+
+  None if there is no such folder, as with a name that no folder can have.
+
+  Raises:
+    UserError: the disk does not answer.
+  """
   try:
-    with os.scandir(folder) as entries:
-      return [e for e in entries if not hidden(e.name)]
-  except OSError:
+    with os.scandir(folder) as found:
+      return list(found)
+  except ValueError:  # NUL or half a surrogate pair in the name
     return []
+  except OSError as error:
+    if error.errno in _NOT_THERE:
+      return []
+    raise UserError(f'{folder}: cannot be listed ({error.strerror}); expected '
+                    'a disk that answers: try again') from error

@@ -30,6 +30,9 @@ def read_text(path: str | Path) -> str:
   except UnicodeDecodeError as error:
     raise UserError(f'{path}: not a UTF-8 text file (byte {error.start}): '
                     'restore the file') from error
+  except ValueError as error:  # NUL or half a surrogate pair in the name
+    raise UserError(f'{str(path)!a}: no file can have this name; expected a '
+                    'text file: check the path') from error
 
 
 def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,

@@ -6,6 +6,7 @@ as can be used and notes the rest; evaluation refuses what is not whole.
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class VideoFiles:
 
 def box_files(videos: Iterable[VideoFiles]) -> list[Path]:
   """The files of boxes that are there, for `Layout.annotations`."""
-  return [video.boxes for video in videos if video.boxes.is_file()]
+  return [video.boxes for video in videos if os.path.isfile(video.boxes)]
 
 
 def read_annotations(
@@ -181,7 +182,7 @@ def _read_absent(video: VideoFiles, count: int,
   """[count] bool, or None after noting why a file of flags is of no use."""
   absent = np.zeros(count, bool)
   for path, out_of_sight in video.absent.items():
-    if not path.exists():
+    if not os.path.exists(path):
       continue
     try:
       values = text.read_flags(path)

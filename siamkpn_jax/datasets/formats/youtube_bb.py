@@ -79,13 +79,15 @@ def _rows(path: Path, dropped: Dropped) -> Iterator[_Row]:
   """Streams the file; the part before a damage is used."""
   opener = gzip.open if path.suffix == '.gz' else open
   try:
-    with opener(path, 'rt', encoding='utf-8-sig', newline='') as file:
-      for words in filter(None, csv.reader(file)):
+    with opener(path, 'rt', encoding='utf-8-sig',
+                errors='surrogateescape') as file:
+      for line in filter(str.strip, file):
         try:
-          yield _parse(words)
-        except ValueError:
-          dropped.add('frames: row cannot be read', ','.join(words)[:80])
-  except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error):
+          # Each by itself: a stray quote would swallow the rows after it.
+          yield _parse(next(csv.reader([line])))
+        except (ValueError, csv.Error):
+          dropped.add('frames: row cannot be read', line.strip()[:80])
+  except (OSError, EOFError, zlib.error):
     dropped.add('files: annotation is truncated', str(path))
 
 

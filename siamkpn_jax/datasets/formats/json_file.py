@@ -1,0 +1,89 @@
+"""JSON files of annotations, of which one bad entry does not spoil the rest.
+
+Such files come from many hands and hold up to a million entries. Everything
+that JSON allows is read; what a single entry does to Python's reader (numbers
+of thousands of digits, nesting without end, names that are not UTF-8, raw
+control characters) is replaced, so that the entry alone is of no use.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_DEPTH = 40  # no data set nests as deep
+_DIGITS = 300  # no float holds more
+_TOKENS = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[\]{}]', re.DOTALL)
+
+Hook = Callable[[dict[str, Any]], Any]
+
+
+def read(path: Path, hook: Hook | None = None) -> Any:
+  """The content of a file.
+
+  Args:
+    path: of the file.
+    hook: json's `object_hook`.
+
+  Raises:
+    OSError: it cannot be opened.
+    ValueError: it is not JSON as a whole.
+  """
+  data = path.read_bytes()
+  try:
+    return json.loads(data, object_hook=hook)
+  except (ValueError, RecursionError):
+    pass  # slower, but entry by entry
+  encoding = json.detect_encoding(data)
+  errors = 'surrogateescape' if encoding.startswith('utf-8') else 'strict'
+  text = _without_depth(data.decode(encoding, errors))
+  return json.loads(text, object_hook=hook, parse_int=_parse_int, strict=False)
+
+
+def numbers(value: Any, *counts: int) -> list[float]:
+  """A list of numbers; NaN for null, infinite if too large for a float.
+
+  Raises:
+    ValueError: something else, or not as many as one of `counts`.
+  """
+  if not isinstance(value, list) or len(value) not in counts:
+    raise ValueError('not a list of numbers of the expected length')
+  return [number(item) for item in value]
+
+
+def number(value: Any) -> float:
+  """A number, also written as text; NaN for null, infinite if too large.
+
+  Raises:
+    ValueError: something else.
+  """
+  if value is None:
+    return math.nan
+  if isinstance(value, bool) or not isinstance(value, int | float | str) or (
+      isinstance(value, str) and '_' in value):
+    raise ValueError('not a number')
+  try:
+    return float(value)
+  except OverflowError:
+    return math.inf
+
+
+def _parse_int(text: str) -> float:
+  return int(text) if len(text) < _DIGITS else float(text)
+
+
+def _without_depth(text: str) -> str:
+  """The text with null for whatever is nested too deep to be read."""
+  kept, done, depth = [], 0, 0
+  for token in _TOKENS.finditer(text):
+    if token[0] in ('[', '{'):
+      depth += 1
+      if depth == _DEPTH:
+        kept.append(text[done:token.start()] + 'null')
+    elif token[0] in (']', '}'):
+      if depth == _DEPTH:
+        done = token.end()
+      depth -= 1
+  return ''.join(kept) + text[done:] if depth < _DEPTH else ''
