@@ -15,10 +15,18 @@ from siamkpn_jax.core.atomic_io import atomic_paths
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.user_cache import cache_home
 from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.stored_arrays import (
+  check,
+  check_starts,
+  dropped_from_text,
+  dropped_to_text,
+  read_npz,
+  take,
+)
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
-_VERSION = 2  # of the arrays below and of what the layouts read
+_VERSION = 3  # of the arrays below and of what the layouts read
 _FAR = 1e6  # pixels; no image is as large
 
 
@@ -46,6 +54,27 @@ class Index:
   def num_tracks(self) -> int:
     """Number of tracks."""
     return len(self.starts) - 1
+
+  @staticmethod
+  def of(content: dict[str, np.ndarray]) -> 'Index':
+    """From its arrays as they were stored.
+
+    Raises:
+      ValueError: they do not fit.
+    """
+    names = take(content, 'names', 'S', None)
+    index = Index(
+        take(content, 'starts', 'i', None), take(content, 'folders', 'U', None),
+        take(content, 'folder_ids', 'i', len(names)), names,
+        take(content, 'boxes_xywh', 'f', len(names), 4),
+        take(content, 'relative', 'b', len(content['starts']) - 1))
+    check_starts(index.starts, len(names))
+    check('folder_ids', (index.folder_ids >= 0) &
+          (index.folder_ids < len(index.folders)))
+    check('boxes_xywh', np.isfinite(index.boxes_xywh).all() and
+          index.boxes_xywh.dtype == np.float32)
+    check('boxes_xywh', index.boxes_xywh[:, 2:] > 0)
+    return index
 
   def digest(self) -> str:
     """Changes with anything that is in it."""
@@ -201,23 +230,19 @@ def _cache_paths(folder: Path, layout: Layout) -> list[Path]:
 
 def _read_cache(path: Path, mark: str,
                 folder: Path) -> tuple[Index, Dropped] | None:
-  """None if there is no cache, or it is stale or damaged."""
+  """None if there is no cache, or it is stale, damaged or of something else."""
   try:
     with path.open('rb') as file:
-      content = np.load(file, allow_pickle=False)
-      head = json.loads(str(content['head']))
-      if head['mark'] != mark:
-        return None
-      index = Index(**{field.name: content[field.name]
-                       for field in dataclasses.fields(Index)})
-      if head['changes'] != _changes(folder, index.folders):
-        return None
-  except Exception:  # a cut file shows as errors of any kind; it is rebuilt
+      content = read_npz(file)
+    head = json.loads(str(take(content, 'head', 'U')))
+    if head['mark'] != mark:
+      return None
+    index, dropped = Index.of(content), dropped_from_text(head['dropped'])
+    fresh = (head['digest'] == index.digest() and
+             head['changes'] == _changes(folder, index.folders))
+  except (OSError, ValueError, LookupError, TypeError, RecursionError):
     return None
-  dropped = Dropped()
-  for reason, (count, example) in head['dropped'].items():
-    dropped.add(reason, example, count)
-  return index, dropped
+  return (index, dropped) if fresh else None
 
 
 def _write_cache(path: Path, mark: str, folder: Path, index: Index,
@@ -225,8 +250,7 @@ def _write_cache(path: Path, mark: str, folder: Path, index: Index,
   """Whole or not at all; False where it cannot be written."""
   head = json.dumps({
       'mark': mark, 'changes': _changes(folder, index.folders),
-      'dropped': {reason: (count, dropped.examples[reason])
-                  for reason, count in dropped.counts.items()}})
+      'digest': index.digest(), 'dropped': dropped_to_text(dropped)})
   arrays = {field.name: getattr(index, field.name)
             for field in dataclasses.fields(Index)}
   try:

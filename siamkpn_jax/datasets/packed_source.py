@@ -5,8 +5,8 @@ They may lie in object storage: every crop is one request for a range of bytes.
 
 import dataclasses
 import io
-import json
 import os
+import re
 import zlib
 from pathlib import Path
 
@@ -17,6 +17,14 @@ from fsspec.implementations.local import LocalFileSystem
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.datasets.patches import EncodedFrame, decode_patch
+from siamkpn_jax.datasets.stored_arrays import (
+  check,
+  check_starts,
+  dropped_from_text,
+  dropped_to_text,
+  read_npz,
+  take,
+)
 from siamkpn_jax.datasets.tracks import Dropped
 
 INDEX_NAME = 'siamkpn_index.npz'
@@ -49,23 +57,54 @@ class PackedIndex:
 
   def to_bytes(self, dropped: Dropped) -> bytes:
     """Content of the index file."""
-    head = {reason: (count, dropped.examples[reason])
-            for reason, count in dropped.counts.items()}
     buffer = io.BytesIO()
-    np.savez(buffer, dropped=np.asarray(json.dumps(head)),
+    np.savez(buffer, dropped=np.asarray(dropped_to_text(dropped)),
              **dataclasses.asdict(self))
     return buffer.getvalue()
 
   @staticmethod
   def from_bytes(data: bytes) -> tuple['PackedIndex', Dropped]:
-    """The opposite of `to_bytes`; raises errors of any kind if damaged."""
-    content = np.load(io.BytesIO(data), allow_pickle=False)
-    dropped = Dropped()
-    for reason, (count, example) in json.loads(
-        str(content['dropped'])).items():
-      dropped.add(reason, example, count)
-    return PackedIndex(**{field.name: content[field.name] for field in
-                          dataclasses.fields(PackedIndex)}), dropped
+    """The opposite of `to_bytes`.
+
+    Raises:
+      ValueError: damaged, or something else.
+    """
+    content = read_npz(io.BytesIO(data))
+    index = PackedIndex(take(content, 'starts', 'i', None),
+                        **take_crops(content))
+    check_starts(index.starts, len(index.wh))
+    check('wh', index.wh > 0)
+    return index, dropped_from_text(str(take(content, 'dropped', 'U')))
+
+
+def take_crops(content: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Of the fields of `PackedIndex` those of crops and their files.
+
+  Args:
+    content: of a file.
+
+  Raises:
+    ValueError: they do not fit.
+  """
+  files, wh = take(content, 'files', 'U', None), take(content, 'wh', 'f', None,
+                                                      2)
+  sizes = take(content, 'sizes', 'i', len(files))
+  ids, offsets, lengths, checksums = (
+      take(content, name, 'iu', len(wh))
+      for name in ('file_ids', 'offsets', 'lengths', 'checksums'))
+  check('files', [is_plain(name) for name in files.tolist()])
+  check('file_ids', (ids >= 0) & (ids < len(files)))
+  check('offsets', (offsets >= 0) & (lengths > 0) &
+        (offsets <= sizes[ids] - lengths))
+  check('wh', np.isfinite(wh) & (wh >= 0) & (wh <= geometry.CONTEXT_SIZE))
+  return {'files': files, 'sizes': sizes, 'file_ids': ids, 'offsets': offsets,
+          'lengths': lengths, 'checksums': checksums, 'wh': wh}
+
+
+def is_plain(name: str) -> bool:
+  """Whether a file of this name is surely below the folder of the set."""
+  return not re.search(r'[\x00\\:]', name) and all(
+      part not in ('', '.', '..') for part in name.split('/'))
 
 
 class PackedSource:
@@ -101,8 +140,8 @@ class PackedSource:
           'expected a data set packed by python -m siamkpn_jax.pack') from error
     try:
       self._index, self.dropped = PackedIndex.from_bytes(content)
-    except Exception as error:  # a cut file shows as errors of any kind
-      raise UserError(f'{place}/{INDEX_NAME}: damaged: run python -m '
+    except ValueError as error:
+      raise UserError(f'{place}/{INDEX_NAME}: damaged ({error}): run python -m '
                       'siamkpn_jax.pack again, which keeps intact '
                       'parts') from error
     self._check_files()

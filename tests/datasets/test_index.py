@@ -1,5 +1,6 @@
 """Which frames are kept, and the cache of an index."""
 
+import json
 import os
 from pathlib import Path
 
@@ -183,3 +184,75 @@ def test_nowhere_to_keep_the_cache(folder, monkeypatch, capsys):
     load_index('fake', folder, layout)
   assert layout.scans == 2
   assert 'index of fake cannot be saved' in capsys.readouterr().err
+
+
+def rewrite(path, **changes):
+  """A cache with other arrays, intact as a file."""
+  with np.load(path) as content:
+    arrays = dict(content)
+  for name, change in changes.items():
+    arrays[name] = change(arrays[name])
+  np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+
+
+def in_head(**values):
+  return {'head': lambda head: np.asarray(
+      json.dumps(json.loads(str(head)) | values))}
+
+
+CHANGES = {
+    'missing': lambda a: None, 'empty': lambda a: a[:0],
+    'short': lambda a: a[1:], 'long': lambda a: np.concatenate([a, a]),
+    'scalar': lambda a: a.ravel()[0],
+    'deeper': lambda a: a[None], 'complex': lambda a: np.zeros(a.shape, 'c16'),
+    'text': lambda a: np.full(a.shape, 'x'), 'flat': lambda a: a.reshape(-1, 1),
+    'turned': lambda a: a[::-1], 'negative': lambda a: np.full(a.shape, -7),
+    'huge': lambda a: np.full(a.shape, 2**40), 'nan': lambda a: np.full(
+        a.shape, np.nan), 'bytes': lambda a: np.full(a.shape, b'../../x'),
+    'flipped': lambda a: np.frombuffer(
+        bytes([a.tobytes()[0] ^ 1]) + a.tobytes()[1:], a.dtype
+        ).reshape(a.shape) if a.dtype.kind not in 'U' else a + 'x'}
+
+
+@pytest.mark.parametrize('name', [
+    'starts', 'folders', 'folder_ids', 'names', 'boxes_xywh', 'relative'])
+@pytest.mark.parametrize('change', CHANGES)
+def test_a_cache_that_does_not_fit_is_rebuilt(folder, name, change):
+  layout = FakeLayout()
+  first, _ = load_index('fake', folder, layout)
+  rewrite(cache_of(folder), **{name: CHANGES[change]})
+  again, _ = load_index('fake', folder, layout)
+  assert contents(again) == contents(first)
+  same = np.array_equal(CHANGES[change](getattr(first, name)),
+                        getattr(first, name)) and change == 'turned'
+  assert layout.scans == 2 or same
+
+
+@pytest.mark.parametrize('change', [
+    {'head': lambda a: None}, {'head': lambda a: np.zeros(3)},
+    {'head': lambda a: np.asarray('[' * 100_000)},
+    {'head': lambda a: np.asarray('[]')}, {'head': lambda a: a[None]},
+    *(in_head(dropped=value) for value in (
+        None, 3, {}, '[]', '3', '{"a": 3}', '{"a": ["x", "y"]}',
+        '{"a": [1e999, "y"]}', '{"a": [-1, "y"]}', '{"a": [true, "y"]}',
+        '{"a": [1, 2, 3]}', '[' * 100_000)),
+    in_head(digest=None), in_head(changes=None)])
+def test_a_cache_with_another_head_is_rebuilt(folder, change):
+  layout = FakeLayout()
+  _, dropped = load_index('fake', folder, layout)
+  rewrite(cache_of(folder), **change)
+  assert load_index('fake', folder, layout)[1].counts == dropped.counts
+  assert layout.scans == 2
+
+
+@pytest.mark.parametrize('data', [
+    b'', b'x' * 100, b'PK\x03\x04', b'\x93NUMPY\x01\x00' + b'[' * 5000])
+def test_a_cache_that_is_none_is_rebuilt(folder, data):
+  layout = FakeLayout()
+  load_index('fake', folder, layout)
+  cache_of(folder).write_bytes(data)
+  load_index('fake', folder, layout)
+  with cache_of(folder).open('wb') as file:
+    np.save(file, np.zeros(3))
+  load_index('fake', folder, layout)
+  assert layout.scans == 3

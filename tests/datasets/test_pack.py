@@ -118,6 +118,19 @@ def test_damage_is_repaired(packed, folder, how, capsys):
   assert_same_crops(packed, folder)
 
 
+@pytest.mark.parametrize(('name', 'array'), [
+    ('frames', np.array([4, 5, 6, 8])), ('wh', np.zeros((4, 3), 'f4')),
+    ('files', np.array(['/dev/null'])), ('offsets', np.full(4, 2**40))])
+def test_a_part_whose_records_do_not_fit_is_made_again(packed, folder, name,
+                                                       array, capsys):
+  path = list(record_files(packed))[1].with_name('siamkpn_records.npz')
+  with np.load(path) as content:
+    np.savez(path, **dict(content) | {name: array})
+  pack_here(folder, packed)
+  assert 'part_00001_of_00004/1.0.0: damaged' in capsys.readouterr().err
+  assert_same_crops(packed, folder)
+
+
 def test_goes_on_after_a_kill(folder, tmp_path):
   """What was whole is not written again."""
   output = tmp_path / 'packed'

@@ -1,6 +1,7 @@
 """Reading packed crops: any place, any damage; no TensorFlow needed."""
 
 import dataclasses
+import io
 import zlib
 
 import cv2
@@ -155,3 +156,49 @@ def test_index_round_trip(content):
   for field in dataclasses.fields(PackedIndex):
     np.testing.assert_array_equal(
         getattr(again, field.name), getattr(index, field.name))
+
+
+def with_array(data, name, array):
+  """An index with another array, intact as a file."""
+  with np.load(io.BytesIO(data)) as content:
+    arrays = dict(content)
+  del arrays[name]
+  if array is not None:
+    arrays[name] = array
+  buffer = io.BytesIO()
+  np.savez(buffer, **arrays)
+  return buffer.getvalue()
+
+
+WRONG = [
+    *((field.name, array) for field in dataclasses.fields(PackedIndex)
+      for array in (None, np.zeros(0), np.zeros((5, 2), 'c16'),
+                    np.full(5, np.nan), np.full((2, 5), 1), np.asarray('x'),
+                    np.full(3, -1), np.full(5, b'x'))),
+    *(('starts', np.array(a)) for a in ([0], [5], [0, 6], [1, 5], [0, 3, 2, 5],
+                                        [0, 0, 5], [0, 5, 5], [0, 2**40])),
+    *(('files', np.array(['part_0/a', name])) for name in (
+        '/etc/passwd', '../part_1/b', 'part_1/../../b', '', 'part_1\\b',
+        'c:b', 'part_1//b')),
+    *(('sizes', np.array([10**6, a])) for a in (-1, 3)),
+    *(('file_ids', np.array([0, 0, 1, 0, a])) for a in (-1, 2, 2**40)),
+    *(('offsets', np.array([0, 0, 0, 0, a])) for a in (-1, 2**62, 2**63 - 1)),
+    *(('lengths', np.array([9, 9, 9, 9, a])) for a in (-1, 0, 2**40)),
+    *(('wh', np.full((5, 2), a)) for a in (0.0, -1.0, 1e9, np.inf, np.nan)),
+    *(('dropped', np.array(a)) for a in ('', '[]', '3', '{"a": 1}',
+                                         '{"a": [1e999, "b"]}', '[' * 10**5))]
+
+
+@pytest.mark.parametrize(('name', 'array'), WRONG)
+def test_index_that_does_not_fit(content, tmp_path, name, array):
+  """Refused before anything is computed from it, in one line."""
+  files, *_ = content
+  files[INDEX_NAME] = with_array(files[INDEX_NAME], name, array)
+  for file, data in files.items():
+    path = tmp_path / 'mine' / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+  with pytest.raises(UserError, match=(
+      rf'mine/{INDEX_NAME}: damaged \(.*\): run python')) as info:
+    open_set(str(tmp_path))
+  assert '\n' not in str(info.value)

@@ -106,7 +106,7 @@ def _keep_plan(path: epath.Path, plan: dict) -> None:
     return
   try:
     found = json.loads(path.read_text())
-  except ValueError:
+  except (ValueError, RecursionError):
     found = None
   if found != plan:
     raise UserError(
@@ -171,7 +171,8 @@ def _whole(place: epath.Path, config: PartConfig,
   try:
     tfds.builder_from_directory(place)
     found = Records.from_bytes((place / _RECORDS_NAME).read_bytes())
-    fine = (place / 'features.json').exists() and all(
+    fine = (place / 'features.json').exists() and np.array_equal(
+        np.sort(found.frames), np.arange(*config.frames)) and all(
         (place / name).stat().length == size
         for name, size in zip(found.files, found.sizes, strict=True))
     if fine and verify:

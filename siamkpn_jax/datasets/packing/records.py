@@ -20,6 +20,8 @@ import tensorflow as tf
 from etils import epath
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.packed_source import take_crops
+from siamkpn_jax.datasets.stored_arrays import read_npz, take
 
 # A record: length (8 bytes) and its checksum (4), content, its checksum (4).
 _BEFORE, _AROUND = 12, 16
@@ -57,10 +59,15 @@ class Records:
 
   @staticmethod
   def from_bytes(data: bytes) -> 'Records':
-    """The opposite of `to_bytes`; raises errors of any kind if damaged."""
-    content = np.load(io.BytesIO(data), allow_pickle=False)
-    return Records(**{field.name: content[field.name]
-                      for field in dataclasses.fields(Records)})
+    """The opposite of `to_bytes`.
+
+    Raises:
+      ValueError: damaged, or something else.
+    """
+    content = read_npz(io.BytesIO(data))
+    crops = take_crops(content)
+    return Records(
+        frames=take(content, 'frames', 'i', len(crops['wh'])), **crops)
 
 
 def join(parts: Sequence[Records]) -> Records:
