@@ -66,6 +66,13 @@ def test_tracks_and_patches(make_folder):
       np.testing.assert_allclose(wh, [w * scale, h * scale], rtol=1e-6)
 
 
+def test_separators_of_windows(make_folder):
+  folder = make_folder({'a/b': {'00': {'1': [0, 0, 30, 30]}}})
+  (folder / 'train.json').write_text(json.dumps(
+      {'a\\b': {'00': {'1': [0, 0, 30, 30]}}}))
+  assert open_set(folder).num_tracks == 1
+
+
 def test_frames_are_in_the_order_of_their_numbers(make_folder):
   """Also where the annotations do not pad them with zeros."""
   source = open_set(make_folder(

@@ -16,7 +16,7 @@ Source: Lin et al., "Microsoft COCO", ECCV 2014; https://cocodataset.org.
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,31 +127,20 @@ def _key(value: Any) -> int | float | str:
 
 
 def _found(folder: Path, path: Path, files: _Files) -> _Files:
-  """The files below the set's folder.
+  """The files below the set's folder, in the place that holds one of the first.
 
-  In the first place that holds one of the first, spelled as they are or with
-  Windows' separators; where none does, as is usual in the first place.
+  Where none does, that is the usual place.
   """
   split = path.stem.removeprefix('instances').removeprefix('_')
   places = ['images/', f'{path.parent.relative_to(folder).as_posix()}/', './']
   if split and path.stem.startswith('instances'):
     places = [f'{split}/', f'images/{split}/', *places]
   some = list(itertools.islice(filter(None, files.values()), 100))
-  for spelled in (str, _with_slashes):
-    for place in places:
-      if any(os.path.isfile(f'{folder}/{place}{spelled(file)}')
-             for file in some):
-        return _below(place, spelled, files)
-  return _below(places[0], _with_slashes, files)
-
-
-def _with_slashes(file: str) -> str:
-  return file.replace('\\', '/')
-
-
-def _below(place: str, spelled: Callable[[str], str], files: _Files) -> _Files:
-  prefix = '' if place == './' else place
-  return {key: file and prefix + spelled(file).removeprefix('./')
+  place = next((place for place in places if any(
+      os.path.isfile(folder / scan.spelled(folder, place + file))
+      for file in some)), places[0])
+  place = place.removeprefix('./')
+  return {key: file and scan.spelled(folder, place + file.removeprefix('./'))
           for key, file in files.items()}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.file_names import stays_inside
-from siamkpn_jax.datasets.formats import json_file
+from siamkpn_jax.datasets.formats import json_file, scan
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('train.json, {video: {track: {frame: [x1, y1, x2, y2]}}}, and '
@@ -48,6 +48,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
       if not isinstance(of_video, dict):
         dropped.add('tracks: boxes cannot be read', f'{path}: {video}')
         continue
+      home = scan.spelled(folder, prefix + video)
       for track, frames in of_video.items():
         name = f'{video}/{track}'
         # A copy of the set is written under the same names.
@@ -58,8 +59,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
         if boxes:
           wh = np.array(list(boxes.values()))
           yield RawTrack(
-              name, [f'{prefix}{video}/{number:06d}.{track}.x.jpg'
-                     for number in boxes],
+              name, [f'{home}/{number:06d}.{track}.x.jpg' for number in boxes],
               _in_crop(wh), np.zeros(len(boxes), bool))
 
 

@@ -104,7 +104,7 @@ def _read(path: Path, key: str, value: Any) -> Annotation:
     files = _strings(where, value.get('img_names') or [])
   return Annotation(
       name, boxes_xywh, origin, visible, attributes=attributes,
-      images=tuple(home / file for file in files) or None,
+      images=tuple(home / scan.spelled(home, file) for file in files) or None,
       frame_range=FRAME_RANGES.get(name.lower()))
 
 

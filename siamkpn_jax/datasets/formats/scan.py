@@ -49,6 +49,17 @@ def names(folder: Path) -> frozenset[str]:
   return frozenset(e.name for e in _entries(folder))
 
 
+def spelled(folder: Path, name: str) -> str:
+  """A name below a folder as this system spells it.
+
+  Files that were written on Windows separate by backslashes, which elsewhere
+  may be a part of a name.
+  """
+  if '\\' not in name or os.path.exists(f'{folder}/{name}'):
+    return name
+  return name.replace('\\', '/').replace('/./', '/').removeprefix('./')
+
+
 def stem(path: str) -> str:
   """The file's name without its suffix: '1' of 'a/1.jpg'."""
   return os.path.splitext(os.path.basename(path))[0]

@@ -196,9 +196,9 @@ def _read_properties(path: Path) -> dict[str, str]:
 
 
 def _frames_of(folder: Path, properties: dict[str, str]) -> tuple[Path, ...]:
-  pattern = properties.get('channels.color', '')
+  pattern = properties.get('channels.color', '').replace('\\', '/')
   if pattern:
-    places = [folder / PurePosixPath(pattern.replace('\\', '/')).parent]
+    places = [folder / PurePosixPath(pattern).parent]
     if not PurePosixPath(pattern).suffix:  # a folder, not a pattern
       places = [folder / pattern]
   else:
@@ -264,7 +264,8 @@ def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
   truth = regions.from_rows(rows)
   if not (np.abs(truth.numbers) <= regions.LARGEST).all():
     raise ValueError(f'gt_rect of {name} holds invalid numbers')
-  images = tuple(root / image for image in entry.get('img_names', ()))
+  images = tuple(root / scan.spelled(root, image)
+                 for image in entry.get('img_names', ()))
   if images and len(images) != len(truth):
     raise UserError(f'sequence {name}: {len(images)} images but {len(truth)} '
                     'regions in the annotation; expected one region per image: '

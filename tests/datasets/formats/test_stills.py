@@ -1,8 +1,12 @@
 """Layouts of stills and of ImageNet: what is read and what is not."""
 
+import json
+import os
+
 import numpy as np
 import pytest
 
+from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.formats import LAYOUTS
 from tests.datasets.formats import miniatures
 from tests.datasets.formats.reading import (
@@ -34,6 +38,80 @@ def test_coco(tmp_path, json_at, images_at, prefix):
                      'boxes: cannot be read': 2}
   check_images(tmp_path, tracks)
   assert LAYOUTS['coco'].annotations(tmp_path) == [tmp_path / json_at]
+
+
+@pytest.mark.parametrize(('json_at', 'images_at', 'prefix'), [
+    ('result.json', 'images', 'images/'), ('result.json', '', ''),
+    ('_annotations.coco.json', '', ''),
+    ('train/_annotations.coco.json', 'train', 'train/'),
+    ('annotations/annotations.json', 'images', 'images/'),
+    ('labels.json', 'data', None), ('coco.json', '', '')])
+def test_coco_of_other_programs(tmp_path, json_at, images_at, prefix):
+  """Label Studio, Roboflow and the like have names of their own."""
+  miniatures.coco(tmp_path, json_at=json_at, images_at=images_at)
+  if images_at == 'train':  # the other parts are not trained on
+    miniatures.coco(tmp_path, json_at='valid/_annotations.coco.json',
+                    images_at='valid')
+  assert LAYOUTS['coco'].annotations(tmp_path) == [tmp_path / json_at]
+  assert catalog.find_kind('mine', tmp_path) == 'coco'
+  tracks, _ = read('coco', tmp_path)
+  if prefix is not None:
+    check_images(tmp_path, tracks)
+    check(tracks['9/1'], [f'{prefix}000000000009.jpg'], [[1.5, 2, 3, 4]])
+
+
+@pytest.mark.parametrize('text', ['{}', '[{"images": []}]', '{"AUC": 0.5}', '',
+                                  '{"images": 0'])
+def test_files_of_these_names_that_are_something_else(tmp_path, text):
+  miniatures.own(tmp_path)
+  miniatures.put_text(tmp_path / 'result.json', text)
+  if '"images": 0' in text:
+    assert read('coco', tmp_path)[1] == {'files: annotation cannot be read': 1}
+  else:
+    assert LAYOUTS['coco'].annotations(tmp_path) == []
+    assert catalog.find_kind('mine', tmp_path) == 'folder'
+
+
+@pytest.mark.parametrize(('value', 'crowd'), [
+    ('"0"', False), ('"1"', True), ('false', False), ('true', True),
+    ('0', False), ('1', True), ('0.0', False), ('"0.0"', False),
+    ('"false"', False), ('"True"', True), ('null', False), ('""', False),
+    ('2', None), ('"x"', None), ('[0]', None), ('NaN', None), ('-1', None)])
+def test_coco_crowds(tmp_path, value, crowd):
+  """Also as text; what is neither 0 nor 1 is not guessed."""
+  miniatures.put_images(tmp_path, ['1.jpg'])
+  miniatures.put_text(tmp_path / 'instances.json', (
+      '{"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"id": 1, '
+      f'"image_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": {value}}}]}}'))
+  tracks, dropped = read('coco', tmp_path)
+  assert len(tracks) == (crowd is False)
+  assert dropped == {None: {'boxes: cannot be read': 1},
+                     True: {'boxes: crowd': 1}, False: {}}[crowd]
+
+
+@pytest.mark.parametrize(('spelled', 'images_at', 'image'), [
+    (r'images\a\1.jpg', 'images/a', 'images/a/1.jpg'),
+    (r'a\1.jpg', 'train2017/a', 'train2017/a/1.jpg'),
+    ('./a/1.jpg', 'train2017/a', 'train2017/a/1.jpg'),
+    (r'.\a\1.jpg', 'a', 'a/1.jpg'), (r'a/b\1.jpg', 'images/a/b',
+                                     'images/a/b/1.jpg')])
+def test_coco_with_separators_of_windows(tmp_path, spelled, images_at, image):
+  miniatures.put_images(tmp_path / images_at, ['1.jpg'])
+  miniatures.put_text(
+      tmp_path / 'annotations/instances_train2017.json', json.dumps({
+          'images': [{'id': 1, 'file_name': spelled}],
+          'annotations': [{'id': 1, 'image_id': 1, 'bbox': [1, 2, 3, 4]}]}))
+  tracks, _ = read('coco', tmp_path)
+  check(tracks['1/1'], [image], [[1, 2, 3, 4]])
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='a separator there')
+def test_coco_with_names_that_only_look_like_those_of_windows(tmp_path):
+  miniatures.put_images(tmp_path, ['a\\1.jpg'])
+  miniatures.put_text(tmp_path / 'instances.json', json.dumps({
+      'images': [{'id': 1, 'file_name': 'a\\1.jpg'}],
+      'annotations': [{'id': 1, 'image_id': 1, 'bbox': [1, 2, 3, 4]}]}))
+  check(read('coco', tmp_path)[0]['1/1'], ['a\\1.jpg'], [[1, 2, 3, 4]])
 
 
 def test_coco_takes_the_training_split(tmp_path):
