@@ -12,6 +12,9 @@
    goes by the last number in the images' names, and leaves out the sequence if
    that does not tell which box belongs to which image.
 
+A sequence may also be laid out as in the MOT Challenge (see `mot`): each of its
+targets is a track, and is evaluated on as <sequence>-<id>.
+
 To score result files, <name>.txt for each sequence is enough; lists that lie
 beside them, as attr_list.txt, are not read. Pixels are counted from 0.
 """
@@ -20,12 +23,13 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.formats import mot, scan
 from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 from siamkpn_jax.datasets.formats.video import (
   NO_ANNOTATION,
   VideoFiles,
+  read_annotation,
   read_annotations,
   read_tracks,
 )
@@ -35,7 +39,7 @@ EXPECTED = ('<sequence>/groundtruth_rect.txt, groundtruth.txt or gt.txt, and '
             'images in <sequence>/ or its img/, imgs/, frames/ or color/')
 
 _ANNOTATIONS = ('groundtruth_rect.txt', 'groundtruth.txt', 'gt.txt')
-_IMAGES = ('img', 'imgs', 'frames', 'color')
+_IMAGES = ('img', 'imgs', 'frames', 'color', 'img1')
 _LABELS = 'absence.label'
 # What lies beside annotation files: names, attributes, words.
 _LISTS = frozenset({
@@ -45,17 +49,25 @@ _LISTS = frozenset({
 
 def annotations(folder: Path) -> list[Path]:
   """See `Layout`."""
-  return [home / name for home in map(folder.joinpath, scan.folders(folder))
-          for name in _annotation(scan.names(home))]
+  return [path for home in map(folder.joinpath, scan.folders(folder))
+          for path in mot.files(home) or
+          [home / name for name in _annotation(scan.names(home))]]
 
 
 def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   """See `Layout`."""
-  found = {name: _find_video(folder / name) for name in scan.folders(folder)}
-  for name, video in found.items():
-    if video is None:
+  several, videos = [], []
+  for name in scan.folders(folder):
+    video = _find_video(folder / name)
+    if mot.files(folder / name):
+      several.append(name)
+    elif video is None:
       dropped.add(NO_ANNOTATION, name)
-  yield from read_tracks(folder, filter(None, found.values()), dropped)
+    else:
+      videos.append(video)
+  yield from read_tracks(folder, videos, dropped)
+  for name in several:
+    yield from mot.tracks(folder, name, dropped)
 
 
 def load(folder: Path) -> list[Found]:
@@ -64,10 +76,14 @@ def load(folder: Path) -> list[Found]:
   Raises:
     UserError: nothing to read, or a damaged file.
   """
-  found = map(_find_video, scan.sequences(folder))
-  videos = [dataclasses.replace(v, absent={}) for v in found if v is not None]
-  return read_annotations(videos or annotation_files(folder), folder,
-                          f'{EXPECTED}; or <sequence>.txt')
+  homes = scan.sequences(folder)
+  found = [annotation for home in homes if mot.files(home)
+           for annotation in mot.load(folder, home.name)]
+  for video in filter(None, map(_find_video, homes)):
+    if not mot.files(folder / video.name):
+      found.append(read_annotation(dataclasses.replace(video, absent={})))
+  return sorted(found, key=lambda a: a.name) or read_annotations(
+      annotation_files(folder), folder, f'{EXPECTED}; or <sequence>.txt')
 
 
 def annotation_files(folder: Path) -> list[VideoFiles]:

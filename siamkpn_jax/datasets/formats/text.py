@@ -71,6 +71,15 @@ def read_boxes(path: str | Path, *, nan: bool = True, infinite: bool = True,
       f'four numbers "x,y,w,h" separated by comma, tab or space: {advice}')
 
 
+def numbers(line: str) -> list[float]:
+  """The numbers of a line, separated as those of `read_boxes`.
+
+  Raises:
+    ValueError: something else is in it.
+  """
+  return [float(word) for word in line.translate(_TO_SPACES).split()]
+
+
 def read_flags(path: str | Path) -> np.ndarray:
   """[t] float64 finite numbers of a file, on one line or on one line each.
 

@@ -26,6 +26,8 @@ from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 NO_ANNOTATION = 'tracks: no annotation'
 UNREADABLE = 'tracks: annotation cannot be read'
+NO_IMAGES = 'tracks: no images'
+UNCLEAR = 'tracks: unclear which box belongs to which image'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _read_track(folder: Path, video: VideoFiles, dropped: Dropped,
     return None
   images = _images(folder, video)
   if not images:
-    dropped.add('tracks: no images', name)
+    dropped.add(NO_IMAGES, name)
     return None
   absent = _read_absent(video, len(boxes), dropped)
   if absent is None:
@@ -136,7 +138,7 @@ def _read_track(folder: Path, video: VideoFiles, dropped: Dropped,
   rows = pairing.pair(images, len(boxes), first=video.first,
                       frame_range=video.frame_range, usual_first=usual_first)
   if rows is None:
-    dropped.add('tracks: unclear which box belongs to which image',
+    dropped.add(UNCLEAR,
                 f'{name}, {len(boxes)} boxes and {len(images)} images')
     return None
   known = rows >= 0
