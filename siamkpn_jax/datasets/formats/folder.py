@@ -19,17 +19,18 @@ To score result files, <name>.txt for each sequence is enough; lists that lie
 beside them, as attr_list.txt, are not read. Pixels are counted from 0.
 """
 
+import collections
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import mot, scan
 from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
 from siamkpn_jax.datasets.formats.video import (
   NO_ANNOTATION,
   VideoFiles,
-  read_annotation,
   read_annotations,
   read_tracks,
 )
@@ -79,11 +80,18 @@ def load(folder: Path) -> list[Found]:
   homes = scan.sequences(folder)
   found = [annotation for home in homes if mot.files(home)
            for annotation in mot.load(folder, home.name)]
-  for video in filter(None, map(_find_video, homes)):
-    if not mot.files(folder / video.name):
-      found.append(read_annotation(dataclasses.replace(video, absent={})))
-  return sorted(found, key=lambda a: a.name) or read_annotations(
-      annotation_files(folder), folder, f'{EXPECTED}; or <sequence>.txt')
+  videos = [dataclasses.replace(video, absent={})
+            for home in homes if not mot.files(home)
+            for video in [_find_video(home)] if video is not None]
+  if videos or not found:
+    found += read_annotations(videos or annotation_files(folder), folder,
+                              f'{EXPECTED}; or <sequence>.txt')
+  twice = [name for name, count in collections.Counter(
+      annotation.name for annotation in found).items() if count > 1]
+  if twice:
+    raise UserError(f'{folder}: two sequences are called {twice[0]}; expected '
+                    'unique names: rename a folder')
+  return sorted(found, key=lambda annotation: annotation.name)
 
 
 def annotation_files(folder: Path) -> list[VideoFiles]:

@@ -146,3 +146,12 @@ def test_evaluation(tmp_path):
   assert len(one) == 4 and np.isnan(one.boxes_xywh[2]).all()
   (found,) = sequences.load_annotations('folder', tmp_path, names=['v-1'])
   assert found.visible.tolist() == [True, False, False, True]
+
+
+def test_two_sequences_of_one_name(tmp_path):
+  """Their results would be the same files."""
+  make(tmp_path / 'v')
+  miniatures.put_images(tmp_path / 'v-1', ['1.jpg'])
+  miniatures.put_text(tmp_path / 'v-1' / 'gt.txt', '1,2,3,4')
+  with pytest.raises(UserError, match='two sequences are called v-1'):
+    sequences.load_benchmark('folder', tmp_path)
