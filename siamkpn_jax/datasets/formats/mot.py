@@ -22,11 +22,17 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import pairing, scan, text
-from siamkpn_jax.datasets.formats.annotations import Annotation, check_first
+from siamkpn_jax.datasets.formats.annotations import (
+  Annotation,
+  Found,
+  Unreadable,
+  check_first,
+)
 from siamkpn_jax.datasets.formats.video import NO_IMAGES, UNCLEAR, UNREADABLE
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 _INFO = 'seqinfo.ini'
+_BAD = 'boxes: cannot be read'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,31 +100,36 @@ def tracks(folder: Path, name: str, dropped: Dropped) -> Iterator[RawTrack]:
           np.array([frame in found.hidden for frame in frames]))
 
 
-def load(folder: Path, name: str) -> list[Annotation]:
+def load(folder: Path, name: str) -> list[Found]:
   """The targets of a sequence that is evaluated on, from first to last frame.
 
   Args:
     folder: of the data set.
     name: of the sequence's folder.
-
-  Raises:
-    UserError: a line that cannot be read, or images that are missing or do not
-      tell which frame they are.
   """
-  dropped = Dropped()
-  path, targets = files(folder / name)[0], _read(folder / name, dropped)
-  if 'boxes: cannot be read' in dropped.counts:
-    raise UserError(f'{path}: {dropped.examples["boxes: cannot be read"]} is '
-                    'not a box; expected "frame,id,left,top,width,height,flag,'
-                    '...": correct it')
-  numbered = _numbered(_images(folder, name), targets, folder / name)
-  if numbered is None:
-    raise UserError(f'{path}: its frames and the numbers of the images do not '
-                    'fit; expected images counted from 1 as the boxes: check '
-                    'the download')
-  return [_annotation(path, f'{name}-{target}', found, {
-      frame: folder / image for frame, image in numbered.items()})
-      for target, found in sorted(targets.items())]
+  path, dropped = files(folder / name)[0], Dropped()
+  try:
+    targets = _read(folder / name, dropped)
+    numbered = _numbered(_images(folder, name), targets, folder / name)
+    if _BAD in dropped.counts:
+      raise UserError(f'{path}: {dropped.examples[_BAD]} is not a box; '
+                      'expected "frame,id,left,top,width,height,flag,...": '
+                      'correct it')
+    if numbered is None:
+      raise UserError(f'{path}: its frames and the numbers of the images do '
+                      'not fit; expected images counted from 1 as the boxes: '
+                      'check the download')
+  except UserError as error:
+    return [Unreadable(name, error)]
+  images = {frame: folder / image for frame, image in numbered.items()}
+  found: list[Found] = []
+  for target, boxes in sorted(targets.items()):
+    own_name = f'{name}-{target}'
+    try:
+      found.append(_annotation(path, own_name, boxes, images))
+    except UserError as error:
+      found.append(Unreadable(own_name, error))
+  return found
 
 
 def _annotation(path: Path, name: str, target: _Target,
@@ -153,7 +164,7 @@ def _read(home: Path, dropped: Dropped) -> dict[int, _Target]:
     try:
       frame, target, row = _parse(line)
     except ValueError:
-      dropped.add('boxes: cannot be read', f'{home.name}, {line.strip()!r}')
+      dropped.add(_BAD, f'{home.name}, {line.strip()!r}')
       continue
     if len(row) > 4 and row[4] == 0:
       dropped.add('boxes: not to be considered', f'{home.name}/{target}')

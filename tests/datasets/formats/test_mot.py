@@ -148,6 +148,15 @@ def test_evaluation(tmp_path):
   assert found.visible.tolist() == [True, False, False, True]
 
 
+def test_one_bad_target_spoils_no_other(tmp_path):
+  make(tmp_path / 'v', GT.replace('1,2,5,6,7,8', '1,2,5,6,0,8'))
+  make(tmp_path / 'w', 'x')
+  failed = {}
+  (found,) = sequences.load_benchmark('folder', tmp_path, failed=failed)
+  assert found.name == 'v-1' and sorted(failed) == ['v-2', 'w']
+  assert 'gt.txt: v-2: the first box' in failed['v-2']
+
+
 def test_two_sequences_of_one_name(tmp_path):
   """Their results would be the same files."""
   make(tmp_path / 'v')

@@ -8,7 +8,10 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import formats
 from siamkpn_jax.datasets.tracks import Dropped
-from siamkpn_jax.evaluation.formats.sequences import with_frames
+from siamkpn_jax.evaluation.formats.sequences import (
+  load_annotations,
+  with_frames,
+)
 from tests.datasets.formats import miniatures
 
 BOXES = '1.5,2,3,4\n5;6\t7 8\r\nNaN,NaN,NaN,NaN\n'
@@ -77,7 +80,7 @@ def test_training_is_more_tolerant(tmp_path, line, column):
   assert len(track.images) == 3
   assert track.boxes_xywh[0, column] == float(line.split(',')[column])
   with pytest.raises(UserError, match=r'gt\.txt line 1'):
-    formats.BENCHMARKS['folder'](tmp_path)
+    load_annotations('folder', tmp_path)
 
 
 def test_every_data_set_is_used_for_something():
