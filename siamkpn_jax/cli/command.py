@@ -7,6 +7,7 @@ commands; only JAX's compilation cache stays on.
 import argparse
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -136,5 +137,7 @@ def _explain(error: UserError | OSError | ModuleNotFoundError,
 
 
 def _fail(message: str) -> int:
-  print(f'error: {message}', file=sys.stderr)
+  # Names may hold ends of lines, and what a terminal takes for commands.
+  line = re.sub(r'[\x00-\x1f\x7f-\x9f]', lambda c: ascii(c[0])[1:-1], message)
+  print(f'error: {line}', file=sys.stderr)
   return 2

@@ -90,10 +90,6 @@ def run(args: argparse.Namespace) -> int:
   existing_weights(weights)
   if not plan.hidden:  # for the report, hours later
     extras.require('evaluate', 'matplotlib')
-  skipped = skipped_folders(data) if has_otb_layout(args.benchmark) else []
-  if skipped:
-    print('skipped folders (hidden or without groundtruth_rect.txt): '
-          f'{", ".join(skipped)}')
   k, n = plan.request.shard
   with folder_lock(plan.request.output, '--output',
                    f'{k}_of_{n}' if n > 1 else ''):
@@ -104,6 +100,10 @@ def run(args: argparse.Namespace) -> int:
   if summary is None:
     print(f'{plan.request.output}: this shard is finished, others are not')
     return _failures(plan)
+  skipped = skipped_folders(data) if has_otb_layout(args.benchmark) else []
+  if skipped:
+    print('skipped folders (hidden or without groundtruth_rect.txt): '
+          f'{", ".join(skipped)}')
   if report is not None:
     print(score_table(summary))
   for line in _remarks(summary):

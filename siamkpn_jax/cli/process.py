@@ -4,7 +4,7 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from siamkpn_jax.cli import ctrl_c
@@ -26,7 +26,7 @@ def status_of(work: Callable[[], int]) -> int:
   Raises:
     Exception: that of `work`.
   """
-  with ctrl_c.ends() as interrupt:
+  with printable(), ctrl_c.ends() as interrupt:
     try:
       status = work()
     except KeyboardInterrupt as error:
@@ -38,6 +38,28 @@ def status_of(work: Callable[[], int]) -> int:
         return UNREAD
       raise
   return _interrupted(interrupt) if interrupt.pressed else status
+
+
+@contextlib.contextmanager
+def printable() -> Iterator[None]:
+  """Escapes, in what is printed, the characters that the locale has not.
+
+  Names of files need not even be text; that is no reason to end a command.
+  """
+  changed = []
+  for stream in (sys.stdout, sys.stderr):
+    errors = getattr(stream, 'errors', None)
+    if (errors in ('strict', 'surrogateescape') and
+        hasattr(stream, 'reconfigure')):
+      with contextlib.suppress(OSError, ValueError):
+        stream.reconfigure(errors='backslashreplace')
+        changed.append((stream, errors))
+  try:
+    yield
+  finally:
+    for stream, errors in changed:
+      with contextlib.suppress(OSError, ValueError):  # nobody reads it; closed
+        stream.reconfigure(errors=errors)
 
 
 def leave(status: int) -> NoReturn:

@@ -59,11 +59,12 @@ def run(args: argparse.Namespace) -> None:
       benchmark, Path(args.annotations), Path(args.results),
       args.protocol, Path(args.attributes) if args.attributes else None,
       args.sequences, args.shift))
+  if output:  # before anything is printed: `| head` may end the command there
+    write_summary(output, summary)
   print(score_table(summary))
   for note in summary['notes']:
     print(f'note: {note}')
   print(f'{summary["benchmark"]}, {summary["num_sequences"]} sequences, '
         f'protocol {summary["protocol"]}: {summary["rule"]}')
   if output:
-    write_summary(output, summary)
     print(f'wrote {output}')

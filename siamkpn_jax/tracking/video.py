@@ -23,6 +23,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import list_images, read_image
+from siamkpn_jax.tracking.native_paths import native_path
 
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
 
@@ -139,9 +140,8 @@ def _open_video(name: str) -> FrameSource:
     # OpenCV would take 0001.jpg for the pattern of an image sequence.
     raise UserError(f'{name}: this is a single image; expected a video file or '
                     'a folder of images: use the folder of the image')
-  with _quiet():
-    # An absolute path, as ffmpeg reads `a:b.avi` as a protocol and a name.
-    capture = cv2.VideoCapture(os.path.abspath(name))
+  with _quiet(), native_path(name) as path:
+    capture = cv2.VideoCapture(path)
   if not capture.isOpened():
     raise UserError(
         f'{name}: cannot be opened as a video; expected a format that OpenCV '
@@ -205,9 +205,8 @@ class VideoWriter:
     check_fps(fps)
     fourcc = cv2.VideoWriter.fourcc(*_FOURCC[Path(path).suffix.lower()])
     padded = (size[0] + self._pad[1], size[1] + self._pad[0])
-    with _quiet():
-      self._writer = cv2.VideoWriter(
-          self._name, fourcc, _encodable(fps), padded)
+    with _quiet(), native_path(path) as name:
+      self._writer = cv2.VideoWriter(name, fourcc, _encodable(fps), padded)
     if not self._writer.isOpened():
       raise UserError(
           f'{self._name}: OpenCV cannot write a {padded[0]}x{padded[1]} video '
@@ -238,8 +237,8 @@ class VideoWriter:
 
 
 def _announced_frames(name: str) -> int:
-  with _quiet():
-    capture = cv2.VideoCapture(name)
+  with _quiet(), native_path(name) as path:
+    capture = cv2.VideoCapture(path)
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
   return count

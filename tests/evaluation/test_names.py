@@ -148,3 +148,19 @@ def test_names_of_a_program_are_checked_too():
   video = sequences.Video('../a', (), np.array(BOXES))
   with pytest.raises(UserError, match='cannot be the name'):
     jobs.check_names([video.name])
+
+
+def test_lines_of_a_list_are_names(tmp_path):
+  """Blanks do not part them."""
+  name = 'my clip 1'
+  for home in (tmp_path / 'got', tmp_path / 'lasot'):
+    miniatures.put_text(home / name / 'groundtruth.txt', '1,2,9,9\n')
+    for flags in ('full_occlusion', 'out_of_view'):
+      miniatures.put_text(home / name / f'{flags}.txt', '0\n')
+  miniatures.put_text(tmp_path / 'got' / 'list.txt', f'{name}\r\n')
+  miniatures.put_text(tmp_path / 'lasot' / 'testing_set.txt', f' {name} \n')
+  for benchmark, folder in (('got10k', 'got'), ('lasot', 'lasot')):
+    (found,) = sequences.load_annotations(benchmark, tmp_path / folder)
+    assert found.name == name
+  (found,) = load_vot_sequences('vot2018', tmp_path / 'got')
+  assert found.name == name

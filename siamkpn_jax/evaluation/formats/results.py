@@ -77,14 +77,17 @@ def make_folder(path: str | Path) -> Path:
 
 
 def write_text(path: str | Path, content: str) -> None:
-  """Writes a text file, whole or not at all.
+  """Writes a text file, whole or not at all, as UTF-8.
+
+  What is none, as names of files may be, is escaped.
 
   Raises:
     UserError: the file cannot be written.
   """
   path = Path(path)
   with atomic_io.atomic_paths([path]) as partial, atomic_io.file_errors(path):
-    partial[path].write_text(content, encoding='utf-8')
+    partial[path].write_text(content, encoding='utf-8',
+                             errors='backslashreplace')
 
 
 def _shifted(boxes_xywh: np.ndarray, by: int) -> np.ndarray:
