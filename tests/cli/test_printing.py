@@ -145,8 +145,9 @@ def test_results_come_before_words(sequences, monkeypatch):
 
 
 def test_errors_are_one_line(capsys, tmp_path):
-  assert command.execute('track', [f'--input={tmp_path}/a\nb\x1b[2J', '--box=1,2,3,4',
-                     f'--boxes={tmp_path}/o']) == 2
+  assert command.execute('track', [
+      f'--input={tmp_path}/a\nb\x1b[2J', '--box=1,2,3,4',
+      f'--boxes={tmp_path}/o']) == 2
   (line,) = capsys.readouterr().err.splitlines()
   assert line.isprintable()
 
