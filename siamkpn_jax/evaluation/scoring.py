@@ -260,10 +260,9 @@ def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
   names = [a.name for a in everything]
   annotations = usable(a for a in layouts.select(everything, request.sequences)
                        if a.name not in request.failed)
-  listed = request.attributes or attributes.find(request.annotations)
-  if listed:
-    annotations = attributes.with_attributes(annotations, listed,
-                                             request.benchmark, names)
+  annotations, notes = attributes.find_for(
+      annotations, request.attributes, request.annotations, request.benchmark,
+      names)
   hidden = [a.name for a in annotations if len(a) == 1]
   if hidden:
     raise UserError(
@@ -273,7 +272,6 @@ def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
   paths = find_results(request.results, [a.name for a in annotations], names)
   shift = np.array([1, 1, 0, 0]) * request.shift
   runs: _Runs = {}
-  notes: list[str] = []
   for annotation in annotations:
     files = paths[annotation.name]
     boxes = [annotated_part(annotation, read_result(f), notes)

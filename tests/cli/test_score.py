@@ -134,6 +134,25 @@ def test_selection_shift_and_attributes(otb):
       scoring.score(_request(otb, attributes=listed))
 
 
+@pytest.mark.parametrize('content', [
+    b'Jogging-1: fast\n', b'Skiing\tSV\n', b'\xff\xfe\0', b'', None,
+    b'Skiing\tSV\nSkiing\tIV\n'])
+def test_a_list_of_others_is_no_obstacle(otb, content):
+  """One that nobody asked for; see above for one that somebody names."""
+  path = otb / 'otb' / 'attr_list.txt'
+  path.unlink()
+  if content is None:
+    path.mkdir()
+  else:
+    path.write_bytes(content)
+  summary = scoring.score(_request(otb))
+  assert len(summary['sequences']) == 2 and not summary['attributes']
+  (note,) = [n for n in summary['notes'] if 'attributes left out: ' in n]
+  assert 'attr_list.txt' in note
+  with pytest.raises(UserError, match='attr_list'):
+    scoring.score(_request(otb, attributes=path))
+
+
 @pytest.mark.parametrize('benchmark', ['otb', 'folder'])
 def test_attributes_beside_annotation_files(tmp_path, benchmark):
   """Lists in a folder of annotation files are not sequences."""

@@ -33,6 +33,37 @@ def find(annotations: Path) -> Path | None:
   return None
 
 
+def find_for(
+    annotations: list[Annotation], given: Path | None, home: Path,
+    benchmark: str, among: Collection[str]) -> tuple[list[Annotation],
+                                                     list[str]]:
+  """The annotations with the attributes that are given, or lie beside them.
+
+  Args:
+    annotations: of some sequences or all.
+    given: file or folder that the user names; None: none.
+    home: file or folder of the annotations.
+    benchmark: see `with_attributes`.
+    among: see `with_attributes`.
+
+  Returns:
+    The annotations, and notes: what lies beside them may be somebody else's and
+    is no reason not to score.
+
+  Raises:
+    UserError: what the user names cannot be used.
+  """
+  if given:
+    return with_attributes(annotations, given, benchmark, among), []
+  found = find(home)
+  if found is None:
+    return annotations, []
+  try:
+    return with_attributes(annotations, found, benchmark, among), []
+  except UserError as error:
+    return annotations, [f'attributes left out: {error}']
+
+
 def with_attributes(annotations: Sequence[Annotation], path: Path,
                     benchmark: str,
                     among: Collection[str] = ()) -> list[Annotation]:

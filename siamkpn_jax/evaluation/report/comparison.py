@@ -13,13 +13,12 @@ from siamkpn_jax.evaluation.report.entries import Entry
 from siamkpn_jax.evaluation.report.measures import (
     ACCURACY,
     EAO,
-    MEASURES,
     NONE,
     PRECISION,
     ROBUSTNESS,
     SUCCESS,
-    TITLES,
     Measure,
+    title_of,
 )
 from siamkpn_jax.evaluation.report.tables import Table
 
@@ -63,7 +62,7 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
     found += [Row(name, shown, False, published.source,
                   published.num_sequences)
               for name, shown in published.trackers.items()]
-  main = MEASURES[benchmark][0]
+  main = entries[0].kind[0]
   return sorted(found, key=lambda row: _order(row.value(main), main))
 
 
@@ -94,7 +93,7 @@ def table(entries: Sequence[Entry]) -> Table:
   benchmark = entries[0].benchmark
   published = PUBLISHED.get(benchmark)
   found = rows(entries)
-  measures = [m for m in MEASURES[benchmark]
+  measures = [m for m in entries[0].kind
               if any(m.key in row.shown for row in found)]
   marks = {(n, 0): 'strong' for n, row in enumerate(found) if row.ours}
   for column, measure in enumerate(measures, start=1):
@@ -104,7 +103,7 @@ def table(entries: Sequence[Entry]) -> Table:
     for n, place in places([math.nan if row.remark else row.value(measure)
                             for row in found], measure).items():
       marks[n, column] = _PLACES[place]
-  title = published.title if published else TITLES[benchmark]
+  title = published.title if published else title_of(benchmark)
   last = ('remark',) if any(row.remark for row in found) else ()
   return Table(
       'comparison', f'Results on {title}',
@@ -158,7 +157,7 @@ def facts(entries: Sequence[Entry]) -> dict[str, str]:
       f' of {total}' if total not in (0, e.num_sequences) else '')
   counts = {count(e) for e in entries}
   return {
-      'benchmark': TITLES[entries[0].benchmark],
+      'benchmark': title_of(entries[0].benchmark),
       'protocol': entries[0].protocol,
       'scored sequences': counts.pop() if len(counts) == 1 else ', '.join(
           f'{e.name} {count(e)}' for e in entries)}

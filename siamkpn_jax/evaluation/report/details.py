@@ -8,7 +8,6 @@ from siamkpn_jax.evaluation.report.measures import (
     ACCURACY,
     EAO,
     FAILURES,
-    MEASURES,
     NONE,
     PRECISION,
     SUCCESS,
@@ -46,7 +45,7 @@ def attributes(entries: Sequence[Entry]) -> Table | None:
   if not names:
     return None
   measures = attribute_measures(entries)
-  count = 'frames' if is_vot(entries[0].benchmark) else 'sequences'
+  count = 'frames' if is_vot(entries[0].kind) else 'sequences'
   return Table(
       'attributes', 'By attribute',
       ('attribute', count, *_columns(entries, measures)),
@@ -74,7 +73,7 @@ def attribute_measures(entries: Sequence[Entry]) -> list[Measure]:
 
 def sequences(entries: Sequence[Entry]) -> Table:
   """A row for each sequence, the worst of the first tracker first."""
-  measures = [m for m in MEASURES[entries[0].benchmark]
+  measures = [m for m in entries[0].kind
               if any(m.key in row for e in entries
                      for row in e.sequences.values())]
   first = worst_first(entries[0])
@@ -92,11 +91,11 @@ def sequences(entries: Sequence[Entry]) -> Table:
 
 def worst_first(entry: Entry) -> list[str]:
   """The names of the sequences; those with most failures, or least overlap."""
-  if is_vot(entry.benchmark):
+  if is_vot(entry.kind):
     badness = lambda row: (-(row.get('failures') or 0),
                            row.get('accuracy') or 0)
   else:
-    key = MEASURES[entry.benchmark][0].key
+    key = entry.kind[0].key
     badness = lambda row: (1 if row.get(key) is None else row[key], 0)
   return sorted(entry.sequences, key=lambda name: (
       badness(entry.sequences[name]), name))

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,11 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.evaluation.formats import results
-from siamkpn_jax.evaluation.report.measures import MEASURES, Measure, is_vot
+from siamkpn_jax.evaluation.report.measures import (
+  Measure,
+  is_vot,
+  measures_of,
+)
 
 # Curve -> its number of points; None: any.
 _CURVES = {'success_curve': None, 'precision_curve': 51,
@@ -29,7 +33,7 @@ class Entry:
 
   Attributes:
     name: of the tracker.
-    benchmark: a key of `MEASURES`.
+    benchmark: its name.
     protocol: the name of the rule.
     num_sequences: how many were scored.
     figures: of all together, speeds and counts included.
@@ -54,10 +58,14 @@ class Entry:
   zero_based: tuple[str, ...] = ()
 
   @property
+  def kind(self) -> Sequence[Measure]:
+    """The benchmark's measures, the one that ranks first."""
+    return measures_of(self.benchmark, self.figures)
+
+  @property
   def measures(self) -> tuple[Measure, ...]:
     """The benchmark's, as far as this tracker has them."""
-    return tuple(m for m in MEASURES[self.benchmark]
-                 if self.figures.get(m.key) is not None)
+    return tuple(m for m in self.kind if self.figures.get(m.key) is not None)
 
 
 def read_entry(name: str, path: Path) -> Entry:
@@ -99,18 +107,17 @@ def make_entry(name: str, summary: Any, where: str = 'summary') -> Entry:
 
 
 def _make(name: str, summary: Any) -> Entry:
-  benchmark = summary['benchmark']
-  if benchmark not in MEASURES:
-    raise ValueError(f'benchmark {benchmark!r}')
+  benchmark = clean(summary['benchmark'])
   count = summary['num_sequences']
   if not isinstance(count, int) or count < 1:
     raise ValueError(f'num_sequences {count!r}')
   figures, sequences = _figures(summary), _table(summary['sequences'])
-  if is_vot(benchmark):
+  measures = measures_of(benchmark, figures)
+  if is_vot(measures):
     figures = _robustness(figures, 'num_frames')
     sequences = {n: _robustness(row, 'frames') for n, row in sequences.items()}
-  if all(figures.get(m.key) is None for m in MEASURES[benchmark]):
-    raise ValueError(f'no {MEASURES[benchmark][0].key}')
+  if all(figures.get(m.key) is None for m in measures):
+    raise ValueError(f'no {measures[0].key}')
   return Entry(
       clean(name), benchmark, clean(summary['protocol']), count, figures,
       sequences, _table(summary.get('attributes', {})),

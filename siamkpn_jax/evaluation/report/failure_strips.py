@@ -21,7 +21,7 @@ from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
 from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.evaluation.report.details import worst_first
 from siamkpn_jax.evaluation.report.entries import Entry
-from siamkpn_jax.evaluation.report.measures import MEASURES, is_vot
+from siamkpn_jax.evaluation.report.measures import is_vot
 
 FRAMES = 8  # in a strip
 _AFTER = 2  # of them, past the loss
@@ -74,7 +74,7 @@ def worst_strips(entry: Entry, data: Path,
   if not entry.texts['results']:
     raise UserError(f'scores of {entry.name}: no path of the result files; '
                     'expected the key "results": score again')
-  if is_vot(entry.benchmark):
+  if is_vot(entry.kind):
     sequences = _supervised(entry, data, results)
   else:
     sequences = _one_pass(entry, data, results)
@@ -162,7 +162,7 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
       overlaps = np.nan_to_num(boxes.iou_xywh(boxes_xywh, sequence.boxes_xywh))
     overlaps[np.isnan(result[:, 0, 0])] = 0
     overlaps[np.isnan(truth[:, 0, 0])] = np.nan
-    key = MEASURES[entry.benchmark][0]
+    key = entry.kind[0]
     score = f'{key.label} {key.show(entry.sequences[name].get(key.key))}'
     return _strip(name, score, sequence.frames, overlaps, truth, result)
 

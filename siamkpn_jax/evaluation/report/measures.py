@@ -1,9 +1,10 @@
 """The figures of each benchmark: their names, and which way is better."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from siamkpn_jax.evaluation.scoring import OWN_PROTOCOLS
+from siamkpn_jax.datasets.formats import BENCHMARKS
+from siamkpn_jax.evaluation.scoring import OWN_PROTOCOLS, SCORERS
 
 NONE = '-'  # what tables show where nothing is known
 
@@ -44,17 +45,17 @@ FAILURES = Measure('failures', 'failures', 'fail.', lower_is_better=True,
                    digits=1)
 
 _ONE_PASS = (SUCCESS, PRECISION, NORM_PRECISION)
+_GOT10K = (AO, SR50, SR75)
 _VOT = (EAO, ACCURACY, ROBUSTNESS, FAILURES)
 # Benchmark -> its figures, the one that trackers are ranked by first.
 MEASURES: Mapping[str, Sequence[Measure]] = {
     **dict.fromkeys(OWN_PROTOCOLS, _ONE_PASS),
-    'got10k': (AO, SR50, SR75),
+    'got10k': _GOT10K,
     'vot2016': _VOT, 'vot2018': _VOT, 'vot2019': _VOT,
 }
 
-# Benchmark -> how it is written.
+# Benchmark -> how it is written, if not as it stands.
 TITLES: Mapping[str, str] = {
-    **{benchmark: benchmark for benchmark in OWN_PROTOCOLS},
     'otb': 'OTB', 'lasot': 'LaSOT', 'uav123': 'UAV123', 'nfs': 'NfS',
     'nfs240': 'NfS (240 frames per second)', 'folder': 'a folder of sequences',
     'got10k': 'GOT-10k', 'vot2016': 'VOT2016', 'vot2018': 'VOT2018',
@@ -62,6 +63,31 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def is_vot(benchmark: str) -> bool:
-  """Whether it is run by the supervised experiment."""
-  return MEASURES[benchmark] is _VOT
+def measures_of(benchmark: str, keys: Collection[str]) -> Sequence[Measure]:
+  """The figures of a benchmark, the one that trackers are ranked by first.
+
+  Args:
+    benchmark: its name; where no line above tells, its figures are those of the
+      kind that its scores are of.
+    keys: of its scores.
+
+  Raises:
+    ValueError: there is no such benchmark, or no figure among the keys.
+  """
+  if not any(benchmark in known
+             for known in (OWN_PROTOCOLS, SCORERS, BENCHMARKS)):
+    raise ValueError(f'benchmark {benchmark!r}')
+  for kind in (MEASURES.get(benchmark, ()), _VOT, _GOT10K, _ONE_PASS):
+    if any(measure.key in keys for measure in kind):
+      return kind
+  raise ValueError(f'benchmark {benchmark!r}: no figures')
+
+
+def is_vot(measures: Sequence[Measure]) -> bool:
+  """Whether these are figures of the supervised experiment."""
+  return measures[0] is EAO
+
+
+def title_of(benchmark: str) -> str:
+  """How a benchmark is written."""
+  return TITLES.get(benchmark, benchmark)

@@ -13,7 +13,7 @@ from siamkpn_jax.evaluation.report import rules, tables
 from siamkpn_jax.evaluation.report.drawing import jpeg
 from siamkpn_jax.evaluation.report.entries import Entry
 from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
-from siamkpn_jax.evaluation.report.measures import TITLES
+from siamkpn_jax.evaluation.report.measures import title_of
 from siamkpn_jax.evaluation.report.tables import Table
 
 _STYLE = '''
@@ -108,7 +108,7 @@ def report(entries: Sequence[Entry], found: Mapping[str, Table],
       f'<pre>{escape(again)}</pre>',
       _SCRIPT]
   names = ', '.join(e.name for e in entries)
-  return html.page(f'{TITLES[entries[0].benchmark]}: {names}', body, _STYLE)
+  return html.page(f'{title_of(entries[0].benchmark)}: {names}', body, _STYLE)
 
 
 def _scored(entries: Sequence[Entry], runs: str) -> list[str]:

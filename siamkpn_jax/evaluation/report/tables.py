@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -18,6 +19,8 @@ _SPECIAL = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}',
             '>': r'\textgreater{}', '↑': r'$\uparrow$',
             '↓': r'$\downarrow$',
             **{c: '\\' + c for c in '{}$&#_%'}}
+_FORMULA = re.compile(r'\s*[-=+@\uff1d\uff0b\uff0d\uff20]|\t')
+_NUMBER = re.compile(r'[-+]?[0-9.]+(e[-+]?[0-9]+)?')
 _PAGE = 40  # rows; longer tables are broken across pages
 
 
@@ -74,18 +77,26 @@ def to_csv(table: Table) -> str:
   """
   text = io.StringIO()
   writer = csv.writer(text, lineterminator='\n')
-  writer.writerow([*table.head, *table.facts])
+  writer.writerow(map(_as_text, (*table.head, *table.facts)))
   for n, row in enumerate(table.rows):
     facts = [NONE if n in table.foreign else fact
              for fact in table.facts.values()]
-    writer.writerow(['' if cell == NONE else cell for cell in (*row, *facts)])
+    writer.writerow(['' if cell == NONE else _as_text(cell)
+                     for cell in (*row, *facts)])
   return text.getvalue()
+
+
+def _as_text(cell: str) -> str:
+  """The cell in one line, with a ' before what would be a formula."""
+  cell = re.sub(r'[\r\n]+', ' ', cell)
+  formula = _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+  return f"'{cell}" if formula else cell
 
 
 def to_latex(table: Table) -> str:
   r"""A table of booktabs; a long one is a longtable, which pages may break."""
   long = len(table.rows) > _PAGE
-  line = lambda cells: f'{" & ".join(cells)} \\\\'
+  line = lambda cells: _row(f'{" & ".join(cells)} \\\\')
   cells = [[_marked(text, table.marks.get((n, k), ''))
             for k, text in enumerate(row)] for n, row in enumerate(table.rows)]
   caption = rf'\caption{{{latex(_sentences(table))}}}'
@@ -102,6 +113,11 @@ def to_latex(table: Table) -> str:
              caption, rf'\begin{{tabular}}{{{columns}}}', *head, *body,
              r'\end{tabular}', r'\end{table}']
   return '\n'.join(lines) + '\n'
+
+
+def _row(line: str) -> str:
+  r"""The line of a row, whose start `\\` and `\midrule` must not take."""
+  return ('{}' if line.lstrip().startswith(('[', '*')) else '') + line
 
 
 def latex(text: str) -> str:

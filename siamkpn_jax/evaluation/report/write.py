@@ -21,7 +21,7 @@ from siamkpn_jax.evaluation.report import (
 from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
 from siamkpn_jax.evaluation.report.entries import Entry, make_entry
 from siamkpn_jax.evaluation.report.failure_strips import worst_strips
-from siamkpn_jax.evaluation.report.measures import TITLES
+from siamkpn_jax.evaluation.report.measures import title_of
 
 NAME = 'report.html'
 _WORST = 5  # sequences that get a strip
@@ -122,7 +122,7 @@ def _remove_earlier(output: Path) -> None:
 
 def _pictures(entries: Sequence[Entry], output: Path) -> list[page.Picture]:
   """Draws what there is."""
-  where = f'{TITLES[entries[0].benchmark]}, {entries[0].protocol}'
+  where = f'{title_of(entries[0].benchmark)}, {entries[0].protocol}'
   found = []
 
   def add(name: str, title: str, save: Callable[..., None], *what: Any,

@@ -180,6 +180,31 @@ def test_csv_round_trip():
     assert tuple(row[0] for row in rows) == tuple(r[0] for r in made.rows)
 
 
+@pytest.mark.parametrize(('cell', 'written'), [
+    ('=1+1', "'=1+1"), ('+cmd', "'+cmd"), ('-x', "'-x"), ('@a', "'@a"),
+    ('\t=1', "'\t=1"), ('\r=1', "' =1"), (' =1', "' =1"),
+    ('\uff1d1', "'\uff1d1"),
+    ('-1-2', "'-1-2"), ('-0.5', '-0.5'), ('+1e-3', '+1e-3'), ('-', ''),
+    ('a=1', 'a=1'), ("'a", "'a"), ('-1\n', "'-1 ")])
+def test_csv_has_no_formulas(cell, written):
+  """A spreadsheet would compute what the name of a tracker says."""
+  table = Table('t', 'T', ('name', cell), ((cell, cell),), {cell: cell})
+  head, row = csv.reader(io.StringIO(tables.to_csv(table), newline=''))
+  assert row == [written] * 3
+  assert cell == '-' or head == ['name', written, written]
+
+
+@pytest.mark.parametrize('rows', [1, 60])
+@pytest.mark.parametrize('name', ['[1cm] a', '*', '*[2ex]', ' [a', '[=]'])
+def test_latex_takes_no_name_for_an_option(name, rows):
+  """The row above ends with a command that takes one."""
+  text = tables.to_latex(Table('t', 'T', (name, 'b'), ((name, '1'),) * rows,
+                               {}))
+  lines = [line for line in text.splitlines() if '&' in line]
+  assert len(lines) == rows + 1
+  assert all(line.startswith('{}' + name) for line in lines)
+
+
 def test_csv_tells_no_facts_of_published_rows():
   text = tables.to_csv(comparison.table(entries(Mine=summaries.one_pass(
       count=30))))
