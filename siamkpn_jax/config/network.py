@@ -35,7 +35,9 @@ class ModelConfig(Section):
     backbone_weights: checkpoint that only the backbone is taken from.
   """
 
-  arch: str = setting('resnet50', one_of(*architectures.LAYERS))
+  arch: str = setting('resnet50', Range(
+      architectures.LAYERS.__contains__,
+      f'one of {", ".join(architectures.LAYERS)}'))
   width: int = setting(64, at_least(1, 4096))
   levels: tuple[str, ...] = ('layer2', 'layer3', 'layer4')
   channels: int = setting(256, at_least(1, 2**14))

@@ -8,16 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.config.architectures import LAYERS
+from siamkpn_jax.config.architectures import ARCHITECTURES, LAYERS
 from siamkpn_jax.models.layers import ConvBN, call
-
-# Name -> (bottleneck blocks?, blocks per layer).
-ARCHITECTURES = {
-    'resnet10': (False, (1, 1, 1, 1)),
-    'resnet18': (False, (2, 2, 2, 2)),
-    'resnet34': (False, (3, 4, 6, 3)),
-    'resnet50': (True, (3, 4, 6, 3)),
-}
 
 # Layer -> (stride, padding, dilation) of the first block's 3x3 convolution (the
 # first one of a basic block) and of its 3x3 shortcut, then the dilation of all

@@ -21,6 +21,7 @@ from siamkpn_jax.config.settings import (
 )
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.resnet import ARCHITECTURES
+from siamkpn_jax.models.siamkpn import build_model
 
 
 @pytest.mark.parametrize(('stages', 'arg', 'expected'), [
@@ -149,6 +150,15 @@ def test_every_architecture_is_a_choice():
     levels = architectures.levels_of(arch)
     Config().updated(model={'arch': arch, 'levels': levels},
                      train={'backbone_layers': levels})
+
+
+def test_one_line_is_another_resnet(monkeypatch):
+  with pytest.raises(UserError, match="arch is 'resnet101'; expected one of "):
+    Config().updated(model={'arch': 'resnet101'})
+  monkeypatch.setitem(ARCHITECTURES, 'resnet101', (True, (3, 4, 23, 3)))
+  assert 'resnet101' in architectures.LAYERS
+  model = Config().updated(model={'arch': 'resnet101'}).model
+  assert build_model(model).arch == 'resnet101'
 
 
 def test_every_setting_has_its_meaning():
