@@ -6,6 +6,7 @@ from pathlib import Path
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_kinds import other_kind
 
 
 def existing_folder(path: str, flag: str, expected: str) -> Path:
@@ -20,8 +21,10 @@ def existing_folder(path: str, flag: str, expected: str) -> Path:
     UserError: it is not.
   """
   if not os.path.isdir(path):
-    raise UserError(f'{flag} {path}: no such folder; expected {expected}: '
-                    'check the path')
+    what = other_kind(path) or (
+        'this is a file' if os.path.exists(path) else 'no such folder')
+    raise UserError(f'{flag} {path}: {what}; expected {expected}: check the '
+                    'path')
   return Path(path)
 
 

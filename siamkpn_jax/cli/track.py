@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
           announced('loading the tracker', after=_LONG)):
       tracker = load_tracker(weights, engine=args.engine,
                              **parse_tracking(args.tracking))
-    for note in _doubts(box_xywh, source.size, MIN_SIDE):
+    for note in (*source.notes, *_doubts(box_xywh, source.size, MIN_SIDE)):
       print(f'note: {note}', file=sys.stderr)
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=args.fps,

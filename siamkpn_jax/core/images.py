@@ -1,7 +1,9 @@
 """Image files: finding and reading them."""
 
 import contextlib
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,8 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 
+# A number with decimals at the end of a name, but not 1.2.3.
+_DECIMAL = re.compile(r'((?:.*[^0-9.])?[0-9]+)\.([0-9]+)', re.DOTALL)
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
 
@@ -113,16 +117,47 @@ def _is_cut_jpeg(data: bytes) -> bool:
 
 
 def list_images(folder: Path) -> list[Path]:
-  """The images of a folder in natural order: 2.jpg before 10.jpg.
-
-  Hidden files are left out: macOS leaves a `._1.jpg` beside each `1.jpg`.
-  """
+  """The frames among the images of a folder, see `frame_names`."""
   if not folder.is_dir():
     return []
-  images = [path for path in folder.iterdir()
-            if path.suffix.lower() in SUFFIXES
-            and not path.name.startswith('.')]
-  return sorted(images, key=lambda path: natural_key(path.name))
+  return [folder / name for name in frame_names(
+      path.name for path in folder.iterdir() if is_image(path.name))]
+
+
+def is_image(name: str) -> bool:
+  """Whether a file of this name is an image.
+
+  Hidden files are none: macOS leaves a `._1.jpg` beside each `1.jpg`.
+  """
+  return (os.path.splitext(name)[1].lower() in SUFFIXES and
+          not name.startswith('.'))
+
+
+def frame_names(names: Iterable[str]) -> list[str]:
+  """Those of images that are frames of a video, in natural order.
+
+  2.jpg comes before 10.jpg and, where the numbers are seconds and not counters
+  (1.10), 1.25.jpg before 1.5.jpg. Where most have a number, the others, as
+  thumbnail.jpg, are no frames.
+  """
+  names = list(names)
+  numbered = [name for name in names
+              if re.search('[0-9]', os.path.splitext(name)[0])]
+  if 2 * len(numbered) >= len(names):
+    names = numbered
+  parts = {name: _DECIMAL.fullmatch(os.path.splitext(name)[0])
+           for name in names}
+  fractions = {found[2] for found in parts.values() if found}
+  if (len(set(map(len, fractions))) < 2 or
+      any(len(f) > 1 and f.endswith('0') for f in fractions)):
+    return sorted(names, key=natural_key)
+
+  def key(name: str) -> tuple[list[str | int], str, str]:
+    found = parts[name]
+    whole = found[1] if found else os.path.splitext(name)[0]
+    return natural_key(whole)[0], found[2] if found else '', name
+
+  return sorted(names, key=key)
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:

@@ -21,8 +21,9 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_kinds import other_kind
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
-from siamkpn_jax.core.images import list_images, read_image
+from siamkpn_jax.core.images import is_image, list_images, read_image
 from siamkpn_jax.tracking.native_paths import native_path
 
 os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
@@ -46,7 +47,10 @@ class FrameSource:
     count: announced number of frames, None if unknown. A video's header may
       be wrong: what iteration yields is what counts.
     live: a camera, which ends only when it is told to.
+    notes: what was unusual.
   """
+
+  notes: tuple[str, ...] = ()
 
   def __init__(self, name: str, frames: Iterator[np.ndarray], *,
                fps: float = DEFAULT_FPS, count: int | None = None,
@@ -116,8 +120,14 @@ def open_frames(path: str | os.PathLike[str]) -> FrameSource:
     return _open_video(name)
   if re.fullmatch('[0-9]{1,4}', name) and not os.path.lexists(name):
     return _open_camera(int(name))
-  raise UserError(f'input {name!r}: no such file or folder; expected a video '
-                  'file, a folder of images or a camera index: check the path')
+  camera = re.fullmatch(r'/dev/video([0-9]{1,4})', name)
+  what, advice = other_kind(name), 'save the video as a file'
+  if camera:
+    what, advice = 'this is a camera', f'give its index, {camera[1]}'
+  elif not what:
+    what, advice = 'no such file or folder', 'check the path'
+  raise UserError(f'input {name!r}: {what}; expected a video file, a folder of '
+                  f'images or a camera index: {advice}')
 
 
 def _open_folder(folder: Path) -> FrameSource:
@@ -127,7 +137,28 @@ def _open_folder(folder: Path) -> FrameSource:
         f'{folder}: no images in this folder or its img subfolder; expected '
         f'{", ".join(sorted(IMAGE_SUFFIXES))} files: check the path, or use a '
         'video file')
-  return FrameSource(str(folder), map(_read_image, paths), count=len(paths))
+  source = FrameSource(str(folder), map(_read_image, paths), count=len(paths))
+  source.notes = _doubtful_names(paths)
+  return source
+
+
+def _doubtful_names(paths: list[Path]) -> tuple[str, ...]:
+  """What to say of images that may not be frames of one video."""
+  folder = paths[0].parent
+  there = {path.name for path in folder.iterdir()
+           if is_image(path.name)} - {path.name for path in paths}
+  notes = []
+  if there:
+    notes.append(f'{folder}: {len(there)} images without a number in the name '
+                 f'are no frames, as {min(there)}')
+  kinds: dict[str, list[str]] = {}
+  for path in paths:
+    kinds.setdefault(re.sub('[0-9.]+', '0', path.stem), []).append(path.name)
+  if len(kinds) > 1:
+    notes.append(f'{folder}: images of different names, ' + ', '.join(
+        f'{len(names)} as {names[0]}' for names in list(kinds.values())[:4]) +
+        ': all are taken for frames, in the order of their names')
+  return tuple(notes)
 
 
 def _read_image(path: Path) -> np.ndarray:

@@ -44,6 +44,9 @@ BAD = {
     'missing file': ("missing.mp4': no such file or folder",
                      {'input': '{0}/missing.mp4'}),
     'no input': ('no such file or folder', {'input': ''}),
+    'url': ("this is a URL; expected a video", {'input': 'https://a.org/b.mp4'}),
+    'device': ('this is a device; ', {'input': '/dev/null'}),
+    'camera': ('this is a camera; ', {'input': '/dev/video9'}),
     'no camera': ('no such file, folder or camera', {'input': '99'}),
     'empty file': ('cannot be opened as a video', {'input': '{0}/empty.mp4'}),
     'junk': ('cannot be opened as a video', {'input': '{0}/junk.avi'}),
@@ -68,7 +71,7 @@ BAD = {
     'no ending': ('ends in .mp4 or .avi', {'output': '{1}/out'}),
     'below a file': ('not a writable folder',
                      {'boxes': '{0}/empty.mp4/out.txt'}),
-    'device': ('not a regular file', {'boxes': '/dev/null'}),
+    'boxes device': ('not a regular file', {'boxes': '/dev/null'}),
     'same file': ('same file as --output',
                   {'output': '{1}/a.mp4', 'boxes': '{1}/./a.mp4'}),
     'over a frame': ('may be a frame of the input',
@@ -93,6 +96,7 @@ GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'cut avi': {'input': '{0}/cut.avi'},
     'quiet': {'quiet': 'true'},
     'in JAX': {'engine': 'jax'},
+    'thumbnail': {'input': '{0}/thumbnail'},
 }
 BEFORE_WEIGHTS = set(BAD) - {
     'cut jpg', 'cut png', 'damaged png', 'other size', 'weights', 'tracker'}
@@ -200,6 +204,8 @@ def _make_inputs(folder: Path) -> None:
   (folder / 'weights' / 'large.safetensors').touch()
 
   _make_folder(folder / 'good', frames, '.png')
+  _make_folder(folder / 'thumbnail', frames, '.png')
+  cv2.imwrite(str(folder / 'thumbnail' / 'thumbnail.png'), frames[0][:9, :9])
   _make_folder(folder / 'first', frames, '.jpg')
   (folder / 'first' / '1.jpg').write_bytes(b'')
   _make_folder(folder / 'cut_jpg', frames, '.jpg')
@@ -262,6 +268,13 @@ def test_good_input(outcomes: dict[str, Outcome], name: str, files: list[str],
   assert wrote == [f'wrote {outcome.folder / file}' for file in files]
   assert f'\n{frames} frames, ' in outcome.out
   assert 'frames/s' in outcome.out and 'note:' not in outcome.out
+
+
+def test_notes_on_the_names_of_images(
+    outcomes: dict[str, Outcome]) -> None:
+  assert outcomes['thumbnail'].code == 0, outcomes['thumbnail'].err
+  assert '\n8 frames, ' in outcomes['thumbnail'].out
+  assert 'no frames, as thumbnail.png\n' in outcomes['thumbnail'].err
 
 
 def test_quiet(outcomes: dict[str, Outcome]) -> None:

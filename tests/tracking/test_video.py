@@ -73,6 +73,23 @@ def test_folder_is_read_in_natural_order(tmp_path: Path) -> None:
   assert read_values(tmp_path) == [0, 1, 2, 3, 4]
 
 
+def test_images_that_may_be_no_frames_are_told(tmp_path: Path) -> None:
+  write_images(tmp_path / 'a', ['1.25.png', '1.5.png', 'thumbnail.jpg'])
+  with open_frames(tmp_path / 'a') as source:
+    (note,) = source.notes
+    assert source.count == 2
+  assert note.endswith('1 images without a number in the name are no frames, '
+                       'as thumbnail.jpg')
+  assert read_values(tmp_path / 'a') == [0, 1]
+  write_images(tmp_path / 'b', ['f_1.png', 'f_2.png', 'thumb_1.png'])
+  with open_frames(tmp_path / 'b') as source:
+    (note,) = source.notes
+  assert '2 as f_1.png, 1 as thumb_1.png: all are taken for frames' in note
+  write_images(tmp_path / 'c', ['1.png', '2.png', '10.png'])
+  with open_frames(tmp_path / 'c') as source:
+    assert not source.notes
+
+
 def test_natural_key_orders_mixed_names() -> None:
   names = ['10a', 'b2', '2', 'a', '', '02', 'B10', '2a']
   assert sorted(names, key=natural_key) == [

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_kinds import other_kind
 from siamkpn_jax.datasets.formats import text
 
 
@@ -143,6 +144,18 @@ def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
   return np.trunc(flags)
 
 
+def check_kind(path: Path) -> None:
+  """Checks that the place of a benchmark is a file, a folder or nothing.
+
+  Raises:
+    UserError: it is a URL, a pipe or the like, which reading would wait for.
+  """
+  kind = other_kind(str(path))
+  if kind:
+    raise UserError(f'{path}: {kind}; expected the folder or the annotation '
+                    'file of a benchmark: download it, or check the path')
+
+
 def check_any(found: Sized, folder: Path, expected: str) -> None:
   """Checks that something was found.
 
@@ -155,7 +168,9 @@ def check_any(found: Sized, folder: Path, expected: str) -> None:
     UserError: there is none.
   """
   if not found:
-    what = (f'no sequences in {folder}' if folder.exists() else
+    inside = folder.is_dir() or (
+        folder.is_file() and folder.suffix.lower() == '.json')
+    what = (f'no sequences in {folder}' if inside else
             f'{folder} is not a folder')
     raise UserError(f'{what}; expected {expected}: check the path')
 

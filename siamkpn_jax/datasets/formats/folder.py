@@ -2,7 +2,8 @@
 
 1. Make one folder per sequence; its name is free.
 2. Put the images there, or into its img/, imgs/, frames/ or color/; their
-   natural order (2.jpg before 10.jpg) is their order in time.
+   natural order (2.jpg before 10.jpg, 1.25.jpg before 1.5.jpg) is their order
+   in time; a thumbnail.jpg among numbered ones is left out.
 3. Write groundtruth_rect.txt, groundtruth.txt or gt.txt there: one "x,y,w,h"
    per image in pixels; comma, tab or space between; NaN for an unknown box.
 4. Optional, for training: absence.label, one 0 or 1 per line of boxes; 1 where

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.images import SUFFIXES, natural_key
+from siamkpn_jax.core.images import frame_names, is_image, natural_key
 
 # Of a folder that is missing, cannot be one, or may not be opened. Not of a
 # disk that fails: what it hides must not count as missing.
@@ -19,11 +19,10 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP,
 
 
 def images(folder: Path, sub: str) -> list[str]:
-  """The images in `folder / sub` in natural order, relative to `folder`."""
-  found = [e.name for e in _entries(folder / sub)
-           if os.path.splitext(e.name)[1].lower() in SUFFIXES]
+  """The frames in `folder / sub` in order, relative to `folder`."""
+  found = [e.name for e in _entries(folder / sub) if is_image(e.name)]
   prefix = f'{sub}/' if sub else ''
-  return [prefix + name for name in sorted(found, key=natural_key)]
+  return [prefix + name for name in frame_names(found)]
 
 
 def folders(folder: Path) -> list[str]:

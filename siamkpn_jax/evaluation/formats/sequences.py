@@ -27,6 +27,7 @@ from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
   Found,
   check_any,
+  check_kind,
   noted,
   usable,
 )
@@ -144,6 +145,7 @@ def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
   if benchmark not in BENCHMARKS:
     raise UserError(f'benchmark {benchmark!r}: expected one of '
                     f'{", ".join(sorted(BENCHMARKS))}')
+  check_kind(path)
   json_file = pysot_json.find(path)
   return (pysot_json.load(json_file) if json_file else
           BENCHMARKS[benchmark](path))
@@ -202,6 +204,7 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
     UserError: nothing to read, an unknown name, a damaged annotation, or
       frames and boxes that do not belong together.
   """
+  check_kind(Path(root))
   videos = otb.find_videos(Path(root))
   check_any(videos, Path(root), otb.EXPECTED)
   known = [video.name for video in videos]
@@ -269,7 +272,8 @@ def _images(annotation: Annotation) -> list[Path]:
                       'download')
     return list(images)
   if images.is_file():  # a symbolic link, checked out as a text file
-    images = images.parent / text.read_text(images).strip()
+    images = images.parent / text.read_text(images).strip().replace(
+        '\\', '/')
   if not os.path.isdir(images):  # False, not an error, for a senseless path
     raise UserError(f'{images}: not a folder; expected the images of sequence '
                     f'{name}: check the download')

@@ -31,7 +31,11 @@ from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
 from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.datasets.formats import pairing, scan, text
-from siamkpn_jax.datasets.formats.annotations import Unreadable, usable
+from siamkpn_jax.datasets.formats.annotations import (
+  Unreadable,
+  check_kind,
+  usable,
+)
 from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.regions import Regions
 
@@ -79,6 +83,7 @@ def find_vot(path: Path) -> list[VotSequence | Unreadable]:
   Raises:
     UserError: nothing to read.
   """
+  check_kind(path)
   sequences = _load_json(path) if path.is_file() else _load_folder(path)
   if not sequences:
     raise UserError(f'{path}: lists no sequence; expected at least one: '

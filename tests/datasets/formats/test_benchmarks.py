@@ -10,6 +10,7 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import BENCHMARKS, has_otb_layout, otb
 from siamkpn_jax.evaluation.formats import sequences
+from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
 
 BOX = '3,4,5,6\n'
 
@@ -310,6 +311,25 @@ def test_pysot_json(tmp_path):
   (tmp_path / 'Ball').rename(tmp_path.parent / f'{tmp_path.name}-gone')
   with pytest.raises(UserError, match='several JSON files'):
     sequences.load_annotations('otb', tmp_path)
+
+
+def test_separators_of_windows(tmp_path):
+  """In lists of images."""
+  names = [f'Ball\\img\\{i}.jpg' for i in (1, 2, 3)]
+  path = _json(tmp_path, gt_rect=[[3, 4, 5, 6]] * 3, img_names=names)
+  _images(tmp_path / 'Ball' / 'img', form='{}.jpg')
+  (found,) = sequences.load_benchmark('otb', path)
+  assert _numbers(found) == [1, 2, 3]
+  (found,) = load_vot(path)
+  assert _numbers(found) == [1, 2, 3]
+  vot = tmp_path / 'vot'
+  _write(vot / 'list.txt', 'a\n')
+  _write(vot / 'a' / 'groundtruth.txt')
+  _images(vot / 'a' / 'img' / 'color')
+  for pattern in (r'img\color\%08d.jpg', r'img\color'):
+    _write(vot / 'a' / 'sequence', f'channels.color={pattern}\n')
+    (found,) = load_vot(vot)
+    assert _numbers(found) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(('text', 'told'), [
