@@ -4,6 +4,7 @@ import dataclasses
 
 from siamkpn_jax.config import architectures
 from siamkpn_jax.config.section import (
+  Range,
   Section,
   at_least,
   between,

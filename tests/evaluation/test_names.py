@@ -7,7 +7,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import is_portable
-from siamkpn_jax.datasets.formats import crop511, got10k, lasot
+from siamkpn_jax.datasets.formats import crop511, got10k, lasot, scan
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.evaluation.formats import sequences
 from siamkpn_jax.evaluation.formats.result_files import find_results
@@ -164,3 +164,7 @@ def test_lines_of_a_list_are_names(tmp_path):
     assert found.name == name
   (found,) = load_vot_sequences('vot2018', tmp_path / 'got')
   assert found.name == name
+
+
+def test_a_name_with_nul_is_nowhere(tmp_path):
+  assert scan.names(tmp_path / 'a\0b') == frozenset()
