@@ -10,7 +10,7 @@ from siamkpn_jax.checkpoints.packaged import SUFFIX
 
 FOLDER = 'checkpoints'  # below a run's workdir
 # Of a checkpoint: the weights, and the configuration.
-_MODEL, _METADATA = 'model', '_CHECKPOINT_METADATA'
+MODEL, METADATA = 'model', '_CHECKPOINT_METADATA'
 
 
 def content_digest(path: Path) -> str | None:
@@ -39,7 +39,7 @@ def _files(path: Path) -> list[Path]:
   if not path.is_dir():
     return [path] if path.suffix.lower() == SUFFIX else []
   checkpoint = _newest(path)
-  model, metadata = checkpoint / _MODEL, checkpoint / _METADATA
+  model, metadata = checkpoint / MODEL, checkpoint / METADATA
   if not (model.is_dir() and metadata.is_file()):
     return []
   return [metadata, *sorted(p for p in model.rglob('*') if p.is_file())]

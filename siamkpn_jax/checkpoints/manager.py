@@ -6,6 +6,7 @@ newest are kept, and the one that was best in validation.
 """
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from siamkpn_jax.distributed.multihost import (
   gather_text,
   is_main_host,
   log_main,
+  run_on_all_hosts,
 )
 
 # Settings that may differ between a run and its continuation.
@@ -170,40 +172,36 @@ class Checkpoints:
       abstract: shapes, dtypes and placement of their arrays.
 
     Raises:
-      UserError: the run has another configuration, or all its checkpoints are
-        damaged.
+      UserError: the run has another configuration, the newest cannot be
+        loaded though its files are as they were written, or all are damaged.
     """
     with weights.quiet():
       checkpoints = sorted(
           self._checkpointer.checkpoints, key=lambda c: -c.step)
     for checkpoint in checkpoints:
       path = self._folder / str(checkpoint.step)
-      damage = _damage(path) if is_main_host() else ''
+      damage = run_on_all_hosts(functools.partial(_damage, path))
       if any(damages := gather_text(damage)):
         self._set_aside(path, max(damages))
-        continue
-      try:
-        if not weights.has_training_state(path):
-          raise UserError(
-              f'{path}: converted weights, not a run to resume: to start from '
-              f'them, add --config.model.weights={path} and choose another '
-              '--workdir')
-        check_same_run(weights.read_config(path), self._config, path)
-        with weights.quiet():
-          loaded = ocp.load_checkpointables(path, abstract)
-      except Exception as error:  # see weights.is_damage
-        if not weights.is_damage(error):
-          raise
-        damage = first_line(error)
-      if any(damages := gather_text(damage)):  # for one process or for all
-        self._set_aside(path, max(damages))
-        continue
-      return loaded
+      else:
+        return run_on_all_hosts(
+            functools.partial(self._load, path, abstract))
     if checkpoints:
       raise UserError(f'{self._folder}: no checkpoint can be read; all were '
                       'renamed to *.damaged: run the same command to start '
                       'over')
     return None
+
+  def _load(self, path: Path, abstract: Items) -> Items:
+    """The items of an intact checkpoint, if it is one of this run."""
+    if not weights.has_training_state(path):
+      raise UserError(
+          f'{path}: converted weights, not a run to resume: to start from '
+          f'them, add --config.model.weights={path} and choose another '
+          '--workdir')
+    check_same_run(weights.read_config(path), self._config, path)
+    with weights.loading(path):
+      return ocp.load_checkpointables(path, abstract)
 
   def _set_aside(self, path: Path, damage: str) -> None:
     aside = path.with_name(f'{path.name}.damaged')
@@ -219,13 +217,24 @@ class Checkpoints:
 
 
 def _damage(path: Path) -> str:
-  """What is wrong with a checkpoint's files; '' for converted weights."""
+  """What is wrong with a checkpoint's files, as process 0 finds them.
+
+  Returns:
+    '' for converted weights, and on the other processes.
+
+  Raises:
+    UserError: they cannot be read.
+  """
+  if not is_main_host():
+    return ''
   try:
     if not weights.has_training_state(path):
       return ''
+    return checksums.damage(path)
   except weights.DamagedError as error:
     return first_line(error.__cause__ or error)
-  return checksums.damage(path)
+  except OSError as error:
+    raise weights.unreadable(path, error) from error
 
 
 def check_same_run(found: dict[str, Any], expected: dict[str, Any],

@@ -10,9 +10,12 @@ What an engine has kept of weights is found by their files (content.py).
 """
 
 import contextlib
+import gc
 import logging
 import os
 import re
+import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +23,13 @@ from typing import Any
 
 import jax
 
-from siamkpn_jax.checkpoints import weights_file
-from siamkpn_jax.checkpoints.content import FOLDER
+from siamkpn_jax.checkpoints import checksums, weights_file
+from siamkpn_jax.checkpoints.content import FOLDER, METADATA, MODEL
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.stored_json import parse_json, read_bounded
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
 _EXPECTED = ('expected the folder of a training or conversion, or a file '
@@ -33,7 +37,7 @@ _EXPECTED = ('expected the folder of a training or conversion, or a file '
 
 
 class DamagedError(UserError):
-  """A checkpoint without the parts that it must have."""
+  """A checkpoint whose files are not as they were written."""
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -170,23 +174,20 @@ def load_variables(path: Path, model: SiamKPN,
     found = _only(_part(variables, part), wanted)
     _check_shapes(path, found, wanted)
     return jax.device_put(found, placement)
+  check_intact(path, metadata)
   from orbax.checkpoint import v1 as ocp
-  try:
-    with quiet():
-      stored = ocp.checkpointables_metadata(path).metadata['model']
-      found = _part(stored, part)
-      if part == 'backbone':  # its last layers may not be needed
-        found = _only(found, wanted)
-      _check_shapes(path, found, wanted)
-      loaded = ocp.load_checkpointables(path, {'model': jax.tree.map(
-          lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
-          stored)})
-      return _only(_part(loaded['model'], part), wanted)
-  except Exception as error:  # see is_damage
-    if not is_damage(error):
-      raise
-    raise UserError(f'{path}: cannot be read ({first_line(error)}); expected '
-                    'an intact checkpoint: choose another') from error
+  with loading(path):
+    stored = ocp.checkpointables_metadata(path).metadata[MODEL]
+    if not isinstance(stored, dict) or not {*wanted} <= {*stored}:
+      raise ValueError('no arrays of a network found in it')
+    found = _only(_part(stored, part), wanted)
+    if part == 'network':  # of a backbone, its last layers may not be needed
+      found = stored
+    _check_shapes(path, found, wanted)
+    loaded = ocp.load_checkpointables(path, {MODEL: jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=placement),
+        stored)})
+    return _only(_part(loaded[MODEL], part), wanted)
 
 
 def save_model(folder: Path, config: Config,
@@ -204,8 +205,9 @@ def save_model(folder: Path, config: Config,
   path.parent.mkdir(parents=True, exist_ok=True)
   with quiet():
     ocp.save_checkpointables(
-        path, {'model': variables},
+        path, {MODEL: variables},
         custom_metadata={'config': to_plain(config), 'part': part})
+  checksums.write(path)
 
 
 def has_training_state(path: Path) -> bool:
@@ -214,18 +216,90 @@ def has_training_state(path: Path) -> bool:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
+  """What is stored with weights: 'config', with all its sections, and more.
+
+  Raises:
+    DamagedError: that is not as it was written.
+    UserError: it cannot be read, or is not this checkpoint's.
+  """
   if is_weights_file(path):
     return weights_file.read_metadata(path)
-  from orbax.checkpoint import v1 as ocp
+  checksums.check_inside(path, METADATA)
   try:
-    with quiet():
-      metadata = ocp.checkpointables_metadata(path).custom_metadata
-      if 'config' in metadata:
-        return metadata
-      raise ValueError('its metadata holds no configuration')
-  except Exception as error:  # see is_damage
+    # By hand: Orbax would start JAX, and the metadata of all arrays be read.
+    data = read_bounded(path / METADATA)
+    content = parse_json(data, METADATA, 'metadata', finite=False,
+                         fields={'custom_metadata': dict})
+    metadata = content['custom_metadata']
+    if not weights_file.is_config(metadata.get('config')):
+      raise DamagedError('no configuration in its metadata')
+    damage = checksums.metadata_damage(path, metadata)
+  except (ValueError, UserError, *checksums.MISSING) as error:
     raise DamagedError(f'{path}: holds no configuration; {_EXPECTED}'
                        ) from error
+  except OSError as error:
+    raise unreadable(path, error) from error
+  if damage:
+    raise DamagedError(_damaged(path, damage))
+  return metadata
+
+
+def check_intact(path: Path, metadata: dict[str, Any]) -> None:
+  """Checks that the weights in a checkpoint are as they were written.
+
+  Args:
+    path: of the checkpoint.
+    metadata: of it. Conversions of earlier versions have no checksums.
+
+  Raises:
+    DamagedError: they are not.
+    UserError: they cannot be read.
+  """
+  if 'part' in metadata and not (path / checksums.NAME).exists():
+    return
+  try:
+    damage = checksums.damage(path, MODEL)
+  except OSError as error:
+    raise unreadable(path, error) from error
+  if damage:
+    raise DamagedError(_damaged(path, damage))
+
+
+def _damaged(path: Path, damage: str) -> str:
+  return (f'{path}: damaged ({damage}); expected an intact checkpoint: choose '
+          'another, or copy or convert it again')
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+  """What to say where files that may be intact cannot be loaded."""
+  return UserError(
+      f'{path}: cannot be read ({os_reason(error)}); nothing of it was '
+      'changed: see to the cause and try again, or choose another checkpoint')
+
+
+@contextlib.contextmanager
+def loading(path: Path) -> Iterator[None]:
+  """Turns what Orbax raises, from files that are intact, into a UserError.
+
+  Orbax, TensorStore and the devices raise errors of many kinds.
+  """
+  # What reads the other arrays is then dropped, each with a traceback: in
+  # their threads, and by the garbage collector.
+  hooks = sys.excepthook, sys.unraisablehook
+  sys.excepthook = lambda *_: None
+  sys.unraisablehook = lambda _: None
+  try:
+    with quiet():
+      try:
+        yield
+      except UserError:
+        raise
+      except Exception as error:
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()
+        raise unreadable(path, error) from error
+  finally:
+    sys.excepthook, sys.unraisablehook = hooks
 
 
 def _part(tree: dict[str, Any], part: str) -> dict[str, Any]:
@@ -264,18 +338,7 @@ def _check_shapes(path: Path, stored: Any, wanted: Any) -> None:
   shapes = lambda tree: {jax.tree_util.keystr(p): tuple(x.shape) for p, x in
                          jax.tree_util.tree_leaves_with_path(tree)}
   found, expected = shapes(stored), shapes(wanted)
-  if not found:
-    raise DamagedError('no arrays')
   weights_file.check_shapes(path, found, expected)
-
-
-def is_damage(error: Exception) -> bool:
-  """Whether files are cut, changed or missing.
-
-  Orbax and TensorStore raise errors of many kinds for it; a `UserError` of
-  ours is about something else.
-  """
-  return isinstance(error, DamagedError) or not isinstance(error, UserError)
 
 
 def os_reason(error: BaseException) -> str:

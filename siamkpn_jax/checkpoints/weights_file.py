@@ -24,6 +24,7 @@ from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.stored_json import parse_json
 from siamkpn_jax.core.user_cache import entry_key, read_entry, write_entry
 from siamkpn_jax.models.siamkpn import abstract_variables, build_model
 
@@ -193,13 +194,20 @@ def read_metadata(path: Path) -> dict[str, Any]:
                     f'{FORMAT!r}: convert PyTorch weights with python -m '
                     'siamkpn_jax.convert')
   try:
-    config = json.loads(metadata['config'])
-    sections = [isinstance(config[name], dict) for name in _SECTIONS]
-  except (KeyError, TypeError, ValueError) as error:
+    config = parse_json(metadata.get('config', ''), path, 'a configuration',
+                        finite=False)
+  except UserError as error:
     raise _no_config(path) from error
-  if not all(sections):
+  if not is_config(config):
     raise _no_config(path)
   return metadata | {'config': config}
+
+
+def is_config(stored: Any) -> bool:
+  """Whether what is stored has the sections that tracking needs."""
+  return isinstance(stored, Mapping) and all(
+      isinstance(stored.get(name), Mapping) and stored[name]
+      for name in _SECTIONS)
 
 
 def origin(metadata: Mapping[str, Any]) -> dict[str, str]:
