@@ -67,6 +67,8 @@ class Run:
     total: steps in all.
     unfreeze: the last step whose backbone is frozen.
     save_every: steps.
+    unscored: the state to start from was saved, but not scored: the run was
+      cut off in between.
   """
 
   workdir: Path
@@ -82,6 +84,7 @@ class Run:
   total: int
   unfreeze: int
   save_every: int
+  unscored: bool = False
 
 
 def train(run: Run) -> TrainState:
@@ -97,6 +100,8 @@ def train(run: Run) -> TrainState:
   state, start = run.state, int(run.state.step)
   with (contextlib.closing(run.loader.batches(start)) as batches,
         preemption.guard() as stop):
+    if run.unscored:
+      _score(run, start, state, stop)
     for step in range(start + 1, run.total + 1):
       with run.profile.step(step), _guard(step, start, run.unfreeze):
         with run.progress.waiting():
@@ -128,8 +133,16 @@ def _save(run: Run, step: int, state: TrainState,
   """Saves a state, and scores it unless the machine may soon be gone."""
   with run.progress.pause('saving'):
     run.checkpoints.save(step, to_items(state))
-  if not ends:
-    with run.progress.pause('validating'):
-      scores = run.validate(state.tracking_variables, lambda: stop.signaled)
-    run.progress.validated(step, scores)
+  if ends:
+    run.saved()
+  else:
+    _score(run, step, state, stop)
+
+
+def _score(run: Run, step: int, state: TrainState,
+           stop: preemption.PreemptionGuard) -> None:
+  """Scores a state that is saved, by which it may become the best one."""
+  with run.progress.pause('validating'):
+    scores = run.validate(state.tracking_variables, lambda: stop.signaled)
+  run.progress.validated(step, scores)
   run.saved()

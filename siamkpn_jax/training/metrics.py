@@ -14,12 +14,16 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.stored_json import parse_json, read_bounded
+from siamkpn_jax.distributed.multihost import log_main
 
 LOG_NAME = 'metrics.jsonl'
 CONFIG_NAME = 'config.json'  # the settings of the run
 REPORT_NAME = 'report.html'  # both drawn, by report.py
 AUC = 'val_success_auc'  # of a validation
 PRECISION = 'val_precision_20'
+_LARGEST = 2**30  # bytes of a log
 
 
 class MetricWriter:
@@ -42,7 +46,11 @@ class MetricWriter:
     """
     self._path = workdir / LOG_NAME
     self._folder = workdir / 'tensorboard'
-    kept = [row for row in read_log(self._path) if row['step'] <= start_step]
+    rows = _rows(self._path)
+    if lost := rows[:-1].count({}):  # the last one may have been cut off
+      log_main(f'note: {self._path}: {lost} lines are not as they were '
+               'written and are left out')
+    kept = [row for row in rows if row and row['step'] <= start_step]
     with atomic_paths([self._path]) as partial, file_errors(self._path):
       partial[self._path].write_text(
           ''.join(json.dumps(row) + '\n' for row in kept))
@@ -83,18 +91,36 @@ class MetricWriter:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-  """The rows of a metrics.jsonl; a half-written last line is left out."""
+  """The rows of a metrics.jsonl.
+
+  Raises:
+    OSError: it cannot be read.
+    UserError: it is not a file, or too large for one.
+  """
+  return [row for row in _rows(path) if row]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+  """The numbers of every line; {} for one that is not as it was written."""
   if not path.exists():
     return []
-  rows = []
-  for line in path.read_text(errors='replace').splitlines():
-    try:
-      row = json.loads(line)
-    except ValueError:
-      break
-    if isinstance(row, dict) and isinstance(row.get('step'), int):
-      rows.append(row)
-  return rows
+  try:
+    text = read_bounded(path, _LARGEST).decode(errors='replace')
+  except ValueError as error:
+    raise UserError(f'{path}: {error}; expected the log of a run: move it '
+                    'away') from error
+  return [_row(line) for line in text.splitlines()]
+
+
+def _row(line: str) -> dict[str, Any]:
+  try:
+    row = parse_json(line, LOG_NAME, 'a line of a log', fields={'step': int},
+                     finite=False)
+  except UserError:
+    return {}
+  return {} if row['step'] < 0 else {
+      name: value for name, value in row.items()
+      if type(value) in (int, float)}
 
 
 def best_validation(rows: Iterable[Mapping[str, Any]]

@@ -22,6 +22,7 @@ from siamkpn_jax.config.settings import (
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.html import figure, page, table
+from siamkpn_jax.core.stored_json import parse_json, read_bounded
 from siamkpn_jax.training.curves import Curve, image, plot
 from siamkpn_jax.training.metrics import (
   CONFIG_NAME,
@@ -81,16 +82,16 @@ def _read_config(workdir: Path) -> dict[str, Any]:
     raise UserError(f'{workdir}: {what}; expected a --workdir of training with '
                     f'its {CONFIG_NAME}: check the path')
   try:
-    config = json.loads(path.read_text())
+    config = parse_json(read_bounded(path), path, 'settings', finite=False,
+                        fields={'train': dict, 'name': str})
     config_from_dict({'train': config['train']})
-    return config | {'name': str(config['name'])}
+    return config
   except OSError as error:
     raise _unreadable(path, error) from error
-  except (ValueError, KeyError, TypeError, UserError) as error:
+  except (ValueError, UserError) as error:
     raise UserError(
-        f'{path}: not the configuration of a run '
-        f'({type(error).__name__}: {error}); expected the file that training '
-        'writes: resume the run to write it again') from error
+        f'{path}: not the configuration of a run ({error}); expected the file '
+        'that training writes: resume the run to write it again') from error
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:

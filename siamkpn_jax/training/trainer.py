@@ -30,6 +30,7 @@ from siamkpn_jax.datasets.source import Source
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.distributed.multihost import (
   check_shared,
+  gather_text,
   is_main_host,
   log_main,
   run_on_all_hosts,
@@ -43,6 +44,7 @@ from siamkpn_jax.models.siamkpn import (
 from siamkpn_jax.training import loop
 from siamkpn_jax.training import optimizer as optim
 from siamkpn_jax.training.metrics import (
+  AUC,
   CONFIG_NAME,
   LOG_NAME,
   REPORT_NAME,
@@ -122,7 +124,8 @@ def open_run(config: Config, workdir: Path, sources: Sequence[Source], *,
         progress=progress, profile=stack.enter_context(Profile(
             workdir, int(state.step), profile, progress.pause)),
         total=config.train.total_steps, unfreeze=config.train.unfreeze_step,
-        save_every=config.train.save_every)
+        save_every=config.train.save_every,
+        unscored=_is_unscored(workdir, int(state.step)))
 
 
 def build_step(config: Config) -> TrainStep:
@@ -278,6 +281,14 @@ def _best_step(workdir: Path) -> int | None:
     return None
   best = best_validation(read_log(workdir / LOG_NAME))
   return None if best is None else best[0]
+
+
+def _is_unscored(workdir: Path, step: int) -> bool:
+  """Whether a step's checkpoint has no validation in process 0's log."""
+  mine = is_main_host() and step > 0 and not any(
+      row['step'] == step and AUC in row
+      for row in read_log(workdir / LOG_NAME))
+  return gather_text('unscored' if mine else '')[0] != ''
 
 
 def _write_page(workdir: Path) -> None:

@@ -75,6 +75,16 @@ def test_goes_on_from_a_state():
   assert log[:2] == ['unfrozen', 'save 4: 6.0']
 
 
+@pytest.mark.parametrize('step', [3, 5])
+def test_scores_first_what_was_cut_off_before_its_score(step):
+  """The last step's state as well, after which nothing is trained."""
+  log = Log()
+  given = TrainState(jnp.int32(step), jnp.int32(0), jnp.float32(3), {}, {})
+  loop.train(make_run(log, state=given, unscored=True))
+  assert log[:2] == ['validate', 'saved']
+  assert log.count('validate') == (1 if step == 5 else 3)
+
+
 def test_stops_when_it_is_asked_to(monkeypatch):
   """Saved after the step that is under way, and not scored."""
   stop = SimpleNamespace(signaled=False, interrupted=True,

@@ -7,7 +7,12 @@ import resource
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.training.metrics import LOG_NAME, MetricWriter, read_log
+from siamkpn_jax.training.metrics import (
+  LOG_NAME,
+  MetricWriter,
+  best_validation,
+  read_log,
+)
 
 
 def write(workdir, start, steps):
@@ -61,6 +66,32 @@ def test_half_written_last_line(tmp_path, cut):
   assert steps(tmp_path) == [1, 2, 3, 4]
   assert [json.loads(line)['step'] for line in log.read_text().splitlines()
           ] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize('line', [
+    '', '[]', 'null', '{', '[' * 100_000, '{"step": "2"}', '{"step": true}',
+    '{"step": 1.5}', '{"step": -1}', f'{{"step": 1{"0" * 400}}}',
+    f'{{"step": 2, "x": {"[" * 300 + "]" * 300}}}', '{"loss": 1}'])
+def test_a_damaged_line_costs_no_other(tmp_path, capsys, line):
+  """And is told when the log is written again."""
+  write(tmp_path, 0, [1, 2, 3])
+  log = tmp_path / LOG_NAME
+  first, *rest = log.read_text().splitlines()
+  log.write_text('\n'.join([first, line, *rest]) + '\n')
+  assert steps(tmp_path) == [1, 2, 3]
+  write(tmp_path, 3, [4])
+  assert 'metrics.jsonl: 1 lines' in capsys.readouterr().err
+  assert steps(tmp_path) == [1, 2, 3, 4]
+
+
+def test_only_numbers_are_numbers(tmp_path):
+  """Infinite ones are: a loss may become so."""
+  (tmp_path / LOG_NAME).write_text(json.dumps({
+      'step': 1, 'loss': float('inf'), 'val_success_auc': 'x', 'a': None,
+      'b': [1], 'c': True, 'd': 2}))
+  rows = read_log(tmp_path / LOG_NAME)
+  assert rows == [{'step': 1, 'loss': float('inf'), 'd': 2}]
+  assert best_validation(rows) is None
 
 
 def test_tensorboard_files(tmp_path):

@@ -286,3 +286,15 @@ def test_loss_falls(tmp_path):
   trainer.train(config, tmp_path, [BlobSource()])
   losses = [row['loss'] for row in read_log(tmp_path / LOG_NAME)]
   assert losses[-1] < 0.5 * losses[0], losses
+
+
+def test_a_checkpoint_without_a_score_is_known(tmp_path):
+  """After kill -9 between the save and its validation."""
+  log = tmp_path / 'metrics.jsonl'
+  assert not trainer._is_unscored(tmp_path, 0)  # a new run
+  assert trainer._is_unscored(tmp_path, 4)
+  log.write_text('{"step": 4, "loss": 1.0}\n')
+  assert trainer._is_unscored(tmp_path, 4)
+  log.write_text(log.read_text() + '{"step": 4, "val_success_auc": 0.5}\n')
+  assert not trainer._is_unscored(tmp_path, 4)
+  assert trainer._is_unscored(tmp_path, 6)
