@@ -15,7 +15,7 @@ from typing import Any
 
 from orbax.checkpoint import v1 as ocp
 
-from siamkpn_jax.checkpoints import checksums, weights
+from siamkpn_jax.checkpoints import checksums, failures, weights
 from siamkpn_jax.config.settings import (
   Config,
   flatten,
@@ -90,16 +90,18 @@ class Checkpoints:
     # What all devices have, one writes. Divided over them it would be sliced
     # first, in programs to compile, while the training waits.
     context.array.saving.use_replica_parallel = False
+    self._lost = run_on_all_hosts(self._set_unreadable_aside)
+    gather_text('renamed')  # before others look
     # Process 0 removes what a killed run has left half written. Before the
     # first save it waits for that, and the others for it.
-    with weights.quiet():  # it looks at what is there, damaged or not
+    with failures.quiet():  # it looks at what is there, damaged or not
       self._checkpointer = ocp.training.Checkpointer(
           self._folder, cleanup_tmp_directories=True, context=context,
           preservation_policy=self._kept)
     self._stack = contextlib.ExitStack()
 
   def __enter__(self) -> 'Checkpoints':
-    self._stack.enter_context(weights.without_tracebacks())
+    self._stack.enter_context(failures.without_tracebacks())
     return self
 
   def __exit__(self, kind: type[BaseException] | None,
@@ -157,13 +159,18 @@ class Checkpoints:
     try:
       yield
     except _UNWRITABLE as error:
-      whole = [int(p.name) for p in self._folder.iterdir() if p.name.isdigit()]
-      rest = (f'resumes from {max(whole)}, the newest intact one' if whole
+      whole = self._whole()
+      rest = (f'resumes from {whole[-1]}, the newest intact one' if whole
               else 'starts over, as there is no earlier one')
       raise UserError(
           f'{self._folder / str(self._last)}: this checkpoint cannot be '
-          f'written ({weights.os_reason(error)}): free space and run the same '
+          f'written ({failures.os_reason(error)}): free space and run the same '
           f'command, which {rest}') from error
+
+  def _whole(self) -> list[int]:
+    """Steps of the checkpoints that were saved, ascending."""
+    return sorted(int(p.name) for p in self._folder.iterdir()
+                  if p.name.isdecimal() and p.is_dir())
 
   def restore(self, abstract: Items) -> Items | None:
     """The newest items that can be read; None if nothing was saved yet.
@@ -175,18 +182,17 @@ class Checkpoints:
       UserError: the run has another configuration, the newest cannot be
         loaded though its files are as they were written, or all are damaged.
     """
-    with weights.quiet():
-      checkpoints = sorted(
-          self._checkpointer.checkpoints, key=lambda c: -c.step)
-    for checkpoint in checkpoints:
-      path = self._folder / str(checkpoint.step)
+    # Those that process 0 sees: others might be behind.
+    steps = gather_text(' '.join(map(str, self._whole())))[0].split()
+    for step in reversed(steps):
+      path = self._folder / step
       damage = run_on_all_hosts(functools.partial(_damage, path))
       if any(damages := gather_text(damage)):
         self._set_aside(path, max(damages))
       else:
         return run_on_all_hosts(
             functools.partial(self._load, path, abstract))
-    if checkpoints:
+    if steps or self._lost:
       raise UserError(f'{self._folder}: no checkpoint can be read; all were '
                       'renamed to *.damaged: run the same command to start '
                       'over')
@@ -200,20 +206,40 @@ class Checkpoints:
           f'them, add --config.model.weights={path} and choose another '
           '--workdir')
     check_same_run(weights.read_config(path), self._config, path)
-    with weights.loading(path):
+    with failures.loading(path):
       return ocp.load_checkpointables(path, abstract)
 
+  def _set_unreadable_aside(self) -> bool:
+    """Metadata is what Orbax fails on when it looks at all checkpoints.
+
+    Returns:
+      Whether there was any such.
+    """
+    lost = False
+    for path in (self._folder / str(step) for step in self._whole()):
+      try:
+        if is_main_host():
+          weights.read_config(path)
+      except weights.DamagedError as error:
+        _rename(path, first_line(error.__cause__ or error))
+        lost = True
+    return lost
+
   def _set_aside(self, path: Path, damage: str) -> None:
-    aside = path.with_name(f'{path.name}.damaged')
-    if aside.exists():  # that step was saved again, and damaged again
-      aside = path.with_name(f'{path.name}.{time.time_ns()}.damaged')
     if is_main_host():
-      path.rename(aside)
+      _rename(path, damage)
     gather_text('renamed')  # before others look
-    log_main(f'{path}: damaged ({damage}); moved to {aside.name}, trying the '
-             'previous one')
-    with weights.quiet():
+    with failures.quiet():
       self._checkpointer.reload()
+
+
+def _rename(path: Path, damage: str) -> None:
+  aside = path.with_name(f'{path.name}.damaged')
+  if aside.exists():  # that step was saved again, and damaged again
+    aside = path.with_name(f'{path.name}.{time.time_ns()}.damaged')
+  path.rename(aside)
+  log_main(f'{path}: damaged ({damage}); moved to {aside.name}, trying the '
+           'previous one')
 
 
 def _damage(path: Path) -> str:
@@ -234,7 +260,7 @@ def _damage(path: Path) -> str:
   except weights.DamagedError as error:
     return first_line(error.__cause__ or error)
   except OSError as error:
-    raise weights.unreadable(path, error) from error
+    raise failures.unreadable(path, error) from error
 
 
 def check_same_run(found: dict[str, Any], expected: dict[str, Any],

@@ -9,15 +9,6 @@ one has none, and may hold the backbone alone. A file of weights
 What an engine has kept of weights is found by their files (content.py).
 """
 
-import contextlib
-import gc
-import logging
-import os
-import re
-import sys
-import traceback
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +16,20 @@ import jax
 
 from siamkpn_jax.checkpoints import checksums, weights_file
 from siamkpn_jax.checkpoints.content import FOLDER, METADATA, MODEL
+from siamkpn_jax.checkpoints.failures import loading, quiet, unreadable
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
 from siamkpn_jax.config.settings import Config, to_plain
-from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.stored_json import parse_json, read_bounded
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 
 _EXPECTED = ('expected the folder of a training or conversion, or a file '
              'of python -m siamkpn_jax.export')
+# What Orbax adds to our metadata, and would fail on.
+_OF_ORBAX = {'item_handlers': dict, 'metrics': dict,
+             'performance_metrics': dict, 'init_timestamp_nsecs': int,
+             'commit_timestamp_nsecs': int}
 
 
 class DamagedError(UserError):
@@ -230,8 +226,12 @@ def _metadata(path: Path) -> dict[str, Any]:
     data = read_bounded(path / METADATA)
     content = parse_json(data, METADATA, 'metadata', finite=False,
                          fields={'custom_metadata': dict})
+    for name, kind in _OF_ORBAX.items():
+      if not isinstance(content.get(name, kind()), kind):
+        raise DamagedError(f'{name} is something else')
     metadata = content['custom_metadata']
-    if not weights_file.is_config(metadata.get('config')):
+    if not weights_file.is_config(metadata.get('config')) or (
+        metadata.get('part', 'network') not in ('network', 'backbone')):
       raise DamagedError('no configuration in its metadata')
     damage = checksums.metadata_damage(path, metadata)
   except (ValueError, UserError, *checksums.MISSING) as error:
@@ -268,38 +268,6 @@ def check_intact(path: Path, metadata: dict[str, Any]) -> None:
 def _damaged(path: Path, damage: str) -> str:
   return (f'{path}: damaged ({damage}); expected an intact checkpoint: choose '
           'another, or copy or convert it again')
-
-
-def unreadable(path: Path, error: Exception) -> UserError:
-  """What to say where files that may be intact cannot be loaded."""
-  return UserError(
-      f'{path}: cannot be read ({os_reason(error)}); nothing of it was '
-      'changed: see to the cause and try again, or choose another checkpoint')
-
-
-@contextlib.contextmanager
-def loading(path: Path) -> Iterator[None]:
-  """Turns what Orbax raises, from files that are intact, into a UserError.
-
-  Orbax, TensorStore and the devices raise errors of many kinds.
-  """
-  # What reads the other arrays is then dropped, each with a traceback: in
-  # their threads, and by the garbage collector.
-  hooks = sys.excepthook, sys.unraisablehook
-  sys.excepthook = lambda *_: None
-  sys.unraisablehook = lambda _: None
-  try:
-    with quiet():
-      try:
-        yield
-      except UserError:
-        raise
-      except Exception as error:
-        traceback.clear_frames(error.__traceback__)
-        gc.collect()
-        raise unreadable(path, error) from error
-  finally:
-    sys.excepthook, sys.unraisablehook = hooks
 
 
 def _part(tree: dict[str, Any], part: str) -> dict[str, Any]:
@@ -339,40 +307,3 @@ def _check_shapes(path: Path, stored: Any, wanted: Any) -> None:
                          jax.tree_util.tree_leaves_with_path(tree)}
   found, expected = shapes(stored), shapes(wanted)
   weights_file.check_shapes(path, found, expected)
-
-
-def os_reason(error: BaseException) -> str:
-  """What the operating system says in an error, or the error's first line."""
-  code = re.search(r"os_error_code='(\d+)'", str(error))  # of TensorStore
-  if code:
-    return os.strerror(int(code[1]))
-  return getattr(error, 'strerror', None) or first_line(error)
-
-
-@contextlib.contextmanager
-def without_tracebacks() -> Iterator[None]:
-  """Orbax's threads log the traceback of what they then raise as well."""
-  shown = lambda record: not (
-      record.exc_info and 'orbax' in Path(record.pathname).parts)
-  logger = logging.getLogger('absl')
-  logger.addFilter(shown)
-  try:
-    yield
-  finally:
-    logger.removeFilter(shown)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-  """Orbax and the libraries below it report what becomes our one line."""
-  loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
-  levels = [logger.level for logger in loggers]
-  with warnings.catch_warnings():
-    warnings.simplefilter('ignore')
-    for logger in loggers:
-      logger.setLevel(logging.CRITICAL)
-    try:
-      yield
-    finally:
-      for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)

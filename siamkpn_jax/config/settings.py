@@ -86,6 +86,10 @@ class Config(Section):
         for key, value in changes.items()})
 
 
+_SECTIONS = {field.name for field in dataclasses.fields(Config)
+             if isinstance(getattr(Config(), field.name), Section)}
+
+
 def to_plain(config: Config | Mapping[str, Any]) -> dict[str, Any]:
   """The configuration as a plain dict that can be written as JSON."""
   if isinstance(config, Config):
@@ -111,15 +115,16 @@ def config_from_dict(plain: Mapping[str, Any]) -> Config:
   """
   known = {field.name for field in dataclasses.fields(Config)}
   return Config(**{
-      key: _read_section(key, value) if isinstance(value, Mapping) else value
+      key: _read_section(key, value)
+      if isinstance(value, Mapping) and key in _SECTIONS else value
       for key, value in with_new_names(plain).items() if key in known})
 
 
 def _read_section(section: str, stored: Mapping[str, Any]) -> Any:
   default = getattr(Config(), section)
   known = types_of(type(default))
-  unknown = [f'{key}={value!r}' for key, value in stored.items()
-             if key not in known]
+  unknown = [f'{key}={value!r}'[:100] for key, value in stored.items()
+             if key not in known][:5]
   if unknown and section in _NEEDED:
     raise UserError(
         f'config.{section}: unknown {", ".join(unknown)}; expected a '

@@ -1,0 +1,83 @@
+"""What Orbax, and the libraries below it, say and print where they fail."""
+
+import contextlib
+import gc
+import logging
+import os
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from siamkpn_jax.core.errors import UserError, first_line
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+  """What to say where files that may be intact cannot be loaded."""
+  return UserError(
+      f'{path}: cannot be read ({os_reason(error)}); nothing of it was '
+      'changed: see to the cause and try again, or choose another checkpoint')
+
+
+@contextlib.contextmanager
+def loading(path: Path) -> Iterator[None]:
+  """Turns what Orbax raises, from files that are intact, into a UserError.
+
+  Orbax, TensorStore and the devices raise errors of many kinds.
+  """
+  # What reads the other arrays is then dropped, each with a traceback: in
+  # their threads, and by the garbage collector.
+  hooks = sys.excepthook, sys.unraisablehook
+  sys.excepthook = lambda *_: None
+  sys.unraisablehook = lambda _: None
+  try:
+    with quiet():
+      try:
+        yield
+      except UserError:
+        raise
+      except Exception as error:
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()
+        raise unreadable(path, error) from error
+  finally:
+    sys.excepthook, sys.unraisablehook = hooks
+
+
+def os_reason(error: BaseException) -> str:
+  """What the operating system says in an error, or the error's first line."""
+  code = re.search(r"os_error_code='(\d+)'", str(error))  # of TensorStore
+  if code:
+    return os.strerror(int(code[1]))
+  return getattr(error, 'strerror', None) or first_line(error)
+
+
+@contextlib.contextmanager
+def without_tracebacks() -> Iterator[None]:
+  """Orbax's threads log the traceback of what they then raise as well."""
+  shown = lambda record: not (
+      record.exc_info and 'orbax' in Path(record.pathname).parts)
+  logger = logging.getLogger('absl')
+  logger.addFilter(shown)
+  try:
+    yield
+  finally:
+    logger.removeFilter(shown)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+  """Orbax and the libraries below it report what becomes our one line."""
+  loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
+  levels = [logger.level for logger in loggers]
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')
+    for logger in loggers:
+      logger.setLevel(logging.CRITICAL)
+    try:
+      yield
+    finally:
+      for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
