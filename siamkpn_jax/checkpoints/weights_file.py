@@ -7,6 +7,7 @@ whole configuration as JSON ('config'), a checksum of the arrays as they load,
 and what is known of their origin. Reading it does not import Orbax.
 """
 
+import contextlib
 import dataclasses
 import json
 import zlib
@@ -24,6 +25,7 @@ from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.foreign_files import foreign_kind
 from siamkpn_jax.core.stored_json import parse_json
 from siamkpn_jax.core.user_cache import entry_key, read_entry, write_entry
 from siamkpn_jax.models.siamkpn import abstract_variables, build_model
@@ -32,7 +34,9 @@ FORMAT = 'siamkpn_jax'
 # Of float16, where neither the exponent's range nor its subnormals matter.
 LARGEST_ERROR = 2.0**-11
 _SECTIONS = ('model', 'targets', 'tracking')  # of a configuration, to track
-_ITEMS = ('format', 'config', 'checksum')  # of the metadata; the rest is info
+_OF_METADATA = 'metadata_checksum'  # earlier versions have none
+# Of the metadata; the rest is info.
+_ITEMS = ('format', 'config', 'checksum', _OF_METADATA)
 _AGAIN = 'download or export it again'
 
 
@@ -87,6 +91,7 @@ def save_weights_file(path: Path, config: Config,
   metadata = {**info, 'format': FORMAT,
               'config': json.dumps(to_plain(config), sort_keys=True),
               'checksum': fingerprint(unflatten_dict(loaded, sep='/'))}
+  metadata[_OF_METADATA] = _metadata_checksum(metadata)
   content = save(stored, metadata)
   with atomic_paths([path]) as partial, file_errors(path):
     partial[path].write_bytes(content)
@@ -152,10 +157,13 @@ def load_weights_file(path: Path) -> tuple[Config, dict[str, Any]]:
           raise UserError(f'{path}: {name} is {part.get_dtype()}; expected '
                           f'float16 or float32: {_AGAIN}')
         arrays[name] = file.get_tensor(name).astype(np.float32)
+      stored = file.metadata()
   except (OSError, SafetensorError) as error:
     raise _unreadable(path, error) from error
   variables = unflatten_dict(arrays, sep='/')
-  if fingerprint(variables) != metadata.get('checksum'):
+  if fingerprint(variables) != metadata.get('checksum') or (
+      _metadata_checksum(stored) != stored.get(
+          _OF_METADATA, _metadata_checksum(stored))):
     raise UserError(f'{path}: damaged (wrong checksum); expected the arrays '
                     f'as they were written: {_AGAIN}')
   return config, variables
@@ -200,7 +208,15 @@ def read_metadata(path: Path) -> dict[str, Any]:
     raise _no_config(path) from error
   if not is_config(config):
     raise _no_config(path)
+  metadata.pop(_OF_METADATA, None)
   return metadata | {'config': config}
+
+
+def _metadata_checksum(metadata: Mapping[str, str]) -> str:
+  """Of all but itself: the settings beside the arrays count as well."""
+  text = json.dumps({name: value for name, value in metadata.items()
+                     if name != _OF_METADATA}, sort_keys=True)
+  return f'{zlib.crc32(text.encode()):08x}'
 
 
 def is_config(stored: Any) -> bool:
@@ -257,6 +273,8 @@ def stored_config(path: Path, plain: Mapping[str, Any]) -> Config:
 
 def _unreadable(path: Path, error: Exception) -> UserError:
   reason = getattr(error, 'strerror', None) or first_line(error)
+  with contextlib.suppress(OSError):
+    reason = foreign_kind(path) or reason
   return UserError(f'{path}: cannot be read ({reason}); expected an intact '
                    f'file of python -m siamkpn_jax.export: {_AGAIN}')
 

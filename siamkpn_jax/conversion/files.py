@@ -4,34 +4,44 @@ import hashlib
 import pickle
 import re
 import warnings
-from collections.abc import Mapping
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.conversion import wrappers
 from siamkpn_jax.conversion.names import COUNTER
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.foreign_files import foreign_kind
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
 SUFFIXES = (*TORCH_SUFFIXES, '.safetensors', '.npz')
+
+_EXPANSION = 100  # weights hardly compress
+_SMALL = 2**26  # bytes that any file may unpack to
 
 State = dict[str, np.ndarray]
 
 
 def read_state(path: Path) -> State:
-  """Reads a state dict; names lose a 'module.' of data-parallel training.
+  """The arrays of `read_wrapped_state`."""
+  return read_wrapped_state(path)[0]
+
+
+def read_wrapped_state(path: Path) -> tuple[State, tuple[str, ...]]:
+  """Reads a state dict, without what programs wrap around it.
 
   Nothing of the file is executed: PyTorch files are read with
   `weights_only=True`, .npz without pickle.
 
   Args:
     path: a file with one of `SUFFIXES`; a PyTorch file holds the state dict or
-      a dict with it under 'state_dict'.
+      a dict with it under one of `wrappers.KEYS`.
 
   Returns:
-    {name: array}, floats as float32.
+    {name: array}, floats as float32, and notes on what was unwrapped.
 
   Raises:
     UserError: missing, of another kind, damaged, with code in it, or PyTorch
@@ -44,9 +54,12 @@ def read_state(path: Path) -> State:
   if not path.is_file():
     raise UserError(f'{path}: no such file; expected weights '
                     f'({", ".join(SUFFIXES)})')
+  under = ''
   suffix = path.suffix.lower()
+  if suffix in SUFFIXES:
+    _check_kind(path)
   if suffix in TORCH_SUFFIXES:
-    raw = _read_torch(path)
+    raw, under = _read_torch(path)
   elif suffix == '.safetensors':
     raw = _read_safetensors(path)
   elif suffix == '.npz':
@@ -55,25 +68,45 @@ def read_state(path: Path) -> State:
     raise UserError(f'{path}: unknown ending {path.suffix!r}; expected one of '
                     f'{", ".join(SUFFIXES)}: rename it, or save it in such a '
                     'format')
-  state: State = {}
-  for name, value in raw.items():
-    short = name.removeprefix('module.')
-    if short in state:
-      raise UserError(f'{path}: {short} occurs with and without '
-                      "'module.'; expected only one: save the weights again")
-    state[short] = _plain(value)
-  if not state:
-    raise UserError(f'{path}: holds no arrays; expected a state dict, or a '
-                    "dict with one under 'state_dict'")
-  return state
+  if not raw:
+    raise UserError(f'{path}: holds no arrays; expected a state dict')
+  try:
+    short, prefixes = wrappers.strip_prefixes(raw)
+  except UserError as error:
+    raise UserError(f'{path}: {error}') from error
+  notes = [f"the weights are those under '{under}' in the file"] * bool(under)
+  notes += [f"names lost their '{prefix}'" for prefix in prefixes]
+  return {short[name]: _plain(path, name, value)
+          for name, value in raw.items()}, tuple(notes)
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def _check_kind(path: Path) -> None:
+  """Checks that a file may be weights, whole and of a size that fits it."""
+  try:
+    kind = foreign_kind(path)
+    if not kind and zipfile.is_zipfile(path):
+      with zipfile.ZipFile(path) as file:
+        size = sum(info.file_size for info in file.infolist())
+      if size > _EXPANSION * path.stat().st_size + _SMALL:
+        kind = (f'a file that unpacks to {size:,} bytes, which no weights do: '
+                'do not use it')
+  except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError
+          ) as error:
+    raise _damaged(path, 'file', error) from error
+  if kind:
+    raise UserError(f'{path}: cannot be read, as it is {kind}; expected '
+                    f'weights ({", ".join(SUFFIXES)})')
+
+
+def _plain(path: Path, name: str, array: np.ndarray) -> np.ndarray:
+  if array.dtype.kind not in 'fiub' and array.dtype.name != 'bfloat16':
+    raise UserError(f'{path}: {name} is of type {array.dtype}; expected '
+                    'numbers of 16, 32 or 64 bits: convert it with PyTorch')
   is_float = array.dtype.kind == 'f' or array.dtype.name == 'bfloat16'
   return array.astype(np.float32) if is_float else array
 
 
-def _read_torch(path: Path) -> dict[str, np.ndarray]:
+def _read_torch(path: Path) -> tuple[State, str]:
   torch = _import_torch(path)
   try:
     with warnings.catch_warnings(action='ignore'):  # of old pickle protocols
@@ -84,26 +117,20 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
                     'save its state_dict()') from error
   except Exception as error:  # damage shows as errors of any kind
     raise _damaged(path, 'PyTorch file', error) from error
-  if isinstance(content, Mapping) and isinstance(
-      content.get('state_dict'), Mapping):
-    content = content['state_dict']
-  if not isinstance(content, Mapping):
-    raise UserError(f'{path}: holds a {type(content).__name__}; expected a '
-                    "state dict, or a dict with one under 'state_dict'")
-  tensors = {str(name): value for name, value in content.items()
-             if isinstance(value, torch.Tensor)}
-  if not tensors:
-    raise UserError(
-        f'{path}: holds no arrays under {", ".join(map(str, content))}; '
-        "expected a state dict, or a dict with one under 'state_dict'")
+  try:
+    tensors, under = wrappers.unwrap(
+        content, lambda value: isinstance(value, torch.Tensor))
+  except UserError as error:
+    raise UserError(f'{path}: {error}') from error
   arrays = {}
   for name, value in tensors.items():
     try:
       arrays[name] = _tensor_to_numpy(torch, value)
     except Exception as error:  # sparse, quantized and other kinds
-      raise UserError(f'{path}: {name} is no plain array ({error}); expected '
-                      'dense tensors: convert it with PyTorch') from error
-  return arrays
+      raise UserError(f'{path}: {name} is no plain array '
+                      f'({first_line(error)}); expected dense tensors: convert '
+                      'it with PyTorch') from error
+  return arrays, under
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> UserError:
@@ -114,6 +141,8 @@ def _damaged(path: Path, kind: str, error: Exception) -> UserError:
 
 def _tensor_to_numpy(torch: Any, value: Any) -> np.ndarray:
   value = value.detach()
+  if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+    raise ValueError('one value for many')  # of any size, in a small file
   if value.is_floating_point():
     value = value.to(torch.float32)
   return value.numpy()
@@ -141,7 +170,7 @@ def _import_torch(path: Path) -> Any:
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
   from safetensors.numpy import load_file
   try:
-    state = load_file(path)
+    state: State = load_file(path)
   except Exception as error:  # as in _read_torch
     raise _damaged(path, 'safetensors file', error) from error
   if any(name.startswith('params/') for name in state):

@@ -21,7 +21,7 @@ from siamkpn_jax.conversion.architecture import find_architecture
 from siamkpn_jax.conversion.backbones import find_backbone
 from siamkpn_jax.conversion.files import (
   SUFFIXES,
-  read_state,
+  read_wrapped_state,
   sha256,
   write_state,
 )
@@ -88,7 +88,7 @@ def to_jax(source: Path, output: Path, part: str,
   """
   output = output.absolute()
   check_new_folder(output, '--output')
-  state = read_state(source)
+  state, notes = read_wrapped_state(source)
   origin = 'SiamKPN'
   if part == 'backbone':
     state, origin = find_backbone(state)
@@ -100,9 +100,8 @@ def to_jax(source: Path, output: Path, part: str,
     variables, mapped = to_variables(state, name_table(model, part))
   except UserError as error:
     raise UserError(f'{source}: {error}') from error
-  notes: tuple[str, ...] = ()
   if found.get('num_stages', 1) not in STAGES:
-    notes = ('tracking settings are published only for 1 to 3 stages; using '
+    notes += ('tracking settings are published only for 1 to 3 stages; using '
              "those of the three-stage model",)
   report = Report(
       str(source), sha256(source), _describe(found, origin), mapped, notes)

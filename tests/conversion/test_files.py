@@ -7,7 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from siamkpn_jax.conversion.files import read_state, sha256, write_state
+from siamkpn_jax.conversion.files import (
+  read_state,
+  read_wrapped_state,
+  sha256,
+  write_state,
+)
 from siamkpn_jax.core.errors import UserError
 from tests.conversion.small import assert_same
 
@@ -152,6 +157,64 @@ def test_not_weights(tmp_path, torch):
   np.savez(tmp_path / 'w.npz', **{'module.a': np.zeros(2), 'a': np.zeros(2)})
   with pytest.raises(UserError, match='with and without'):
     read_state(tmp_path / 'w.npz')
+
+
+@pytest.mark.parametrize(('content', 'told'), [
+    (b'<!DOCTYPE html>\n<html>', 'an HTML page'),
+    (b'\n\n <HTML lang="en">', 'an HTML page'),
+    (b'version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n',
+     'a Git LFS pointer.*git lfs pull'),
+    (b'<?xml version="1.0"?><Error>', 'XML'),
+    (b'{"error": "not found"}', "server's error"),
+    (b'\x1f\x8b\x08', 'gzip'), (b'', 'an empty file')])
+@pytest.mark.parametrize('suffix', ['.pth', '.npz', '.safetensors', '.tar'])
+def test_what_it_is_instead(tmp_path, content, told, suffix):
+  path = tmp_path / f'w{suffix}'
+  path.write_bytes(content)
+  with pytest.raises(UserError, match=told) as caught:
+    read_state(path)
+  assert 'pickle' not in str(caught.value) and '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('prefix', [
+    'module.', '_orig_mod.', 'model.', 'net.', 'module._orig_mod.',
+    '_orig_mod.module.', 'model.module.'])
+@pytest.mark.parametrize('suffix', ['.npz', '.safetensors'])
+def test_prefixes(tmp_path, prefix, suffix):
+  """Gone, and said to be."""
+  path = tmp_path / f'w{suffix}'
+  write_state(path, {prefix + name: value for name, value in STATE.items()})
+  state, notes = read_wrapped_state(path)
+  assert_same(state, STATE)
+  assert notes == (f"names lost their '{prefix}'",)
+  write_state(path, STATE)
+  assert read_wrapped_state(path)[1] == ()
+
+
+@pytest.mark.parametrize('keys', [
+    ['net'], ['model'], ['state_dict'], ['model_state_dict'], ['network'],
+    ['model', 'state_dict'], ['net', 'state_dict']])
+def test_dicts_around_it(tmp_path, torch, keys):
+  wrapped = {f'_orig_mod.{k}': torch.from_numpy(np.array(v))
+             for k, v in STATE.items()}
+  for key in reversed(keys):
+    wrapped = {key: wrapped, 'epoch': 3, 'optimizer': {'state': {}},
+               'lr': torch.zeros(1)}
+  torch.save(wrapped, tmp_path / 'w.pth')
+  state, notes = read_wrapped_state(tmp_path / 'w.pth')
+  assert_same(state, STATE)
+  under = '.'.join(keys)
+  assert notes == (f"the weights are those under '{under}' in the file",
+                   "names lost their '_orig_mod.'")
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16', 'float64'])
+def test_precisions_of_safetensors(tmp_path, torch, dtype):
+  from safetensors.torch import save_file
+  value = torch.tensor([1.5, -2], dtype=getattr(torch, dtype))
+  save_file({'a': value}, tmp_path / 'w.safetensors')
+  found = read_state(tmp_path / 'w.safetensors')['a']
+  assert found.dtype == np.float32 and found.tolist() == [1.5, -2]
 
 
 def test_without_pytorch(tmp_path, monkeypatch):

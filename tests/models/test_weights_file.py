@@ -307,6 +307,42 @@ def test_flipped_bit(written, tmp_path):
   _refused(path, 'damaged .wrong checksum.')
 
 
+def test_every_flipped_bit(written, tmp_path):
+  """Of header and arrays, settings and origin included."""
+  content = written[0].read_bytes()
+  path = tmp_path / 'flipped.safetensors'
+  header = 8 + int.from_bytes(content[:8], 'little')
+  rng = np.random.default_rng(0)
+  places = [*rng.integers(0, header, 60), *rng.integers(header, len(content),
+                                                        20),
+            content.index(b'0.54') + 3 if b'0.54' in content else 100,
+            content.index(b'make demo') + 2]
+  for place in places:
+    changed = bytearray(content)
+    changed[place] ^= 1 << rng.integers(8)
+    path.write_bytes(changed)
+    with pytest.raises(UserError) as error:
+      load_weights_file(path)
+      pytest.fail(f'byte {place}: {content[place:place + 1]!r}')
+    assert '\n' not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_files_of_earlier_versions(written, tmp_path):
+  """Their settings have no checksum."""
+  path = _changed(written, tmp_path, None,
+                  lambda metadata: metadata.pop('metadata_checksum'))
+  assert load_weights_file(path)[0] == small_config()
+
+
+@pytest.mark.parametrize(('content', 'told'), [
+    (b'version https://git-lfs.github.com/spec/v1\noid', 'git lfs pull'),
+    (b'<!DOCTYPE html><html>', 'an HTML page'), (b'', 'an empty file')])
+def test_what_it_is_instead(tmp_path, content, told):
+  path = tmp_path / 'a.safetensors'
+  path.write_bytes(content)
+  _refused(path, f'cannot be read .*{told}')
+
+
 def test_weights_of_another_program(tmp_path):
   path = tmp_path / 'torch.safetensors'
   for metadata in (None, {'format': 'pt'}):
