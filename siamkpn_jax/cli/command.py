@@ -16,6 +16,7 @@ from siamkpn_jax.cli import config_flags, process
 from siamkpn_jax.cli.extras import install_hint
 from siamkpn_jax.cli.parser import HelpShown, Parser, UsageError
 from siamkpn_jax.core.compilation_cache import use_compilation_cache
+from siamkpn_jax.core.device_errors import device_trouble
 from siamkpn_jax.core.errors import UserError
 
 
@@ -88,6 +89,11 @@ def run(command: Command, argv: list[str], prog: str | None = None) -> int:
     if debug:
       raise
     return failed(error, name)
+  except Exception as error:
+    trouble = '' if debug else device_trouble(error)
+    if not trouble:
+      raise
+    return _fail(trouble)
 
 
 def failed(error: UserError | OSError | ModuleNotFoundError,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 import siamkpn_jax
@@ -49,6 +50,10 @@ class Sample:
       raise OSError(28, 'No space left on device', 'out.txt')
     if args.do == 'import':
       raise ModuleNotFoundError("No module named 'optax'", name='optax.losses')
+    if args.do == 'memory':
+      raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
+    if args.do == 'devices':
+      jax.devices()
     if args.do == 'no such module':
       raise ModuleNotFoundError("No module named 'x'", name='x')
     print('done', args.number)
@@ -67,6 +72,25 @@ def test_success_and_status(sample):
   done = sample('--number=4')
   assert (done.returncode, done.stdout, done.stderr) == (0, 'done 4\n', '')
   assert sample('--do=status').returncode == 3
+
+
+def test_device_memory(sample):
+  done = sample('--do=memory')
+  assert_one_line(done, 'out of device memory', 'RESOURCE_EXHAUSTED')
+
+
+@pytest.mark.parametrize('error', [
+    AssertionError(), RuntimeError("Unable to initialize backend 'cuda'")])
+def test_no_such_device(sample, monkeypatch, error):
+  """Whatever JAX raises: with JAX_PLATFORMS=cuda an empty AssertionError."""
+  def fail():
+    raise error
+  monkeypatch.setattr(jax, 'devices', fail)
+  monkeypatch.setenv('JAX_PLATFORMS', 'cuda')
+  assert_one_line(sample('--do=devices'), 'JAX_PLATFORMS=cuda: JAX cannot use',
+                  str(error))
+  with pytest.raises(type(error)):
+    sample('--do=devices', '--debug')
 
 
 def test_arguments_of_the_process(monkeypatch, capsys):
