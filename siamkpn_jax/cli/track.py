@@ -76,7 +76,12 @@ def run(args: argparse.Namespace) -> None:
           announced('loading the tracker', after=_LONG)):
       tracker = load_tracker(weights, engine=args.engine,
                              **parse_tracking(args.tracking))
-    for note in (*source.notes, *_doubts(box_xywh, source.size, MIN_SIDE)):
+    notes = [*source.notes, *_doubts(box_xywh, source.size, MIN_SIDE)]
+    if source.number > 1:
+      notes.append(
+          f'{source.name}: {source.number - 1} frames at the start cannot be '
+          f'decoded; --box is taken for frame {source.number}')
+    for note in notes:
       print(f'note: {note}', file=sys.stderr)
     summary = track_video(tracker, source, box_xywh, video_path=video_path,
                           boxes_path=boxes_path, fps=args.fps,
@@ -84,10 +89,17 @@ def run(args: argparse.Namespace) -> None:
   for path in filter(None, (video_path, boxes_path)):
     print(f'wrote {path}')
   speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
-  print(f'{summary.frames} frames{speed}')
+  lost = (f', {summary.lost} of them could not be decoded (nan)'
+          if summary.lost else '')
+  print(f'{summary.frames} frames{speed}{lost}')
+  read = summary.frames - summary.lost
   if source.count is not None and summary.frames < source.count:
-    print(f'note: {source.name}: {summary.frames} of {source.count} announced '
+    print(f'note: {source.name}: {read} of {source.count} announced '
           'frames could be read; the file may be cut off', file=sys.stderr)
+  elif summary.lost:
+    print(f'note: {source.name}: damaged; {summary.lost} of {summary.frames} '
+          'frames could not be decoded: their lines in the boxes are nan, the '
+          'other lines are those of their frames', file=sys.stderr)
 
 
 def parse_box(text: str) -> tuple[float, ...]:

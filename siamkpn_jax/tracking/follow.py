@@ -42,11 +42,13 @@ class TrackSummary:
 
   Attributes:
     frames: number of frames, the first one included.
+    lost: how many of them could not be decoded.
     fps: frames per second, reading and writing included, the first two frames
       and their compilation not; None for fewer than three frames.
   """
   frames: int
   fps: float | None
+  lost: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,7 @@ class _Result:
   box_xywh: np.ndarray  # [4]
   caption: str
   found: bool
+  decoded: bool = True
 
 
 def track_video(tracker: SingleTracker, source: FrameSource,
@@ -72,7 +75,8 @@ def track_video(tracker: SingleTracker, source: FrameSource,
     source: the frames.
     box_xywh: [4] left, top, width, height in pixels of the first frame.
     video_path: .mp4 or .avi to write, with box, frame number and score.
-    boxes_path: text file to write, a line x,y,w,h for each frame.
+    boxes_path: text file to write, a line x,y,w,h for each frame; "nan" for one
+      that cannot be decoded. The video shows the frame before in its place.
     fps: frames per second of the written video; None: those of the source.
     progress: show it on stderr.
 
@@ -84,6 +88,7 @@ def track_video(tracker: SingleTracker, source: FrameSource,
   """
   paths = [path for path in (video_path, boxes_path) if path is not None]
   lines: list[str] = []
+  lost = 0
   speed = _Speed()
   with atomic_paths(paths) as partial:
     with contextlib.ExitStack() as stack:
@@ -96,26 +101,40 @@ def track_video(tracker: SingleTracker, source: FrameSource,
       for result in _with_progress(results, source, speed,
                                    shown=progress):
         lines.append(_line(result.box_xywh))
+        lost += not result.decoded
         if writer is not None:
           writer.write(_drawn(result))
     if boxes_path is not None:
       with file_errors(boxes_path):
         partial[boxes_path].write_text(''.join(lines))
-  return TrackSummary(len(lines), speed.fps)
+  return TrackSummary(len(lines), speed.fps, lost)
 
 
 def _track(tracker: SingleTracker, source: FrameSource, box_xywh: np.ndarray,
            stop: threading.Event) -> Iterator[_Result]:
-  for number, frame in enumerate(source, start=1):
-    if number == 1:
+  """A result for each frame, those that cannot be decoded included."""
+  done, last = 0, None
+  for frame in source:
+    yield from _lost(frame if last is None else last, done, source.number - 1)
+    if last is None:
       tracker.init(frame, box_xywh)
-      yield _Result(frame, box_xywh, '1 given', True)
+      yield _Result(frame, box_xywh, f'{source.number} given', True)
     else:
       found, box = tracker.update(frame)
-      caption = f'{number} score {tracker.score:.2f}'
+      caption = f'{source.number} score {tracker.score:.2f}'
       yield _Result(frame, np.asarray(box), caption, bool(found))
     if stop.is_set():
       return
+    done, last = source.number, frame
+  if last is not None:
+    yield from _lost(last, done, source.number)
+
+
+def _lost(frame: np.ndarray, after: int, until: int) -> Iterator[_Result]:
+  """The results of frames that cannot be decoded, with another one to see."""
+  for number in range(after + 1, until + 1):
+    yield _Result(frame, np.full(4, np.nan), f'{number} not decoded', False,
+                  decoded=False)
 
 
 def _line(box_xywh: np.ndarray) -> str:

@@ -1,18 +1,8 @@
-"""Frames in, from a video file, a folder of images or a camera; a video out.
+"""Frames in, from a video file, a folder of images or a camera; a video out."""
 
-OpenCV and the libraries inside it write their own complaints to stderr. Here
-each problem becomes one `UserError`, so they are silenced: OpenCV's logger
-around every call (`_quiet`); ffmpeg by OPENCV_FFMPEG_LOGLEVEL, which OpenCV
-reads once, when the process opens its first video (set it yourself, 32 is
-"info", to see what ffmpeg has to say); libpng and libjpeg, which have no such
-setting, by closing stderr to them while they decode an image (`_mute_stderr`).
-"""
-
-import contextlib
 import math
 import os
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +15,8 @@ from siamkpn_jax.core.file_kinds import other_kind
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import is_image, list_images, read_image
 from siamkpn_jax.tracking.native_paths import native_path
-
-os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
+from siamkpn_jax.tracking.quiet import mute_stderr, quiet
+from siamkpn_jax.tracking.video_file import VideoFile
 
 DEFAULT_FPS = 25.0
 
@@ -47,20 +37,22 @@ class FrameSource:
     count: announced number of frames, None if unknown. A video's header may
       be wrong: what iteration yields is what counts.
     live: a camera, which ends only when it is told to.
+    number: of the frame that iteration yielded last, from 1; frames that cannot
+      be decoded have numbers, too. After the last one: of all frames.
     notes: what was unusual.
   """
 
   notes: tuple[str, ...] = ()
 
-  def __init__(self, name: str, frames: Iterator[np.ndarray], *,
+  def __init__(self, name: str, frames: Iterator[np.ndarray | None], *,
                fps: float = DEFAULT_FPS, count: int | None = None,
                live: bool = False) -> None:
-    """Reads the first frame.
+    """Reads up to the first frame.
 
     Args:
       name: where the frames come from, for messages.
-      frames: yields uint8 [h, w, 3] BGR frames; a generator that frees what
-        it holds when it is closed.
+      frames: yields uint8 [h, w, 3] BGR frames, None for one that cannot be
+        decoded; a generator that frees what it holds when it is closed.
       fps: frames per second.
       count: announced number of frames, None if unknown.
       live: whether the source never ends by itself.
@@ -69,8 +61,9 @@ class FrameSource:
       UserError: not one frame can be read.
     """
     self.name, self.fps, self.count, self.live = name, fps, count, live
+    self.number = 0
     self._frames = frames
-    first = next(frames, None)
+    first = self._next()
     if first is None:
       raise UserError(
           f'{name}: no frame can be decoded; expected a video with at least '
@@ -81,14 +74,22 @@ class FrameSource:
   def __iter__(self) -> Iterator[np.ndarray]:
     """Yields uint8 [h, w, 3] BGR frames, the first one included."""
     yield self._first
-    for number, frame in enumerate(self._frames, start=2):
+    while (frame := self._next()) is not None:
       if frame.shape != self._first.shape:
         height, width = frame.shape[:2]
         raise UserError(
-            f'{self.name}: frame {number} is {width}x{height}, earlier frames '
-            f'are {self.size[0]}x{self.size[1]}; expected frames of one size: '
-            'resize or remove it')
+            f'{self.name}: frame {self.number} is {width}x{height}, earlier '
+            f'frames are {self.size[0]}x{self.size[1]}; expected frames of one '
+            'size: resize or remove it')
       yield frame
+
+  def _next(self) -> np.ndarray | None:
+    """The next frame that can be decoded; None at the end."""
+    for frame in self._frames:
+      self.number += 1
+      if frame is not None:
+        return frame
+    return None
 
   def __enter__(self) -> 'FrameSource':
     return self
@@ -162,7 +163,7 @@ def _doubtful_names(paths: list[Path]) -> tuple[str, ...]:
 
 
 def _read_image(path: Path) -> np.ndarray:
-  with _mute_stderr():  # libpng and libjpeg write there of damaged files
+  with mute_stderr():  # libpng and libjpeg write there of damaged files
     return read_image(path)
 
 
@@ -171,22 +172,14 @@ def _open_video(name: str) -> FrameSource:
     # OpenCV would take 0001.jpg for the pattern of an image sequence.
     raise UserError(f'{name}: this is a single image; expected a video file or '
                     'a folder of images: use the folder of the image')
-  with _quiet(), native_path(name) as path:
-    capture = cv2.VideoCapture(path)
-  if not capture.isOpened():
-    raise UserError(
-        f'{name}: cannot be opened as a video; expected a format that OpenCV '
-        'reads (mp4, avi, mkv, ...): check that it plays, or use a folder of '
-        'images')
-  fps = capture.get(cv2.CAP_PROP_FPS)
-  count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+  video = VideoFile(name)
   return FrameSource(
-      name, _captured(capture), fps=fps if _valid_fps(fps) else DEFAULT_FPS,
-      count=int(count) if 0 < count < 2**31 else None)
+      name, video.frames(), count=video.count,
+      fps=video.fps if _valid_fps(video.fps) else DEFAULT_FPS)
 
 
 def _open_camera(index: int) -> FrameSource:
-  with _quiet():
+  with quiet():
     capture = cv2.VideoCapture(index)
   if not capture.isOpened():
     raise UserError(f'input {index}: no such file, folder or camera; expected '
@@ -198,10 +191,10 @@ def _open_camera(index: int) -> FrameSource:
 
 
 def _captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-  """Yields frames until one cannot be decoded: OpenCV's only sign of an end."""
+  """Yields a camera's frames until one cannot be read."""
   try:
     while True:
-      with _quiet():
+      with quiet():
         decoded, frame = capture.read()
       if not decoded:
         return
@@ -236,7 +229,7 @@ class VideoWriter:
     check_fps(fps)
     fourcc = cv2.VideoWriter.fourcc(*_FOURCC[Path(path).suffix.lower()])
     padded = (size[0] + self._pad[1], size[1] + self._pad[0])
-    with _quiet(), native_path(path) as name:
+    with quiet(), native_path(self._name) as name:
       self._writer = cv2.VideoWriter(name, fourcc, _encodable(fps), padded)
     if not self._writer.isOpened():
       raise UserError(
@@ -249,7 +242,7 @@ class VideoWriter:
     if any(self._pad):
       frame = cv2.copyMakeBorder(frame, 0, self._pad[0], 0, self._pad[1],
                                  cv2.BORDER_REPLICATE)
-    with _quiet():
+    with quiet():
       self._writer.write(frame)
     self._frames += 1
 
@@ -259,7 +252,7 @@ class VideoWriter:
   def __exit__(self, kind: type[BaseException] | None,
                error: BaseException | None,
                traceback: TracebackType | None) -> None:
-    with _quiet():
+    with quiet():
       self._writer.release()
     if kind is None and self._frames != _announced_frames(self._name):
       raise UserError(
@@ -268,7 +261,7 @@ class VideoWriter:
 
 
 def _announced_frames(name: str) -> int:
-  with _quiet(), native_path(name) as path:
+  with quiet(), native_path(name) as path:
     capture = cv2.VideoCapture(path)
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
@@ -289,31 +282,3 @@ def _encodable(fps: float) -> float:
 
 def _valid_fps(fps: float) -> bool:
   return math.isfinite(fps) and FPS_RANGE[0] <= fps <= FPS_RANGE[1]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-  """Keeps OpenCV from logging: its failures are reported by UserError."""
-  logging = cv2.utils.logging
-  level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-  try:
-    yield
-  finally:
-    logging.setLogLevel(level)
-
-
-_stderr_lock = threading.Lock()  # two overlapping swaps would restore wrongly
-
-
-@contextlib.contextmanager
-def _mute_stderr() -> Iterator[None]:
-  """Sends what C libraries write to file descriptor 2 nowhere."""
-  with _stderr_lock, contextlib.ExitStack() as stack:
-    with contextlib.suppress(OSError):  # no stderr at all: nothing to mute
-      saved = os.dup(2)
-      stack.callback(os.close, saved)
-      nowhere = os.open(os.devnull, os.O_WRONLY)
-      stack.callback(os.close, nowhere)
-      stack.callback(os.dup2, saved, 2)
-      os.dup2(nowhere, 2)
-    yield

@@ -94,6 +94,7 @@ GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'small': {'box': '5,6,20,9.5'},
     'mostly outside': {'box': '-30,6,40,20'},
     'cut avi': {'input': '{0}/cut.avi'},
+    'damaged avi': {'input': '{0}/damaged.avi'},
     'quiet': {'quiet': 'true'},
     'in JAX': {'engine': 'jax'},
     'thumbnail': {'input': '{0}/thumbnail'},
@@ -192,6 +193,9 @@ def _make_inputs(folder: Path) -> None:
     writer.release()
   video = (folder / 'video.avi').read_bytes()
   (folder / 'cut.avi').write_bytes(video[:len(video) * 3 // 5])
+  at = len(video) // 2
+  (folder / 'damaged.avi').write_bytes(
+      video[:at] + bytes(3000) + video[at + 3000:])
   (folder / 'header.avi').write_bytes(video[:video.index(b'movi') + 4])
   whole = (folder / 'whole.mp4').read_bytes()
   (folder / 'cut.mp4').write_bytes(whole[:len(whole) // 2])
@@ -320,6 +324,17 @@ def test_cut_video_keeps_what_was_decoded(
   assert outcome.err.splitlines()[-1].endswith(
       f'/cut.avi: {len(lines)} of 8 announced frames could be read; the file '
       'may be cut off')
+
+
+def test_damaged_video_says_which_lines_are_lost(
+    outcomes: dict[str, Outcome]) -> None:
+  outcome = outcomes['damaged avi']
+  lines = (outcome.folder / 'out.txt').read_text().splitlines()
+  lost = lines.count('nan,nan,nan,nan')
+  assert outcome.code == 0 and len(lines) == 8 and lost
+  assert f', {lost} of them could not be decoded (nan)\n' in outcome.out
+  assert f'{lost} of 8 frames could not be decoded' in outcome.err
+  assert '\nnote: ' in outcome.err
 
 
 @pytest.mark.parametrize(('name', 'note'), [

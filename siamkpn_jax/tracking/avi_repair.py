@@ -1,0 +1,187 @@
+"""AVI files whose chunk headers are damaged, read by their index.
+
+An AVI file has no time stamps: a frame's number is its place among the chunks.
+FFmpeg skips a chunk whose header is damaged, without a word, and every later
+frame gets the number of an earlier one. The index at the end of the file says
+where each chunk is and how long, so the headers can be restored while the file
+is read. Without an index, nothing behind the first damage has a number: the
+file ends there.
+
+Layout: RIFF <size> 'AVI ' | LIST <size> 'hdrl' ... | LIST <size> 'movi' (chunk
+<id> <size> data)* | idx1 <size> (id, flags, offset, size)*.
+"""
+
+import bisect
+import io
+import mmap
+import os
+import re
+import struct
+from typing import BinaryIO, NamedTuple
+
+from siamkpn_jax.core.errors import UserError
+
+_HEADER = 8  # bytes: id, size
+_INDEX = 2**26  # bytes of an index at most
+_CHUNK_ID = re.compile(rb'[0-9]{2}[a-z0-9]{2}|ix[0-9]{2}|JUNK|LIST|idx1|RIFF',
+                       re.IGNORECASE)
+
+
+class Repair(NamedTuple):
+  """What differs from the file on disk.
+
+  Attributes:
+    headers: (offset, the 8 bytes there) in ascending order.
+    end: where the readable part ends; None: at the end of the file.
+  """
+
+  headers: list[tuple[int, bytes]]
+  end: int | None = None
+
+
+def repair(file: BinaryIO) -> Repair | None:
+  """What has to be restored of a file; None if nothing, or it is no AVI.
+
+  Raises:
+    UserError: it is an AVI file in which the list of chunks cannot be found.
+  """
+  if not _is_avi(file.read(12)):
+    return None
+  with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    movi, end = _find_movi(data)
+    if movi < 0:
+      raise UserError(
+          f'{file.name}: this AVI file is damaged before its first frame, so '
+          'that its frames cannot be numbered; expected an intact file: repair '
+          'or convert it')
+    index = _read_index(data, end)
+    if index:
+      headers = _damaged_headers(data, movi, index)
+      return Repair(headers) if headers else None
+    damage = _first_damage(data, movi + 4, min(end, len(data)))
+    return None if damage is None else Repair([], damage)
+
+
+def is_avi(name: str) -> bool:
+  """Whether a file is one, by its first bytes."""
+  with open(name, 'rb') as file:
+    return _is_avi(file.read(12))
+
+
+def _is_avi(head: bytes) -> bool:
+  return head[:4] == b'RIFF' and head[8:12] == b'AVI '
+
+
+def _find_movi(data: mmap.mmap) -> tuple[int, int]:
+  """Where the word 'movi' is, 0 if nowhere, and the end of its list."""
+  place = 12
+  while place + 12 <= len(data):
+    name, size, kind = struct.unpack_from('<4sI4s', data, place)
+    if name == b'LIST' and kind == b'movi':
+      return place + 8, place + _HEADER + size
+    place += _HEADER + size + size % 2
+  return data.find(b'movi', 12), len(data)  # what comes before is damaged
+
+
+def _read_index(data: mmap.mmap, place: int) -> list[tuple[bytes, int, int]]:
+  """(id, offset, size) of each chunk; [] without an index.
+
+  Args:
+    data: of the file.
+    place: the end of the list of chunks, where an intact file has its index.
+  """
+  place += place % 2
+  if data[place:place + 4] != b'idx1':
+    place = data.rfind(b'idx1', max(0, len(data) - _INDEX))
+  if place < 0 or place + _HEADER > len(data):
+    return []
+  (size,) = struct.unpack_from('<I', data, place + 4)
+  entries = data[place + _HEADER:place + _HEADER + size]
+  return [(name, offset, size) for name, _, offset, size
+          in struct.iter_unpack('<4sIII', entries[:len(entries) // 16 * 16])]
+
+
+def _damaged_headers(data: mmap.mmap, movi: int,
+                     index: list[tuple[bytes, int, int]]
+                     ) -> list[tuple[int, bytes]]:
+  """The headers that differ from the index; [] if it may be what is damaged."""
+  for base in (movi, 0):  # from which offsets count, whatever made the file
+    headers, intact = [], 0
+    for number, (name, offset, size) in enumerate(index):
+      place, wanted = base + offset, struct.pack('<4sI', name, size)
+      if data[place:place + _HEADER] == wanted:
+        intact += 1
+      elif _fits(index, number):
+        headers.append((place, wanted))
+    if intact > len(index) / 2:
+      return sorted(headers)
+  return []
+
+
+def _fits(index: list[tuple[bytes, int, int]], number: int) -> bool:
+  """Whether an entry is one: its chunk ends before the next one begins."""
+  name, offset, size = index[number]
+  return bool(_CHUNK_ID.fullmatch(name)) and (
+      number + 1 == len(index) or
+      offset + _HEADER + size <= index[number + 1][1])
+
+
+def _first_damage(data: mmap.mmap, place: int, end: int) -> int | None:
+  """Where the chain of chunks breaks; None if it reaches the end."""
+  while place + _HEADER <= end:
+    name, size = struct.unpack_from('<4sI', data, place)
+    if not _CHUNK_ID.fullmatch(name):
+      return place
+    inside = 4 if name in (b'LIST', b'RIFF') else size  # a list of chunks
+    place += _HEADER + inside + inside % 2
+  return None
+
+
+class RepairedFile(io.BufferedIOBase):
+  """A file with its repair, for OpenCV to read."""
+
+  def __init__(self, file: BinaryIO, changes: Repair) -> None:
+    self._file, self._changes = file, changes
+    self._ends = [offset + _HEADER for offset, _ in changes.headers]
+    self._length = file.seek(0, os.SEEK_END)
+    if changes.end is not None:
+      self._length = min(self._length, changes.end)
+    file.seek(0)
+
+  def readable(self) -> bool:
+    """It can be read."""
+    return True
+
+  def seekable(self) -> bool:
+    """It can."""
+    return True
+
+  def read(self, size: int | None = -1, /) -> bytes:
+    """As of a file; what is behind the end is not there."""
+    place = self._file.tell()
+    left = max(self._length - place, 0)
+    data = bytearray(self._file.read(
+        left if size is None or size < 0 else min(size, left)))
+    first = bisect.bisect_right(self._ends, place)
+    for offset, header in self._changes.headers[first:]:
+      if offset >= place + len(data):
+        break
+      for i, value in enumerate(header, start=offset - place):
+        if 0 <= i < len(data):
+          data[i] = value
+    return bytes(data)
+
+  def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+    """As of a file."""
+    if whence == os.SEEK_END:
+      return self._file.seek(self._length + offset)
+    return self._file.seek(offset, whence)
+
+  def tell(self) -> int:
+    """As of a file."""
+    return self._file.tell()
+
+  def close(self) -> None:
+    """Closes the file, too."""
+    self._file.close()
+    super().close()

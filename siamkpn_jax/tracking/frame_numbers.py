@@ -1,0 +1,192 @@
+"""Which frames of a video file are missing among those that OpenCV delivers.
+
+The number of a frame is its place among the time stamps of all packets in the
+file. Reading those takes another pass over the file, without decoding, which is
+made when the first irregularity shows: a read that fails, or a time step that
+is not the usual one. The rate may vary.
+"""
+
+import functools
+import math
+import os
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.avi_repair import is_avi
+from siamkpn_jax.tracking.mp4_edit import read_edit
+from siamkpn_jax.tracking.opened_video import opened
+
+# Reads that may fail in a row beyond the frames that are known to be left.
+_PATIENCE = 1000
+_LONG_STEP = 1.5  # of the usual time between two frames
+_SAME = 1e-3  # milliseconds
+_SMALLEST = 8  # bytes of a packet, as good as always
+
+
+class Packets(NamedTuple):
+  """What a file holds.
+
+  Attributes:
+    times: of the packets, milliseconds, ascending. One that cannot be read in
+      the middle of the file has the time of one before it.
+    failed: how many could not be read.
+  """
+
+  times: np.ndarray
+  failed: int
+
+  @property
+  def timed(self) -> bool:
+    """Whether the file has time stamps; raw H.264 has none."""
+    return len(self.times) > 0 and self.times[0] < self.times[-1]
+
+  def constant(self, fps: float, share: float) -> bool:
+    """Whether the times are those of a constant rate, maybe with holes.
+
+    Args:
+      fps: the rate.
+      share: of the steps that are no holes, at least.
+    """
+    if not self.timed or fps <= 0:
+      return False
+    places = self.times * fps / 1000
+    on_grid = np.abs(places - np.rint(places)) < 0.3  # mkv has milliseconds
+    return (float(on_grid.mean()) > 0.95 and
+            float((np.diff(places) < _LONG_STEP).mean()) > share)
+
+
+class FrameNumbers:
+  """Numbers the frames of a file, in the order of their delivery."""
+
+  def __init__(self, name: str, fps: float, announced: int | None) -> None:
+    """Reads nothing yet.
+
+    Args:
+      name: of the file.
+      fps: its rate; 0 if unknown.
+      announced: number of frames, None if unknown.
+    """
+    self._name, self._fps, self._announced = name, fps, announced or 0
+    self._long = _LONG_STEP * 1000 / fps if fps > 0 else 0.0
+    self._next = 0  # number of the next frame if none is lost, from 0
+    self._time = 0.0  # of the last frame, milliseconds
+    self._failed = False  # any read so far
+    self._delay = 0  # see `_place`
+
+  @functools.cached_property
+  def _packets(self) -> Packets:
+    return read_packets(self._name)
+
+  def ended(self, failures: int) -> bool:
+    """Whether no frame follows.
+
+    Args:
+      failures: reads that failed since the last frame.
+    """
+    if not failures:
+      return False
+    if self._next == self._announced:  # as nearly always
+      return True
+    left = max(self._announced, len(self._packets.times)) - self._next
+    return failures > min(max(left, 0), self._most()) + _PATIENCE
+
+  def lost_before(self, time: float, failures: int) -> int | None:
+    """Counts a frame, and says how many before it were not decoded.
+
+    Args:
+      time: of the frame, milliseconds.
+      failures: reads that failed since the last frame.
+
+    Returns:
+      The number; None for a frame that comes again, which does not count.
+    """
+    number, step = self._next, time - self._time
+    self._failed |= failures > 0
+    if failures or not (0 < step <= self._long if number else time == 0):
+      number = min(self._place(time, failures), self._most())
+    if number < self._next:
+      return None
+    self._time = time
+    lost, self._next = number - self._next, number + 1
+    return lost
+
+  def lost_at_the_end(self) -> int:
+    """How many frames follow the last one that could be decoded.
+
+    Raises:
+      UserError: frames are missing, and nothing says which.
+    """
+    if self._next == self._announced:
+      return 0
+    total = len(self._packets.times)
+    if self._by_time():
+      total = max(total, self._number_at(float(self._packets.times[-1])))
+    edit = read_edit(self._name)
+    if edit and not edit.trimmed:  # the table of an mp4 is exact
+      total = max(total, min(self._announced, self._most()))
+    lost = max(total - self._next, 0)
+    if lost and not self._packets.timed and len(self._packets.times):
+      raise UserError(
+          f'{self._name}: {lost} of {total} frames cannot be decoded, and the '
+          'file has no time stamps that say which; expected an intact file, or '
+          'mp4, mkv: convert it')
+    return lost
+
+  def _place(self, time: float, failures: int) -> int:
+    """The number of a frame by its time."""
+    if not self._packets.timed:
+      return self._next + failures
+    if self._by_time():
+      place = self._number_at(time)
+    else:  # the first of those at this time that is left
+      first, last = np.searchsorted(
+          self._packets.times, [time - _SAME, time + _SAME])
+      place = int(max(first, min(self._next, last - 1)))
+    if not is_avi(self._name):
+      return place
+    # FFmpeg counts the packets of AVI, and gives a frame the number of the
+    # packet after which the decoder lets go of it: later ones, always by as
+    # many, but for the last frames, which all get the last number.
+    if self._next == 0 and not failures:
+      self._delay = place
+    return max(place - self._delay, self._next)
+
+  def _number_at(self, time: float) -> int:
+    return round(time * self._fps / 1000)
+
+  def _by_time(self) -> bool:
+    """Whether packets are missing, and the rate says where.
+
+    Of a file of varying rate, and of one in which long steps are meant, only
+    the order counts.
+    """
+    if self._failed or self._packets.failed:
+      return self._packets.constant(self._fps, share=0.5)
+    return (len(self._packets.times) < self._announced and
+            self._packets.constant(self._fps, share=0.7))
+
+  def _most(self) -> int:
+    """Frames that the file may have at most, whatever it announces."""
+    return os.path.getsize(self._name) // _SMALLEST
+
+
+def read_packets(name: str) -> Packets:
+  """Reads the times of all packets, without decoding them."""
+  times: list[float] = []
+  failed = failures = 0
+  with opened(name, [cv2.CAP_PROP_FORMAT, -1]) as packets:
+    while packets.isOpened() and failures <= _PATIENCE:
+      if not packets.grab():  # damage, or the end
+        failures += 1
+        continue
+      times += [max(times, default=0.0)] * failures
+      times.append(packets.get(cv2.CAP_PROP_POS_MSEC))
+      failed, failures = failed + failures, 0
+  # What is before time 0, or behind the end, is cut away by the edit list.
+  edit = read_edit(name)
+  end = edit.end if edit and edit.trimmed else math.inf
+  kept = np.sort([time for time in times if -_SAME < time < end - _SAME])
+  return Packets(kept, failed)

@@ -1,0 +1,242 @@
+"""Videos with holes: every frame keeps its number, what is lost is marked."""
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.frame_numbers import FrameNumbers, Packets
+from siamkpn_jax.tracking.video import FrameSource, open_frames
+from siamkpn_jax.tracking.video_file import VideoFile
+
+COUNT, SIDE, KEY = 40, 96, 12  # KEY: frames between key frames, of FFmpeg
+
+
+class NumberReader:
+  """A tracker whose box is the number that a frame shows."""
+
+  score = 1.0
+
+  def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> None:
+    del frame, box_xywh
+
+  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
+    return True, np.full(4, shown(frame))
+
+
+def numbered(number: int) -> np.ndarray:
+  """A frame with 6 bars, the bits of its number, and noise."""
+  rng = np.random.default_rng(number)
+  frame = rng.integers(90, 140, (SIDE, SIDE, 3), np.uint8)
+  for bit in range(6):
+    frame[:, bit * 16:bit * 16 + 10] = 230 * (number >> bit & 1)
+  return frame
+
+
+def shown(frame: np.ndarray) -> int:
+  columns = frame.mean((0, 2))
+  return sum((columns[bit * 16 + 3:bit * 16 + 7].mean() > 115) << bit
+             for bit in range(6))
+
+
+def write_video(path: Path, codec: str) -> bytes:
+  writer = cv2.VideoWriter(
+      str(path), cv2.VideoWriter.fourcc(*codec), 25, (SIDE, SIDE))
+  for number in range(COUNT):
+    writer.write(numbered(number))
+  writer.release()
+  return path.read_bytes()
+
+
+def damage(path: Path, data: bytes, start: float, length: int) -> None:
+  place = int(len(data) * start)
+  junk = np.random.default_rng(0).bytes(length)
+  path.write_bytes(data[:place] + junk + data[place + length:])
+
+
+def read(path: Path) -> list[int | None]:
+  return [None if frame is None else shown(frame)
+          for frame in VideoFile(str(path)).frames()]
+
+
+def follow(path: Path, tmp_path: Path):
+  boxes = tmp_path / 'boxes.txt'
+  with open_frames(path) as source:
+    summary = track_video(
+        NumberReader(), source, np.array([0.0, 0, 9, 9]), boxes_path=boxes,
+        video_path=tmp_path / 'out.avi', progress=False)
+  return summary, np.loadtxt(boxes, delimiter=',')
+
+
+@pytest.mark.parametrize(('name', 'codec'), [
+    ('v.mp4', 'mp4v'), ('v.avi', 'XVID'), ('v.avi', 'MJPG'), ('v.mkv', 'mp4v')])
+@pytest.mark.parametrize('start', [0.3, 0.5, 0.8])
+def test_line_k_is_frame_k(tmp_path: Path, name: str, codec: str,
+                           start: float) -> None:
+  path = tmp_path / name
+  data = write_video(path, codec)
+  assert read(path) == list(range(COUNT))
+  damage(path, data, start, len(data) // 8)
+
+  summary, boxes = follow(path, tmp_path)
+
+  lost = np.isnan(boxes).all(axis=1)
+  assert len(boxes) == summary.frames
+  assert summary.lost == lost.sum()
+  if name != 'v.mkv':  # which has no table of its frames
+    assert len(boxes) == COUNT and summary.lost
+  with open_frames(tmp_path / 'out.avi') as shown_frames:
+    assert shown_frames.count == len(boxes)
+  # What is decoded without its key frame shows remains of other frames.
+  behind = (start + 1 / 8) * COUNT
+  intact = [number for number in range(1, len(boxes)) if not lost[number] and (
+      number < 0.6 * start * COUNT or number > behind + KEY)]
+  for number in intact:
+    assert boxes[number].tolist() == [number] * 4
+
+
+def test_damage_at_the_end_is_counted(tmp_path: Path) -> None:
+  path = tmp_path / 'v.avi'
+  data = write_video(path, 'XVID')
+  damage(path, data, 0.85, int(0.1 * len(data)))
+  summary, boxes = follow(path, tmp_path)
+  assert (len(boxes), summary.lost) == (COUNT, np.isnan(boxes[:, 0]).sum())
+  assert summary.lost > 0
+
+
+@pytest.mark.parametrize('announced', [0, 7, 39, 4000])
+def test_wrong_count_in_the_header(tmp_path: Path, announced: int) -> None:
+  """All frames are read, whatever an AVI header says; none is made up."""
+  path = tmp_path / 'v.avi'
+  data = bytearray(write_video(path, 'MJPG'))
+  data[48:52] = struct.pack('<I', announced)  # avih.dwTotalFrames
+  at = data.index(b'strh') + 8 + 32
+  data[at:at + 4] = struct.pack('<I', announced)  # strh.dwLength
+  path.write_bytes(data)
+  assert read(path) == list(range(COUNT))
+
+
+def test_avi_without_index_ends_at_the_damage(tmp_path: Path) -> None:
+  """What comes behind it has no number."""
+  path = tmp_path / 'v.avi'
+  data = write_video(path, 'MJPG')
+  data = data[:data.rindex(b'idx1')]
+  path.write_bytes(data)
+  assert read(path) == list(range(COUNT))
+  damage(path, data, 0.5, len(data) // 10)
+  found = read(path)
+  assert 15 < len(found) < 25
+  assert found[:15] == list(range(15))
+
+
+def test_avi_damaged_before_its_frames(tmp_path: Path) -> None:
+  path = tmp_path / 'v.avi'
+  data = write_video(path, 'XVID')
+  damage(path, data, 0.01, data.index(b'movi') + 50)
+  with pytest.raises(UserError, match='damaged before its first frame|cannot'):
+    open_frames(path)
+
+
+def with_steps(data: bytes, steps: list[tuple[int, int]]) -> bytearray:
+  """An mp4 with another table of time steps: (samples, length) each."""
+  at = data.index(b'stts') + 8
+  assert struct.unpack('>II', data[at:at + 8]) == (1, COUNT)
+  assert data.index(b'moov') > data.index(b'mdat')
+  grown = bytearray(data[:at] + struct.pack('>I', len(steps)) + b''.join(
+      struct.pack('>II', *step) for step in steps) + data[at + 12:])
+  for name in (b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stts'):
+    box = data.index(name) - 4
+    size = int.from_bytes(data[box:box + 4], 'big') + 8 * (len(steps) - 1)
+    grown[box:box + 4] = size.to_bytes(4, 'big')
+  return grown
+
+
+def test_variable_frame_rate(tmp_path: Path) -> None:
+  """Long steps in the time table of an mp4 are no holes."""
+  path = tmp_path / 'v.mp4'
+  data = write_video(path, 'mp4v')
+  step = struct.unpack('>I', data[data.index(b'stts') + 16:][:4])[0]
+  data = with_steps(data, [(10, step), (20, step // 2), (10, 2 * step)])
+  path.write_bytes(data)
+  assert read(path) == list(range(COUNT))
+
+  at = data.index(b'mdat')  # and with a hole
+  data[at + 30000:at + 34000] = np.random.default_rng(0).bytes(4000)
+  path.write_bytes(data)
+  found = read(path)
+  assert len(found) == COUNT and None in found
+  assert found[36:] == [36, 37, 38, 39]
+
+
+@pytest.mark.parametrize('shown_frames', [18, 24, 30])
+def test_trimmed_mp4(tmp_path: Path, shown_frames: int) -> None:
+  """The frames behind the end of the edit list are not lost."""
+  path = tmp_path / 'v.mp4'
+  data = bytearray(write_video(path, 'mp4v'))
+  at = data.index(b'elst') + 12  # the length of the first edit
+  whole = int.from_bytes(data[at:at + 4], 'big')
+  data[at:at + 4] = (whole * shown_frames // COUNT).to_bytes(4, 'big')
+  path.write_bytes(data)
+  assert read(path) == list(range(shown_frames))
+
+
+def test_numbers_by_the_rate_where_packets_are_lost(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+  """Matroska and MPEG-TS lose them with their time stamps."""
+  times = np.array([*range(10), *range(25, 40)]) * 40.0
+  monkeypatch.setattr('siamkpn_jax.tracking.frame_numbers.read_packets',
+                      lambda name: Packets(times, 0))
+  (tmp_path / 'v.mkv').write_bytes(bytes(1000))
+  numbers = FrameNumbers(str(tmp_path / 'v.mkv'), 25, COUNT)
+  lost = [numbers.lost_before(time, 0) for time in times]
+  assert lost == [0] * 10 + [15] + [0] * 14
+  assert numbers.lost_at_the_end() == 0
+
+
+def test_frames_that_come_again_do_not_count(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+  times = np.arange(COUNT) * 40.0
+  monkeypatch.setattr('siamkpn_jax.tracking.frame_numbers.read_packets',
+                      lambda name: Packets(times, 0))
+  (tmp_path / 'v.mp4').write_bytes(bytes(1000))
+  numbers = FrameNumbers(str(tmp_path / 'v.mp4'), 25, COUNT)
+  delivered = [0.0, 40.0, 80.0, 40.0, 80.0, 120.0, 200.0]
+  lost = [numbers.lost_before(time, 0) for time in delivered]
+  assert lost == [0, 0, 0, None, None, 0, 1]
+
+
+def test_lost_frames_of_a_source() -> None:
+  frames = [None, numbered(1), None, None, numbered(4), None]
+  with FrameSource('v', iter(frames)) as source:
+    assert source.number == 2
+    found = [(source.number, shown(frame)) for frame in source]
+  assert found == [(2, 1), (5, 4)] and source.number == 6
+
+
+def test_first_frames_lost(tmp_path: Path) -> None:
+  source = FrameSource('v', iter([None, None, numbered(2), numbered(3)]))
+  boxes = tmp_path / 'boxes.txt'
+  summary = track_video(NumberReader(), source, np.array([0.0, 0, 9, 9]),
+                        boxes_path=boxes, progress=False)
+  assert (summary.frames, summary.lost) == (4, 2)
+  assert boxes.read_text().splitlines()[:2] == ['nan,nan,nan,nan'] * 2
+
+
+def test_rotated_video_is_upright(tmp_path: Path) -> None:
+  """Phones write how a frame is to be turned; boxes are those of what shows."""
+  path = tmp_path / 'v.mp4'
+  data = bytearray(write_video(path, 'mp4v'))
+  matrix = data.index(b'tkhd') + 4 + 40
+  one = struct.pack('>I', 0x10000)
+  assert data[matrix:matrix + 4] == one
+  # x, y -> -y, x: a quarter turn clockwise.
+  data[matrix:matrix + 20] = bytes(4) + one + bytes(4) + struct.pack(
+      '>i', -0x10000) + bytes(4)
+  path.write_bytes(data)
+  with open_frames(path) as source:
+    turned = [np.rot90(frame) for frame in source]
+  assert [shown(frame) for frame in turned] == list(range(COUNT))
