@@ -62,8 +62,7 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
 
   A box that is partly outside is accepted, as objects at the border are
   annotated so; it is returned as given, not clipped. One without a whole pixel
-  shows nothing; one much larger than the frame is no object in it, and crops
-  around it would fill the memory.
+  shows nothing; one much larger than the frame is no object in it.
 
   Args:
     box_xywh: [4] left, top, width, height in pixels.
@@ -74,23 +73,25 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
     The box, float64 [4].
 
   Raises:
-    UserError: not four finite numbers, a side of less than a pixel or more
-      than `LARGEST` times the frame's, or no overlap with the frame.
+    UserError: not four finite numbers, fractions of the frame, a side of less
+      than a pixel or more than `LARGEST` times the frame's, or no overlap with
+      the frame.
   """
   try:
     box = np.array(box_xywh, np.float64)
-  except (TypeError, ValueError):  # text, or lists of unequal length
+  except (TypeError, ValueError, OverflowError):
+    # Text, lists of unequal length, an integer of a thousand digits.
     box = np.empty(0)
   text = ','.join(f'{value:g}' for value in box[:8].ravel()[:8]
                   ) if box.ndim else ''
   if box.shape != (4,) or not np.isfinite(box).all():
-    raise UserError(f'box {text or repr(box_xywh)}: expected four finite '
+    raise UserError(f'box {text or repr(box_xywh)[:80]}: expected four finite '
                     'numbers left,top,width,height in pixels')
   left, top, width, height = box.tolist()
   if width <= 0 or height <= 0:
     raise UserError(f'box {text}: width and height must be positive; expected '
                     'left,top,width,height, not the corners x1,y1,x2,y2')
-  if min(width, height) < 1:
+  if min(width, height) < 1 or max(box) <= 1:  # a pixel in the very corner
     raise UserError(f'box {text}: width and height must be 1 pixel or more; '
                     'expected left,top,width,height in pixels, not as '
                     'fractions of the frame')

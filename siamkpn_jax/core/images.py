@@ -1,6 +1,7 @@
 """Image files: finding and reading them."""
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterable
@@ -12,13 +13,14 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 
+_SAMPLES = 8  # images of a folder that tell the depth of all
 # A number with decimals at the end of a name, but not 1.2.3.
 _DECIMAL = re.compile(r'((?:.*[^0-9.])?[0-9]+)\.([0-9]+)', re.DOTALL)
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
 
 def read_image(path: Path) -> np.ndarray:
-  """[h, w, 3] uint8 BGR image of a file.
+  """[h, w, 3] uint8 BGR image of a file; see `_eight_bits` for one of 16.
 
   Raises:
     UserError: missing, not an image, or a JPEG whose end is missing, which
@@ -52,12 +54,57 @@ def decode_image(data: bytes, path: Path | str, flags: int) -> np.ndarray:
   Raises:
     UserError: not an image.
   """
+  if _is_deep_png(data):
+    image = _decoded(data, path, flags | cv2.IMREAD_ANYDEPTH)
+    return _eight_bits(image, path)
+  return _decoded(data, path, flags)
+
+
+def _decoded(data: bytes, path: Path | str, flags: int) -> np.ndarray:
   image = None
   with contextlib.suppress(cv2.error):
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
   if image is None:
     raise _unreadable(path)
   return image
+
+
+def _is_deep_png(data: bytes) -> bool:
+  return data[:8] == b'\x89PNG\r\n\x1a\n' and data[24:25] == b'\x10'
+
+
+def _eight_bits(image: np.ndarray, path: Path | str) -> np.ndarray:
+  """The upper eight bits of those that a camera delivers.
+
+  Cameras of 10 to 14 bits write them as 16, of which the upper eight are
+  nearly black. All images of a folder are scaled alike.
+  """
+  if image.dtype == np.uint8:
+    return image
+  bits = _bits(int(image.max()))
+  if Path(path).is_file():
+    bits = max(bits, _folder_bits(Path(path).parent))
+  return (image >> (bits - 8)).astype(np.uint8)
+
+
+def _bits(peak: int) -> int:
+  """The depth of a camera with such a value."""
+  return next(bits for bits in (8, 10, 12, 14, 16) if peak < 2**bits)
+
+
+@functools.lru_cache(maxsize=1024)
+def _folder_bits(folder: Path) -> int:
+  """The depth of the 16-bit images of a folder, by some of them."""
+  paths = list_images(folder)
+  peaks = [0]
+  for place in np.linspace(0, len(paths) - 1, min(len(paths), _SAMPLES)):
+    path = paths[round(place)]
+    with contextlib.suppress(UserError):
+      data = read_bytes(path)
+      if _is_deep_png(data):
+        peaks.append(int(_decoded(
+            data, path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH).max()))
+  return _bits(max(peaks))
 
 
 def image_size(data: bytes, path: Path | str) -> tuple[int, int]:

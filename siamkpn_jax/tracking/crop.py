@@ -14,6 +14,8 @@ import numpy as np
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import check_box
 
+_LARGE = 8  # times the output; beyond it only the pixels in use are read
+
 
 def crop_square(frame: np.ndarray, center: np.ndarray, side: float,
                 output: int, fill: np.ndarray) -> np.ndarray:
@@ -30,6 +32,8 @@ def crop_square(frame: np.ndarray, center: np.ndarray, side: float,
     [output, output, 3] uint8.
   """
   left, top, pixels = window(center, side)
+  if pixels > _LARGE * output:
+    return _sampled(frame, left, top, pixels, output, fill)
   patch = _padded(frame, left, top, pixels, fill)
   if pixels == output:
     return patch.copy()  # not a view of a frame that the caller may reuse
@@ -63,6 +67,36 @@ def _padded(frame: np.ndarray, left: int, top: int, side: int,
   return cv2.copyMakeBorder(
       frame[y0:y1, x0:x1], y0 - top, top + side - y1, x0 - left,
       left + side - x1, cv2.BORDER_CONSTANT, value=fill.tolist())
+
+
+def _sampled(frame: np.ndarray, left: int, top: int, side: int, output: int,
+             fill: np.ndarray) -> np.ndarray:
+  """What `cv2.resize` makes of a padded square, from the pixels it looks at.
+
+  It weighs four pixels for each of the output, in fixed-point numbers.
+  """
+  height, width = frame.shape[:2]
+  place, weight = _taps(side, output)
+  rows, columns = place + top, place + left
+  pixels = frame[np.ix_(np.clip(rows, 0, height - 1).ravel(),
+                        np.clip(columns, 0, width - 1).ravel())]
+  outside = ((rows < 0) | (rows >= height)).ravel()[:, None] | (
+      (columns < 0) | (columns >= width)).ravel()
+  pixels[outside] = fill
+  pixels = pixels.reshape(2, output, 2, output, 3).astype(np.int32)
+  lines = np.einsum('rycxk,cx->ryxk', pixels, weight)
+  upper, lower = (lines >> 4) * weight[:, :, None, None] >> 16
+  return ((upper + lower + 2) >> 2).astype(np.uint8)
+
+
+def _taps(side: int, output: int) -> tuple[np.ndarray, np.ndarray]:
+  """[2, output] pixels that a pixel is made of, and weights of sum 2048."""
+  exact = (np.arange(output) + 0.5) * (side / output) - 0.5
+  first = np.floor(exact.astype(np.float32)).astype(np.int64)
+  part = exact.astype(np.float32) - first.astype(np.float32)
+  weight = np.stack([1 - part, part])
+  return (np.stack([first, first + 1]),
+          np.rint(weight * np.float32(2048)).astype(np.int32))
 
 
 def mean_color(frame: np.ndarray) -> np.ndarray:
@@ -122,17 +156,49 @@ def search_crop(frame: np.ndarray, center: np.ndarray, scale: float,
                      geometry.SEARCH_SIZE, fill)
 
 
+class NoFrameError(TypeError, ValueError):
+  """Something that is no array of pixels."""
+
+
 def frame_size(frame: np.ndarray) -> tuple[int, int]:
-  """Width and height of a [h, w, 3] uint8 frame; another is a ValueError."""
-  if frame is None:
-    raise ValueError('frame is None; expected [h, w, 3] uint8 BGR: '
-                     'cv2.imread and VideoCapture.read return None when they '
-                     'fail, so check the path, or that the video has not ended')
+  """Width and height of a [h, w, 3] uint8 frame.
+
+  Raises:
+    NoFrameError: None, an image of another library, a list, ...
+    ValueError: an array of another shape or type.
+  """
   if not isinstance(frame, np.ndarray):
-    raise ValueError(f'frame is a {type(frame).__name__}; expected a NumPy '
-                     'array [h, w, 3] uint8 BGR')
+    raise NoFrameError(_no_array(frame))
   if (frame.ndim != 3 or frame.shape[2] != 3 or not frame.size or
       frame.dtype != np.uint8):
     raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
-                     '[h, w, 3] uint8 BGR')
+                     f'[h, w, 3] uint8 BGR{_advice(frame)}')
   return frame.shape[1], frame.shape[0]
+
+
+def _no_array(frame: object) -> str:
+  if frame is None:
+    return ('frame is None; expected [h, w, 3] uint8 BGR: cv2.imread and '
+            'VideoCapture.read return None when they fail, so check the path, '
+            'or that the video has not ended')
+  kind = type(frame)
+  advice = (': use frame.get()' if isinstance(frame, cv2.UMat) else
+            ": use numpy.asarray(frame.convert('RGB'))[..., ::-1]"
+            if kind.__module__.startswith('PIL.') else '')
+  return (f'frame is a {kind.__name__}; expected a NumPy array [h, w, 3] uint8 '
+          f'BGR{advice}')
+
+
+def _advice(frame: np.ndarray) -> str:
+  """How to make a frame of an array, where that is clear."""
+  if not frame.size:
+    return ': it has no pixels; check that the video has not ended'
+  if frame.dtype == np.uint8:
+    if frame.ndim == 2 or frame.shape[2:] == (1,):
+      return ': use cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)'
+    if frame.shape[2:] == (4,):
+      return ': use cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)'
+    return ''
+  if frame.dtype == np.uint16:
+    return ': scale its values to 0..255 first, by the depth of the camera'
+  return ': scale its values to 0..255 first, and convert them'

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.core import geometry
 from siamkpn_jax.core.compiling import Jitted
 from siamkpn_jax.models.head import Predictions, Template
 from siamkpn_jax.models.siamkpn import SiamKPN
@@ -90,7 +91,12 @@ def init(variables: Any, crops: Array, center: Array, size: Array,
 
   Returns:
     The state after the first frame.
+
+  Raises:
+    TypeError: the crops are no array.
+    ValueError: they have another shape or type.
   """
+  _check_crops(crops, geometry.TEMPLATE_SIZE)
   template: Any = model.apply(
       variables, crops.astype(jnp.float32), train=False,
       method=SiamKPN.template)
@@ -116,7 +122,12 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
 
   Returns:
     The new state, and what was observed.
+
+  Raises:
+    TypeError: the crops are no array.
+    ValueError: they have another shape or type.
   """
+  _check_crops(search.crops, geometry.SEARCH_SIZE)
   template = state.template
   if search.owner is not None:
     template = jax.tree.map(lambda t: t[search.owner], template)  # n x ...
@@ -156,3 +167,13 @@ def update_box(maps: Predictions, center: Array, size: Array,
   found = decode(maps, size, scale, hyperparameters, rule)
   return (jnp.clip(center + found.shift, 0, frame_size),
           jnp.clip(found.size, MIN_SIDE, frame_size), found.score)
+
+
+def _check_crops(crops: Any, side: int) -> None:
+  """Raises what the functions above say; it costs nothing once compiled."""
+  expected = f'expected an array [n, {side}, {side}, 3] uint8'
+  if not isinstance(crops, jax.Array | np.ndarray):
+    raise TypeError(f'crops is a {type(crops).__name__}; {expected}')
+  if crops.shape[1:] != (side, side, 3) or crops.ndim != 4 or (
+      crops.dtype != np.uint8):
+    raise ValueError(f'crops of shape {crops.shape}, {crops.dtype}; {expected}')

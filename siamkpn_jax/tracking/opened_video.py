@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import cv2
 
@@ -22,7 +23,7 @@ def opened(name: str, parameters: Sequence[int] = ()
       path = stack.enter_context(native_path(name))
       capture = cv2.VideoCapture(path, backend, parameters)
     else:
-      repaired = stack.enter_context(RepairedFile(file, changes))
+      repaired: Any = stack.enter_context(RepairedFile(file, changes))
       capture = cv2.VideoCapture(repaired, backend, parameters)
     stack.callback(capture.release)
     yield capture

@@ -1,5 +1,8 @@
 """Crops against the reference and against geometry (SPEC 1)."""
 
+import resource
+import time
+
 import numpy as np
 import pytest
 
@@ -49,6 +52,8 @@ SQUARES = {
     'half to even, up': ((60.25, 50.25), 31.5),
     'left edge on a half': ((60.5, 50.5), 30),
     'left edge on a half, odd': ((60.5, 50.5), 31),
+    'very large': ((60, 50), 5000), 'large corner': ((0, 0), 4001),
+    'large, outside': ((-4000, 9000), 6000.7),
     'not resized': ((60.2, 50.7), 127), 'not resized, 255': ((60, 50), 255.3),
 }
 
@@ -58,6 +63,29 @@ SQUARES = {
 def test_named_squares(name, output):
   center, side = SQUARES[name]
   assert_same(noise(120, 100), center, side, output)
+
+
+@pytest.mark.parametrize('output', [127, 255])
+def test_large_squares_read_only_what_they_show(output):
+  """The same pixels as of a padded frame, bit for bit."""
+  rng = np.random.default_rng(output)
+  for seed in range(20):
+    width, height = rng.integers(5, 700, 2)
+    center = rng.uniform(-0.5, 1.5, 2) * (width, height)
+    side = rng.uniform(7.9, 14) * output
+    assert_same(noise(width, height, seed), center, side, output)
+
+
+def test_8k_frame():
+  """A box of its size: 1.7 GB and seconds if the frame were padded."""
+  frame = np.full((4320, 7680, 3), 9, np.uint8)
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  start = time.perf_counter()
+  crop = crop_square(frame, np.array([3840.0, 2160]), 23857, 255, FILL)
+  assert time.perf_counter() - start < 1
+  grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+  assert grown < 2e5  # KiB
+  assert (crop[127, 127] == 9).all() and (crop[0, 0] == FILL).all()
 
 
 @pytest.mark.parametrize(('side', 'rounded'), [

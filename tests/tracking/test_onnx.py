@@ -240,6 +240,12 @@ def test_the_interface_of_a_tracker():
     with pytest.raises(UserError, match='outside'):
       one.init(frames[0], [1000, 0, 20, 20])
     center, scale = one.search_window()
+    for bad in (None, frames[1][:0], frames[1].astype(np.uint16)):
+      with pytest.raises(ValueError, match='frame'):
+        one.init(bad, box)
+      with pytest.raises(ValueError, match='frame'):
+        one.update(bad)
+    np.testing.assert_array_equal(one.search_window()[0], center)
     one.update(frames[1])
     assert one.heatmaps.shape == (1, 31, 31)
     assert 0 < one.heatmaps.max() < 1

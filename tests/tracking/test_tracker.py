@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import cv2
 import jax
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
 from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.load import decode_config, load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
@@ -171,19 +173,92 @@ def test_no_target_yet(method):
     getattr(new_tracker(), method)(*args)
 
 
-@pytest.mark.parametrize(('frame', 'message'), [
-    (None, r'^frame is None; .*cv2.imread and VideoCapture.read return None'),
-    ([[1, 2]], '^frame is a list; expected a NumPy array'),
-    ('a.jpg', '^frame is a str; expected a NumPy array'),
-    (np.zeros((0, 0, 3), np.uint8), r'shape \(0, 0, 3\)')])
-def test_what_is_no_frame(frame, message):
-  """Such as what OpenCV returns for a file that is missing."""
+class PillowImage:
+  """Stands in for what `PIL.Image.open` returns."""
+
+  __module__ = 'PIL.JpegImagePlugin'
+
+
+GRAY = np.zeros((48, 64), np.uint8)
+NO_FRAMES = {
+    'None': (None, '^frame is None; .*VideoCapture.read return None'),
+    'list': ([[1, 2]], '^frame is a list; expected a NumPy array'),
+    'name': ('a.jpg', '^frame is a str; expected a NumPy array'),
+    'UMat': (cv2.UMat(GRAY), r'^frame is a UMat; .*frame\.get\(\)'),
+    'Pillow': (PillowImage(), r"^frame is a PillowImage; .*convert\('RGB'\)"),
+    'empty': (np.zeros((0, 0, 3), np.uint8), r'shape \(0, 0, 3\).*no pixels'),
+    'no rows': (np.zeros((0, 64, 3), np.uint8), r'shape \(0, 64, 3\)'),
+    'no columns': (np.zeros((48, 0, 3), np.uint8), r'shape \(48, 0, 3\)'),
+    'gray': (GRAY, r'shape \(48, 64\), uint8.*COLOR_GRAY2BGR'),
+    'gray, 3 axes': (GRAY[..., None], 'COLOR_GRAY2BGR'),
+    'alpha': (np.zeros((48, 64, 4), np.uint8), 'COLOR_BGRA2BGR'),
+    'two channels': (np.zeros((48, 64, 2), np.uint8), r'\(48, 64, 2\)'),
+    'batch': (np.zeros((1, 48, 64, 3), np.uint8), r'\(1, 48, 64, 3\)'),
+    'channels first': (np.zeros((3, 48, 64), np.uint8), r'\(3, 48, 64\)'),
+    '16 bits': (np.zeros((48, 64, 3), np.uint16), 'uint16.*0..255'),
+    'floats': (np.zeros((48, 64, 3)), 'float64.*0..255'),
+    'bools': (np.zeros((48, 64, 3), bool), 'bool'),
+    'objects': (np.full((48, 64, 3), None), 'object'),
+    'scalar': (np.uint8(3), 'frame is a uint8')}
+
+
+@functools.cache
+def steady():
+  """A tracker of each kind with the target of `video`, and its next box."""
+  frames, box = video()
+  one, batch = new_tracker(), BatchTracker(*small_network(), CONFIG)
+  one.init(frames[0], box)
+  batch.add(frames[0], box)
+  return one, batch
+
+
+@pytest.mark.parametrize('name', NO_FRAMES)
+def test_what_is_no_frame(name):
+  """It is refused with what came, and the target is kept."""
+  frame, message = NO_FRAMES[name]
+  one, batch = steady()
+  before = one.search_window(), batch.search_window(0)
+  kind = ValueError if isinstance(frame, np.ndarray) else TypeError
+  calls = [lambda: one.init(frame, (1, 2, 30, 40)), lambda: one.update(frame),
+           lambda: batch.add(frame, (1, 2, 30, 40)),
+           lambda: batch.update({0: frame})]
+  if not isinstance(frame, dict):
+    calls.append(lambda: batch.update(frame))
+  for call in calls:
+    with pytest.raises(ValueError, match=message) as caught:
+      call()
+    assert isinstance(caught.value, kind)
+  after = one.search_window(), batch.search_window(0)
+  np.testing.assert_equal(after, before)
+  assert batch.targets == {0}
+
+
+def test_a_tracker_goes_on_after_what_is_no_frame():
+  frames, box = video()
+  expected = run(new_tracker(), frames, box)
   tracker = new_tracker()
-  with pytest.raises(ValueError, match=message):
-    tracker.init(frame, (1, 2, 30, 40))
-  tracker.init(video()[0][0], (1, 2, 30, 40))
-  with pytest.raises(ValueError, match=message):
-    tracker.update(frame)
+  tracker.init(frames[0], box)
+  for frame, wanted in zip(frames[1:], expected, strict=True):
+    for bad in (None, np.zeros((0, 0, 3), np.uint8)):
+      with pytest.raises(ValueError, match='frame'):
+        tracker.update(bad)
+    np.testing.assert_array_equal(tracker.update(frame)[1], wanted)
+
+
+@pytest.mark.parametrize(('crops', 'error', 'message'), [
+    (None, TypeError, 'crops is a NoneType'), ([], TypeError, 'a list'),
+    (np.zeros((1, 255, 255, 3)), ValueError, 'expected an array'),
+    (np.zeros((255, 255, 3), np.uint8), ValueError, r'\(255, 255, 3\)'),
+    (np.zeros((1, 254, 255, 3), np.uint8), ValueError, r'\(1, 254, 255, 3\)'),
+    (np.zeros((1, 255, 255, 1), np.uint8), ValueError, r'\(1, 255, 255, 1\)')])
+def test_what_is_no_crop(crops, error, message):
+  (variables, state, search, numbers), static = pure_arguments()
+  search = dataclasses.replace(search, crops=crops)
+  with pytest.raises(error, match=message):
+    functional.update(variables, state, search, numbers, **static)
+  with pytest.raises(error, match='crops'):
+    functional.init(variables, crops, state.center, state.size,
+                    model=static['model'])
 
 
 def test_init_takes_a_new_target():
