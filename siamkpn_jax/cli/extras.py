@@ -14,6 +14,7 @@ PACKAGES = {
     'beam': ('apache_beam',),
     'export': ('onnx', 'onnxruntime'),
     'torch': ('torch',),
+    'video': ('av',),
     'vot': ('trax',)}
 # Command -> the extra with everything that it always needs.
 _OWN = {'ablate': 'train', 'demo': 'train', 'inspect': 'train', 'pack': 'tf',

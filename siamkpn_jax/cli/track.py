@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
   """Tracks as the flags say; the cheap checks come before the weights."""
   from siamkpn_jax.core.boxes import check_box
   from siamkpn_jax.tracking.follow import track_video
-  from siamkpn_jax.tracking.video import open_frames
+  from siamkpn_jax.tracking.video import browsers_play, open_frames
 
   video_path, boxes_path = _output_paths(args)
   given_box = parse_box(args.box or '')
@@ -88,6 +88,9 @@ def run(args: argparse.Namespace) -> None:
                           progress=not args.quiet)
   for path in filter(None, (video_path, boxes_path)):
     print(f'wrote {path}')
+  if video_path and not browsers_play(video_path):
+    print('browsers do not play this video (MPEG-4 part 2); for H.264, write '
+          "an .mp4 after: pip install 'siamkpn_jax[video]'")
   speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
   lost = (f', {summary.lost} of them could not be decoded (nan)'
           if summary.lost else '')

@@ -1,5 +1,6 @@
 """Frames in, from a video file, a folder of images or a camera; a video out."""
 
+import contextlib
 import math
 import os
 import re
@@ -14,6 +15,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_kinds import other_kind
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
 from siamkpn_jax.core.images import is_image, list_images, read_image
+from siamkpn_jax.tracking.h264 import H264Encoder
+from siamkpn_jax.tracking.h264 import available as h264_available
 from siamkpn_jax.tracking.native_paths import native_path
 from siamkpn_jax.tracking.quiet import mute_stderr, quiet
 from siamkpn_jax.tracking.video_file import VideoFile
@@ -206,8 +209,9 @@ def _captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
 class VideoWriter:
   """Writes BGR frames to an .mp4 or .avi file; a context manager.
 
-  Leaving the `with` block finishes the file and checks that every frame is in
-  it: OpenCV itself reports neither a full disk nor a failed encoder.
+  An mp4 is H.264 where PyAV is installed. Leaving the `with` block finishes the
+  file and checks that every frame is in it: OpenCV itself reports neither a
+  full disk nor a failed encoder.
   """
 
   def __init__(self, path: str | os.PathLike[str], size: tuple[int, int],
@@ -227,23 +231,21 @@ class VideoWriter:
     self._pad = (size[1] % 2, size[0] % 2)  # bottom, right
     self._frames = 0
     check_fps(fps)
-    fourcc = cv2.VideoWriter.fourcc(*_FOURCC[Path(path).suffix.lower()])
     padded = (size[0] + self._pad[1], size[1] + self._pad[0])
-    with quiet(), native_path(self._name) as name:
-      self._writer = cv2.VideoWriter(name, fourcc, _encodable(fps), padded)
-    if not self._writer.isOpened():
-      raise UserError(
-          f'{self._name}: OpenCV cannot write a {padded[0]}x{padded[1]} video '
-          'here; expected a writable folder and OpenCV with FFmpeg: choose '
-          'another --output, or write only --boxes')
+    self._encoder: H264Encoder | cv2.VideoWriter
+    if browsers_play(path):
+      with self._errors():
+        self._encoder = H264Encoder(self._name, padded, _encodable(fps))
+    else:
+      self._encoder = _opencv_writer(self._name, padded, _encodable(fps))
 
   def write(self, frame: np.ndarray) -> None:
     """Appends a frame, uint8 [h, w, 3] BGR of the size given at the start."""
     if any(self._pad):
       frame = cv2.copyMakeBorder(frame, 0, self._pad[0], 0, self._pad[1],
                                  cv2.BORDER_REPLICATE)
-    with quiet():
-      self._writer.write(frame)
+    with quiet(), self._errors():
+      self._encoder.write(frame)
     self._frames += 1
 
   def __enter__(self) -> 'VideoWriter':
@@ -252,12 +254,44 @@ class VideoWriter:
   def __exit__(self, kind: type[BaseException] | None,
                error: BaseException | None,
                traceback: TracebackType | None) -> None:
-    with quiet():
-      self._writer.release()
-    if kind is None and self._frames != _announced_frames(self._name):
-      raise UserError(
-          f'{self._name}: writing the video failed at frame {self._frames}; '
-          'expected enough disk space: free some, or choose another --output')
+    if kind is not None:  # the file is given up: what it lacks is no news
+      with quiet(), contextlib.suppress(OSError):
+        self._encoder.release()
+      return
+    with quiet(), self._errors():
+      self._encoder.release()
+    if self._frames != _announced_frames(self._name):
+      raise self._failed()
+
+  @contextlib.contextmanager
+  def _errors(self) -> Iterator[None]:
+    try:
+      yield
+    except OSError as error:
+      raise self._failed(f' ({error.strerror})') from None
+
+  def _failed(self, why: str = '') -> UserError:
+    return UserError(
+        f'{self._name}: writing the video failed at frame {self._frames}{why}; '
+        'expected enough disk space: free some, or choose another --output')
+
+
+def browsers_play(path: str | os.PathLike[str]) -> bool:
+  """Whether `VideoWriter` makes a file of this name that browsers play."""
+  return Path(path).suffix.lower() == '.mp4' and h264_available()
+
+
+def _opencv_writer(name: str, size: tuple[int, int],
+                   fps: float) -> cv2.VideoWriter:
+  fourcc = cv2.VideoWriter.fourcc(*_FOURCC[Path(name).suffix.lower()])
+  with quiet(), native_path(name) as path:
+    writer = cv2.VideoWriter(path, fourcc, fps, size)
+  if not writer.isOpened():
+    raise UserError(
+        f'{name}: OpenCV cannot write a {size[0]}x{size[1]} video '
+        'here; expected a writable folder and OpenCV with FFmpeg: choose '
+        'another --output, or write only --boxes')
+  return writer
 
 
 def _announced_frames(name: str) -> int:

@@ -17,6 +17,7 @@ import pytest
 from siamkpn_jax import track
 from siamkpn_jax.checkpoints import packaged
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking import h264
 from siamkpn_jax.tracking import load as tracking
 from tests.commands import assert_one_line
 
@@ -318,6 +319,16 @@ def test_rate_is_the_input_s_unless_given(
   capture = cv2.VideoCapture(str(outcomes[name].folder / 'out.mp4'))
   assert capture.get(cv2.CAP_PROP_FPS) == fps
   capture.release()
+
+
+def test_what_browsers_do_not_play_is_said(
+    outcomes: dict[str, Outcome]) -> None:
+  line = ('browsers do not play this video (MPEG-4 part 2); for H.264, write '
+          "an .mp4 after: pip install 'siamkpn_jax[video]'")
+  said = {name: outcomes[name].out.splitlines().count(line)
+          for name in ('video', 'new folders', 'boxes only')}
+  assert said == {'video': int(not h264.available()), 'new folders': 1,
+                  'boxes only': 0}
 
 
 def test_cut_video_keeps_what_was_decoded(
