@@ -128,11 +128,10 @@ class FrameNumbers:
     if edit and not edit.trimmed:  # the table of an mp4 is exact
       total = max(total, min(self._announced, self._most()))
     lost = max(total - self._next, 0)
-    if lost and not self._packets.timed and len(self._packets.times):
+    if (lost or self._failed) and total > 1 and not self._packets.timed:
       raise UserError(
-          f'{self._name}: {lost} of {total} frames cannot be decoded, and the '
-          'file has no time stamps that say which; expected an intact file, or '
-          'mp4, mkv: convert it')
+          f'{self._name}: damaged, and without time stamps that say which '
+          'frames are missing; expected an intact file: repair or convert it')
     return lost
 
   def _place(self, time: float, failures: int) -> int:

@@ -197,6 +197,20 @@ def test_numbers_by_the_rate_where_packets_are_lost(
   assert numbers.lost_at_the_end() == 0
 
 
+@pytest.mark.parametrize('failures', [0, 2])
+def test_without_time_stamps_no_hole_has_a_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failures: int) -> None:
+  """As in raw H.264."""
+  monkeypatch.setattr('siamkpn_jax.tracking.frame_numbers.read_packets',
+                      lambda name: Packets(np.zeros(COUNT), 0))
+  (tmp_path / 'v.h264').write_bytes(bytes(1000))
+  numbers = FrameNumbers(str(tmp_path / 'v.h264'), 25, None)
+  for number in range(COUNT - 5):
+    numbers.lost_before(0.0, failures if number == 9 else 0)
+  with pytest.raises(UserError, match='damaged, and without time stamps'):
+    numbers.lost_at_the_end()
+
+
 def test_frames_that_come_again_do_not_count(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
   times = np.arange(COUNT) * 40.0
