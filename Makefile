@@ -2,6 +2,7 @@
 # make test   lint, types, tests
 # make perf   how fast this machine tracks and trains, in four minutes;
 #             DATA=SEQUENCES MODELS=PEERS beside others (perf/short.py)
+# make fuzz   hostile files on every reader, for an hour; SECONDS=60 for less
 # make docs   the documentation, as pages in site/
 # All need Python >= 3.11 only; everything else goes to .venv.
 
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 # tests what needs TensorFlow
 EXTRAS := test
 
-.PHONY: demo test lint perf docs clean
+.PHONY: demo test lint perf fuzz docs clean
 
 # Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
@@ -33,6 +34,11 @@ perf: $(VENV)/installed
 	@$(PIP) --editable .[export]
 	$(BIN)/python -m perf.short --output runs/perf \
 	  $(if $(DATA),--data $(DATA)) $(if $(MODELS),--models $(MODELS))
+
+SECONDS := 3600
+
+fuzz: $(VENV)/installed-$(EXTRAS)
+	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS)
 
 docs: $(VENV)/installed-docs
 	$(BIN)/mkdocs build --strict

@@ -165,7 +165,7 @@ def _is_cut_jpeg(data: bytes) -> bool:
 
 def list_images(folder: Path) -> list[Path]:
   """The frames among the images of a folder, see `frame_names`."""
-  if not folder.is_dir():
+  if not os.path.isdir(folder):  # False, not an error, for a senseless name
     return []
   return [folder / name for name in frame_names(
       path.name for path in folder.iterdir() if is_image(path.name))]

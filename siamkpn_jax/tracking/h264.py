@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.tracking.native_paths import native_path
+
 _CODEC = 'libx264'
 # Nothing of a box's thin lines is lost, at the size of MPEG-4 part 2.
 _OPTIONS = {'crf': '18', 'preset': 'veryfast'}
@@ -36,9 +38,11 @@ class H264Encoder:
       OSError: it cannot be written.
     """
     import av
+    self._stack = contextlib.ExitStack()
+    name = self._stack.enter_context(native_path(path))
     with _os_errors():
       self._file: Any = av.open(
-          path, 'w', format='mp4', options={'movflags': '+faststart'})
+          name, 'w', format='mp4', options={'movflags': '+faststart'})
     rate = Fraction(fps).limit_denominator(1001)  # 24000 / 1001 is exact
     self._stream = self._file.add_stream(_CODEC, rate=rate, options=_OPTIONS)
     self._stream.width, self._stream.height = size
@@ -53,7 +57,7 @@ class H264Encoder:
 
   def release(self) -> None:
     """Finishes the file; an OSError if it cannot."""
-    with _os_errors():
+    with self._stack, _os_errors():  # closing opens the file once more
       try:
         self._file.mux(self._stream.encode(None))
       finally:

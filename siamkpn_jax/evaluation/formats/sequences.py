@@ -265,13 +265,13 @@ def _images(annotation: Annotation) -> list[Path]:
                     'images are; expected a layout with images: use the folder '
                     'of the data set')
   if isinstance(images, tuple):
-    absent = next((f for f in images if not f.is_file()), None)
+    absent = next((f for f in images if not os.path.isfile(f)), None)
     if absent is not None:
       raise UserError(f'sequence {name}: {absent} is missing; expected all '
                       f'{len(images)} images of the annotation: check the '
                       'download')
     return list(images)
-  if images.is_file():  # a symbolic link, checked out as a text file
+  if os.path.isfile(images):  # a symbolic link, checked out as a text file
     images = images.parent / text.read_text(images).strip().replace(
         '\\', '/')
   if not os.path.isdir(images):  # False, not an error, for a senseless path

@@ -20,6 +20,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -280,5 +281,5 @@ def _from_entry(root: Path, name: str, entry: dict[str, Any]) -> VotSequence:
   size = (_size(name, entry['width'], entry['height'])
           if 'width' in entry and 'height' in entry else None)
   _check_first(name, truth, size)
-  there = images and images[0].is_file()
+  there = images and os.path.isfile(images[0])
   return VotSequence(name, truth, tags, images if there else (), size)

@@ -1,0 +1,77 @@
+"""No reader crashes on what it should refuse; `make fuzz` tries longer."""
+
+import functools
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from siamkpn_jax.core.errors import UserError
+from tests.hostile import damage, oracle, strategies
+from tests.hostile.targets import TARGETS
+
+_BY_NAME = {target.name: target for target in TARGETS}
+_valid = functools.cache(lambda name: dict(_BY_NAME[name].valid()))
+
+
+@pytest.mark.parametrize('name', _BY_NAME)
+def test_valid_files_are_read(name, tmp_path):
+  """What is damaged is, before, what the reader wants."""
+  target = _BY_NAME[name]
+  assert oracle.write(tmp_path, damage.named(_valid(name), 'seq-1'))
+  target.read(tmp_path)
+
+
+@pytest.mark.parametrize('name', _BY_NAME)
+def test_hostile_files(name):
+  target = _BY_NAME[name]
+
+  @settings(max_examples=5 if target.slow else 25, derandomize=True,
+            database=None, deadline=None, phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck))
+  @given(strategies.files(_valid(name)))
+  def run(files):
+    crash = oracle.attempt(target, files)
+    assert crash is None, crash.story
+
+  run()
+
+
+def _target(read):
+  return oracle.Target('x', lambda: {'a': b''}, read)
+
+
+@pytest.mark.parametrize('what, kind', [
+    (lambda folder: {}['x'], 'KeyError'),
+    (lambda folder: (folder.parent / 'x').write_text(''), 'Forbidden'),
+    (lambda folder: (folder.parent / 'x').mkdir(), 'Forbidden'),
+    (lambda folder: bytearray(2**31), 'MemoryError'),
+])
+def test_crashes_are_seen(what, kind):
+  assert oracle.attempt(_target(what), {'a': b''}).kind.startswith(kind)
+
+
+def test_hidden_escape_is_seen():
+  """Also where the reader swallows every exception."""
+  def read(folder):
+    try:
+      (folder / '../x').write_text('')
+    except BaseException as error:
+      raise UserError('x') from error
+
+  assert oracle.attempt(_target(read), {'a': b''}).kind.startswith('forbidden')
+
+
+def test_endless_loop_is_seen(monkeypatch):
+  monkeypatch.setattr(oracle, 'SECONDS', 0.05)
+  def read(folder):
+    while True:
+      pass
+
+  assert oracle.attempt(_target(read), {'a': b''}).kind.startswith('Forbidden')
+
+
+def test_user_error_is_none():
+  def read(folder):
+    raise UserError('x')
+
+  assert oracle.attempt(_target(read), {'a': b''}) is None
