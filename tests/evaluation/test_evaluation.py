@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import shutil
+import types
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
-from siamkpn_jax.evaluation.run import evaluation
+from siamkpn_jax.evaluation.run import evaluation, jobs
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from tests.evaluation import vot_files
 
@@ -232,6 +233,15 @@ def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
     (out / 'settings.json').write_text(damaged)
     with pytest.raises(UserError, match='settings.json: damaged'):
       _run('otb', root, out)
+
+
+@pytest.mark.parametrize('times', [
+    '\n\nnan\n', '\n\ninf\n', '\n\n1e300\n1e300\n', '\n\n-1\n', '\n\nx\n',
+    '\n\n0\n'])
+def test_senseless_times_are_no_speed(tmp_path, times):
+  (tmp_path / 'x.txt').write_text(times)
+  job = types.SimpleNamespace(time_path=tmp_path / 'x.txt')
+  assert jobs.update_speed([job]) is None
 
 
 def test_another_annotation_is_noticed(make_sequence, tmp_path):

@@ -1,9 +1,12 @@
 """OTB folders: what is read, what is left out, what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import list_images
 from siamkpn_jax.datasets.formats import otb
 from siamkpn_jax.evaluation.formats import sequences
 from siamkpn_jax.evaluation.formats.result_files import find_results
@@ -209,6 +212,16 @@ def test_later_boxes_may_be_absent(make_sequence):
   folder = make_sequence('Ball', BOXES,
                          annotation='1,2,3,4\nNaN,NaN,NaN,NaN\n0,0,0,0\n')
   assert np.isnan(sequences.load_otb(folder)[0].boxes_xywh[1]).all()
+
+
+@pytest.mark.parametrize('image', ['x' * 300, 'a\0b', '/'.join('a' * 5000)])
+def test_images_that_no_disk_can_hold_are_missing(tmp_path, image):
+  path = tmp_path / 'all.json'
+  path.write_text(json.dumps({'a': {
+      'gt_rect': [[1, 2, 3, 4]], 'img_names': [f'{image}.jpg']}}))
+  with pytest.raises(UserError, match='is missing'):
+    sequences.load_benchmark('otb', path)
+  assert list_images(tmp_path / image) == []
 
 
 def test_nothing_to_read(make_sequence, tmp_path):

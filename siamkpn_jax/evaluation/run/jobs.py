@@ -27,6 +27,7 @@ from siamkpn_jax.evaluation.run.experiments import Task
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 _SHORT = 200  # characters of a setting that a message shows
+_LONGEST = 1e6  # seconds; no frame takes as long
 _OWN_FILES = frozenset({'settings', 'summary'})
 
 
@@ -220,9 +221,10 @@ def _steady_seconds(job: Job) -> list[float]:
     return []
   lines = results.read_text(job.time_path).split('\n')
   try:
-    return [float(line) for line in lines[2:] if line]
+    seconds = [float(line) for line in lines[2:] if line]
   except ValueError:  # damaged: no reason to lose the scores
     return []
+  return seconds if all(0 < value < _LONGEST for value in seconds) else []
 
 
 def _write_seconds(path: Path, seconds: np.ndarray) -> None:
