@@ -122,6 +122,8 @@ def config_from_dict(plain: Mapping[str, Any]) -> Config:
 
 def _read_section(section: str, stored: Mapping[str, Any]) -> Any:
   default = getattr(Config(), section)
+  if not isinstance(default, Section):
+    return stored  # which its type refuses
   known = types_of(type(default))
   unknown = [f'{key}={value!r}'[:100] for key, value in stored.items()
              if key not in known][:5]

@@ -108,6 +108,9 @@ def open_study(path: Path, search: Mapping[str, Any],
       make = (optuna.load_study if optuna.get_all_study_names(storage) else
               functools.partial(optuna.create_study, direction='maximize'))
       study = make(study_name=_SEARCH, storage=storage, pruner=pruner)
+      if any(len(trial.values or ()) > 1
+             for trial in study.get_trials(deepcopy=False)):
+        raise ValueError('trials with several scores')
       found = study.user_attrs.get(_SEARCH)
       if found is None and not study.get_trials(deepcopy=False):
         study.set_user_attr(_SEARCH, search)

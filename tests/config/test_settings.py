@@ -196,6 +196,9 @@ def test_stored_by_another_version():
       config_from_dict({section: {'later': 1}})
   with pytest.raises(UserError, match='config.model is 5; expected a section'):
     config_from_dict({'model': 5})
+  for name in ('name', 'seed'):
+    with pytest.raises(UserError, match=f'config.{name} is'):
+      config_from_dict({name: {'epochs': 2}})
 
 
 def test_differences():

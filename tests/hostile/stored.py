@@ -202,7 +202,7 @@ def cached_index(folder: Path) -> None:
   head: dict[str, Any] = {}
   for name in folder.glob(f'{CACHE_NAME}*'):
     with contextlib.suppress(Exception), np.load(name) as arrays:
-      head = json.loads(str(arrays['head']))
+      head = dict(json.loads(str(arrays['head'])))
   fingerprint, changes = index._fingerprint, index._changes
   index._fingerprint = lambda *_: head.get('mark')  # type: ignore
   index._changes = lambda *_: head.get('changes')  # type: ignore

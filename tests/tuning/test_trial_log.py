@@ -1,5 +1,6 @@
 """What was measured survives, whatever happened to the file."""
 
+import json
 import sys
 
 import pytest
@@ -32,6 +33,16 @@ def test_round_trip(path):
   (trial,) = _open(path).trials
   assert trial.intermediate_values == {0: 0.1, 1: 1 / 3}  # in every bit
   assert trial.state.name == 'RUNNING'
+
+
+def test_trials_with_several_scores_are_damage(path):
+  (trial,) = _open(path).trials
+  with path.open('a') as log:
+    log.write(json.dumps({'op_code': 6, 'worker_id': 'x', 'trial_id':
+                          trial._trial_id, 'state': 1, 'values': [0.2, 0.3],
+                          'datetime_complete': '2026-01-01T00:00:00'}) + '\n')
+  with pytest.raises(UserError, match='damaged'):
+    _open(path)
 
 
 @pytest.mark.parametrize('cut', [1, 5, 40])
