@@ -27,7 +27,8 @@ from tests.hostile import damage, oracle, strategies
 from tests.hostile.oracle import Crash, Target
 from tests.hostile.targets import TARGETS
 
-_MADE = 20  # inputs of hypothesis in a turn
+_MADE = 10  # inputs of hypothesis in a turn: they take longest
+_KEPT = 200  # of them, to be damaged as well
 
 
 class Fuzzer:
@@ -46,6 +47,7 @@ class Fuzzer:
     self._output = output
     self._random = random.Random(number)
     self._valid: dict[str, Mapping] = {}
+    self._made: dict[str, list[Mapping[str, bytes]]] = {}
 
   def turn(self, target: Target, seconds: float) -> None:
     """Tries one reader for some seconds."""
@@ -55,7 +57,11 @@ class Fuzzer:
     valid = self._valid[target.name]
     self._make(target, valid)
     while time.perf_counter() < start + seconds:
-      self.try_files(target, damage.damaged_files(dict(valid), self._random))
+      made = self._made[target.name]
+      some = (self._random.choice(made) if self._random.random() < 0.2
+              else valid)
+      self.try_files(target, damage.damaged_files(
+          dict(some or valid), self._random))
     tried, spent = self.by_target.get(target.name, (0, 0.0))
     self.by_target[target.name] = (
         tried + self.tried - before, spent + time.perf_counter() - start)
@@ -68,8 +74,11 @@ class Fuzzer:
     @given(strategies.files(dict(valid)))
     def run(files):
       self.try_files(target, files)
+      made.append(files)
 
+    made = self._made.setdefault(target.name, [])
     run()
+    del made[:-_KEPT]
 
   def try_files(self, target: Target, files: Mapping[str, bytes]) -> None:
     """Tries one input."""
@@ -142,7 +151,7 @@ def _run(targets: list[Target], args: argparse.Namespace) -> int:
   fuzzer = Fuzzer(args.output, number)
   start = time.perf_counter()
   end = start + args.seconds
-  turn = min(2.0, max(0.2, args.seconds / len(targets) / 2))
+  turn = min(10.0, max(0.2, args.seconds / len(targets) / 2))
   told = start
   while time.perf_counter() < end:
     for target in targets:

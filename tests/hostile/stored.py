@@ -396,9 +396,10 @@ def override_files() -> Files:
 
 
 def overrides(folder: Path) -> None:
-  """Applies each line of the files."""
+  """Applies the lines of the files."""
+  with contextlib.suppress(UserError):  # together: a file is read for it
+    load_config('kpn3s', lines_of(folder / 'config.txt'))
   for name, apply in (
-      ('config.txt', lambda line: load_config('kpn3s', [line])),
       ('changes.txt', lambda line: with_changes(Config(), line)),
       ('tracking.txt', lambda line: Config().updated(
           tracking=parse_tracking(line)))):
