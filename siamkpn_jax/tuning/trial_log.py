@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,8 @@ def open_study(path: Path, search: Mapping[str, Any],
       with file_errors(path):
         super().append_logs(logs)
 
-  with file_errors(path):
+  with file_errors(path), warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # Optuna's, of what is in a damaged log
     path.parent.mkdir(parents=True, exist_ok=True)
     _drop_half_line(path)
     try:

@@ -1,6 +1,7 @@
 """What reads the hostile files, as the commands do: reads, checks, writes."""
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,7 +59,14 @@ def check_index(index: Index, dropped: Dropped) -> None:
 
 def cached_index(folder: Path) -> None:
   """Reads a training set whose cache may be damaged."""
-  check_index(*load_index('folder', folder, LAYOUTS['folder']))
+  before = os.environ.get('XDG_CACHE_HOME')
+  os.environ['XDG_CACHE_HOME'] = str(folder / '.home')  # the second place
+  try:
+    check_index(*load_index('folder', folder, LAYOUTS['folder']))
+  finally:
+    os.environ.pop('XDG_CACHE_HOME')
+    if before is not None:
+      os.environ['XDG_CACHE_HOME'] = before
 
 
 def evaluated_on(benchmark: str, path: str = '') -> Reader:
