@@ -68,20 +68,23 @@ class _Guard:
   """Watches what Python opens, while there is a folder."""
 
   def __init__(self) -> None:
-    self.folder = ''
+    self.folder = self.other = ''  # for files, and for temporary ones
     self.broken = ''  # what was done, even if the exception was swallowed
     self.hooked = False
 
   @contextlib.contextmanager
   def __call__(self, folder: Path) -> Iterator[None]:
+    temporary = tempfile.gettempdir()
     if not self.hooked:  # there is no way to remove one
       sys.addaudithook(self._hook)
       self.hooked = True
-    self.folder, self.broken = os.path.realpath(folder), ''
-    try:
-      yield
-    finally:
-      self.folder = ''
+    with tempfile.TemporaryDirectory(dir=_PLACE, prefix='hostile_') as other:
+      tempfile.tempdir = self.other = os.path.realpath(other)
+      self.folder, self.broken = os.path.realpath(folder), ''
+      try:
+        yield
+      finally:
+        self.folder, tempfile.tempdir = '', temporary
 
   def _hook(self, event: str, args: tuple) -> None:
     if not self.folder:
@@ -95,7 +98,7 @@ class _Guard:
     elif event in _MOVES:
       for path in args[:2]:
         if isinstance(path, str | bytes):
-          self._check(event, path)
+          self._check(event, os.path.join(_home(args[-1]), os.fsdecode(path)))
     elif event in _NEVER and not (
         event == 'ctypes.dlopen' or (event == 'pickle.find_class' and
         str(args[0]).startswith(('numpy', 'torch', 'collections', '_codecs')))):
@@ -107,7 +110,8 @@ class _Guard:
       return
     folder, self.folder = self.folder, ''  # realpath may be audited, too
     try:
-      inside = f'{os.path.realpath(text)}/'.startswith(f'{folder}/')
+      inside = f'{os.path.realpath(text)}/'.startswith(
+          (f'{folder}/', f'{self.other}/'))
     except ValueError:  # a NUL: the call itself will fail
       inside = True
     finally:
@@ -118,6 +122,16 @@ class _Guard:
   def _refuse(self, what: str) -> None:
     self.broken = what
     raise Forbidden(what)
+
+
+def _home(folder: object) -> str:
+  """The folder that an open one is, to which a path is relative."""
+  if type(folder) is not int or folder < 0:
+    return ''
+  try:
+    return os.readlink(f'/proc/self/fd/{folder}')
+  except OSError:
+    return ''
 
 
 _guard = _Guard()
