@@ -6,8 +6,9 @@ For the shapes of the compact model and of kpn3s: milliseconds of each form
 (medians of --rounds turns), compiled as the tracker is, and of the form that
 runs compiled as JAX does by itself. The largest difference of two forms, of the
 largest value, stands at the end of a row. What the models choose on a CPU
-(models/convolutions.py, models/correlation.py) is marked by a star; a star that
-is not the fastest of its row by far is worth a look on that machine.
+(convolutions.py, correlation.py and inference.py of siamkpn_jax/models) is
+marked by a star; a star that is not the fastest of its row by far is worth a
+look on that machine.
 """
 
 import argparse
@@ -26,13 +27,17 @@ from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.compiling import Jitted
-from siamkpn_jax.models import convolutions, correlation
+from siamkpn_jax.models import convolutions, correlation, winograd
+from siamkpn_jax.models.inference import winograd_step
 
 # Name, side and channels of the input, side of the kernel, outputs, stride.
 _IMAGES = [('image', 255, 3, 3, 32, 2), ('image', 255, 3, 7, 64, 2)]
 _POINTWISE = [('1x1', 127, 16, 1, 96, 1), ('1x1', 63, 144, 1, 24, 1),
               ('1x1', 31, 240, 1, 40, 1), ('1x1', 16, 672, 1, 112, 1),
               ('1x1', 31, 80, 1, 80, 1), ('1x1', 31, 1024, 1, 256, 1)]
+# 3x3 of stride 1, padded by their dilation: the last number.
+_FULL = [('3x3', 31, 256, 3, 256, 1), ('3x3', 31, 512, 3, 512, 4),
+         ('3x3', 31, 1024, 3, 2048, 2)]
 _DEPTHWISE = [('depth-wise', 127, 96, 3, 96, 2),
               ('depth-wise', 65, 144, 3, 144, 1),
               ('depth-wise', 35, 240, 5, 240, 1),
@@ -58,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
   loads = [circumstances.load()]
   print(f'ms; batch {args.batch}')
   rows = []
-  for case in (*_IMAGES, *_POINTWISE, *_DEPTHWISE, *_CORRELATION):
+  for case in (*_IMAGES, *_POINTWISE, *_FULL, *_DEPTHWISE,
+               *_CORRELATION):
     rows.append(_measure(case, args.batch, args.rounds))
     print(_line(rows[-1]), flush=True)
   found = circumstances.describe(threads, [*loads, circumstances.load()])
@@ -67,9 +73,11 @@ def run(args: argparse.Namespace) -> None:
     circumstances.write(output, {'rows': rows, 'rounds': args.rounds, **found})
 
 
-def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:
+def _forms(kind: str, stride: int, kernel: tuple[int, ...]
+           ) -> tuple[str, dict[str, Form]]:
   """The chosen form's name, and all."""
   part = functools.partial
+  taps = kernel[0] * kernel[1]
   if kind == 'image':
     few = taps <= convolutions.FEW_TAPS
     return 'shifted' if few else 'convolution', {
@@ -78,6 +86,12 @@ def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:
   if kind == '1x1':
     return 'product', {'convolution': convolutions.pointwise_convolution,
                        'product': convolutions.pointwise_product}
+  if kind == '3x3':
+    around = {'padding': stride, 'dilation': stride}
+    return f'winograd {winograd_step(kernel)}', {
+        'convolution': part(convolutions.convolution, stride=1, **around),
+        **{f'winograd {step}': part(winograd.convolve, **around)
+           for step in (2, 4)}}
   if kind == 'depth-wise':
     return 'shifted', {
         'grouped': part(convolutions.depthwise_grouped, stride=stride),
@@ -89,24 +103,27 @@ def _forms(kind: str, stride: int, taps: int) -> tuple[str, dict[str, Form]]:
 def _measure(case: tuple[str, int, int, int, int, int], batch: int,
              rounds: int) -> dict[str, Any]:
   kind, side, channels, size, outputs, stride = case
-  chosen, forms = _forms(kind, stride, size * size)
   rng = np.random.default_rng(0)
   normal = lambda *shape: jax.device_put(
       rng.normal(size=shape).astype(np.float32))
   x = normal(batch, side, side, channels)
-  kernel = {'depth-wise': (size, size, 1, channels),
-            'correlation': (batch, size, size, channels)}.get(
-                kind, (size, size, channels, outputs))
-  given = x, normal(*kernel)
+  shape = {'depth-wise': (size, size, 1, channels),
+           'correlation': (batch, size, size, channels)}.get(
+               kind, (size, size, channels, outputs))
+  kernel = normal(*shape)
+  chosen, forms = _forms(kind, stride, shape)
   programs: dict[str, Any] = {
       name: Jitted(form).jitted for name, form in forms.items()}
   programs['by itself'] = jax.jit(forms[chosen])
-  results = [np.asarray(program(*given)) for program in programs.values()]
+  calls = {name: functools.partial(program, x, _given(
+      chosen if name == 'by itself' else name, kernel))
+           for name, program in programs.items()}
+  results = [np.asarray(call()) for call in calls.values()]
   largest = np.abs(results[0]).max()
   seconds = turns.take_turns(
-      {name: functools.partial(_seconds, program, *given)
-       for name, program in programs.items()}, rounds)
-  return {'kind': kind, 'x': list(given[0].shape), 'kernel': list(kernel),
+      {name: functools.partial(_seconds, call)
+       for name, call in calls.items()}, rounds)
+  return {'kind': kind, 'x': list(x.shape), 'kernel': list(shape),
           'stride': stride, 'chosen': chosen,
           'ms': {name: 1e3 * statistics.median(values)
                  for name, values in seconds.items()},
@@ -114,10 +131,19 @@ def _measure(case: tuple[str, int, int, int, int, int], batch: int,
                                   for r in results) / largest)}
 
 
-def _seconds(program: Callable[..., jax.Array], *given: jax.Array) -> float:
-  program(*given).block_until_ready()  # another one was in the caches
+def _given(form: str, kernel: jax.Array) -> jax.Array:
+  """The kernel as a form takes it: Winograd's, transformed beforehand."""
+  name, _, step = form.partition(' ')
+  if name != 'winograd':
+    return kernel
+  return jax.device_put(
+      winograd.transform_kernel(np.asarray(kernel), int(step)))
+
+
+def _seconds(call: Callable[[], jax.Array]) -> float:
+  call().block_until_ready()  # another one was in the caches
   start = time.perf_counter()
-  program(*given).block_until_ready()
+  call().block_until_ready()
   return time.perf_counter() - start
 
 

@@ -53,14 +53,15 @@ def _transformed(params: Mapping[str, Any]) -> Tree:
   for name, value in params.items():
     if isinstance(value, Mapping):
       out[name] = value if name in STRIDED else _transformed(value)
-    elif name == 'kernel' and (step := _winograd_step(value.shape)):
+    elif name == 'kernel' and (step := winograd_step(value.shape)):
       out[WINOGRAD] = transform_kernel(value, step)
     else:
       out[name] = value
   return out
 
 
-def _winograd_step(shape: tuple[int, ...]) -> int | None:
+def winograd_step(shape: tuple[int, ...]) -> int | None:
+  """The tile of a kernel for Winograd's method; None if it does not suit."""
   if shape[:2] != (3, 3):
     return None
   return next((step for channels, step in _WIDE.items()

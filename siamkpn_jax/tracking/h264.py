@@ -43,10 +43,7 @@ class H264Encoder:
     with _os_errors():
       self._file: Any = av.open(
           name, 'w', format='mp4', options={'movflags': '+faststart'})
-    rate = Fraction(fps).limit_denominator(1001)  # 24000 / 1001 is exact
-    self._stream = self._file.add_stream(_CODEC, rate=rate, options=_OPTIONS)
-    self._stream.width, self._stream.height = size
-    self._stream.pix_fmt = 'yuv420p'  # the only one that browsers know
+    self._stream = _add_stream(self._file, size, fps)
 
   def write(self, frame: np.ndarray) -> None:
     """Appends a frame, uint8 [h, w, 3] BGR; an OSError if it cannot."""
@@ -62,6 +59,14 @@ class H264Encoder:
         self._file.mux(self._stream.encode(None))
       finally:
         self._file.close()
+
+
+def _add_stream(file: Any, size: tuple[int, int], fps: float) -> Any:
+  rate = Fraction(fps).limit_denominator(1001)  # 24000 / 1001 is exact
+  stream = file.add_stream(_CODEC, rate=rate, options=_OPTIONS)
+  stream.width, stream.height = size
+  stream.pix_fmt = 'yuv420p'  # the only one that browsers know
+  return stream
 
 
 @contextlib.contextmanager
