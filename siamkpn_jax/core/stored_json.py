@@ -86,9 +86,11 @@ def read_bounded(path: Path, limit_bytes: int = LIMIT) -> bytes:
   """
   # A pipe that nobody writes to would be waited for.
   with open(path, 'rb', opener=_without_waiting) as file:
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
       raise ValueError('not a regular file')
-    data = file.read(limit_bytes + 1)
+    # Python makes room for as much as is asked for.
+    data = file.read(min(limit_bytes, status.st_size) + 1)
   if len(data) > limit_bytes:
     raise ValueError(f'more than {limit_bytes:,} bytes')
   return data

@@ -39,7 +39,7 @@ def take(content: dict[str, np.ndarray], name: str, kinds: str,
     ValueError: there is none, or another.
   """
   array = content.get(name)
-  if array is None:
+  if not isinstance(array, np.ndarray):  # other members come as bytes
     raise ValueError(f'{name} is missing')
   fits = len(array.shape) == len(shape) and all(
       want in (None, have) for want, have in zip(shape, array.shape,
