@@ -11,7 +11,7 @@ import numpy as np
 
 from siamkpn_jax.models.head import TASKS, output_tasks
 from siamkpn_jax.models.layers import EPSILON, WINOGRAD
-from siamkpn_jax.models.resnet import STRIDED
+from siamkpn_jax.models.resnet import ARCHITECTURES, STRIDED
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.models.winograd import transform_kernel
 
@@ -66,6 +66,15 @@ def winograd_step(shape: tuple[int, ...]) -> int | None:
     return None
   return next((step for channels, step in _WIDE.items()
                if min(shape[2:]) >= channels), None)
+
+
+def crops_at_once(model: SiamKPN) -> int:
+  """How many crops a CPU searches at a time, whatever the batch; 0 for all.
+
+  The wide early maps of a compact backbone leave the caches when there are
+  more; a ResNet gains from every crop that shares its kernels.
+  """
+  return 0 if model.arch in ARCHITECTURES else 2
 
 
 def _without_normalization(params: Mapping[str, Any],

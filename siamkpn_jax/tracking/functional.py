@@ -7,6 +7,8 @@ target, so that changing them does not recompile anything.
 
 import dataclasses
 import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import flax
@@ -104,11 +106,11 @@ def init(variables: Any, crops: Array, center: Array, size: Array,
 
 
 @functools.partial(
-    Jitted, static_argnames=('model', 'rule', 'every_stage'))
+    Jitted, static_argnames=('model', 'rule', 'every_stage', 'at_once'))
 def update(variables: Any, state: TrackerState, search: SearchInput,
            hyperparameters: Hyperparameters, *, model: SiamKPN,
-           rule: CandidateRule, every_stage: bool = False
-           ) -> tuple[TrackerState, Observation]:
+           rule: CandidateRule, every_stage: bool = False,
+           at_once: int = 0) -> tuple[TrackerState, Observation]:
   """Finds b targets in the next frame.
 
   Args:
@@ -119,6 +121,8 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
     model: the network.
     rule: which cells are candidates.
     every_stage: return the heatmaps of every stage, which is slower.
+    at_once: crops that the network sees at a time (`inference.crops_at_once`);
+      0 for all.
 
   Returns:
     The new state, and what was observed.
@@ -131,10 +135,12 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
   template = state.template
   if search.owner is not None:
     template = jax.tree.map(lambda t: t[search.owner], template)  # n x ...
-  maps: Any = model.apply(
-      variables, template, search.crops.astype(jnp.float32), train=False,
-      method=SiamKPN.search)
-  maps = maps if every_stage else maps[-1:]
+  stages = slice(None if every_stage else -1, None)
+  maps = _in_parts(
+      lambda t, crops: model.apply(
+          variables, t, crops.astype(jnp.float32), train=False,
+          method=SiamKPN.search)[stages],
+      at_once, template, search.crops)
   if search.crop is not None:
     maps = jax.tree.map(lambda m: m[search.crop], maps)  # b x ...
   center, size, score = jax.vmap(functools.partial(update_box, rule=rule))(
@@ -144,6 +150,18 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
       [jax.nn.sigmoid(stage.heatmap[..., 0]) for stage in maps], axis=1)
   return (dataclasses.replace(state, center=center, size=size),
           Observation(score, heatmaps))
+
+
+def _in_parts(function: Callable[..., Any], size: int, *arrays: Any) -> Any:
+  """`function(*arrays)`, for `size` rows of the arrays at a time."""
+  rows = len(arrays[-1])
+  if not 0 < size < rows:
+    return function(*arrays)
+  size = math.gcd(size, rows)
+  results = jax.lax.map(
+      lambda parts: function(*parts),
+      jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), arrays))
+  return jax.tree.map(lambda x: x.reshape(rows, *x.shape[2:]), results)
 
 
 def update_box(maps: Predictions, center: Array, size: Array,

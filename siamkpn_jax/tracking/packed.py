@@ -31,10 +31,11 @@ def pack(center: np.ndarray, size: np.ndarray, scale: float,
 
 
 @functools.partial(
-    Jitted, static_argnames=('model', 'rule', 'every_stage'))
+    Jitted, static_argnames=('model', 'rule', 'every_stage', 'at_once'))
 def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
                   sharing: Any, *, model: SiamKPN, rule: CandidateRule,
-                  every_stage: bool) -> tuple[jax.Array, jax.Array]:
+                  every_stage: bool, at_once: int
+                  ) -> tuple[jax.Array, jax.Array]:
   """Finds b targets in the next frame.
 
   Args:
@@ -46,6 +47,7 @@ def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
     model: the network.
     rule: which cells are candidates.
     every_stage: return the heatmaps of every stage.
+    at_once: as of `functional.update`.
 
   Returns:
     [b, 5] for `unpack`, and the heatmaps as of `Observation`.
@@ -55,7 +57,7 @@ def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
       variables, TrackerState(templates, numbers[:, :2], numbers[:, 2:4]),
       SearchInput(crops, numbers[:, 4], numbers[:, 5:7], owner, crop),
       Hyperparameters(*numbers[:, 7:].T), model=model, rule=rule,
-      every_stage=every_stage)
+      every_stage=every_stage, at_once=at_once)
   found = jnp.concatenate(
       [state.center, state.size, seen.score[:, None]], axis=1)
   return found, seen.heatmaps

@@ -119,8 +119,8 @@ def _row(line: str) -> dict[str, Any]:
   except UserError:
     return {}
   return {} if row['step'] < 0 else {
-      name: value for name, value in row.items()
-      if type(value) in (int, float)}
+      name: value if type(value) in (int, float) else float('nan')
+      for name, value in row.items()}
 
 
 def best_validation(rows: Iterable[Mapping[str, Any]]

@@ -110,7 +110,7 @@ def test_restarts_and_waits(make_images):
 def test_experiment_that_asks_for_too_much(make_images):
   """One frame more than there are: it ends, with the reason."""
   def endless():
-    yield Start(np.ones(4))
+    yield Start(np.full(4, 2.0))
     while True:
       yield Action.UPDATE
 
@@ -126,13 +126,13 @@ def test_trouble_with_one_does_not_end_the_others(make_images):
   fine = make_images('c', 6)
 
   def complains():
-    yield Start(np.ones(4))
+    yield Start(np.full(4, 2.0))
     yield Action.UPDATE
     raise UserError('no box')
 
   tracker = _Many(2)
   ended = {d.task.name: d for d in batch_runner.drive(tracker, [
-      _task('a', unreadable), _task('b', refused, box=(-9, 0, 1, 1)),
+      _task('a', unreadable), _task('b', refused, box=(-1, 0, 4, 4)),
       _task('c', fine), Task('d', make_images('d', 9), complains)])}
   assert 'a_2.png: this image cannot' in str(ended['a'].error)
   assert str(ended['b'].error) == (
@@ -149,7 +149,7 @@ def test_tasks_of_one_video_share_its_images(make_images, monkeypatch):
                       lambda path: count.append(path) or read(path))
 
   def ends_early():
-    yield Start(np.ones(4))
+    yield Start(np.full(4, 2.0))
     yield Action.UPDATE
     raise UserError('enough')
 

@@ -15,9 +15,9 @@ from siamkpn_jax.evaluation.run import experiments, load
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
 from siamkpn_jax.evaluation.run.protocol import OneTarget
-from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import Hyperparameters
+from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.tracking.test_tracker import CONFIG, small_network, video
@@ -119,14 +119,14 @@ def test_several_targets_in_one_frame():
   targets = [tracker.add(frames[0], np.add(box, [k, 0, 0, 0]))
              for k in range(2)]
   tracker.update(frames[1])
-  compiled = functional.update.jitted._cache_size()
+  compiled = update_packed.jitted._cache_size()
   tracker.remove(targets[0])
   targets[0] = tracker.add(frames[0], box)
   found = tracker.update(frames[1])
   assert found.keys() == set(targets)
   np.testing.assert_allclose(found[targets[0]].box_xywh, _expected()[0][0][0],
                              atol=TOLERANCE)
-  assert functional.update.jitted._cache_size() == compiled
+  assert update_packed.jitted._cache_size() == compiled
   third = tracker.add(frames[0], box)
   assert tracker.slots == 4 and third not in targets
   found = tracker.update(frames[1])
@@ -146,7 +146,7 @@ def test_hyperparameters_of_each():
   tracker = _batch(4)
   targets = [tracker.add(frames[0], box, Hyperparameters(*v)) for v in values]
   results = [tracker.update(frame) for frame in frames[1:]]
-  compiled = functional.update.jitted._cache_size()
+  compiled = update_packed.jitted._cache_size()
   ends = []
   for target, value in zip(targets, values, strict=True):
     own = dict(zip(('penalty_k', 'window_influence', 'size_lr', 'threshold'),
@@ -160,7 +160,7 @@ def test_hyperparameters_of_each():
       assert result[target].found == found
     ends.append(expected)
   # One more, of one slot.
-  assert functional.update.jitted._cache_size() <= compiled + 1
+  assert update_packed.jitted._cache_size() <= compiled + 1
   assert np.ptp(ends, axis=0).max() > 5  # they matter
 
 

@@ -17,6 +17,7 @@ from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.load import decode_config, load_tracker
+from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.training.state import TrainState, to_items
 from tests.reference import tracking as reference
@@ -67,7 +68,7 @@ def small_network():
 def compiled_programs():
   """How many the tracker's functions have by now."""
   return (functional.init.jitted._cache_size(),
-          functional.update.jitted._cache_size())
+          update_packed.jitted._cache_size())
 
 
 @functools.cache
@@ -353,6 +354,27 @@ def test_update_is_pure():
   jax.tree.map(np.testing.assert_array_equal, before, arguments[1])
 
 
+@pytest.mark.parametrize(('targets', 'at_once'), [(5, 2), (4, 2), (2, 4)])
+@pytest.mark.parametrize('every_stage', [False, True])
+def test_parts_of_a_batch(targets, at_once, every_stage):
+  """Crops some at a time give what all at once give."""
+  (variables, state, search, numbers), static = pure_arguments()
+  rng = np.random.default_rng(1)
+  state, search, numbers = jax.tree.map(
+      lambda x: np.concatenate([np.asarray(x)] * targets),
+      (state, search, numbers))
+  crops = rng.integers(0, 256, search.crops.shape, dtype=np.uint8)
+  search = dataclasses.replace(search, crops=crops)
+  static |= {'every_stage': every_stage}
+  expected, found = (
+      functional.update(variables, state, search, numbers, at_once=n, **static)
+      for n in (0, at_once))
+  assert found[1].heatmaps.shape == (targets, 2 if every_stage else 1, 31, 31)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=1e-5, atol=1e-4), found, expected)
+  assert len(np.unique(found[1].score)) == targets
+
+
 def convolutions(function, *args):
   """Number of convolutions and products that a function consists of."""
   text = str(jax.make_jaxpr(function)(*args))
@@ -379,12 +401,12 @@ def test_template_is_computed_once():
 def test_other_hyperparameters_compile_nothing():
   frames, box = video()
   run(new_tracker(), frames[:2], box)
-  compiled = functional.update.jitted._cache_size()
+  compiled = compiled_programs()
   changed = dataclasses.replace(CONFIG, penalty_k=0.3, window_influence=0.2,
                                 size_lr=0.7, threshold=0.4)
   before, after = (run(new_tracker(config), frames, box)
                    for config in (CONFIG, changed))
-  assert functional.update.jitted._cache_size() == compiled
+  assert compiled_programs() == compiled and compiled[1] > 0
   assert np.abs(before - after).max() > 1
 
 

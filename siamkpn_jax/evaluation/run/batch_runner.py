@@ -210,10 +210,10 @@ class _Run:
     with self._guard():
       self.leave(tracker)
       try:
-        self.target = tracker.add(
-            frame, self.action.box_xywh, self.task.hyperparameters)
         # Whatever the tracker itself makes of such a box.
         check_box(self.action.box_xywh, frame.shape[1], frame.shape[0])
+        self.target = tracker.add(
+            frame, self.action.box_xywh, self.task.hyperparameters)
       except UserError as error:  # a box outside the image
         raise UserError(
             f'sequence {self.task.name}, frame {len(self._seconds) + 1}: '
