@@ -144,6 +144,21 @@ def test_two_names_of_one_file(tmp_path):
     find_results(tmp_path, ['a:b'])
 
 
+@pytest.mark.parametrize('benchmark', ['otb', 'got10k', 'lasot'])
+def test_each_sequence_has_a_name_of_its_own(tmp_path, benchmark):
+  """Else the result of one stands for both."""
+  homes = {'got10k': ['x-1'], 'lasot': ['a/x-1', 'b/x-1']}.get(benchmark, [])
+  for home in homes:
+    miniatures.put_text(tmp_path / home / 'groundtruth.txt', '1,2,9,9\n')
+  path = tmp_path
+  if benchmark == 'got10k':
+    miniatures.put_text(tmp_path / 'list.txt', 'x-1\nx-1\n')
+  elif benchmark == 'otb':
+    path = _pysot(tmp_path, 'x_a', 'y_a', name='x-1', image_files=[])
+  with pytest.raises(UserError, match='two sequences are called x-1'):
+    sequences.load_annotations(benchmark, path)
+
+
 def test_names_of_a_program_are_checked_too():
   video = sequences.Video('../a', (), np.array(BOXES))
   with pytest.raises(UserError, match='cannot be the name'):

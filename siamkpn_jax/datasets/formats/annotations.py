@@ -4,6 +4,7 @@ An `Annotation` is enough to score result files;
 `evaluation.formats.sequences.with_frames` adds the images that a tracker needs.
 """
 
+import collections
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sized
@@ -173,6 +174,23 @@ def check_any(found: Sized, folder: Path, expected: str) -> None:
     what = (f'no sequences in {folder}' if inside else
             f'{folder} is not a folder')
     raise UserError(f'{what}; expected {expected}: check the path')
+
+
+def check_unique(names: Iterable[str], where: Path) -> None:
+  """Checks that each sequence has a name of its own.
+
+  Args:
+    names: of all sequences.
+    where: they come from, for the message.
+
+  Raises:
+    UserError: two have the same; the results of one would stand for both.
+  """
+  twice = [name for name, count in collections.Counter(names).items()
+           if count > 1]
+  if twice:
+    raise UserError(f'{where}: two sequences are called {twice[0]}; expected '
+                    'unique names: rename or remove one')
 
 
 def missing(folder: Path, names: list[str], expected: str) -> UserError:

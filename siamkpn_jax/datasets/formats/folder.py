@@ -20,12 +20,10 @@ To score result files, <name>.txt for each sequence is enough; lists that lie
 beside them, as attr_list.txt, are not read. Pixels are counted from 0.
 """
 
-import collections
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import mot, scan
 from siamkpn_jax.datasets.formats.annotations import Found
 from siamkpn_jax.datasets.formats.otb_ranges import FRAME_RANGES
@@ -87,11 +85,6 @@ def load(folder: Path) -> list[Found]:
   if videos or not found:
     found += read_annotations(videos or annotation_files(folder), folder,
                               f'{EXPECTED}; or <sequence>.txt')
-  twice = [name for name, count in collections.Counter(
-      annotation.name for annotation in found).items() if count > 1]
-  if twice:
-    raise UserError(f'{folder}: two sequences are called {twice[0]}; expected '
-                    'unique names: rename a folder')
   return sorted(found, key=lambda annotation: annotation.name)
 
 

@@ -31,15 +31,38 @@ def read(path: Path, hook: Hook | None = None) -> Any:
     OSError: it cannot be opened.
     ValueError: it is not JSON as a whole.
   """
-  data = path.read_bytes()
+  return _parse(path.read_bytes(), object_hook=hook)
+
+
+def parse_unique(text: str) -> Any:
+  """The content of a text, in which no object has two entries of one name.
+
+  Raises:
+    ValueError: it is not JSON as a whole, or has such entries.
+  """
+  return _parse(text, object_pairs_hook=_unique)
+
+
+def _parse(data: bytes | str, **hooks: Any) -> Any:
   try:
-    return json.loads(data, object_hook=hook)
+    return json.loads(data, **hooks)
   except (ValueError, RecursionError):
     pass  # slower, but entry by entry
-  encoding = json.detect_encoding(data)
-  errors = 'surrogateescape' if encoding.startswith('utf-8') else 'strict'
-  text = _without_depth(data.decode(encoding, errors))
-  return json.loads(text, object_hook=hook, parse_int=_parse_int, strict=False)
+  if isinstance(data, bytes):
+    encoding = json.detect_encoding(data)
+    errors = 'surrogateescape' if encoding.startswith('utf-8') else 'strict'
+    data = data.decode(encoding, errors)
+  return json.loads(_without_depth(data), parse_int=_parse_int, strict=False,
+                    **hooks)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  found = dict(pairs)
+  if len(found) < len(pairs):  # Python's reader takes the last of them
+    names = [name for name, _ in pairs]
+    twice = next(name for name in found if names.count(name) > 1)
+    raise ValueError(f'two entries are called {twice[:40]!a}')
+  return found
 
 
 def numbers(value: Any, *counts: int) -> list[float]:

@@ -21,7 +21,11 @@ from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import scan, text
-from siamkpn_jax.datasets.formats.annotations import Found, missing
+from siamkpn_jax.datasets.formats.annotations import (
+  Found,
+  check_unique,
+  missing,
+)
 from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
 from siamkpn_jax.datasets.formats.video import (
   VideoFiles,
@@ -61,10 +65,12 @@ def load(folder: Path) -> list[Found]:
   """The test sequences, sorted by name.
 
   Raises:
-    UserError: nothing to read, a listed sequence that is missing, or a damaged
-      file.
+    UserError: nothing to read, a listed sequence that is missing, two of one
+      name, or a damaged file.
   """
-  found = {video.name: video for video in _find_annotated(folder)}
+  videos = _find_annotated(folder)
+  check_unique((video.name for video in videos), folder)
+  found = {video.name: video for video in videos}
   names = list(TEST_VIDEOS.intersection(found) or found)
   if (folder / _LIST).is_file():
     names = text.read_names(folder / _LIST)

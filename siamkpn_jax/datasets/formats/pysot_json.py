@@ -10,7 +10,6 @@ in <root>/<name>/img/) counts OTB's from 1, and calls the sequences of two
 targets jogging_1 and jogging_2; here they are Jogging-1 and Jogging-2.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
-from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats import json_file, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
   Found,
@@ -57,7 +56,7 @@ def load(path: Path) -> list[Found]:
     UserError: not such a file, or a damaged sequence.
   """
   try:
-    content = json.loads(text.read_text(path))
+    content = json_file.parse_unique(text.read_text(path))
   except (ValueError, RecursionError) as error:
     raise UserError(f'{path}: not JSON ({error}); expected the annotations of '
                     'a benchmark: restore the file') from error
@@ -128,11 +127,13 @@ def _boxes(where: str, rows: Any) -> np.ndarray:
 
 
 def _numbers(rows: Any) -> np.ndarray:
+  """As an array; empty if something in it is no finite number or NaN."""
   try:
-    return np.array(rows, np.float64)
+    found = np.array(rows, np.float64)
   except (TypeError, ValueError, OverflowError):
     # Text, rows of unequal length, or numbers of hundreds of digits.
     return np.empty(0)
+  return np.empty(0) if np.isinf(found).any() else found
 
 
 def _strings(where: str, values: Any) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from siamkpn_jax.datasets.formats.annotations import (
   Found,
   check_any,
   check_kind,
+  check_unique,
   noted,
   usable,
 )
@@ -139,7 +140,8 @@ def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
     path: the folder that holds them, or a JSON file of pysot's kind.
 
   Raises:
-    UserError: an unknown benchmark, nothing to read, or a missing sequence.
+    UserError: an unknown benchmark, nothing to read, a missing sequence, or
+      two of one name.
   """
   path = Path(path)
   if benchmark not in BENCHMARKS:
@@ -147,8 +149,10 @@ def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
                     f'{", ".join(sorted(BENCHMARKS))}')
   check_kind(path)
   json_file = pysot_json.find(path)
-  return (pysot_json.load(json_file) if json_file else
-          BENCHMARKS[benchmark](path))
+  found = (pysot_json.load(json_file) if json_file else
+           BENCHMARKS[benchmark](path))
+  check_unique((sequence.name for sequence in found), path)
+  return found
 
 
 def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:

@@ -19,7 +19,6 @@ say.
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -31,7 +30,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
 from siamkpn_jax.core.stored_json import check_plain
-from siamkpn_jax.datasets.formats import pairing, scan, text
+from siamkpn_jax.datasets.formats import json_file, pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Unreadable,
   check_kind,
@@ -238,7 +237,8 @@ def _tag(values: list[bool], count: int) -> np.ndarray:
 
 def _load_json(path: Path) -> list[VotSequence | Unreadable]:
   with _json_errors(path):
-    entries = dict(json.loads(text.read_text(path)).items())
+    entries = dict(
+        json_file.parse_unique(text.read_text(path)).items())
   for name in entries:
     check_name(name, str(path))
 

@@ -1,6 +1,7 @@
 """Data sets that are evaluated on: what is read, what is named if missing."""
 
 import doctest
+import functools
 import json
 
 import cv2
@@ -11,6 +12,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import BENCHMARKS, has_otb_layout, otb
 from siamkpn_jax.evaluation.formats import sequences
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
+from siamkpn_jax.evaluation.scoring import load_vot_sequences
 
 BOX = '3,4,5,6\n'
 
@@ -343,11 +345,27 @@ def test_separators_of_windows(tmp_path):
     ('{"a": {"gt_rect": [[1, 2, 3, 1%s]]}}' % ('0' * 400), 'not a list of box'),
     ('{"a": {"gt_rect": [[1, 2, 3, 4]], "absent": [1%s]}}' % ('0' * 400),
      'wrong number of flags'),
+    ('{"a": {"gt_rect": [[1, 2, 3, 4], [Infinity, 2, 3, 4]]}}', 'not a list'),
+    ('{"a": 1, "a": 2}', "two entries are called 'a'"),
     ('[' * 100_000, 'not JSON'), ('{"a": ' * 100_000, 'not JSON')],
     ids=lambda text: text[:60])
 def test_damaged_json(tmp_path, text, told):
   with pytest.raises(UserError, match=told):
     sequences.load_annotations('otb', _write(tmp_path / 'a.json', text))
+
+
+@pytest.mark.parametrize(
+    'rows', ['9' * 5000, '[' * 9999 + ']' * 9999, '"a\tb"'],
+    ids=lambda rows: rows[:9])
+def test_one_sequence_spoils_no_other(tmp_path, rows):
+  fine = '"gt_rect": [[1, 2, 3, 4], [1, 2, 3, 4]]'
+  path = _write(tmp_path / 'a.json',
+                f'{{"fine": {{{fine}}}, "bad": {{"gt_rect": {rows}}}}}')
+  for read in (functools.partial(sequences.load_annotations, 'otb'),
+               functools.partial(load_vot_sequences, 'vot2018')):
+    failed = {}
+    (found,) = read(path, failed=failed)
+    assert found.name == 'fine' and list(failed) == ['bad']
 
 
 def test_unknown_benchmark(tmp_path):
