@@ -3,10 +3,12 @@ r"""Scores result files of any tracker on a benchmark.
   python -m siamkpn_jax.score --benchmark otb --annotations OTB100 \
     --results DIR --protocol otb --json scores.json
 
-docs/evaluation.md lists the supported file layouts and protocols.
+docs/evaluation.md lists the supported file layouts and protocols. Exit status
+1: the annotation of some sequences cannot be used, the others are scored.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from siamkpn_jax.cli.parser import Parser, names, real
@@ -44,8 +46,8 @@ def add_arguments(parser: Parser) -> None:
       'the annotations 1-based.')
 
 
-def run(args: argparse.Namespace) -> None:
-  """Scores; see the flags."""
+def run(args: argparse.Namespace) -> int:
+  """Scores; see the flags. Returns the exit status."""
   from siamkpn_jax.evaluation import scoring
   from siamkpn_jax.evaluation.formats.results import write_summary
   from siamkpn_jax.evaluation.report.score_table import score_table
@@ -68,3 +70,10 @@ def run(args: argparse.Namespace) -> None:
         f'protocol {summary["protocol"]}: {summary["rule"]}')
   if output:
     print(f'wrote {output}')
+  failed = summary.get('failed', {})
+  if failed:
+    sys.stdout.flush()
+    names = ', '.join(list(failed)[:5]) + (' ...' if len(failed) > 5 else '')
+    print(f'error: {len(failed)} sequences failed: {names}; the others are '
+          'scored: see the notes', file=sys.stderr)
+  return 1 if failed else 0

@@ -6,7 +6,6 @@ under `sequences` and `attributes` those of each sequence and each attribute.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from siamkpn_jax.evaluation.metrics import (
   vot,
 )
 
+_LARGEST_SHIFT = 1000  # pixels; toolkits differ by one
 _VOT = ('vot2016', 'vot2018', 'vot2019')
 # Every protocol of a one-pass benchmark; `got10k` is short for `otb_got10k`.
 ONE_PASS = {**protocols.ONE_PASS, 'got10k': protocols.OTB_GOT10K}
@@ -50,7 +50,8 @@ class ScoringRequest:
       annotations, if there are any.
     sequences: names or patterns; empty for all.
     shift: added to x and y of the results, in pixels.
-    failed: sequences that are left out as there is no result, and why.
+    failed: sequences that are left out as there is no result, and why; `score`
+      adds those whose annotation cannot be used.
   """
   benchmark: str
   annotations: Path
@@ -59,7 +60,7 @@ class ScoringRequest:
   attributes: Path | None = None
   sequences: tuple[str, ...] = ()
   shift: float = 0
-  failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  failed: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def score(request: ScoringRequest) -> dict[str, Any]:
@@ -67,14 +68,16 @@ def score(request: ScoringRequest) -> dict[str, Any]:
 
   Returns:
     The summary, ready for JSON: `benchmark`, `protocol`, the figures, `notes`
-    (what was unusual), `sequences`, `attributes`.
+    (what was unusual), `sequences`, `attributes`, and `failed` if some
+    sequences are not scored: name and reason.
 
   Raises:
     UserError: an unknown protocol, or files that cannot be scored.
   """
-  if not math.isfinite(request.shift):
+  if not abs(request.shift) <= _LARGEST_SHIFT:
     raise UserError(f'--shift={request.shift}: expected a finite number of '
-                    'pixels')
+                    f'pixels, at most {_LARGEST_SHIFT}')
+  request = dataclasses.replace(request, failed=dict(request.failed))
   summary = SCORERS[request.benchmark](request)
   summary |= {'failed': dict(request.failed)} if request.failed else {}
   summary['notes'] = [
@@ -160,7 +163,9 @@ def _score_vot(request: ScoringRequest) -> dict[str, Any]:
   rule = find_rule(request.benchmark, request.protocol)
   assert isinstance(rule, vot.Protocol)
   sequences = load_vot_sequences(request.benchmark, request.annotations,
-                                 request.sequences, without=request.failed)
+                                 request.sequences, without={*request.failed},
+                                 failed=request.failed)
+  _check_any(sequences, request)
   summary = vot.score(sequences, vot.read_runs(sequences, request.results),
                       rule)
   frames = summary.pop('num_frames')
@@ -258,17 +263,12 @@ def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
   """Annotations, each one's result files and boxes, and notes."""
   everything = layouts.find_annotations(request.benchmark, request.annotations)
   names = [a.name for a in everything]
-  annotations = usable(a for a in layouts.select(everything, request.sequences)
-                       if a.name not in request.failed)
+  chosen = [a for a in layouts.select(everything, request.sequences)
+            if a.name not in request.failed]
+  annotations = _annotated(usable(chosen, request.failed), request)
   annotations, notes = attributes.find_for(
       annotations, request.attributes, request.annotations, request.benchmark,
       names)
-  hidden = [a.name for a in annotations if len(a) == 1]
-  if hidden:
-    raise UserError(
-        f'{request.annotations}: sequence {hidden[0]} has only its first box; '
-        'expected one box per frame: submit results of a test set to its '
-        'server')
   paths = find_results(request.results, [a.name for a in annotations], names)
   shift = np.array([1, 1, 0, 0]) * request.shift
   runs: _Runs = {}
@@ -278,6 +278,37 @@ def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
              for f in files]
     runs[annotation.name] = files, [b + shift for b in boxes]
   return annotations, runs, notes + _shift_notes(annotations, runs)
+
+
+def _annotated(annotations: list[Annotation],
+               request: ScoringRequest) -> list[Annotation]:
+  """Those with more than their first box; others are noted as failed.
+
+  Raises:
+    UserError: there is none.
+  """
+  bare = [a.name for a in annotations if len(a) == 1]
+  if bare and len(bare) == len(annotations):
+    raise UserError(
+        f'{request.annotations}: sequence {bare[0]} has only its first box; '
+        'expected one box per frame: submit results of a test set to its '
+        'server')
+  request.failed.update({
+      name: f'{request.annotations}: sequence {name} has only its first box; '
+      'expected one box per frame: complete the annotation' for name in bare})
+  _check_any(annotations, request)
+  return [a for a in annotations if len(a) > 1]
+
+
+def _check_any(found: Collection[Annotation] | Collection[VotSequence],
+               request: ScoringRequest) -> None:
+  """Checks that a sequence is left.
+
+  Raises:
+    UserError: why there is none.
+  """
+  if request.failed and not found:
+    raise UserError(next(iter(request.failed.values())))
 
 
 def _missing_notes(request: ScoringRequest,

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from siamkpn_jax.cli import command
+from siamkpn_jax.cli import score as score_command
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.metrics import vot
@@ -85,7 +87,28 @@ def test_mistakes_are_one_line(score, otb):
     assert done.returncode == 2 and 'Traceback' not in done.stderr
 
 
-@pytest.mark.parametrize('shift', ['nan', 'inf', '-inf'])
+@pytest.mark.parametrize(('text', 'why'), [
+    ('3,4,50,60\n', 'has only its first box'), ('', 'empty'),
+    ('a,b,c,d\n' * 4, 'is not a box'), ('3,4,0,0\n' * 4, 'has no area')])
+def test_one_annotation_spoils_no_other(otb, text, why, capsys):
+  _write(otb / 'otb' / 'Bad' / 'groundtruth_rect.txt', text)
+  out = otb / 'out.json'
+  assert command.run(score_command, [
+      '--benchmark=otb', f'--annotations={otb / "otb"}',
+      f'--results={otb / "run"}', f'--json={out}']) == 1
+  summary = json.loads(out.read_text())
+  assert set(summary['sequences']) == {'Jogging-1', 'Skiing'}
+  assert summary['success_auc'] == pytest.approx(12.5 / 21)
+  assert list(summary['failed']) == ['Bad'] and why in summary['failed']['Bad']
+  printed = capsys.readouterr()
+  assert f'note: not scored, as it failed: Bad: {summary["failed"]["Bad"]}' in (
+      printed.out)
+  assert printed.err.startswith('error: 1 sequences failed: Bad; the others')
+  with pytest.raises(UserError, match=why):  # nothing is left
+    scoring.score(_request(otb, sequences=('Bad',)))
+
+
+@pytest.mark.parametrize('shift', ['nan', 'inf', '-inf', '-1e+30'])
 def test_shift_must_be_finite(score, otb, shift):
   done = score('--benchmark', 'otb', '--annotations', otb / 'otb', '--results',
                 otb / 'run', f'--shift={shift}', '--json', otb / 'out.json')

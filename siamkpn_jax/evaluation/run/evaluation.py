@@ -270,7 +270,7 @@ def _scoring_request(request: EvaluationRequest, failed: Mapping[str, str]
                      ) -> scoring.ScoringRequest:
   return scoring.ScoringRequest(
       request.benchmark, request.data, request.output, request.protocol,
-      sequences=request.sequences, failed=failed)
+      sequences=request.sequences, failed={**failed})
 
 
 def _write_zip(plan: EvaluationPlan, path: Path) -> Path:
