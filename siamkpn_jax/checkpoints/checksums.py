@@ -5,7 +5,9 @@ Without them a byte that the disk has lost would be trained or tracked with.
 
 import concurrent.futures
 import json
+import os
 import re
+import stat
 import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -144,7 +146,9 @@ def check_inside(folder: Path, name: str) -> None:
     UserError: it is.
   """
   path = folder / name
-  if not path.resolve().is_relative_to(folder.resolve()):
+  # Of links that lead to themselves, `Path.resolve` raises a RuntimeError.
+  if not Path(os.path.realpath(path)).is_relative_to(
+      os.path.realpath(folder)):
     raise UserError(f'{path}: leads out of the checkpoint; expected its own '
                     'files: copy them in place of links (cp -rL)')
 
@@ -158,7 +162,9 @@ def _files(folder: Path, item: str) -> list[str]:
 
 def _damage(folder: Path, name: str, expected: str) -> str:
   try:
-    same = _checksum(folder / name) == expected
+    # To open a pipe would be to wait for somebody who writes to it.
+    same = (stat.S_ISREG((folder / name).stat().st_mode) and
+            _checksum(folder / name) == expected)
   except MISSING as error:
     return f'{name}: {error.strerror}'
   return '' if same else f'{name} is not as it was written'

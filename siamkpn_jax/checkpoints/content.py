@@ -47,7 +47,7 @@ def _files(path: Path) -> list[Path]:
 
 def _newest(path: Path) -> Path:
   for folder in (path / FOLDER, path):
-    steps = [p for p in folder.glob('*') if p.name.isdigit()]
+    steps = [p for p in folder.glob('*') if p.name.isdecimal()]
     if steps:
       return max(steps, key=lambda p: int(p.name))
   return path

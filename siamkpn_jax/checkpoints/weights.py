@@ -68,7 +68,7 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
   from orbax.checkpoint import v1 as ocp
   for folder in (path / FOLDER, path):
     steps = [p for p in folder.glob('*')
-             if p.name.isdigit() and ocp.is_orbax_checkpoint(p)]
+             if p.name.isdecimal() and ocp.is_orbax_checkpoint(p)]
     if steps:
       steps.sort(key=lambda p: int(p.name))
       return [step.absolute() for step in steps[-last:]]

@@ -175,14 +175,16 @@ class FrameNumbers:
 def read_packets(name: str) -> Packets:
   """Reads the times of all packets, without decoding them."""
   times: list[float] = []
+  latest = 0.0  # of them
   failed = failures = 0
   with opened(name, [cv2.CAP_PROP_FORMAT, -1]) as packets:
     while packets.isOpened() and failures <= _PATIENCE:
       if not packets.grab():  # damage, or the end
         failures += 1
         continue
-      times += [max(times, default=0.0)] * failures
+      times += [latest] * failures
       times.append(packets.get(cv2.CAP_PROP_POS_MSEC))
+      latest = max(latest, times[-1])
       failed, failures = failed + failures, 0
   # What is before time 0, or behind the end, is cut away by the edit list.
   edit = read_edit(name)

@@ -192,3 +192,24 @@ def test_a_file_that_is_not_listed(converted):
   assert checksums.damage(converted) == ''
   (converted / 'model' / 'd' / 'more').write_text('x')
   assert checksums.damage(converted) == 'model/d/more is not in checksums.json'
+
+
+@pytest.mark.parametrize('name', [
+    '_CHECKPOINT_METADATA', checksums.NAME, 'model/_METADATA'])
+def test_what_is_no_file_is_not_waited_for(converted, name):
+  """A pipe has no end, and a link to itself leads nowhere."""
+  path = converted / name
+  path.unlink()
+  os.mkfifo(path)
+  with pytest.raises(UserError):
+    weights.load_model(converted)
+  path.unlink()
+  path.symlink_to(path.name)
+  with pytest.raises(UserError):
+    weights.load_model(converted)
+
+
+def test_a_folder_with_a_superscript_is_no_step(saved_model, tmp_path):
+  folder = shutil.copytree(saved_model, tmp_path / 'run')
+  shutil.copytree(folder / 'checkpoints' / '0', folder / 'checkpoints' / '²')
+  assert weights.find_checkpoint(folder).name == '0'
