@@ -5,7 +5,8 @@
 
 Milliseconds per crop of the search network, medians of --rounds turns: as it is
 trained, with the variables of models/inference.py, and with these, the options
-of core/compiling.py and Winograd's kernels, as the tracker runs it.
+of core/compiling.py, Winograd's kernels and few crops at once where these are
+faster, as the tracker runs it.
 """
 
 import argparse
@@ -29,8 +30,9 @@ from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.compiling import Jitted
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.models.inference import inference_variables
+from siamkpn_jax.models.inference import crops_at_once, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
+from siamkpn_jax.tracking.functional import in_parts
 
 
 def add_arguments(parser: Parser) -> None:
@@ -85,18 +87,22 @@ def _programs(model: SiamKPN, variables: Any,
   template = jax.jit(functools.partial(
       model.apply, train=False, method=SiamKPN.template))(variables, z)
 
-  def search(variables: Any) -> Any:
-    return model.apply(variables, template, x, train=False,
-                       method=SiamKPN.search)[-1]
+  def search(variables: Any, at_once: int = 0) -> Any:
+    return in_parts(
+        lambda t, x: model.apply(variables, t, x, train=False,
+                                 method=SiamKPN.search)[-1],
+        at_once, template, x)
 
   folded = inference_variables(model, variables)
-  winograd = inference_variables(
-      model, variables, winograd=jax.default_backend() == 'cpu')
+  on_cpu = jax.default_backend() == 'cpu'
+  winograd = inference_variables(model, variables, winograd=on_cpu)
+  tracked = functools.partial(
+      search, at_once=crops_at_once(model) if on_cpu else 0)
   return {name: functools.partial(_seconds, program, jax.device_put(given))
           for name, program, given in (
               ('as trained', jax.jit(search), variables),
               ('folded', jax.jit(search), folded),
-              ('as tracked', Jitted(search).jitted, winograd))}
+              ('as tracked', Jitted(tracked).jitted, winograd))}
 
 
 def _seconds(program: Callable[[Any], Any], given: Any) -> float:

@@ -136,7 +136,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
   if search.owner is not None:
     template = jax.tree.map(lambda t: t[search.owner], template)  # n x ...
   stages = slice(None if every_stage else -1, None)
-  maps = _in_parts(
+  maps = in_parts(
       lambda t, crops: model.apply(
           variables, t, crops.astype(jnp.float32), train=False,
           method=SiamKPN.search)[stages],
@@ -152,7 +152,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
           Observation(score, heatmaps))
 
 
-def _in_parts(function: Callable[..., Any], size: int, *arrays: Any) -> Any:
+def in_parts(function: Callable[..., Any], size: int, *arrays: Any) -> Any:
   """`function(*arrays)`, for `size` rows of the arrays at a time."""
   rows = len(arrays[-1])
   if not 0 < size < rows:
