@@ -154,8 +154,10 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
 
 def in_parts(function: Callable[..., Any], size: int, *arrays: Any) -> Any:
   """`function(*arrays)`, for `size` rows of the arrays at a time."""
+  if not size:  # the number of rows may be a symbol
+    return function(*arrays)
   rows = len(arrays[-1])
-  if not 0 < size < rows:
+  if size >= rows:
     return function(*arrays)
   size = math.gcd(size, rows)
   results = jax.lax.map(
