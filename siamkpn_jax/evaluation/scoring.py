@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.formats import otb
 from siamkpn_jax.datasets.formats.annotations import Annotation, usable
-from siamkpn_jax.datasets.formats.lasot_split import TEST_VIDEOS
+from siamkpn_jax.evaluation import unusual
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import (
   find_results,
-  name_key,
   read_result,
 )
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, find_vot
@@ -82,7 +80,9 @@ def score(request: ScoringRequest) -> dict[str, Any]:
   summary |= {'failed': dict(request.failed)} if request.failed else {}
   summary['notes'] = [
       *(f'not scored, as it failed: {n}: {w}' for n, w in request.failed.items()
-        ), *summary['notes'], *_missing_notes(request, summary['sequences'])]
+        ), *summary['notes'], *(
+          [] if request.sequences else
+          unusual.missing(request.benchmark, summary['sequences']))]
   return summary
 
 
@@ -93,7 +93,7 @@ def _score_one_pass(request: ScoringRequest) -> dict[str, Any]:
   scores = {}
   for annotation in annotations:
     paths, (boxes_xywh, *_) = runs[annotation.name]
-    notes += _count_notes(annotation, len(boxes_xywh), paths)
+    notes += unusual.counts(annotation, len(boxes_xywh), paths)
     try:
       scores[annotation.name] = ope.score_sequence(
           boxes_xywh, annotation.boxes_xywh, protocol=rule,
@@ -213,16 +213,6 @@ SCORERS: Mapping[str, Callable[[ScoringRequest], dict[str, Any]]] = {
 }
 
 
-# How many sequences a benchmark has, where it has no list of its own.
-_SIZES = {'uav123': 123, 'nfs': 100, 'nfs240': 100, 'got10k': 180,
-          **dict.fromkeys(_VOT, 60)}
-# The sequences of those that have one, and what the list is called.
-_LISTS: Mapping[str, tuple[str, Collection[str]]] = {
-    'otb': ('OTB-100', otb.OTB_100),
-    'lasot': ('its test set', sorted(TEST_VIDEOS)),
-}
-
-
 def find_rule(benchmark: str, protocol: str | None
               ) -> protocols.OnePass | vot.Protocol | None:
   """The rule of this name, or the benchmark's own; None: that of GOT-10k.
@@ -256,10 +246,8 @@ def _one_pass_figures(result: ope.Score) -> dict[str, float]:
           'norm_precision_auc': result.norm_precision_auc}
 
 
-_Runs = dict[str, tuple[list[Path], list[np.ndarray]]]
-
-
-def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
+def _read(request: ScoringRequest
+          ) -> tuple[list[Annotation], unusual.Runs, list[str]]:
   """Annotations, each one's result files and boxes, and notes."""
   everything = layouts.find_annotations(request.benchmark, request.annotations)
   names = [a.name for a in everything]
@@ -271,13 +259,13 @@ def _read(request: ScoringRequest) -> tuple[list[Annotation], _Runs, list[str]]:
       names)
   paths = find_results(request.results, [a.name for a in annotations], names)
   shift = np.array([1, 1, 0, 0]) * request.shift
-  runs: _Runs = {}
+  runs: dict[str, tuple[list[Path], list[np.ndarray]]] = {}
   for annotation in annotations:
     files = paths[annotation.name]
     boxes = [annotated_part(annotation, read_result(f), notes)
              for f in files]
     runs[annotation.name] = files, [b + shift for b in boxes]
-  return annotations, runs, notes + _shift_notes(annotations, runs)
+  return annotations, runs, notes + unusual.shifted(annotations, runs)
 
 
 def _annotated(annotations: list[Annotation],
@@ -311,25 +299,6 @@ def _check_any(found: Collection[Annotation] | Collection[VotSequence],
     raise UserError(next(iter(request.failed.values())))
 
 
-def _missing_notes(request: ScoringRequest,
-                   names: Collection[str]) -> list[str]:
-  """Sequences that the benchmark has and the annotations have not."""
-  benchmark = request.benchmark
-  title, listed = _LISTS.get(benchmark, ('', ()))
-  size = len(listed) or _SIZES.get(benchmark, 0)
-  if request.sequences or len(names) >= size:
-    return []
-  note = f'{len(names)} of the {size} sequences of {benchmark}'
-  if listed:
-    there = set(map(name_key, names))
-    missing = [n for n in listed if name_key(n) not in there]
-    if len(missing) == size:  # other sequences in its layout
-      return []
-    note += (f' ({title}); missing: {", ".join(missing[:5])}' +
-             (f' and {len(missing) - 5} more' if missing[5:] else ''))
-  return [note]
-
-
 def annotated_part(annotation: Annotation, boxes_xywh: np.ndarray,
                    notes: list[str]) -> np.ndarray:
   """[n, 4] boxes without those of frames before the annotated ones.
@@ -342,32 +311,6 @@ def annotated_part(annotation: Annotation, boxes_xywh: np.ndarray,
                  'are scored, as annotated')
     return boxes_xywh[first - 1:]
   return boxes_xywh
-
-
-def _count_notes(annotation: Annotation, count: int,
-                 paths: list[Path]) -> list[str]:
-  """What to say of a result that has another length, or repetitions."""
-  notes = []
-  if count != len(annotation):
-    notes.append(f'{annotation.name}: {count} boxes for {len(annotation)} '
-                 'annotated frames; only frames with both are scored')
-  if len(paths) > 1:
-    notes.append(f'{annotation.name}: only {paths[0].name} of {len(paths)} '
-                 'repetitions is scored')
-  return notes
-
-
-def _shift_notes(annotations: list[Annotation], runs: _Runs) -> list[str]:
-  """Results and annotation may count pixels from different numbers."""
-  for by in (-1, 1):
-    shifted = [np.allclose(runs[a.name][1][0][0],
-                           a.boxes_xywh[0] + [by, by, 0, 0], rtol=0, atol=0.01)
-               for a in annotations]
-    if 2 * sum(shifted) > len(annotations):
-      return [f'in {sum(shifted)} of {len(annotations)} sequences the first '
-              f'box is {by:+d} pixel off the annotation: if one is 0-based and '
-              f'the other 1-based, use --shift={-by}']
-  return []
 
 
 def _by_attribute(annotations: list[Annotation]) -> dict[str, list[str]]:
