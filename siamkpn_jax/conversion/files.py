@@ -5,6 +5,7 @@ import pickle
 import re
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +91,25 @@ def _check_kind(path: Path) -> None:
       if size > _EXPANSION * path.stat().st_size + _SMALL:
         kind = (f'a file that unpacks to {size:,} bytes, which no weights do: '
                 'do not use it')
+      else:
+        _check_sums(path)  # PyTorch does not
   except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError
           ) as error:
     raise _damaged(path, 'file', error) from error
   if kind:
     raise UserError(f'{path}: cannot be read, as it is {kind}; expected '
                     f'weights ({", ".join(SUFFIXES)})')
+
+
+def _check_sums(path: Path) -> None:
+  """Raises BadZipFile if a part of a zip file is not as it was written."""
+  with zipfile.ZipFile(path) as file:
+    try:
+      changed = file.testzip()
+    except (zlib.error, EOFError, RuntimeError) as error:
+      raise zipfile.BadZipFile(first_line(error)) from error
+  if changed is not None:
+    raise zipfile.BadZipFile(f'{changed} is not as it was written')
 
 
 def _plain(path: Path, name: str, array: np.ndarray) -> np.ndarray:
@@ -112,6 +126,10 @@ def _read_torch(path: Path) -> tuple[State, str]:
     with warnings.catch_warnings(action='ignore'):  # of old pickle protocols
       content = torch.load(path, map_location='cpu', weights_only=True)
   except pickle.UnpicklingError as error:
+    if not _may_be_pickle(path, error):
+      raise UserError(f'{path}: cannot be read, as it is no PyTorch file; '
+                      'expected weights as torch.save writes them: see what '
+                      'it is, or download it again') from error
     raise UserError(f'{path}: refused, as {_what_code(error)}; nothing of it '
                     'was executed: if you trust it, load it with PyTorch and '
                     'save its state_dict()') from error
@@ -146,6 +164,15 @@ def _tensor_to_numpy(torch: Any, value: Any) -> np.ndarray:
   if value.is_floating_point():
     value = value.to(torch.float32)
   return value.numpy()
+
+
+def _may_be_pickle(path: Path, error: Exception) -> bool:
+  """Whether something other than a page or an image was refused."""
+  with path.open('rb') as file:
+    head = file.read(2)
+  # Since protocol 2, pickles begin with its number.
+  return (head == b'PK' or (head[:1] == b'\x80' and head[1:] <= b'\5') or
+          'GLOBAL' in str(error))
 
 
 def _what_code(error: Exception) -> str:
@@ -184,7 +211,10 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
   try:
     with path.open('rb') as file:
       content = np.load(file, allow_pickle=False)
-      return {name: content[name] for name in content.files}
+      arrays = {name: content[name] for name in content.files}
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+      raise ValueError('a zip file of something else')
+    return arrays
   except Exception as error:  # as in _read_torch
     raise _damaged(path, '.npz file', error) from error
 

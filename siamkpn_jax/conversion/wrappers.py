@@ -9,7 +9,8 @@ from siamkpn_jax.core.errors import UserError
 # Keys under which a state dict lies in a checkpoint, the likeliest first.
 KEYS = ('state_dict', 'model_state_dict', 'model', 'net', 'network', 'weights')
 # Of data-parallel training, torch.compile, and modules around the network.
-_PREFIXES = ('module.', '_orig_mod.', 'model.', 'net.', 'network.')
+_PREFIXES = ('module.', '_orig_mod.', '_forward_module.',
+             '_fsdp_wrapped_module.', 'model.', 'net.', 'network.')
 _WRAPPED = re.compile(f'(?:{"|".join(map(re.escape, _PREFIXES))})+')
 _DEPTH = 4  # of dicts in one another
 _SEVERAL = 8  # names shown
@@ -34,6 +35,8 @@ def unwrap(content: Any, is_array: Any) -> tuple[dict[str, Any], str]:
       break
     key = next((key for key in KEYS
                 if isinstance(content.get(key), Mapping)), None)
+    if key is None and not any(map(is_array, content.values())):
+      key = _only_key(content, is_array)
     if key is None:
       state = {name: value for name, value in content.items()
                if isinstance(name, str) and is_array(value)}
@@ -48,6 +51,15 @@ def unwrap(content: Any, is_array: Any) -> tuple[dict[str, Any], str]:
   names = [name[:40] for name in content if isinstance(name, str)]
   raise UserError(f'holds no arrays under {", ".join(names[:_SEVERAL])}; '
                   f'expected {_expected()}')
+
+
+def _only_key(content: Mapping[Any, Any], is_array: Any) -> str | None:
+  """The key, of any name, under which alone there are arrays by name."""
+  keys = [key for key, value in content.items()
+          if isinstance(key, str) and isinstance(value, Mapping) and any(
+              isinstance(name, str) and is_array(array)
+              for name, array in value.items())]
+  return keys[0] if len(keys) == 1 else None
 
 
 def _expected() -> str:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -228,3 +229,46 @@ def test_without_pytorch(tmp_path, monkeypatch):
   assert not (tmp_path / 'v.pth').exists()
   write_state(tmp_path / 'w.npz', STATE)
   assert_same(read_state(tmp_path / 'w.npz'), STATE)
+
+
+@pytest.mark.parametrize('key', ['ema', 'tracker', 'of my own'])
+def test_a_dict_under_any_name_if_it_is_the_only_one(tmp_path, torch, key):
+  path = tmp_path / 'w.pth'
+  tensors = {'a.weight': torch.ones(2)}
+  content = {'epoch': 3, key: tensors, 'optimizer': {'state': {0: tensors}}}
+  torch.save(content, path)
+  state, notes = read_wrapped_state(path)
+  assert list(state) == ['a.weight'] and f"'{key}'" in notes[0]
+  torch.save(content | {'another': tensors}, path)
+  with pytest.raises(UserError, match='holds no arrays under'):
+    read_state(path)
+
+
+@pytest.mark.parametrize('content', [
+    b'Not Found', b'{"message": "Not Found"}', b'<head><title>', b'%PDF-1.4',
+    '<!DOCTYPE html>'.encode('utf-16'), b'\x89PNG\r\n\x1a\n', b'\xa1' * 99])
+def test_what_is_no_pickle_is_not_called_one(tmp_path, torch, content):
+  path = tmp_path / 'w.pth'
+  path.write_bytes(content)
+  with pytest.raises(UserError, match='it is no PyTorch file'):
+    read_state(path)
+
+
+def test_one_flipped_bit_of_an_array(tmp_path, torch):
+  """PyTorch does not look at the checksums that it writes."""
+  path = tmp_path / 'w.pth'
+  value = np.random.default_rng(0).random(64, np.float32)
+  torch.save({'a': torch.from_numpy(value)}, path)
+  data = bytearray(path.read_bytes())
+  data[data.index(value.tobytes()) + 100] ^= 1
+  path.write_bytes(data)
+  with pytest.raises(UserError, match='is not as it was written'):
+    read_state(path)
+
+
+def test_a_zip_file_of_something_else(tmp_path):
+  path = tmp_path / 'w.npz'
+  with zipfile.ZipFile(path, 'w') as file:
+    file.writestr('readme.txt', 'x')
+  with pytest.raises(UserError, match='a zip file of something else'):
+    read_state(path)
