@@ -4,8 +4,8 @@ An AVI file has no time stamps: a frame's number is its place among the chunks.
 FFmpeg skips a chunk whose header is damaged, without a word, and every later
 frame gets the number of an earlier one. The index at the end of the file says
 where each chunk is and how long, so the headers can be restored while the file
-is read. Without an index, nothing behind the first damage has a number: the
-file ends there.
+is read. Without an index, or where bytes are missing or too many so that it
+does not fit, nothing behind the first damage has a number: the file ends there.
 
 Layout: RIFF <size> 'AVI ' | LIST <size> 'hdrl' ... | LIST <size> 'movi' (chunk
 <id> <size> data)* | idx1 <size> (id, flags, offset, size)*.
@@ -55,8 +55,9 @@ def repair(file: BinaryIO) -> Repair | None:
           'that its frames cannot be numbered; expected an intact file: repair '
           'or convert it')
     index = _read_index(data, end)
-    if index:
-      headers = _damaged_headers(data, movi, index)
+    headers = _damaged_headers(data, movi, index)
+    in_place = _is_index(data, end)
+    if headers is not None and (in_place or not headers):
       return Repair(headers) if headers else None
     damage = _first_damage(data, movi + 4, min(end, len(data)))
     return None if damage is None else Repair([], damage)
@@ -90,8 +91,9 @@ def _read_index(data: mmap.mmap, place: int) -> list[tuple[bytes, int, int]]:
     data: of the file.
     place: the end of the list of chunks, where an intact file has its index.
   """
-  place += place % 2
-  if data[place:place + 4] != b'idx1':
+  if _is_index(data, place):
+    place += place % 2
+  else:
     place = data.rfind(b'idx1', max(0, len(data) - _INDEX))
   if place < 0 or place + _HEADER > len(data):
     return []
@@ -101,10 +103,16 @@ def _read_index(data: mmap.mmap, place: int) -> list[tuple[bytes, int, int]]:
           in struct.iter_unpack('<4sIII', entries[:len(entries) // 16 * 16])]
 
 
+def _is_index(data: mmap.mmap, place: int) -> bool:
+  """Whether it is where the list of chunks ends."""
+  place += place % 2
+  return data[place:place + 4] == b'idx1'
+
+
 def _damaged_headers(data: mmap.mmap, movi: int,
                      index: list[tuple[bytes, int, int]]
-                     ) -> list[tuple[int, bytes]]:
-  """The headers that differ from the index; [] if it may be what is damaged."""
+                     ) -> list[tuple[int, bytes]] | None:
+  """The headers that differ from the index; None if it does not fit."""
   for base in (movi, 0):  # from which offsets count, whatever made the file
     headers, intact = [], 0
     for number, (name, offset, size) in enumerate(index):
@@ -115,7 +123,7 @@ def _damaged_headers(data: mmap.mmap, movi: int,
         headers.append((place, wanted))
     if intact > len(index) / 2:
       return sorted(headers)
-  return []
+  return None
 
 
 def _fits(index: list[tuple[bytes, int, int]], number: int) -> bool:

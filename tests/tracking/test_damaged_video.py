@@ -133,6 +133,22 @@ def test_avi_without_index_ends_at_the_damage(tmp_path: Path) -> None:
   assert found[:15] == list(range(15))
 
 
+@pytest.mark.parametrize('start', [0.3, 0.7])
+@pytest.mark.parametrize('length', [-500, 2000])
+def test_avi_with_bytes_missing_or_too_many(tmp_path: Path, start: float,
+                                            length: int) -> None:
+  """Its index is not where it says, and knows no place behind that."""
+  path = tmp_path / 'v.avi'
+  data = write_video(path, 'MJPG')
+  place = int(len(data) * start)
+  path.write_bytes(data[:place] + bytes(max(length, 0)) +
+                   data[place + max(-length, 0):])
+  found = read(path)
+  first = int(COUNT * start) - 2
+  assert first < len(found) <= first + 5
+  assert found[:first] == list(range(first))
+
+
 def test_avi_damaged_before_its_frames(tmp_path: Path) -> None:
   path = tmp_path / 'v.avi'
   data = write_video(path, 'XVID')
