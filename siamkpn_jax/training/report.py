@@ -40,6 +40,7 @@ _TITLES = {'grad_norm': 'gradient norm', 'skipped': 'skipped steps',
            'data_wait': 'fraction of time spent waiting for data',
            'mfu': 'model FLOP utilization'}
 # Beginnings of what is drawn as it is logged.
+_LARGEST = 1e100  # number of a curve; matplotlib overflows later
 _EXACT = (*_RATES.values(), 'skipped', 'val_')
 
 
@@ -140,7 +141,8 @@ def read_curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, Curve]:
     for name, value in row.items():
       steps, values = found.setdefault(name, ([], []))
       steps.append(row['step'])
-      values.append(value if isinstance(value, int | float) else math.nan)
+      drawable = isinstance(value, int | float) and abs(value) < _LARGEST
+      values.append(value if drawable else math.nan)
   found.pop('step', None)
   return {name: Curve(np.asarray(steps, float), np.asarray(values, float))
           for name, (steps, values) in found.items()}

@@ -77,7 +77,7 @@ def test_logarithmic_axis():
 
 
 @pytest.mark.parametrize('bad', [
-    float('nan'), float('inf'), float('-inf'), None, 'text'])
+    float('nan'), float('inf'), float('-inf'), 1e308, None, 'text'])
 def test_not_finite_is_a_gap(tmp_path, bad):
   rows = make_rows()
   gaps = [10, 11, 30, 39]
