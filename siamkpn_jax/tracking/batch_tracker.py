@@ -100,11 +100,9 @@ class BatchTracker:
     self._config, self._share = config, share_crops
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
-    # Parts of a batch that is divided over devices would be sent around.
-    at_once = crops_at_once(model) if on_cpu and self.devices == 1 else 0
     self._update = functools.partial(
         update_packed, model=model, rule=config.rule, every_stage=every_stage,
-        at_once=at_once)
+        at_once=crops_at_once(model) if on_cpu else 0, devices=self.devices)
     self._targets: dict[int, Target] = {}  # by slot
     self._templates: Any = None  # of `Template`, [slots, ...] on the devices
     self._newest: TemplateView | None = None

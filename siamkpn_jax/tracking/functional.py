@@ -106,11 +106,13 @@ def init(variables: Any, crops: Array, center: Array, size: Array,
 
 
 @functools.partial(
-    Jitted, static_argnames=('model', 'rule', 'every_stage', 'at_once'))
+    Jitted, static_argnames=(
+        'model', 'rule', 'every_stage', 'at_once', 'devices'))
 def update(variables: Any, state: TrackerState, search: SearchInput,
            hyperparameters: Hyperparameters, *, model: SiamKPN,
            rule: CandidateRule, every_stage: bool = False,
-           at_once: int = 0) -> tuple[TrackerState, Observation]:
+           at_once: int = 0, devices: int = 1
+           ) -> tuple[TrackerState, Observation]:
   """Finds b targets in the next frame.
 
   Args:
@@ -121,8 +123,9 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
     model: the network.
     rule: which cells are candidates.
     every_stage: return the heatmaps of every stage, which is slower.
-    at_once: crops that the network sees at a time (`inference.crops_at_once`);
-      0 for all.
+    at_once: crops that the network sees at a time on each device
+      (`inference.crops_at_once`); 0 for all.
+    devices: over which the crops are divided, if `at_once` is given.
 
   Returns:
     The new state, and what was observed.
@@ -140,7 +143,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
       lambda t, crops: model.apply(
           variables, t, crops.astype(jnp.float32), train=False,
           method=SiamKPN.search)[stages],
-      at_once, template, search.crops)
+      at_once, template, search.crops, devices=devices)
   if search.crop is not None:
     maps = jax.tree.map(lambda m: m[search.crop], maps)  # b x ...
   center, size, score = jax.vmap(functools.partial(update_box, rule=rule))(
@@ -152,18 +155,35 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
           Observation(score, heatmaps))
 
 
-def in_parts(function: Callable[..., Any], size: int, *arrays: Any) -> Any:
-  """`function(*arrays)`, for `size` rows of the arrays at a time."""
+def in_parts(function: Callable[..., Any], size: int, *arrays: Any,
+             devices: int = 1) -> Any:
+  """`function(*arrays)`, for some rows of the arrays at a time.
+
+  Args:
+    function: of arrays, whose rows it treats one by one.
+    size: rows at a time on each device; 0 for all.
+    *arrays: trees of [n, ...].
+    devices: over which the rows are divided evenly, in their order.
+  """
   if not size:  # the number of rows may be a symbol
     return function(*arrays)
-  rows = len(arrays[-1])
-  if size >= rows:
+  own = len(arrays[-1]) // devices
+  size = math.gcd(size, own)
+  parts = own // size
+  if parts < 2:
     return function(*arrays)
-  size = math.gcd(size, rows)
-  results = jax.lax.map(
-      lambda parts: function(*parts),
-      jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), arrays))
-  return jax.tree.map(lambda x: x.reshape(rows, *x.shape[2:]), results)
+
+  def split(x: jax.Array) -> jax.Array:
+    x = x.reshape(devices, parts, size, *x.shape[1:])
+    return jnp.moveaxis(x, 1, 0).reshape(parts, -1, *x.shape[3:])
+
+  def join(x: jax.Array) -> jax.Array:
+    x = x.reshape(parts, devices, size, *x.shape[2:])
+    return jnp.moveaxis(x, 0, 1).reshape(-1, *x.shape[3:])
+
+  results = jax.lax.map(lambda part: function(*part),
+                        jax.tree.map(split, arrays))
+  return jax.tree.map(join, results)
 
 
 def update_box(maps: Predictions, center: Array, size: Array,

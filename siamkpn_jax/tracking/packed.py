@@ -31,10 +31,11 @@ def pack(center: np.ndarray, size: np.ndarray, scale: float,
 
 
 @functools.partial(
-    Jitted, static_argnames=('model', 'rule', 'every_stage', 'at_once'))
+    Jitted, static_argnames=(
+        'model', 'rule', 'every_stage', 'at_once', 'devices'))
 def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
                   sharing: Any, *, model: SiamKPN, rule: CandidateRule,
-                  every_stage: bool, at_once: int
+                  every_stage: bool, at_once: int, devices: int
                   ) -> tuple[jax.Array, jax.Array]:
   """Finds b targets in the next frame.
 
@@ -48,6 +49,7 @@ def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
     rule: which cells are candidates.
     every_stage: return the heatmaps of every stage.
     at_once: as of `functional.update`.
+    devices: as of `functional.update`.
 
   Returns:
     [b, 5] for `unpack`, and the heatmaps as of `Observation`.
@@ -57,7 +59,7 @@ def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
       variables, TrackerState(templates, numbers[:, :2], numbers[:, 2:4]),
       SearchInput(crops, numbers[:, 4], numbers[:, 5:7], owner, crop),
       Hyperparameters(*numbers[:, 7:].T), model=model, rule=rule,
-      every_stage=every_stage, at_once=at_once)
+      every_stage=every_stage, at_once=at_once, devices=devices)
   found = jnp.concatenate(
       [state.center, state.size, seen.score[:, None]], axis=1)
   return found, seen.heatmaps

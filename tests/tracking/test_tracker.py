@@ -354,9 +354,10 @@ def test_update_is_pure():
   jax.tree.map(np.testing.assert_array_equal, before, arguments[1])
 
 
-@pytest.mark.parametrize(('targets', 'at_once'), [(5, 2), (4, 2), (2, 4)])
+@pytest.mark.parametrize(('targets', 'at_once', 'devices'), [
+    (5, 2, 1), (4, 2, 1), (2, 4, 1), (4, 1, 2), (8, 2, 2), (6, 2, 2)])
 @pytest.mark.parametrize('every_stage', [False, True])
-def test_parts_of_a_batch(targets, at_once, every_stage):
+def test_parts_of_a_batch(targets, at_once, devices, every_stage):
   """Crops some at a time give what all at once give."""
   (variables, state, search, numbers), static = pure_arguments()
   rng = np.random.default_rng(1)
@@ -367,7 +368,8 @@ def test_parts_of_a_batch(targets, at_once, every_stage):
   search = dataclasses.replace(search, crops=crops)
   static |= {'every_stage': every_stage}
   expected, found = (
-      functional.update(variables, state, search, numbers, at_once=n, **static)
+      functional.update(variables, state, search, numbers, at_once=n,
+                        devices=devices, **static)
       for n in (0, at_once))
   assert found[1].heatmaps.shape == (targets, 2 if every_stage else 1, 31, 31)
   jax.tree.map(lambda a, b: np.testing.assert_allclose(
