@@ -25,23 +25,20 @@ _ENTRY = re.compile(r'[0-9a-f]{8} \d{1,19}')
 MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, given: Mapping[str, Any]) -> None:
   """Adds the list to a checkpoint that is complete but for its last name.
 
   Args:
     folder: of the checkpoint. Files directly in it, which Orbax may still
-      change, are left out; those of the arrays are in its subfolders. Of its
-      metadata, what was given to Orbax is listed.
+      change, are left out; those of the arrays are in its subfolders.
+    given: the metadata that Orbax was given. Its file is not read: Orbax may
+      be about to write it.
 
   Raises:
     OSError: it cannot be written.
   """
   entries = {name: _checksum(folder / name) for name in _files(folder, '')}
-  try:
-    given = _read(folder / METADATA)['custom_metadata']
-    entries[METADATA] = _of_metadata(given)
-  except (OSError, UserError, LookupError):
-    pass  # no checkpoint of ours
+  entries[METADATA] = _of_metadata(given)
   (folder / NAME).write_text(json.dumps(entries, indent=1))
 
 

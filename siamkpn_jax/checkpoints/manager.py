@@ -81,6 +81,7 @@ class Checkpoints:
     self._folder.mkdir(parents=True, exist_ok=True)
     self._config = to_plain(config)
     self._last = -1
+    self._metadata: dict[str, Any] = {}  # of that checkpoint
     self._saving: Any = None  # what tells the end of the save under way
     self._kept = _Kept(keep)
     context = ocp.Context()
@@ -131,16 +132,15 @@ class Checkpoints:
     """
     self.wait()
     self._last = step
+    self._metadata = {'config': self._config, 'git_revision': git_revision()}
     with self._as_user_error():
       self._saving = self._checkpointer.save_checkpointables_async(
-          step, items, force=True,
-          custom_metadata={'config': self._config,
-                           'git_revision': git_revision()})
+          step, items, force=True, custom_metadata=self._metadata)
 
   def _write_checksums(self) -> None:
     """Called by Orbax on process 0, before a checkpoint gets its last name."""
     (folder,) = self._folder.glob(f'{self._last}.orbax-checkpoint-tmp*')
-    checksums.write(folder)
+    checksums.write(folder, self._metadata)
 
   def wait(self) -> None:
     """Waits until the save that is under way has ended.

@@ -199,11 +199,11 @@ def save_model(folder: Path, config: Config,
   from orbax.checkpoint import v1 as ocp
   path = (folder / FOLDER / '0').absolute()
   path.parent.mkdir(parents=True, exist_ok=True)
+  metadata = {'config': to_plain(config), 'part': part}
   with quiet():
     ocp.save_checkpointables(
-        path, {MODEL: variables},
-        custom_metadata={'config': to_plain(config), 'part': part})
-  checksums.write(path)
+        path, {MODEL: variables}, custom_metadata=metadata)
+  checksums.write(path, metadata)
 
 
 def has_training_state(path: Path) -> bool:

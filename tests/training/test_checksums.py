@@ -1,9 +1,12 @@
 """Which changes of a checkpoint's files are noticed."""
 
+import json
+
 import pytest
 
 from siamkpn_jax.checkpoints import checksums
 
+GIVEN = {'config': {'levels': ('layer2',), 'lr': 0.1}, 'git_revision': None}
 FILES = {'model/d/abc': bytes(range(256)), 'model/_METADATA': b'{}',
          'training/d/0': b''}
 
@@ -13,14 +16,26 @@ def folder(tmp_path):
   for name, data in FILES.items():
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(data)
-  (tmp_path / '_CHECKPOINT_METADATA').write_text('1')
-  checksums.write(tmp_path)
+  # Orbax writes its file later, or writes it again.
+  (tmp_path / '_CHECKPOINT_METADATA').write_text('{"custom_metadata": null}')
+  checksums.write(tmp_path, GIVEN)
+  write_metadata(tmp_path, GIVEN)
   return tmp_path
 
 
+def write_metadata(folder, given):
+  (folder / '_CHECKPOINT_METADATA').write_text(json.dumps(
+      {'commit_timestamp_nsecs': 5, 'custom_metadata': given}))
+
+
 def test_unchanged(folder):
-  (folder / '_CHECKPOINT_METADATA').write_text('2')  # Orbax's last entry
   assert checksums.damage(folder) == ''
+
+
+def test_changed_metadata_is_noticed(folder):
+  write_metadata(folder, {'config': {'levels': ['layer3']}})
+  assert checksums.damage(folder) == (
+      '_CHECKPOINT_METADATA is not as it was written')
 
 
 @pytest.mark.parametrize('name', FILES)
