@@ -21,13 +21,6 @@ def portable_name(text: str) -> str:
   return name
 
 
-def is_portable(name: str) -> bool:
-  """Whether Windows can hold a file of this name, and so all others."""
-  return not (
-      not name or name.endswith(('.', ' ')) or _is_device(name) or
-      re.search(_FORBIDDEN, name))
-
-
 def file_name(name: str) -> str:
   """What the files of a sequence are called, on every system.
 

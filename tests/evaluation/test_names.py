@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.file_names import is_portable
 from siamkpn_jax.datasets.formats import crop511, got10k, lasot, scan
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.evaluation.formats import sequences
@@ -18,6 +17,7 @@ from siamkpn_jax.evaluation.scoring import ScoringRequest, load_vot_sequences
 from siamkpn_jax.evaluation.scoring import score as score_results
 from tests.datasets.formats import miniatures
 from tests.evaluation import vot_files
+from tests.reference.file_names import is_portable
 
 BAD = ['../victim/notes', '/etc/notes', '..', 'a/b', '..\\notes', 'a\0b',
        '\ud800', '\udcff', 'x' * 300, '']
