@@ -32,6 +32,11 @@ class TrackResult(NamedTuple):
   box_xywh: np.ndarray
   score: float
 
+  @property
+  def state(self) -> str:
+    """'tracked' or 'lost', as files and videos name it."""
+    return 'tracked' if self.found else 'lost'
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TemplateView:
