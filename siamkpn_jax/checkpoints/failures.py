@@ -7,11 +7,14 @@ import os
 import re
 import sys
 import traceback
+import types
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError, first_line
+
+_LIBRARIES = ('asyncio', 'orbax', 'tensorstore', 'uvloop')
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
@@ -28,10 +31,12 @@ def loading(path: Path) -> Iterator[None]:
   Orbax, TensorStore and the devices raise errors of many kinds.
   """
   # What reads the other arrays is then dropped, each with a traceback: in
-  # their threads, and by the garbage collector.
-  hooks = sys.excepthook, sys.unraisablehook
-  sys.excepthook = lambda *_: None
-  sys.unraisablehook = lambda _: None
+  # their threads, and by the garbage collector. Others' errors are shown.
+  hooks = excepthook, unraisablehook = sys.excepthook, sys.unraisablehook
+  sys.excepthook = lambda kind, error, trace: (
+      None if _of_orbax(trace) else excepthook(kind, error, trace))
+  sys.unraisablehook = lambda dropped: (
+      None if _of_orbax(dropped.exc_traceback) else unraisablehook(dropped))
   try:
     with quiet():
       try:
@@ -44,6 +49,13 @@ def loading(path: Path) -> Iterator[None]:
         raise unreadable(path, error) from error
   finally:
     sys.excepthook, sys.unraisablehook = hooks
+
+
+def _of_orbax(trace: types.TracebackType | None) -> bool:
+  """Whether an error passed Orbax or a library below it, or nothing at all."""
+  names = {frame.f_globals.get('__name__', '').partition('.')[0]
+           for frame, _ in traceback.walk_tb(trace)}
+  return not names or not names.isdisjoint(_LIBRARIES)
 
 
 def os_reason(error: BaseException) -> str:

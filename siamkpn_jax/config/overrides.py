@@ -36,7 +36,9 @@ def with_changes(config: Config, settings: str) -> Config:
     if not isinstance(part, Section) or name not in types_of(type(part)):
       raise UserError(f"override '{change}': unknown setting {section}.{name}; "
                       'docs/reference/configuration.md lists all')
-    changes.setdefault(section, {})[name] = _value(change, text, part, name)
+    given = changes.setdefault(section, {})
+    _check_new(change, name, given)
+    given[name] = _value(change, text, part, name)
   return config.updated(**changes)
 
 
@@ -46,13 +48,14 @@ def parse_tracking(settings: str) -> dict[str, Any]:
   Raises:
     UserError: wrong syntax, an unknown name, or a value of another type.
   """
-  changes = {}
+  changes: dict[str, Any] = {}
   for change in filter(None, map(str.strip, settings.split(','))):
     name, equals, text = change.partition('=')
     if not equals:
       raise UserError(f"override '{change}': expected name=value, such as "
                       'penalty_k=0.1')
     _check_known([name])
+    _check_new(change, name, changes)
     changes[name] = _value(change, text, TrackingConfig(), name)
   return changes
 
@@ -77,6 +80,12 @@ def _check_known(names: Iterable[str]) -> None:
     if name not in known:
       raise UserError(f'{name}: unknown hyperparameter; expected one of '
                       f'{", ".join(known)}')
+
+
+def _check_new(change: str, name: str, given: Mapping[str, Any]) -> None:
+  if name in given:
+    raise UserError(f"override '{change}': {name} is already set to "
+                    f'{given[name]!r}; expected each setting once')
 
 
 def _value(change: str, text: str, section: Section, name: str) -> Any:

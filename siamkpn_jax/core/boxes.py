@@ -78,14 +78,14 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
       the frame.
   """
   try:
-    box = np.array(box_xywh, np.float64)
+    box = _as_numbers(box_xywh)
   except (TypeError, ValueError, OverflowError):
     # Text, lists of unequal length, an integer of a thousand digits.
     box = np.empty(0)
-  text = ','.join(f'{value:g}' for value in box[:8].ravel()[:8]
-                  ) if box.ndim else ''
+  text = (','.join(f'{value:g}' for value in box[:8].ravel()[:8])
+          if box.ndim else '') or ' '.join(repr(box_xywh).split())[:80]
   if box.shape != (4,) or not np.isfinite(box).all():
-    raise UserError(f'box {text or repr(box_xywh)[:80]}: expected four finite '
+    raise UserError(f'box {text}: expected four finite '
                     'numbers left,top,width,height in pixels')
   left, top, width, height = box.tolist()
   if width <= 0 or height <= 0:
@@ -105,3 +105,18 @@ def check_box(box_xywh: ArrayLike, frame_width: int,
         f'box {text}: lies outside the {frame_width}x{frame_height} frame; '
         'expected left,top,width,height in pixels of the first frame')
   return box
+
+
+def _as_numbers(values: ArrayLike) -> np.ndarray:
+  """As float64; TypeError for what NumPy would make numbers of.
+
+  Those are dates, truth values, text, the real part of complex numbers, and
+  what a mask hides.
+  """
+  array = np.asanyarray(values)
+  elements = array.reshape(-1)[:8].tolist() if array.dtype == object else []
+  if (array.dtype.kind in 'bcmMSU' or np.ma.is_masked(array) or
+      any(isinstance(e, str | bytes | bool | np.generic) and
+          np.asarray(e).dtype.kind not in 'iuf' for e in elements)):
+    raise TypeError(f'{array.dtype} is no number')
+  return np.array(array, np.float64)

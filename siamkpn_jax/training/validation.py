@@ -1,5 +1,6 @@
 """Validation by tracking: what a run is worth, measured as it will be used."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -13,7 +14,6 @@ import numpy as np
 
 from siamkpn_jax.config.settings import Config, ValidationConfig
 from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, file_errors
-from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.distributed.multihost import (
   check_same,
@@ -80,29 +80,28 @@ class Validation:
     Returns:
       Means over the sequences: `val_success_auc` and `val_precision_20`, by
       the rule of `metrics.ope`; `val_rendered_...` over rendered videos
-      that are watched beside them. {} without sequences, or where one cannot
-      be read, which is logged and does not end the run.
+      that are watched beside them. {} without sequences. One that cannot
+      be read is logged, and left out for the rest of the run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
-    rows: list[_Row] = []
-    trouble = ''
-    try:
-      rows = self._rows(local, stop)
-    except _GivenUpError:
-      trouble = 'the run is stopping'
-    except UserError as error:
-      trouble = str(error)
+    rows: list[_Row] | None = None
+    troubles: list[str] = []
+    with contextlib.suppress(_GivenUpError):
+      rows, troubles = self._rows(local, stop)
     found = [json.loads(text)
-             for text in gather_text(json.dumps([trouble, rows]))]
-    for text in filter(None, (trouble for trouble, _ in found)):
-      log_main(f'\nnot validated: {text}')
+             for text in gather_text(json.dumps([troubles, rows]))]
+    for text in (text for texts, _ in found for text in texts):
+      log_main(f'\nno longer validated: {text}')
+    if any(part is None for _, part in found):
+      log_main('\nnot validated: the run is stopping')
       return {}
     return _means([row for _, part in found for row in part])
 
-  def _rows(self, variables: Any, stop: Callable[[], bool]) -> list[_Row]:
-    """Scores of this process's sequences."""
+  def _rows(self, variables: Any,
+            stop: Callable[[], bool]) -> tuple[list[_Row], list[str]]:
+    """Scores of this process's sequences, and what is wrong with others."""
     if not self._mine:
-      return []
+      return [], []
     slots = good_slots([len(v) for _, v in self._mine],
                        jax.local_device_count())
     tasks = {_task(video): (group, video) for group, video in self._mine}
@@ -111,8 +110,12 @@ class Validation:
         list(tasks), stop=stop)}
     if len(ended) < len(tasks):
       raise _GivenUpError
+    lost = {task: f'{task.name}: {done.error}' for task, done in ended.items()
+            if done.error and not isinstance(done.error, BoxError)}
+    self._mine = [mine for task, mine in tasks.items() if task not in lost]
     return [(group, *_score(ended[task], video))
-            for task, (group, video) in tasks.items()]
+            for task, (group, video) in tasks.items() if task not in lost
+            ], list(lost.values())
 
 
 def fingerprint(videos: Sequence[Video]) -> int:
@@ -146,10 +149,8 @@ def _task(video: Video) -> Task:
 
 def _score(ended: Finished, video: Video) -> tuple[float, float]:
   """Success AUC and precision at 20 pixels."""
-  if isinstance(ended.error, BoxError):
-    return 0.0, 0.0  # weights that went astray are no reason to end the run
   if ended.error:
-    raise ended.error
+    return 0.0, 0.0  # weights that went astray are no reason to end the run
   score = ope.score_sequence(ended.result, video.boxes_xywh)
   return score.success_auc, score.precision_20
 

@@ -55,6 +55,10 @@ def test_tracking():
   assert given == {'penalty_k': 0.3, 'topk_max': 8}
   assert with_tracking(config, given) == config.updated(tracking=given)
   assert parse_tracking('') == {} and with_tracking(config, {}) == config
+  for twice in (lambda: parse_tracking('size_lr=0.3,size_lr=0.4'),
+                lambda: with_changes(config, 'loss.alpha=2,loss.alpha=2')):
+    with pytest.raises(UserError, match='is already set to .*setting once'):
+      twice()
   with pytest.raises(UserError, match='penalti: unknown hyperparameter'):
     parse_tracking('penalti=0.3')
   with pytest.raises(UserError, match='expected name=value, such as penalty_k'):

@@ -129,7 +129,12 @@ BAD = {
         (1, 2, 3), (1, 2, 3, 4, 5), (), 'abcd', None, 7, [[1, 2, 3, 4]],
         (1, 2, float('nan'), 4), (1, 2, 3, float('inf')),
         (-float('inf'), 2, 3, 4), ('a', 'b', 'c', 'd'), [(1, 2), (3,), 4, 5],
-        (1, 2, 3, 10**400), {1, 2, 3, 4}],
+        (1, 2, 3, 10**400), {1, 2, 3, 4}, ('10', '20', '30', '40'),
+        np.ma.masked_array([10, 20, 5, 5], [0, 0, 1, 0]),
+        np.array([10, 20, 5, 5], 'M8[s]'), np.array([10, 20, 5, 5], 'm8[s]'),
+        np.array([10, 20, 5, 5], complex), np.array([1, 1, 1, 1], bool),
+        np.array([10, 20, 5, '5'], object),
+        np.array([np.datetime64(10, 's'), 20, 5, 5], object)],
     'width and height must be positive': [
         (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, -3, 4), (30, 20, 10, -5)],
     '1 pixel or more; expected left,top,width,height in pixels, not as fract': [

@@ -12,7 +12,7 @@ import jax
 import pytest
 from orbax.checkpoint import v1 as ocp
 
-from siamkpn_jax.checkpoints import checksums, weights
+from siamkpn_jax.checkpoints import checksums, failures, weights
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from tests.tracking.test_tracker import SMALL, small_network
@@ -229,3 +229,21 @@ def test_a_folder_with_a_superscript_is_no_step(saved_model, tmp_path):
   folder = shutil.copytree(saved_model, tmp_path / 'run')
   shutil.copytree(folder / 'checkpoints' / '0', folder / 'checkpoints' / '²')
   assert weights.find_checkpoint(folder).name == '0'
+
+
+def test_only_what_passed_orbax_is_hushed(tmp_path, monkeypatch):
+  """Another thread's errors are shown while a checkpoint is read."""
+  shown = []
+  monkeypatch.setattr(sys, 'unraisablehook', lambda dropped: shown.append(
+      type(dropped.exc_value)))
+
+  class Fails:
+    def __del__(self):
+      raise KeyError('of the program')
+
+  orbax = {'__name__': 'orbax.checkpoint.reading'}
+  exec('class Fails:\n  def __del__(self):\n    raise ValueError', orbax)
+  with failures.loading(tmp_path):
+    del [Fails()][0]
+    del [orbax['Fails']()][0]
+  assert shown == [KeyError]

@@ -1,6 +1,7 @@
 """Validation by tracking: the same scores as evaluation; best is kept."""
 
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -123,6 +124,24 @@ def test_weights_that_went_astray_score_nothing(tmp_path):
   assert Validation(config, model, tmp_path)(broken) == {AUC: 0, PRECISION: 0}
 
 
+def test_one_unreadable_sequence_does_not_spoil_the_others(tmp_path, capsys):
+  """It is named once, and left out from then on."""
+  bad, _ = sorted(write_otb(tmp_path / 'otb', seed=split_seed('test', 3),
+                            count=2, length=3))
+  config = validated_config(data=str(tmp_path / 'otb'), sequences=2)
+  model, variables = _model_and_variables(config)
+  image = tmp_path / 'otb' / bad / 'img' / '0002.jpg'
+  image.write_bytes(image.read_bytes()[:100])
+  both = Validation(config, model, tmp_path)
+  first, second = both(variables), both(variables)
+  told = capsys.readouterr().err
+  assert told.count('no longer validated') == 1 and f'{bad}: ' in told
+  shutil.rmtree(tmp_path / 'otb' / bad)
+  alone = Validation(config.updated(validation={'sequences': 1}), model,
+                     tmp_path)(variables)
+  assert first == second == alone and alone[AUC] >= 0
+
+
 @pytest.mark.slow
 def test_unreadable_image_does_not_end_a_run(tmp_path, capsys):
   """It is said after the save; nothing is scored."""
@@ -134,8 +153,9 @@ def test_unreadable_image_does_not_end_a_run(tmp_path, capsys):
       train={'epochs': 1})
   trainer.train(config, tmp_path / 'run', [BlobSource()])
   (line,) = {line for line in capsys.readouterr().err.splitlines()
-             if 'not validated' in line}
-  assert line.startswith('not validated: ') and '0002.jpg' in line
+             if 'validated' in line}
+  assert line.startswith(f'no longer validated: {name}: ')
+  assert '0002.jpg' in line
   assert not [row for row in read_log(tmp_path / 'run' / LOG_NAME)
               if AUC in row]
   assert sorted(p.name for p in (tmp_path / 'run' / 'checkpoints').iterdir()

@@ -7,7 +7,7 @@ An `Annotation` is enough to score result files;
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from typing import TypeVar
 
@@ -193,8 +193,19 @@ def check_unique(names: Iterable[str], where: Path) -> None:
                     'unique names: rename or remove one')
 
 
-def missing(folder: Path, names: list[str], expected: str) -> UserError:
-  """The error for sequences that a list names and a folder lacks."""
-  more = f' and {len(names) - 1} more' if len(names) > 1 else ''
-  return UserError(f'{folder}: sequence {names[0]}{more} is missing; '
-                   f'expected {expected}: complete the download')
+def missing(folder: Path, listed: Sequence[str], there: Collection[str],
+            expected: str) -> list[Unreadable]:
+  """In the place of sequences that a list names and a folder lacks.
+
+  Raises:
+    UserError: there is none of them.
+  """
+  def error(name: str, more: str = '') -> UserError:
+    return UserError(f'{folder}: sequence {name}{more} is missing; expected '
+                     f'{expected}: complete the download')
+
+  absent = [name for name in listed if name not in there]
+  if absent and len(absent) == len(listed):
+    more = f' and {len(absent) - 1} more' if len(absent) > 1 else ''
+    raise error(absent[0], more)
+  return [Unreadable(name, error(name)) for name in absent]

@@ -56,17 +56,18 @@ def load(folder: Path) -> list[Found]:
   """The sequences that list.txt of val/ or test/ names, in its order.
 
   Raises:
-    UserError: no list, a listed sequence that is missing, or a damaged file.
+    UserError: no list, none of the listed sequences, or a damaged list.
   """
   split = _find_split(folder, 'val', 'test')
   if split is None:
     raise UserError(f'{folder}: no list.txt; expected {_EXPECTED_TEST}: '
                     'check the path')
   videos = [_video(split, name) for name in text.read_names(split / 'list.txt')]
-  absent = [video.name for video in videos if not video.boxes.is_file()]
-  if absent:
-    raise missing(split, absent, _EXPECTED_TEST)
-  return read_annotations(videos, split, _EXPECTED_TEST, _as_scored)
+  there = {video.name: video for video in videos if video.boxes.is_file()}
+  absent = missing(split, [video.name for video in videos], there,
+                   _EXPECTED_TEST)
+  return absent + read_annotations(
+      list(there.values()), split, _EXPECTED_TEST, _as_scored)
 
 
 def _find_split(folder: Path, *names: str) -> Path | None:

@@ -23,6 +23,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Found,
+  Unreadable,
   check_unique,
   missing,
 )
@@ -65,20 +66,20 @@ def load(folder: Path) -> list[Found]:
   """The test sequences, sorted by name.
 
   Raises:
-    UserError: nothing to read, a listed sequence that is missing, two of one
-      name, or a damaged file.
+    UserError: nothing to read, none of the listed sequences, two of one name,
+      or a damaged list.
   """
   videos = _find_annotated(folder)
   check_unique((video.name for video in videos), folder)
   found = {video.name: video for video in videos}
-  names = list(TEST_VIDEOS.intersection(found) or found)
+  names = TEST_VIDEOS.intersection(found) or set(found)
+  absent: list[Unreadable] = []
   if (folder / _LIST).is_file():
-    names = text.read_names(folder / _LIST)
-    absent = [name for name in names if name not in found]
-    if absent:
-      raise missing(folder, absent, _EXPECTED_TEST)
-  return read_annotations([found[name] for name in sorted({*names})], folder,
-                          _EXPECTED_TEST)
+    names = set(text.read_names(folder / _LIST))
+    absent = missing(folder, sorted(names), found, _EXPECTED_TEST)
+  return absent + read_annotations(
+      [found[name] for name in sorted(names.intersection(found))], folder,
+      _EXPECTED_TEST)
 
 
 def _videos(folder: Path) -> list[VideoFiles]:

@@ -57,9 +57,14 @@ def test_lasot(lasot):
 
 
 def test_lasot_names_what_is_missing(lasot):
-  _write(lasot / 'testing_set.txt', 'cat-1\ndog-2\ndog-3\n')
+  _write(lasot / 'testing_set.txt', 'dog-2\ndog-3\n')
   with pytest.raises(UserError, match='sequence dog-2 and 1 more is missing'):
     sequences.load_annotations('lasot', lasot)
+  _write(lasot / 'testing_set.txt', 'cat-1\ndog-2\ndog-3\n')
+  failed: dict[str, str] = {}
+  (found,) = sequences.load_annotations('lasot', lasot, failed=failed)
+  assert found.name == 'cat-1' and sorted(failed) == ['dog-2', 'dog-3']
+  assert 'sequence dog-3 is missing' in failed['dog-3']
   _write(lasot / 'testing_set.txt', 'cat-1\n')
   _write(lasot / 'cat' / 'cat-1' / 'out_of_view.txt', '0,0')
   with pytest.raises(UserError, match=r'out_of_view.txt: 2 flags, but 3 boxes'):
@@ -146,6 +151,9 @@ def test_got10k(got10k):
   (home / 'groundtruth.txt').unlink()
   with pytest.raises(UserError, match='sequence b is missing'):
     sequences.load_annotations('got10k', got10k)
+  failed: dict[str, str] = {}
+  (found,) = sequences.load_annotations('got10k', got10k, failed=failed)
+  assert found.name == 'a' and list(failed) == ['b']
   with pytest.raises(UserError, match='no list.txt'):
     sequences.load_annotations('got10k', home)
 
