@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+from collections.abc import Callable, Iterable
+from concurrent import futures
+from typing import Any
 
 _MOST = 8  # devices; more, and each has too little to do
 
@@ -11,6 +14,12 @@ def cores() -> int:
   if hasattr(os, 'sched_getaffinity'):
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1
+
+
+def mapper(count: int) -> Callable[..., Iterable[Any]]:
+  """`map`, by a thread per core if there is more than one thing to do."""
+  return (futures.ThreadPoolExecutor(min(count, cores()), 'targets').map
+          if count > 1 else map)
 
 
 def one_device_per_core() -> None:

@@ -11,7 +11,6 @@ batch size.
 import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent import futures
 from typing import Any
 
 import jax
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.cpu_devices import cores
+from siamkpn_jax.core.cpu_devices import mapper
 from siamkpn_jax.models.inference import crops_at_once, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
@@ -37,6 +36,7 @@ from siamkpn_jax.tracking.targets import (
     Target,
     TemplateView,
     TrackResult,
+    known,
 )
 
 
@@ -106,7 +106,7 @@ class BatchTracker:
     self._targets: dict[int, Target] = {}  # by slot
     self._templates: Any = None  # of `Template`, [slots, ...] on the devices
     self._newest: TemplateView | None = None
-    self._map: Callable[..., Iterable[None]] = _mapper(self.slots)
+    self._map: Callable[..., Iterable[None]] = mapper(self.slots)
     self._compiled, self._seconds, self._timed = False, 0.0, 0
 
   @property
@@ -136,7 +136,7 @@ class BatchTracker:
       ValueError: the frame has another shape or type.
     """
     if replace is not None:
-      self._known(replace)
+      known(self._targets, replace)
     numbers = (checked(hyperparameters) if hyperparameters else
                self._config.hyperparameters)
     view = self._template(frame, box_xywh)
@@ -154,7 +154,7 @@ class BatchTracker:
     Raises:
       KeyError: an unknown target.
     """
-    self._known(target)
+    known(self._targets, target)
     del self._targets[target]
 
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
@@ -175,7 +175,7 @@ class BatchTracker:
     if not isinstance(frames, Mapping):
       frame_size(frames)
       frames = dict.fromkeys(self._targets, frames)
-    searches = [Search(slot, self._known(slot), frame)
+    searches = [Search(slot, known(self._targets, slot), frame)
                 for slot, frame in frames.items()]
     for some in self._batches(searches):
       self._update_batch(some)
@@ -183,14 +183,14 @@ class BatchTracker:
 
   def heatmaps(self, target: int) -> np.ndarray:
     """[s, 31, 31] heatmaps of a target's last update; s = 0 before it."""
-    seen = self._known(target).seen
+    seen = known(self._targets, target).seen
     if seen is None:
       return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
     return jax.device_get(seen[0])[seen[1]]
 
   def search_crop(self, target: int) -> np.ndarray | None:
     """[255, 255, 3] uint8 search crop of a target's last update, or None."""
-    return self._known(target).crop
+    return known(self._targets, target).crop
 
   def network_speed(self) -> float | None:
     """Crops per second of the network, from crops to boxes on the host.
@@ -206,15 +206,8 @@ class BatchTracker:
       The center [2] x, y of the search crop, frame pixels, and its scale: crop
       pixels per frame pixel.
     """
-    found = self._known(target)
+    found = known(self._targets, target)
     return found.center, search_scale(found.size)
-
-  def _known(self, target: int) -> Target:
-    if target not in self._targets:
-      known = ', '.join(map(str, self._targets)) or 'none so far'
-      raise KeyError(f'target {target!r} is not tracked; expected a number '
-                     f'that add returned: {known}')
-    return self._targets[target]
 
   def _template(self, frame: np.ndarray, box_xywh: Any) -> TemplateView:
     """The target at its start; that of the last `add` if it is the same."""
@@ -235,7 +228,7 @@ class BatchTracker:
         lambda leaf: jnp.concatenate([leaf, jnp.zeros_like(leaf)]),
         self._templates)
     self.slots *= 2
-    self._map = _mapper(self.slots)
+    self._map = mapper(self.slots)
     return self.slots // 2
 
   def _room(self, leaf: jax.Array) -> jax.Array:
@@ -308,12 +301,6 @@ class BatchTracker:
       return crops, *others
     return (jax.device_put(crops, self._divided),
             *jax.device_put(others, self._state_sharding))
-
-
-def _mapper(slots: int) -> Callable[..., Iterable[None]]:
-  """`map`, by threads if there is more than one crop to cut."""
-  return (futures.ThreadPoolExecutor(min(slots, cores()), 'crops').map
-          if slots > 1 else map)
 
 
 @functools.partial(jax.jit, donate_argnames='templates')

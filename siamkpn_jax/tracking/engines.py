@@ -1,4 +1,4 @@
-"""What runs the network of a tracker of one target."""
+"""What runs the network of a tracker."""
 
 import importlib.metadata
 import importlib.util
@@ -36,8 +36,12 @@ def faster_in_jax(model: ModelConfig) -> bool:
   As measured (docs/performance.md): a wide ResNet, most of whose time goes to
   convolutions that JAX computes by Winograd's method.
   """
-  return (model.arch.startswith('resnet') and model.width >= _WIDE and
-          model.dtype == 'float32')
+  return wide(model) and model.dtype == 'float32'
+
+
+def wide(model: ModelConfig) -> bool:
+  """Whether it is a ResNet of the full width, with weights of 200 MB."""
+  return model.arch.startswith('resnet') and model.width >= _WIDE
 
 
 def _only_a_cpu() -> bool:

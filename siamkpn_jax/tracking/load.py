@@ -5,6 +5,7 @@ does not wait for JAX.
 """
 
 import dataclasses
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,16 +13,17 @@ import numpy as np
 
 from siamkpn_jax.checkpoints.content import content_digest
 from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.config.network import ModelConfig
 from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.choice import DecodeConfig
-from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax
+from siamkpn_jax.tracking.choice import DecodeConfig, Hyperparameters
+from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax, wide
 from siamkpn_jax.tracking.follow import SingleTracker
+from siamkpn_jax.tracking.targets import TrackResult
 
 if TYPE_CHECKING:
-  from siamkpn_jax.tracking.batch_tracker import BatchTracker
   from siamkpn_jax.tracking.onnx.serialized import Serialized
 
 
@@ -38,6 +40,48 @@ class LoadedTracker(SingleTracker, Protocol):
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """Center [2] of the next search, frame pixels; crop pixels per one."""
+
+
+class LoadedBatchTracker(Protocol):
+  """A tracker of many targets, whatever runs its network; see `BatchTracker`.
+
+  Attributes:
+    slots: see `BatchTracker`.
+    devices: see `BatchTracker`.
+    crops_seen: see `BatchTracker`.
+  """
+
+  slots: int
+  devices: int
+  crops_seen: int
+
+  @property
+  def targets(self) -> Collection[int]:
+    """See `BatchTracker`."""
+
+  def add(self, frame: np.ndarray, box_xywh: Any,
+          hyperparameters: Hyperparameters | None = None, *,
+          replace: int | None = None) -> int:
+    """See `BatchTracker.add`."""
+
+  def remove(self, target: int) -> None:
+    """See `BatchTracker.remove`."""
+
+  def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
+             ) -> dict[int, TrackResult]:
+    """See `BatchTracker.update`."""
+
+  def heatmaps(self, target: int) -> np.ndarray:
+    """See `BatchTracker.heatmaps`."""
+
+  def search_crop(self, target: int) -> np.ndarray | None:
+    """See `BatchTracker.search_crop`."""
+
+  def search_window(self, target: int) -> tuple[np.ndarray, float]:
+    """See `BatchTracker.search_window`."""
+
+  def network_speed(self) -> float | None:
+    """See `BatchTracker.network_speed`."""
 
 
 def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
@@ -77,53 +121,29 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  onnx = choose_engine(engine, every_stage=every_stage) == 'onnxruntime'
-  suits = lambda config: engine != 'auto' or not faster_in_jax(config.model)
-  path, digest = find_weights(weights), None
-  if onnx:
-    from siamkpn_jax.tracking.onnx.serialized import export_and_keep, read_kept
-    digest = content_digest(path)
-    kept = read_kept(digest)
-    if kept and suits(kept[0]):
-      return _onnx_tracker(*kept, hyperparameters)
-
-  from siamkpn_jax.checkpoints.weights import load_model
-  from siamkpn_jax.models.siamkpn import build_model
+  loaded = _load(weights, engine, faster_in_jax, every_stage=every_stage)
+  decoding = decode_config(with_tracking(loaded.config, hyperparameters))
+  if loaded.network:
+    from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
+    return OnnxTracker(loaded.network, decoding)
   from siamkpn_jax.tracking.tracker import Tracker
-
-  config, variables = load_model(path)
-  model = build_model(config.model)
-  if onnx and suits(config):
-    try:
-      network = export_and_keep(path, digest, config, model, variables)
-      return _onnx_tracker(config, network, hyperparameters)
-    except NotImplementedError as error:  # a network of one's own
-      if engine != 'auto':
-        raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
-                        ) from error
-  config = with_tracking(config, hyperparameters)
-  return Tracker(model, variables, decode_config(config),
+  return Tracker(loaded.model, loaded.variables, decoding,
                  every_stage=every_stage)
 
 
-def _onnx_tracker(config: Config, network: 'Serialized',
-                  hyperparameters: dict[str, Any]) -> LoadedTracker:
-  from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-
-  config = with_tracking(config, hyperparameters)
-  return OnnxTracker(network, decode_config(config))
-
-
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
-                       every_stage: bool = False, **hyperparameters: Any
-                       ) -> 'BatchTracker':
+                       engine: str = 'auto', every_stage: bool = False,
+                       **hyperparameters: Any) -> LoadedBatchTracker:
   """Loads a tracker for any number of targets, in one video or many.
 
   Args:
     weights: as for `load_tracker`.
     slots: expected number of targets; rounded up to a multiple of the number of
       devices.
-    every_stage: keep the heatmaps of every stage, not only of the last.
+    engine: as for `load_tracker`. In ONNX Runtime each target has its own copy
+      of the weights; 'auto' leaves wide networks to JAX.
+    every_stage: keep the heatmaps of every stage, not only of the last; in JAX
+      alone.
     **hyperparameters: as for `load_tracker`; `add` can give a target others.
 
   Returns:
@@ -139,15 +159,64 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
     8
   """
+  loaded = _load(weights, engine, wide, every_stage=every_stage)
+  decoding = decode_config(with_tracking(loaded.config, hyperparameters))
+  if loaded.network:
+    from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
+    return OnnxBatchTracker(loaded.network, decoding, slots=slots)
+  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+  return BatchTracker(loaded.model, loaded.variables, decoding, slots=slots,
+                      every_stage=every_stage)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loaded:
+  """A network for ONNX Runtime, or, without `network`, for JAX."""
+
+  config: Config
+  network: 'Serialized | None' = None
+  model: Any = None
+  variables: Any = None
+
+
+def _load(weights: str | Path | None, engine: str,
+          left_to_jax: Callable[[ModelConfig], bool], *,
+          every_stage: bool) -> _Loaded:
+  """Loads what the engine needs.
+
+  Args:
+    weights: as for `load_tracker`.
+    engine: as for `load_tracker`.
+    left_to_jax: which networks 'auto' runs in JAX.
+    every_stage: as for `load_tracker`.
+
+  Raises:
+    UserError: as for `load_tracker`.
+  """
+  onnx = choose_engine(engine, every_stage=every_stage) == 'onnxruntime'
+  suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
+  path, digest = find_weights(weights), None
+  if onnx:
+    from siamkpn_jax.tracking.onnx.serialized import export_and_keep, read_kept
+    digest = content_digest(path)
+    kept = read_kept(digest)
+    if kept and suits(kept[0]):
+      return _Loaded(*kept)
+
   from siamkpn_jax.checkpoints.weights import load_model
   from siamkpn_jax.models.siamkpn import build_model
-  from siamkpn_jax.tracking.batch_tracker import BatchTracker
 
-  config, variables = load_model(find_weights(weights))
-  config = with_tracking(config, hyperparameters)
-  return BatchTracker(build_model(config.model), variables,
-                      decode_config(config), slots=slots,
-                      every_stage=every_stage)
+  config, variables = load_model(path)
+  model = build_model(config.model)
+  if onnx and suits(config):
+    try:
+      return _Loaded(
+          config, export_and_keep(path, digest, config, model, variables))
+    except NotImplementedError as error:  # a network of one's own
+      if engine != 'auto':
+        raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
+                        ) from error
+  return _Loaded(config, None, model, variables)
 
 
 def decode_config(config: Config) -> DecodeConfig:

@@ -1,13 +1,14 @@
 """What is known of a target between two frames, on the host."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import jax
 import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
+from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.crop import (
     TemplateInput,
     frame_size,
@@ -15,7 +16,11 @@ from siamkpn_jax.tracking.crop import (
     search_scale,
     window,
 )
-from siamkpn_jax.tracking.decode import Hyperparameters
+
+if TYPE_CHECKING:
+  import jax
+
+T = TypeVar('T')
 
 
 class TrackResult(NamedTuple):
@@ -77,7 +82,7 @@ class Target:
   size: np.ndarray
   score: float = 0.0
   crop: np.ndarray | None = None
-  seen: tuple[jax.Array, int] | None = None
+  seen: 'tuple[jax.Array, int] | None' = None
 
   def result(self) -> TrackResult:
     """Of the last update."""
@@ -110,3 +115,16 @@ class Search:
     """Equal for two searches where the network would see the same."""
     return (id(self.target.view), id(self.frame), *window(
         self.target.center, geometry.SEARCH_SIZE / self.scale))
+
+
+def known(targets: Mapping[int, T], target: int) -> T:
+  """What a batch tracker holds of a target.
+
+  Raises:
+    KeyError: it is not tracked.
+  """
+  if target not in targets:
+    numbers = ', '.join(map(str, targets)) or 'none so far'
+    raise KeyError(f'target {target!r} is not tracked; expected a number '
+                   f'that add returned: {numbers}')
+  return targets[target]

@@ -36,17 +36,19 @@ class OnnxTracker:
   """
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
-               threads: int = 0):
+               threads: int = 0,
+               template: onnxruntime.InferenceSession | None = None):
     """Creates a tracker without a target; call `init` next.
 
     Args:
       network: with its weights.
       config: how boxes are chosen.
       threads: of ONNX Runtime; 0 for one per core.
+      template: the session of `network.template`, if there is one already.
     """
     self._threads = threads or cores()
     self._config = config
-    self._template = open_session(network.template, self._threads)
+    self._template = template or open_session(network.template, self._threads)
     self._network = network.search
     self._session: onnxruntime.InferenceSession | None = None
     self._heatmap: np.ndarray | None = None
@@ -107,6 +109,9 @@ def open_session(model: bytes, threads: int,
   """
   options = onnxruntime.SessionOptions()
   options.intra_op_num_threads = threads
+  # Else the threads of a session go on to wait actively for its next run, and
+  # those of another target's session get half of the cores.
+  options.add_session_config_entry('session.force_spinning_stop', '1')
   options.graph_optimization_level = (
       onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
   if constants:
