@@ -9,6 +9,7 @@ import numpy as np
 
 from perf import circumstances
 from perf.opencv_trackers import rounded
+from perf.turns import quartiles, row
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video
@@ -159,12 +160,6 @@ def summarize(scores: Scores | None, speeds: Mapping[str, Speeds],
           'not_available': dict(missing)}
 
 
-def quartiles(values: Any) -> dict[str, float]:
-  """Of numbers, by name."""
-  low, middle, high = np.percentile(values, (25, 50, 75)).tolist()
-  return {'median': middle, 'low': low, 'high': high}
-
-
 def _figures(score: ope.Score) -> dict[str, Any]:
   return {'success_auc': score.success_auc, 'precision_20': score.precision_20,
           'frames': score.frames}
@@ -212,8 +207,3 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
     lines.append('boxes in ONNX Runtime against ours: '
                  + ', '.join(f'{k} {v:.4g}' for k, v in apart.items()))
   return lines
-
-
-def row(cells: Sequence[str]) -> str:
-  """Of a table in Markdown."""
-  return f'| {" | ".join(cells)} |'

@@ -10,8 +10,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from perf import costs, gpu_inputs
-from perf.in_time import Figures, spread
+from perf import costs, gpu_inputs, networks
+from perf.in_time import Figures
+from perf.turns import quartiles
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
@@ -64,7 +65,7 @@ def _rates(update: Callable[[np.ndarray], object], targets: int,
     for frame in frames:
       update(frame)
     rates.append(targets * len(frames) / (time.perf_counter() - start))
-  return spread(rates)
+  return quartiles(rates)
 
 
 def _device_alone(tracker: BatchTracker, tiny: bool, *,
@@ -76,7 +77,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
     tiny: little of it.
     profile: also the largest costs.
   """
-  static, given = _jitted_part(tracker)
+  static, given = networks.jitted_part(tracker, gpu_inputs.video()[0][-1])
   # The program that the tracker has compiled.
   program = update_packed.lower(*given, **static).compile()
   placed = jax.device_put(given)
@@ -92,7 +93,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
     start = time.perf_counter()
     steps(count)
     rates.append(count * tracker.slots / (time.perf_counter() - start))
-  yield {'device alone, targets x frames/s': spread(rates)}
+  yield {'device alone, targets x frames/s': quartiles(rates)}
   flops = throughput.count_flops(
       functools.partial(update_packed, **static), *given)
   if flops:
@@ -102,21 +103,6 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
     with tempfile.TemporaryDirectory() as folder:
       found = costs.profile(Path(folder), lambda: steps(5))
     yield {'profile of 5 updates': costs.rows(found, program, 15)}
-
-
-def _jitted_part(tracker: BatchTracker
-                 ) -> tuple[dict[str, Any], tuple[Any, ...]]:
-  """What a tracker gives to `update_packed`: compiled in, and passed."""
-  real: Any = tracker._update
-  calls = []
-  def record(*given: Any) -> Any:
-    calls.append(given)
-    return real(*given)
-  tracker._update = record  # type: ignore[assignment]
-  tracker.update(gpu_inputs.video()[0][-1])
-  tracker._update = real
-  assert real.func is update_packed
-  return real.keywords, calls[0]
 
 
 def difference(tiny: bool) -> Iterator[Figures]:

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 
 from perf import costs, gpu_inputs, prepared, turns
-from perf.in_time import Figures, spread
+from perf.in_time import Figures
+from perf.turns import quartiles
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import throughput, trainer
@@ -52,8 +53,8 @@ def training(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
   times = [_timed(lambda: _run(steps, count)) / count
            for _ in range(2 if tiny else 5)]
   median = float(np.median(times))
-  yield {'ms/step': spread([1e3 * t for t in times]),
-         'pairs/s': spread([batch / t for t in times])}
+  yield {'ms/step': quartiles([1e3 * t for t in times]),
+         'pairs/s': quartiles([batch / t for t in times])}
   yield _memory(steps)
   flops = throughput.step_flops(parts.step, parts.state, batch, unfrozen=True)
   if flops:
@@ -116,9 +117,9 @@ def peer(tiny: bool) -> Iterator[Figures]:
   times = turns.take_turns({
       'ours': lambda: _timed(lambda: _run(ours, count)),
       'PyTorch': lambda: _timed(lambda: pytorch(count))}, 2 if tiny else 8)
-  yield {f'{name}, pairs/s': spread([count * batch / t for t in values])
+  yield {f'{name}, pairs/s': quartiles([count * batch / t for t in values])
          for name, values in times.items()}
-  yield {'time, PyTorch / ours': spread(
+  yield {'time, PyTorch / ours': quartiles(
       np.divide(times['PyTorch'], times['ours']).tolist())}
 
 

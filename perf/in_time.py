@@ -3,16 +3,14 @@
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from perf import costs
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 
-# Name -> number, text, quartiles (see `spread`) or rows of a profile.
+# Name -> number, text, quartiles (see `turns.quartiles`) or rows of a profile.
 Figures = dict[str, Any]
 Results = dict[str, Figures]
 
@@ -74,12 +72,6 @@ def _figures(seconds: float, run: Callable[[], Iterable[Figures]], end: float,
 def failed(results: Results) -> bool:
   """Whether a measurement failed."""
   return any('failed' in figures for figures in results.values())
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-  """Median and quartiles."""
-  low, middle, high = np.percentile(values, (25, 50, 75)).tolist()
-  return {'median': middle, 'low': low, 'high': high}
 
 
 def lines(figures: Figures, *, profiles: bool = True) -> list[str]:

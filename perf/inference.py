@@ -20,10 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perf import circumstances, turns
-from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.cli import config_flags
+from perf import circumstances, networks, turns
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, names
 from siamkpn_jax.core import geometry
@@ -31,16 +28,13 @@ from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.compiling import Jitted
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.inference import crops_at_once, inference_variables
-from siamkpn_jax.models.siamkpn import SiamKPN, build_model, init_variables
+from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 from siamkpn_jax.tracking.functional import in_parts
 
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--weights', help='Of the network; default: those in the package.')
-  config_flags.add_config_argument(
-      parser, 'Configuration, for random weights.')
+  networks.add_flags(parser)
   parser.add_argument(
       '--batches', type=names, default=('1', '8'), help='Crops at a time.')
   turns.add_flags(parser, rounds=20)
@@ -54,12 +48,8 @@ def run(args: argparse.Namespace) -> None:
     raise UserError(f'--batches={",".join(args.batches)}: expected numbers of '
                     'crops separated by commas, such as 1,8')
   threads = turns.use_threads(args.threads)
-  if args.config:
-    model = build_model(config_flags.load(args).model)
-    variables = init_variables(model, 0)
-  else:
-    config, variables = load_model(find_weights(args.weights))
-    model = build_model(config.model)
+  config, variables = networks.load(args)
+  model = build_model(config.model)
   loads = [circumstances.load()]
   print('ms per crop')
   rows = {}

@@ -26,11 +26,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from perf import circumstances, contest, turns
+from perf import circumstances, contest, networks, turns
 from perf.opencv_trackers import FILES, find_trackers
-from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.checkpoints.weights import load_model
-from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
@@ -43,7 +40,7 @@ from siamkpn_jax.evaluation.formats.sequences import (
 )
 from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
 from siamkpn_jax.evaluation.report.failure_strips import whole_sequence
-from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking import tracker as ours
 from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.load import decode_config
@@ -56,10 +53,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--output', required=True,
       help='Folder for peers.json, peers.md, peers.jpg.')
-  parser.add_argument(
-      '--weights', help='Of our tracker; default: those in the package.')
-  config_flags.add_config_argument(
-      parser, 'Configuration, for random weights: speed alone.')
+  networks.add_flags(parser)
   parser.add_argument(
       '--models', help="Folder of the peers' files.")
   parser.add_argument(
@@ -88,9 +82,9 @@ def run(args: argparse.Namespace) -> None:
   """Measures, prints and writes."""
   threads = turns.use_threads(args.threads)
   cv2.setNumThreads(threads)
-  if args.config and (args.weights or args.film):
+  if args.config and args.film:
     raise UserError('--config FILE measures the speed of random weights; '
-                    'leave --weights and --film out, or --config')
+                    'leave --film out, or --config')
   folder = Path(args.output)
   for name in ('peers.json', 'peers.md', 'peers.jpg'):
     check_output(folder / name, '--output')
@@ -122,13 +116,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _our_trackers(threads: int, args: argparse.Namespace
                   ) -> dict[str, SingleTracker]:
-  if not args.config:
-    config, variables = load_model(find_weights(args.weights))
-    model = build_model(config.model)
-  else:
-    config = config_flags.load(args)
-    model = build_model(config.model)
-    variables = init_variables(model, 0)
+  config, variables = networks.load(args)
+  model = build_model(config.model)
   settings = decode_config(config)
   trackers: dict[str, SingleTracker] = {OURS: ours.Tracker(
       model, variables, settings)}

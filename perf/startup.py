@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from perf import circumstances, contest, turns
+from perf import circumstances, networks, turns
 from perf.first_box import CPU, ENGINES, STEPS
 from perf.opencv_trackers import find_trackers
 from siamkpn_jax.checkpoints.packaged import find_weights
@@ -35,9 +35,7 @@ from siamkpn_jax.cli import config_flags
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.core.atomic_io import check_output
-from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.user_cache import VARIABLE
-from siamkpn_jax.models.siamkpn import build_model, init_variables
 
 _NAMES = dict(zip(ENGINES, ('ours in JAX', 'ours in ONNX Runtime'),
                   strict=True))
@@ -63,9 +61,6 @@ def run(args: argparse.Namespace) -> None:
   """Measures, prints and writes."""
   threads = turns.use_threads(args.threads)
   output = check_output(args.json, '--json', suffixes=('.json',))
-  if args.config and args.weights:
-    raise UserError('--config FILE takes random weights; leave --weights out, '
-                    'or --config')
   missing = {}
   if args.models:
     missing = find_trackers(Path(args.models), [_PEER]).missing
@@ -97,10 +92,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _random(args: argparse.Namespace, folder: Path) -> Path:
   """A file of random weights."""
-  config = config_flags.load(args)
   path = folder / 'random.safetensors'
-  save_weights_file(
-      path, config, init_variables(build_model(config.model), 0), {})
+  save_weights_file(path, *networks.load(args), {})
   return path
 
 
@@ -129,9 +122,9 @@ def _way(found: list[dict[str, float]], arguments: list[str], cache: Path, *,
 
 def _summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
   """Quartiles of the whole, of each step and of the CPU time."""
-  return {'first box': contest.quartiles(
+  return {'first box': turns.quartiles(
       [sum(run[name] for name in STEPS) for run in runs]),
-          **{name: contest.quartiles([run[name] for run in runs])
+          **{name: turns.quartiles([run[name] for run in runs])
              for name in (*STEPS, CPU)}}
 
 
@@ -139,14 +132,14 @@ def report(result: dict[str, Any]) -> str:
   """The table in Markdown."""
   head = ['seconds until', 'first box (quartiles)', *(
       f'of these: {name}' for name in STEPS), 'CPU']
-  lines = [contest.row(head), contest.row(['---'] * len(head))]
+  lines = [turns.row(head), turns.row(['---'] * len(head))]
   for way, parts in result['seconds'].items():
     whole_run = parts['first box']
-    lines.append(contest.row([
+    lines.append(turns.row([
         way, '{median:.2f} ({low:.2f} to {high:.2f})'.format(**whole_run),
         *(f'{parts[name]["median"]:.2f}' for name in (*STEPS, CPU))]))
   for name, why in result['not_available'].items():
-    lines.append(contest.row([name, f'not available: {why}',
+    lines.append(turns.row([name, f'not available: {why}',
                               *[''] * (len(head) - 2)]))
   return '\n'.join([*lines, '', circumstances.line(result) +
                     f'; {result["rounds"]} rounds'])

@@ -1,7 +1,8 @@
-"""Measuring in turns: threads, rounds, ratios."""
+"""Measuring in turns: threads, rounds, ratios, tables."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,40 @@ def take_turns(ways: Mapping[str, Callable[[], float]],
   return values
 
 
+def summarize(seconds: Mapping[str, Sequence[float]],
+              pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+  """Milliseconds of each way, and ratios of pairs (a, b), ready for JSON."""
+  return {'ms': {name: quartiles(1e3 * np.asarray(values))
+                 for name, values in seconds.items()},
+          'ratios': {f'{a} / {b}': quartiles(np.divide(seconds[a], seconds[b]))
+                     for a, b in pairs}}
+
+
+def report(result: Mapping[str, Any], head: str) -> str:
+  """`summarize` as tables in Markdown."""
+  lines = []
+  for title, unit, digits in (('', 'ms', 2), ('time', 'ratios', 3)):
+    lines += [row([title, head if unit == 'ms' else 'ratio', 'quartiles']),
+              row(['---'] * 3)]
+    lines += [row([name, f'{q["median"]:.{digits}f}',
+                   f'{q["low"]:.{digits}f} to {q["high"]:.{digits}f}'])
+              for name, q in result[unit].items()]
+    lines.append('')
+  return '\n'.join(lines)
+
+
 def ratio(a: Sequence[float], b: Sequence[float]) -> str:
   """Median and quartiles of a / b over the rounds."""
-  low, middle, high = np.percentile(np.divide(a, b), (25, 50, 75))
-  return f'{middle:.3f} (quartiles {low:.3f} to {high:.3f})'
+  return '{median:.3f} (quartiles {low:.3f} to {high:.3f})'.format(
+      **quartiles(np.divide(a, b)))
+
+
+def quartiles(values: Any) -> dict[str, float]:
+  """Of numbers, by name."""
+  low, middle, high = np.percentile(values, (25, 50, 75)).tolist()
+  return {'median': middle, 'low': low, 'high': high}
+
+
+def row(cells: Sequence[str]) -> str:
+  """Of a table in Markdown."""
+  return f'| {" | ".join(cells)} |'

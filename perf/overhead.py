@@ -1,0 +1,120 @@
+"""What the program costs around the network, tracking a decoded video.
+
+  python -m perf.overhead
+
+`track_video` on frames in memory, which writes nothing, in turns with the bare
+step on a crop that was cut before: in JAX the jitted update with all of its
+arguments on the device, in ONNX Runtime the run of the session. What the first
+takes longer is the program's: cutting the crop, handing arrays over, choosing
+the box (in ONNX Runtime), the loop.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from perf import circumstances, networks, turns
+from perf.gpu_inputs import video
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, whole
+from siamkpn_jax.core import geometry
+from siamkpn_jax.core.atomic_io import check_output
+from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.tracking.follow import SingleTracker, track_video
+from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.packed import update_packed
+from siamkpn_jax.tracking.tracker import Tracker
+from siamkpn_jax.tracking.video import FrameSource
+
+_FIRST = 2  # frames that `TrackSummary.fps` leaves out
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  networks.add_flags(parser)
+  parser.add_argument(
+      '--frames', type=whole(1), default=15, help='In a turn.')
+  turns.add_flags(parser, rounds=20)
+  parser.add_argument('--json', help='JSON file to write the figures to.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Measures, prints and writes."""
+  output = check_output(args.json, '--json', suffixes=('.json',))
+  threads = turns.use_threads(args.threads)
+  config, variables = networks.load(args)
+  decoding = decode_config(config)
+  loads = [circumstances.load()]
+  ours, other = (Tracker(build_model(config.model), variables, decoding)
+                 for _ in range(2))
+  ways = {'JAX, program': _program(ours, args.frames),
+          'JAX, step': _repeated(_jax_step(other), args.frames)}
+  network = networks.serialized(config, variables)
+  if network:
+    from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
+    onnx = OnnxTracker(network, decoding, threads=threads)
+    ways |= {'ONNX Runtime, program': _program(onnx, args.frames),
+             'ONNX Runtime, step': _repeated(_onnx_step(onnx), args.frames)}
+  names = list(ways)
+  result = turns.summarize(
+      turns.take_turns(ways, args.rounds),
+      list(zip(names[::2], names[1::2], strict=True)))
+  result |= {'rounds': args.rounds, 'frames_per_turn': args.frames}
+  result |= circumstances.describe(threads, [*loads, circumstances.load()])
+  print(turns.report(result, 'ms per frame'))
+  print(circumstances.line(result))
+  if output:
+    circumstances.write(output, result)
+
+
+def _program(tracker: SingleTracker, count: int) -> Callable[[], float]:
+  """Seconds for each frame of the whole program, beginning with a warm-up."""
+  frames, box_xywh = video()
+  some = [frames[k % len(frames)] for k in range(count + _FIRST)]
+
+  def way() -> float:
+    summary = track_video(
+        tracker, FrameSource('memory', iter(some)), box_xywh, progress=False)
+    assert summary.fps
+    return 1 / summary.fps
+
+  way()
+  return way
+
+
+def _repeated(step: Callable[[], Any], count: int) -> Callable[[], float]:
+  def way() -> float:
+    step()
+    start = time.perf_counter()
+    for _ in range(count):
+      step()
+    return (time.perf_counter() - start) / count
+  return way
+
+
+def _jax_step(tracker: Tracker) -> Callable[[], Any]:
+  """The jitted update of a tracker without a target so far."""
+  frames, box_xywh = video()
+  tracker.init(frames[0], box_xywh)
+  static, given = networks.jitted_part(tracker._batch, frames[1])
+  program = update_packed.lower(*given, **static).compile()
+  placed = jax.device_put(given)
+  return lambda: jax.block_until_ready(program(*placed))
+
+
+def _onnx_step(tracker: Any) -> Callable[[], Any]:
+  """The session of a tracker that has a target."""
+  session = tracker._session
+  crop = np.full((1, 3, *[geometry.SEARCH_SIZE] * 2), 128, np.float32)
+  crop += np.random.default_rng(0).normal(0, 40, crop.shape)
+  given = {session.get_inputs()[0].name: crop}
+  return lambda: session.run(None, given)
+
+
+if __name__ == '__main__':
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.overhead'))
