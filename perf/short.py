@@ -2,7 +2,7 @@
 
   python -m perf.short --output runs/perf --data SEQUENCES --models PEERS
 
-About four minutes on two quiet cores. What each prints is shown, and kept in
+About six minutes on two quiet cores. What each prints is shown, and kept in
 --output. Without --data or --models, what needs them is left out.
 """
 
@@ -26,6 +26,10 @@ RUNS = (
     ('peers', '--config', 'configs/kpn3s_nano.py', '--data', _DATA, '--models',
      _MODELS, '--peer', 'TrackerNano', '--onnx', '--rounds', '12', '--frames',
      '40', '--output', f'{_FOLDER}/peers'),
+    ('targets', '--rounds', '6', '--json', f'{_FOLDER}/targets.json'),
+    ('overhead', '--rounds', '12', '--json', f'{_FOLDER}/overhead.json'),
+    ('torch_frame', '--config', 'configs/kpn3s.py', '--dtype', 'bfloat16',
+     '--rounds', '3', '--json', f'{_FOLDER}/bfloat16.json'),
     ('evaluation', '--data', _DATA, '--batch', '8', '--frames', '40',
      '--rounds', '3'),
     ('train_step', '--config', 'configs/demo.py', '--rounds', '5', '--steps',

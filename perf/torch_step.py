@@ -44,24 +44,30 @@ def build(config: Config, model: SiamKPN, variables: Any,
     variables: {'params', 'batch_stats'} of it; their dtype is taken over.
     device: of PyTorch.
   """
-  network = torch_network.SiamKPN(
+  net = network(config, model, variables).to(device)
+  return torch_training.Trainer(
+      net, config.train.backbone_layers,
+      backbone_lr_scale=config.train.backbone_lr_scale,
+      clip_norm=config.train.clip_norm,
+      offsets_weight=config.loss.offsets_weight,
+      size_weight=config.loss.size_weight,
+      ema_decay=config.train.ema_decay)
+
+
+def network(config: Config, model: SiamKPN,
+            variables: Any) -> torch_network.SiamKPN:
+  """The PyTorch network with given variables; arguments as of `build`."""
+  net = torch_network.SiamKPN(
       config.model.num_stages, arch=config.model.arch,
       width=config.model.width, channels=config.model.channels,
       levels=config.model.levels,
       head_sharing=config.model.head_sharing,
       head_conv=config.model.head_conv)
   state = to_torch(model, variables)
-  network.to(torch.from_numpy(state['kpn_head.heatmap_weight']).dtype,
-             memory_format=torch.channels_last)
-  load(network, state)
-  network.to(device)
-  return torch_training.Trainer(
-      network, config.train.backbone_layers,
-      backbone_lr_scale=config.train.backbone_lr_scale,
-      clip_norm=config.train.clip_norm,
-      offsets_weight=config.loss.offsets_weight,
-      size_weight=config.loss.size_weight,
-      ema_decay=config.train.ema_decay)
+  net.to(torch.from_numpy(state['kpn_head.heatmap_weight']).dtype,
+         memory_format=torch.channels_last)
+  load(net, state)
+  return net
 
 
 def to_torch(model: SiamKPN, variables: Any) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from perf import gpu, gpu_inputs, in_time
+from perf import gpu, gpu_inputs, in_time, turns
 from perf.in_time import Measurement
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.models.siamkpn import build_model, init_variables
@@ -96,7 +96,7 @@ def test_command(steps, status, monkeypatch, tmp_path, capsys):
 
 
 def test_quartiles_in_a_line():
-  assert in_time.lines({'pairs/s': in_time.spread([1, 2, 3, 4, 5])}) == [
+  assert in_time.lines({'pairs/s': turns.quartiles([1, 2, 3, 4, 5])}) == [
       f'    {"pairs/s":32} 3 (quartiles 2 to 4)']
 
 

@@ -101,7 +101,8 @@ class BatchTracker:
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
     self._update = functools.partial(
-        update_packed.jitted, model=model, rule=config.rule, every_stage=every_stage,
+        update_packed.jitted, model=model, rule=config.rule,
+        every_stage=every_stage,
         at_once=crops_at_once(model) if on_cpu else 0, devices=self.devices)
     self._targets: dict[int, Target] = {}  # by slot
     self._templates: Any = None  # of `Template`, [slots, ...] on the devices
