@@ -10,6 +10,7 @@ Compiling is not counted. The boxes of both are compared.
 
 import argparse
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from siamkpn_jax.core.provenance import hardware
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
-from siamkpn_jax.evaluation.run.load import load_for_sequences
+from siamkpn_jax.evaluation.run.load import ENGINES, load_for_sequences
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker, OneTarget
 from siamkpn_jax.tracking.load import load_tracker
 
@@ -38,6 +39,8 @@ def add_arguments(parser: Parser) -> None:
       '--data', required=True, help='Folder of sequences in OTB layout.')
   parser.add_argument(
       '--weights', help='Default: those in the package.')
+  parser.add_argument(
+      '--engine', choices=ENGINES, default='jax', help='Of both ways.')
   parser.add_argument(
       '--batch', type=whole(1), help='Targets at once.')
   parser.add_argument(
@@ -58,19 +61,22 @@ def run(args: argparse.Namespace) -> None:
             for v in load_otb(args.data)]
   weights = find_weights(args.weights)
   batch, _ = load_for_sequences(weights, [len(v) for v in videos],
-                                batch=args.batch)
-  one = OneTarget(load_tracker(weights, engine='jax'))
+                                batch=args.batch, engine=args.engine)
+  one = OneTarget(load_tracker(weights, engine=args.engine))
   largest = np.abs(_boxes(batch, videos) - _boxes(one, videos)).max()
   frames = sum(map(len, videos))
-  found = turns.take_turns(
-      {'one at a time': lambda: frames / _seconds(one, videos),
-       'batch': lambda: frames / _seconds(batch, videos)},
+  busy: dict[str, list[float]] = {}
+  found = turns.take_turns({
+      name: functools.partial(
+          _speed, tracker, videos, frames, busy.setdefault(name, []))
+      for name, tracker in (('one at a time', one), ('batch', batch))},
       args.rounds)
-  print(f'{len(videos)} sequences, {frames} frames; {hardware()}; '
-        f'{jax.local_device_count()} devices, {batch.slots} at once; '
-        f'{args.rounds} turns')
+  print(f'{len(videos)} sequences, {frames} frames; {args.engine}; '
+        f'{hardware()}; {jax.local_device_count()} devices, {batch.slots} at '
+        f'once; {args.rounds} turns')
   for name, speeds in found.items():
-    print(f'{name:14} {np.median(speeds):8.1f} frames/s (median)')
+    print(f'{name:14} {np.median(speeds):8.1f} frames/s (median), '
+          f'{np.median(busy[name]):.2f} cores busy')
   print('batch / one at a time: '
         f'{turns.ratio(found["batch"], found["one at a time"])}')
   print(f'largest difference of a box: {largest:.2g} pixels')
@@ -89,10 +95,14 @@ def _boxes(tracker: MultiTargetTracker, videos: Sequence[Video]) -> np.ndarray:
   return np.concatenate([ended[name].result for name in sorted(ended)])
 
 
-def _seconds(tracker: MultiTargetTracker, videos: Sequence[Video]) -> float:
-  start = time.perf_counter()
+def _speed(tracker: MultiTargetTracker, videos: Sequence[Video], frames: int,
+           busy: list[float]) -> float:
+  """Frames per second; `busy` gets how many cores worked, on the average."""
+  wall, cpu = time.perf_counter(), time.process_time()
   _boxes(tracker, videos)
-  return time.perf_counter() - start
+  cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+  busy.append(cpu / wall)
+  return frames / wall
 
 
 def _task(video: Video) -> Task:

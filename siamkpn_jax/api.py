@@ -59,8 +59,8 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
              weights: str | Path | None = None, protocol: str | None = None,
              sequences: Collection[str] = (),
              zero_based: Collection[str] = (), batch: int | None = None,
-             hyperparameters: Mapping[str, Any] | None = None
-             ) -> dict[str, Any]:
+             hyperparameters: Mapping[str, Any] | None = None,
+             engine: str = 'jax') -> dict[str, Any]:
   """Runs a tracker on a benchmark and scores the results.
 
   Args:
@@ -77,6 +77,8 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
       automatically.
     hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
       stored with the weights.
+    engine: what runs the network: 'jax' or 'onnxruntime', of the extra
+      'export'. Boxes differ by rounding.
 
   Returns:
     The scores, as in summary.json.
@@ -104,7 +106,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
       tuple(zero_based)))
   tracker, details = load_for_sequences(
       weights, [len(job.task.frames) for job in plan.left()], batch=batch,
-      hyperparameters=hyperparameters)
+      hyperparameters=hyperparameters, engine=engine)
   summary = evaluation.run(plan, tracker, details,
                            remarks={'checkpoint': str(weights or DEFAULT)})
   assert summary is not None  # which stands for the shards of other hosts

@@ -66,6 +66,9 @@ def add_arguments(parser: Parser) -> None:
       help='Most sequences to track at once; default: chosen for the devices. '
       'Use 1 to measure single-video speed.')
   parser.add_argument(
+      '--engine', choices=('jax', 'onnxruntime'), default='jax',
+      help='What runs the network (docs/evaluation.md).')
+  parser.add_argument(
       '--shard', default='0/1',
       help='k/n: run part k (0-based) of n on one of several machines that '
       'share --output. The last to finish computes the scores.')
@@ -127,7 +130,7 @@ def _run(plan: 'evaluation.EvaluationPlan',
     one_device_per_core()
   tracker, details = load_for_sequences(
       args.weights, [len(job.task.frames) for job in plan.left()],
-      batch=args.batch, hyperparameters=hyperparameters)
+      batch=args.batch, hyperparameters=hyperparameters, engine=args.engine)
   try:
     return evaluation.run(
         plan, tracker, details, progress=not args.quiet,

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.config.files import load_config
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.run import load as run_load
 from siamkpn_jax.tracking import load
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.choice import Hyperparameters
@@ -142,6 +144,27 @@ def test_what_is_refused_changes_nothing():
       np.add(box, [5, 5, 0, 0])[:2] + (box[2:] - 1) / 2, abs=0.01)
   with pytest.raises(ValueError, match='slots=0: expected 1 or more'):
     batch(0)
+
+
+def test_in_an_evaluation(monkeypatch):
+  """The engine is chosen by name, and belongs to what decides about boxes."""
+  model, variables = small_network()
+  monkeypatch.setattr(run_load, 'load_model', lambda path: (
+      Config(), variables))
+  monkeypatch.setattr(run_load, 'build_model', lambda config: model)
+  many, details = run_load.load_for_sequences(
+      'w', [10] * 8, batch=4, engine='onnxruntime')
+  assert isinstance(many, batch_tracker.OnnxBatchTracker) and many.slots == 4
+  assert details.pop('engine') == 'onnxruntime'
+  ours, plain = run_load.load_for_sequences('w', [10] * 8, batch=4)
+  assert isinstance(ours, BatchTracker) and plain == details
+  with pytest.raises(UserError, match="engine 'auto'; expected one of jax, on"):
+    run_load.load_for_sequences('w', [10], engine='auto')
+  def unknown(model, variables):
+    raise NotImplementedError('fft: no translation')
+  monkeypatch.setattr(serialized, 'serialize', unknown)
+  with pytest.raises(UserError, match=r"fft: no translation; or .*'jax'"):
+    run_load.load_for_sequences('w', [10], engine='onnxruntime')
 
 
 def test_threads(monkeypatch):

@@ -11,16 +11,22 @@ from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.checkpoints.weights_file import fingerprint
 from siamkpn_jax.config.overrides import with_tracking
+from siamkpn_jax.core.cpu_devices import cores
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.engines import choose_engine
 from siamkpn_jax.tracking.load import decode_config
 from siamkpn_jax.tracking.slots import good_slots
+
+ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
 
 
 def load_for_sequences(
     weights: str | Path | None, lengths: Sequence[int], *,
-    batch: int | None = None, hyperparameters: Mapping[str, Any] | None = None
-) -> tuple[BatchTracker, dict[str, Any]]:
+    batch: int | None = None, hyperparameters: Mapping[str, Any] | None = None,
+    engine: str = 'jax') -> tuple[MultiTargetTracker, dict[str, Any]]:
   """A tracker with as many slots as sequences need.
 
   Args:
@@ -28,18 +34,34 @@ def load_for_sequences(
     lengths: of the sequences that it will be given, in frames.
     batch: targets at once, at most; None: what suits the devices.
     hyperparameters: of tracking, other ones than those stored with the weights.
+    engine: one of `ENGINES`, what runs the network.
 
   Returns:
     The tracker, and what decides about its boxes, as JSON can hold it.
 
   Raises:
-    UserError: as for `load_tracker`.
+    UserError: as for `load_tracker`, or an engine that is none of `ENGINES`.
   """
+  if engine not in ENGINES:
+    raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
+  in_onnx = choose_engine(engine) == 'onnxruntime'
   config, variables = load_model(find_weights(weights))
   config = with_tracking(config, hyperparameters or {})
-  tracker = BatchTracker(
-      build_model(config.model), variables, decode_config(config),
-      slots=good_slots(lengths, len(jax.local_devices()), batch))
-  return tracker, {'weights': fingerprint(variables),
-                   'tracking': {**dataclasses.asdict(config.tracking),
-                                'offset_target': config.targets.offset_target}}
+  model, decoding = build_model(config.model), decode_config(config)
+  details = {'weights': fingerprint(variables),
+             'tracking': {**dataclasses.asdict(config.tracking),
+                          'offset_target': config.targets.offset_target}}
+  if not in_onnx:
+    slots = good_slots(lengths, len(jax.local_devices()), batch)
+    return BatchTracker(model, variables, decoding, slots=slots), details
+
+  from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
+  from siamkpn_jax.tracking.onnx.serialized import serialize
+  try:
+    network = serialize(model, variables)
+  except NotImplementedError as error:  # a network of one's own
+    raise UserError(f"engine 'onnxruntime': {error}; or use engine 'jax'"
+                    ) from error
+  slots = good_slots(lengths, cores(), batch)
+  return (OnnxBatchTracker(network, decoding, slots=slots),
+          details | {'engine': engine})
