@@ -6,12 +6,15 @@
 step on a crop that was cut before: in JAX the jitted update with all of its
 arguments on the device, in ONNX Runtime the run of the session. What the first
 takes longer is the program's: cutting the crop, handing arrays over, choosing
-the box (in ONNX Runtime), the loop.
+the box (in ONNX Runtime), the loop; and what the network itself loses when it
+does not run again and again on data that are in the caches. The third way tells
+them apart: `update` with a network that takes no time.
 """
 
 import argparse
 import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -50,20 +53,26 @@ def run(args: argparse.Namespace) -> None:
   config, variables = networks.load(args)
   decoding = decode_config(config)
   loads = [circumstances.load()]
-  ours, other = (Tracker(build_model(config.model), variables, decoding)
-                 for _ in range(2))
+  ours, other, idle = (Tracker(build_model(config.model), variables, decoding)
+                       for _ in range(3))
   ways = {'JAX, program': _program(ours, args.frames),
+          'JAX, without network': _repeated(_jax_idle(idle), args.frames),
           'JAX, step': _repeated(_jax_step(other), args.frames)}
   network = networks.serialized(config, variables)
   if network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-    onnx = OnnxTracker(network, decoding, threads=threads)
-    ways |= {'ONNX Runtime, program': _program(onnx, args.frames),
-             'ONNX Runtime, step': _repeated(_onnx_step(onnx), args.frames)}
+    onnx, idle_onnx = (OnnxTracker(network, decoding, threads=threads)
+                       for _ in range(2))
+    ways |= {
+        'ONNX Runtime, program': _program(onnx, args.frames),
+        'ONNX Runtime, without network': _repeated(
+            _onnx_idle(idle_onnx), args.frames),
+        'ONNX Runtime, step': _repeated(_onnx_step(onnx), args.frames)}
   names = list(ways)
   result = turns.summarize(
       turns.take_turns(ways, args.rounds),
-      list(zip(names[::2], names[1::2], strict=True)))
+      [(names[k + way], names[k + 2])
+       for k in range(0, len(names), 3) for way in (0, 1)])
   result |= {'rounds': args.rounds, 'frames_per_turn': args.frames}
   result |= circumstances.describe(threads, [*loads, circumstances.load()])
   print(turns.report(result, 'ms per frame'))
@@ -105,6 +114,27 @@ def _jax_step(tracker: Tracker) -> Callable[[], Any]:
   program = update_packed.lower(*given, **static).compile()
   placed = jax.device_put(given)
   return lambda: jax.block_until_ready(program(*placed))
+
+
+def _jax_idle(tracker: Tracker) -> Callable[[], Any]:
+  """`update` of a tracker whose network has run before."""
+  frames, box_xywh = video()
+  tracker.init(frames[0], box_xywh)
+  static, given = networks.jitted_part(tracker._batch, frames[1])
+  found: Any = jax.device_get(update_packed(*given, **static))
+  tracker._batch._update = lambda *given: found  # type: ignore[assignment]
+  return lambda: tracker.update(frames[1])
+
+
+def _onnx_idle(tracker: Any) -> Callable[[], Any]:
+  """The same in ONNX Runtime."""
+  frames, box_xywh = video()
+  tracker.init(frames[0], box_xywh)
+  session = tracker._session
+  found = _onnx_step(tracker)()
+  tracker._session = types.SimpleNamespace(
+      get_inputs=session.get_inputs, run=lambda *given: found)
+  return lambda: tracker.update(frames[1])
 
 
 def _onnx_step(tracker: Any) -> Callable[[], Any]:

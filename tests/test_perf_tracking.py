@@ -9,6 +9,9 @@ import pytest
 from perf import networks, overhead, targets, torch_frame, turns
 from perf.gpu_inputs import video
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.tracker import Tracker
+from tests.optional import import_or_skip
+from tests.tracking.test_tracker import CONFIG, small_network
 
 
 class Still:
@@ -118,3 +121,24 @@ def test_bfloat16_needs_instructions(tmp_path, monkeypatch, capsys):
 def test_weights_or_a_configuration():
   with pytest.raises(UserError, match='leave --weights out, or --config'):
     networks.load(arguments(config='a.py', weights='b'))
+
+
+@pytest.mark.parametrize('engine', ['jax', 'onnxruntime'])
+def test_a_tracker_without_its_network(engine):
+  """It asks for what the network found before, and for nothing new."""
+  if engine == 'jax':
+    tracker = Tracker(*small_network(), CONFIG)
+    step = overhead._jax_idle(tracker)
+    before = tracker._batch.heatmaps(0)
+  else:
+    for name in ('onnx', 'onnxruntime'):
+      import_or_skip(name, 'an engine')
+    from siamkpn_jax.tracking.onnx import serialized
+    from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
+    tracker = OnnxTracker(
+        serialized.serialize(*small_network()), CONFIG, threads=1)
+    step = overhead._onnx_idle(tracker)
+    step()
+    before = tracker.heatmaps
+  assert len(step()) == 2 and before.shape == (1, 31, 31)
+  np.testing.assert_array_equal(tracker.heatmaps, before)
