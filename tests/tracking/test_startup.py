@@ -70,7 +70,7 @@ tracker = siamkpn_jax.load_tracker(engine='onnxruntime')
 scene = Scene(seed=0, index=0, size=(160, 120))
 tracker.init(*scene.render(0))
 found, box_xywh = tracker.update(scene.render(1)[0])
-many = siamkpn_jax.load_batch_tracker(slots=2)
+many = siamkpn_jax.load_batch_tracker(slots=2, engine='onnxruntime')
 target = many.add(*scene.render(0))
 same = many.update(scene.render(1)[0])[target].box_xywh == box_xywh
 print(found and same.all() and 'onnx' not in sys.modules)
