@@ -10,12 +10,11 @@ time; its gradient is the convolution's.
 """
 
 import functools
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models.correlation import tap_products
+from siamkpn_jax.models.correlation import sum_of_taps, tap_products, windows
 
 _NHWC = ('NHWC', 'HWIO', 'NHWC')
 FEW_TAPS = 9  # of a kernel on an image; ResNet's 7x7 is faster otherwise
@@ -64,7 +63,7 @@ def narrow_shifted(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
   """`narrow` as a sum of products, one for each tap and channel."""
   x = jax.lax.optimization_barrier(x)
   total = jnp.zeros((), jnp.result_type(x, kernel))
-  for (i, j), window in _windows(x, kernel.shape[:2], stride):
+  for (i, j), window in windows(x, kernel.shape[:2], stride):
     for c in range(x.shape[-1]):
       total = total + window[..., c:c + 1] * kernel[i, j, c]
   return total  # b x h' x w' x o
@@ -132,20 +131,7 @@ def depthwise_shifted(x: jax.Array, kernel: jax.Array,
   """`depthwise` as a sum of shifted products."""
   # What makes x would be computed again for every tap.
   x = jax.lax.optimization_barrier(x)
-  total = jnp.zeros((), jnp.result_type(x, kernel))
-  for (i, j), window in _windows(x, kernel.shape[:2], stride):
-    total = total + window * kernel[i, j, 0]
-  return total  # b x h' x w' x c
-
-
-def _windows(x: jax.Array, kernel_size: tuple[int, ...], stride: int
-             ) -> Iterator[tuple[tuple[int, int], jax.Array]]:
-  """Every tap (i, j) of a kernel with the part of `x` that it meets."""
-  kh, kw = kernel_size
-  h, w = x.shape[1] - kh + 1, x.shape[2] - kw + 1
-  for i in range(kh):
-    for j in range(kw):
-      yield (i, j), x[:, i:i + h:stride, j:j + w:stride]
+  return sum_of_taps(x, jnp.moveaxis(kernel, 2, 0), stride)
 
 
 def _forward(x, kernel, stride):

@@ -7,6 +7,8 @@ form everywhere: with grouped convolutions, XLA tried ways to compute a training
 step on a GPU for minutes (docs/performance.md).
 """
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 
@@ -40,10 +42,33 @@ def correlate_shifted(search: jax.Array, kernel: jax.Array) -> jax.Array:
   """`correlate` as a sum of shifted products."""
   # What makes them would be computed again for every tap.
   search, kernel = jax.lax.optimization_barrier((search, kernel))
-  total = jnp.zeros((), jnp.result_type(search, kernel))
-  for (i, j), window in _windows(search, kernel.shape[1:3]):
-    total = total + window * kernel[:, i, j][:, None, None]
-  return total  # b x h' x w' x c
+  return sum_of_taps(search, kernel)
+
+
+def sum_of_taps(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
+  """The sum of what each tap of a kernel meets, times the tap.
+
+  In primitives, because a second run still traces it: with operators and
+  indices that takes several times as long.
+
+  Args:
+    x: [b, h, w, c], already padded.
+    kernel: [b or 1, kh, kw, c].
+    stride: step in both directions.
+
+  Returns:
+    [b, h', w', c].
+  """
+  dtype = jnp.result_type(x, kernel)
+  x, kernel = x.astype(dtype), kernel.astype(dtype)
+  b, _, _, c = kernel.shape
+  total = None
+  for (i, j), window in windows(x, kernel.shape[1:3], stride):
+    tap = jax.lax.slice(kernel, (0, i, j, 0), (b, i + 1, j + 1, c))
+    product = jax.lax.mul(window, jax.lax.broadcast_in_dim(
+        tap, window.shape, range(window.ndim)))
+    total = product if total is None else jax.lax.add(total, product)
+  return total
 
 
 def tap_products(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...],
@@ -78,13 +103,16 @@ def tap_products(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...],
   return jnp.moveaxis(total.sum(axis=2), 0, 1).reshape(b, kh, kw, c)
 
 
-def _windows(search, kernel_size):
-  """Every tap (i, j) of a kernel with the part of `search` that it meets."""
+def windows(x: jax.Array, kernel_size: tuple[int, ...], stride: int
+            ) -> Iterator[tuple[tuple[int, int], jax.Array]]:
+  """Every tap (i, j) of a kernel with the part of `x` that it meets."""
   kh, kw = kernel_size
-  h, w = search.shape[1] - kh + 1, search.shape[2] - kw + 1
+  b, h, w, c = x.shape
   for i in range(kh):
     for j in range(kw):
-      yield (i, j), search[:, i:i + h, j:j + w]
+      yield (i, j), jax.lax.slice(
+          x, (0, i, j, 0), (b, i + h - kh + 1, j + w - kw + 1, c),
+          (1, stride, stride, 1))
 
 
 def _forward(search, kernel):

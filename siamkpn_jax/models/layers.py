@@ -38,11 +38,11 @@ class BatchNorm(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> the same shape."""
     shape = x.shape[-1:]
-    bias = self.param('bias', nn.initializers.zeros, shape)
+    bias = parameter(self, 'bias', nn.initializers.zeros, shape)
     if not (self.is_initializing() or self.has_variable('params', 'scale')):
       y = x.astype(jnp.promote_types(x.dtype, jnp.float32)) + bias
       return y.astype(self.dtype or y.dtype)
-    scale = self.param('scale', nn.initializers.ones, shape)
+    scale = parameter(self, 'scale', nn.initializers.ones, shape)
     running_mean = self.variable('batch_stats', 'mean', jnp.zeros, shape)
     running_var = self.variable('batch_stats', 'var', jnp.ones, shape)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -76,8 +76,8 @@ class Pointwise(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """[b, h, w, c] -> [b, h, w, features]."""
-    kernel = self.param('kernel', self.kernel_init,
-                        (1, 1, x.shape[-1], self.features))
+    kernel = parameter(self, 'kernel', self.kernel_init,
+                       (1, 1, x.shape[-1], self.features))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
     return pointwise(x, kernel)
 
@@ -108,8 +108,8 @@ class Convolution(nn.Module):
       return winograd.convolve(
           x, self.get_variable('params', WINOGRAD), self.padding,
           self.dilation)
-    kernel = self.param('kernel', self.kernel_init,
-                        (size, size, x.shape[-1], self.features))
+    kernel = parameter(self, 'kernel', self.kernel_init,
+                       (size, size, x.shape[-1], self.features))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
     return convolution(x, kernel, self.stride, self.padding, self.dilation)
 
@@ -135,8 +135,8 @@ class Depthwise(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """[b, h, w, c] -> [b, h', w', c]."""
     size, pad = self.kernel_size, (self.padding, self.padding)
-    kernel = self.param('kernel', self.kernel_init,
-                        (size, size, 1, x.shape[-1]))
+    kernel = parameter(self, 'kernel', self.kernel_init,
+                       (size, size, 1, x.shape[-1]))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
     x = jnp.pad(x, ((0, 0), pad, pad, (0, 0)))
     return depthwise(x, kernel, self.stride)
@@ -221,6 +221,19 @@ class ConvBN(nn.Module):
           self.features, self.kernel_size, self.stride, self.padding,
           self.dilation, self.dtype, self.kernel_init, name='conv')(x)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
+
+
+def parameter(module: nn.Module, name: str,
+              init: nn.initializers.Initializer,
+              shape: tuple[int, ...]) -> jax.Array:
+  """`module.param`, which traces `init` to know its shape.
+
+  For all the parameters of a network, that is half a second of every start.
+  """
+  value = module.get_variable('params', name)
+  if value is None or jnp.shape(value) != shape:  # makes it, or raises
+    return module.param(name, init, shape)
+  return value
 
 
 def call(method: Callable, module: nn.Module, *args: jax.Array, train: bool,
