@@ -262,3 +262,10 @@ def test_a_network_that_cannot_be_exported(monkeypatch):
   assert isinstance(load_tracker(), Tracker)
   with pytest.raises(UserError, match=r"fft: no translation; or .*'jax'"):
     load_tracker(engine='onnxruntime')
+
+
+def test_idle_threads_sleep_soon():
+  """They leave their core to whatever else runs."""
+  session = load_tracker(engine='onnxruntime')._template
+  assert session.get_session_options().get_session_config_entry(
+      'session.intra_op.spin_duration_us') == '100'

@@ -25,9 +25,9 @@ from siamkpn_jax.tracking.onnx.serialized import Serialized
 
 # Microseconds for which an idle thread waits for work without sleeping. ONNX
 # Runtime's default, without end, takes the core of whatever else runs. Ms of a
-# frame of kpn3s_nano on two cores, quiet / beside one busy process: without end
-# 6.9 / 18.1, 1000 us 6.4 / 15.3, 100 us 6.7 / 13.0, 50 us 7.1 / 12.1, none 9.6 /
-# 9.0. Versions that do not know the setting ignore it.
+# frame of kpn3s_nano on two cores, quiet / beside one busy process: without
+# end 6.9 / 18.1, 1000 us 6.4 / 15.3, 100 us 6.7 / 13.0, 50 us 7.1 / 12.1, none
+# 9.6 / 9.0. Versions that do not know the setting ignore it.
 _SPIN = '100'
 
 _NO_TARGET = 'the tracker has no target: call init first'
