@@ -142,9 +142,12 @@ class BatchTracker:
                self._config.hyperparameters)
     view = self._template(frame, box_xywh)
     slot = self._free_slot() if replace is None else replace
-    if self._templates is None:
-      self._templates = jax.tree.map(self._room, view.template)
-    self._templates = _put(self._templates, view.template, np.int32(slot))
+    if self.slots == 1:  # nothing to compile
+      self._templates = jax.device_put(view.template, self._state_sharding)
+    else:
+      if self._templates is None:
+        self._templates = jax.tree.map(self._room, view.template)
+      self._templates = _put(self._templates, view.template, np.int32(slot))
     self._targets[slot] = Target(
         view, numbers, view.input.center, view.input.size)
     return slot
