@@ -1,0 +1,263 @@
+"""Boxes that a file gives: which targets to track, and from which frame on.
+
+What kind of file it is shows in its content. Every reader gives all boxes that
+are in a file; `starts` takes those at which targets begin.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.stored_json import parse_json, read_bounded
+
+_EXPECTED = ('expected boxes as CSV with a header (x,y,w,h and, if wanted, '
+             'frame and id), JSON with the same names, or MOT text '
+             '(frame,id,x,y,w,h,...)')
+# Other names of a column.
+_ALIASES = {'left': 'x', 'top': 'y', 'width': 'w', 'height': 'h',
+            'bb_left': 'x', 'bb_top': 'y', 'bb_width': 'w', 'bb_height': 'h',
+            'frame_id': 'frame', 'frame_number': 'frame', 'track_id': 'id',
+            'object_id': 'id'}
+_LOST = 'lost'  # a state: nothing begins there
+
+
+class GivenBox(NamedTuple):
+  """A box of a target in one frame.
+
+  Attributes:
+    frame: its number, from 1; None: the first that is tracked.
+    id: of the target, the same in all of its frames.
+    box_xywh: left, top, width, height in pixels, finite, not otherwise checked.
+  """
+
+  frame: int | None
+  id: int
+  box_xywh: tuple[float, float, float, float]
+
+
+# What a JSON or XML file of another program begins with tells its reader: the
+# first that does not give None reads it. (content, path) -> boxes.
+JsonReader = Callable[[Any, Path], list[GivenBox] | None]
+XmlReader = Callable[[bytes, Path], list[GivenBox] | None]
+JSON_READERS: list[JsonReader] = []
+XML_READERS: list[XmlReader] = []
+
+
+def read_boxes(path: Path, frames: int | None = None) -> list[GivenBox]:
+  """All boxes in a file, by frame.
+
+  Args:
+    path: CSV, JSON, MOT text, a line x,y,w,h per frame (OTB), or what a reader
+      in `JSON_READERS` or `XML_READERS` knows.
+    frames: of the video, if known; tells whether lines x,y,w,h are the frames
+      of one target.
+
+  Raises:
+    UserError: it cannot be read, or is none of these, or holds no box.
+  """
+  try:
+    data = read_bounded(path)
+  except (OSError, ValueError) as error:
+    reason = getattr(error, 'strerror', None) or error
+    raise UserError(f'{path}: cannot be read ({reason}); {_EXPECTED}: check '
+                    'the path') from error
+  start = data.removeprefix(b'\xef\xbb\xbf').lstrip()[:1]
+  if start in (b'{', b'['):
+    found = _read_json(data, path)
+  elif start == b'<':
+    found = _first(XML_READERS, data, path)
+  else:
+    found = _read_text(data, path, frames)
+  if not found:
+    raise UserError(f'{path}: no box in it; {_EXPECTED}')
+  return sorted(found, key=lambda box: box.frame or 0)
+
+
+def starts(boxes: Iterable[GivenBox], first: int, path: Path
+           ) -> list[GivenBox]:
+  """The box at which each target begins, by frame.
+
+  Args:
+    boxes: of `read_boxes`; of each target the first that is not before `first`.
+    first: number of the first frame that is tracked.
+    path: of the file, for messages.
+
+  Raises:
+    UserError: a target has two boxes in one frame, or none at or after `first`.
+  """
+  chosen: dict[int, GivenBox] = {}
+  seen: set[tuple[int, int]] = set()
+  early: dict[int, int] = {}
+  for box in boxes:
+    frame = box.frame or first
+    if (frame, box.id) in seen:
+      raise UserError(f'{path}: two boxes of id {box.id} in frame {frame}; '
+                      'expected one id for each target: correct it')
+    seen.add((frame, box.id))
+    if frame < first:
+      early[box.id] = frame
+    else:
+      chosen.setdefault(box.id, box._replace(frame=frame))
+  for number, frame in early.items():
+    if number not in chosen:
+      raise UserError(f'{path}: the last box of id {number} is in frame '
+                      f'{frame}, before --start-frame {first}; expected one '
+                      'at or after it: remove it, or start earlier')
+  return sorted(chosen.values(), key=lambda box: box.frame or 0)
+
+
+def _first(readers: Iterable[Callable[[Any, Path], list[GivenBox] | None]],
+           content: Any, path: Path) -> list[GivenBox]:
+  for read in readers:
+    found = read(content, path)
+    if found is not None:
+      return found
+  raise UserError(f'{path}: of no known kind; {_EXPECTED}')
+
+
+def _read_json(data: bytes, path: Path) -> list[GivenBox]:
+  kind = list if data.lstrip(b'\xef\xbb\xbf \t\r\n')[:1] == b'[' else dict
+  content = parse_json(data.removeprefix(b'\xef\xbb\xbf'), path,
+                       'boxes as JSON', kind=kind, finite=False,
+                       advice='correct it')
+  return _first([*JSON_READERS, _own_json], content, path)
+
+
+def _own_json(content: Any, path: Path) -> list[GivenBox] | None:
+  """{"boxes": [...]} or a list, of objects or of [x, y, w, h]."""
+  rows = content.get('boxes') if isinstance(content, dict) else content
+  if not isinstance(rows, list):
+    return None
+  return _from_rows([_named(row, f'box {number}', path)
+                     for number, row in enumerate(rows, start=1)],
+                    path, 'box', 1)
+
+
+def _named(row: Any, where: str, path: Path) -> Mapping[str, Any]:
+  """The object with its four numbers by name."""
+  if isinstance(row, list):
+    row = {'box': row}
+  if not isinstance(row, dict):
+    raise _bad(path, where, json.dumps(row))
+  for key in ('box', 'bbox', 'box_xywh'):
+    if isinstance(row.get(key), list) and len(row[key]) == 4:
+      return row | dict(zip('xywh', row[key], strict=True))
+  return row
+
+
+def _read_text(data: bytes, path: Path, frames: int | None) -> list[GivenBox]:
+  try:
+    text = data.decode('utf-8-sig')
+  except UnicodeDecodeError as error:
+    raise UserError(f'{path}: not a text file (byte {error.start}); {_EXPECTED}'
+                    ) from error
+  lines = [line for line in text.splitlines() if line.strip()]
+  if not lines:
+    return []
+  if any(part.strip().strip('"').isidentifier() and not _is_number(part)
+         for part in lines[0].replace(';', ',').split(',')):
+    return _read_csv(text, path)
+  rows = [line.replace(',', ' ').replace(';', ' ').split() for line in lines]
+  width = len(rows[0])
+  for number, row in enumerate(rows, start=1):
+    if len(row) != width or not all(map(_is_number, row)):
+      raise _bad(path, f'line {number}', lines[number - 1])
+  if width == 4:
+    return _one_target(rows, path, frames)
+  if width < 6:
+    raise UserError(f'{path}: {width} columns without a header; {_EXPECTED}')
+  if any(float(row[1]) == -1 for row in rows):
+    raise UserError(f'{path}: ids of -1, as of detections; expected a positive '
+                    'id for each target: number them')
+  return _from_rows([dict(zip(('frame', 'id', *'xywh'), row, strict=False))
+                     for row in rows], path, 'line', 1)
+
+
+def _one_target(rows: list[list[str]], path: Path,
+                frames: int | None) -> list[GivenBox]:
+  """Lines x,y,w,h, one for each frame."""
+  if len(rows) not in (1, frames):
+    raise UserError(
+        f'{path}: {len(rows)} lines of four numbers may be as many targets or '
+        'frames of one; expected a line per frame of the video, or a first '
+        'line "x,y,w,h" above one line per target: add it')
+  alone = len(rows) == 1
+  return _from_rows(
+      [{'frame': None if alone else str(number), 'id': '1'} |
+       dict(zip('xywh', row, strict=True))
+       for number, row in enumerate(rows, start=1)], path, 'line', 1)
+
+
+def _read_csv(text: str, path: Path) -> list[GivenBox]:
+  separator = ';' if ';' in text.splitlines()[0] else ','
+  reader = csv.DictReader(io.StringIO(text), delimiter=separator,
+                          skipinitialspace=True)
+  try:
+    _check_columns(reader.fieldnames or (), path)
+    return _from_rows(list(reader), path, 'line', 2)
+  except csv.Error as error:
+    raise UserError(f'{path} line {reader.line_num}: {error}; {_EXPECTED}'
+                    ) from error
+
+
+def _from_rows(rows: list[Mapping[str, Any]], path: Path, word: str,
+               first: int) -> list[GivenBox]:
+  """Boxes of rows with names; one without numbers (nan) or lost is left out."""
+  found = []
+  for number, given in enumerate(rows, start=first):
+    row = {_name(key): value for key, value in given.items() if key}
+    _check_columns(row, path)
+    if row.get('state') == _LOST:
+      continue
+    try:
+      box = tuple(float(row[side]) for side in 'xywh')
+      frame, target = (_whole(row.get(key)) for key in ('frame', 'id'))
+    except (TypeError, ValueError, OverflowError):
+      raise _bad(path, f'{word} {number}', str(dict(given))) from None
+    if frame is not None and frame < 1:
+      raise UserError(f'{path} {word} {number}: frame {frame}; expected frames '
+                      'counted from 1: correct it')
+    if np.isfinite(box).all():
+      left, top, width, height = box
+      found.append(GivenBox(frame, number - first + 1 if target is None
+                            else target, (left, top, width, height)))
+  return found
+
+
+def _check_columns(keys: Iterable[str], path: Path) -> None:
+  if not set(map(_name, keys)) >= set('xywh'):
+    raise UserError(f'{path}: columns {",".join(keys)[:60]!r}; {_EXPECTED}')
+
+
+def _name(key: str) -> str:
+  name = key.strip().lower()
+  return _ALIASES.get(name, name)
+
+
+def _whole(value: Any) -> int | None:
+  """A whole number; None for nothing."""
+  if value is None or value == '':
+    return None
+  number = float(value)
+  if not number.is_integer() or isinstance(value, bool):
+    raise ValueError(value)
+  return int(number)
+
+
+def _is_number(word: str) -> bool:
+  try:
+    float(word)
+  except ValueError:
+    return False
+  return True
+
+
+def _bad(path: Path, where: str, text: str) -> UserError:
+  return UserError(f'{path} {where}: {text[:60]!r} is no box; {_EXPECTED}: '
+                   'correct it')
