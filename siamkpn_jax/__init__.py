@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 __version__ = '0.1.0'
 
 if TYPE_CHECKING:
-  from siamkpn_jax.api import convert, evaluate, export, score, train
+  from siamkpn_jax.api import (
+    convert,
+    evaluate,
+    export,
+    score,
+    track_video,
+    train,
+  )
   from siamkpn_jax.checkpoints.packaged import packaged_weights
   from siamkpn_jax.config.settings import Config
   from siamkpn_jax.core.compilation_cache import use_compilation_cache
@@ -35,6 +42,7 @@ _PLACES = {
     'load_tracker': 'tracking.load',
     'packaged_weights': 'checkpoints.packaged',
     'score': 'api',
+    'track_video': 'api',
     'train': 'api',
     'use_compilation_cache': 'core.compilation_cache',
 }
@@ -53,6 +61,7 @@ __all__ = [
     'load_tracker',
     'packaged_weights',
     'score',
+    'track_video',
     'train',
     'use_compilation_cache',
 ]

@@ -3,11 +3,14 @@
 Each does what the command of the same name does, without printing a table.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.config.settings import Config
+
+if TYPE_CHECKING:
+  from siamkpn_jax.tracking.follow import FrameResult
 
 
 def train(config: str | Path | Config, workdir: str | Path, *,
@@ -111,6 +114,61 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
                            remarks={'checkpoint': str(weights or DEFAULT)})
   assert summary is not None  # which stands for the shards of other hosts
   return summary
+
+
+def track_video(path: str | Path, boxes: Any, *,
+                weights: str | Path | None = None, engine: str = 'auto',
+                start_frame: int = 1, timeout: float = 10.0,
+                heatmaps: bool = False, **hyperparameters: Any
+                ) -> 'Iterator[FrameResult]':
+  """Tracks targets through a video, frame by frame.
+
+  Args:
+    path: a video file, a folder or pattern of images, a camera's index, or a
+      URL.
+    boxes: of the targets in the first frame: one [4] left, top, width, height
+      in pixels, several of them, or a mapping from ids to them; or the path of
+      a file of boxes (docs/tracking.md), which may start later.
+    weights: as for `load_tracker`.
+    engine: as for `load_tracker`.
+    start_frame: number of the first frame, from 1.
+    timeout: seconds to wait for a camera or stream that sends nothing.
+    heatmaps: keep those of every stage in the results' `sights`.
+    **hyperparameters: as for `load_tracker`.
+
+  Yields:
+    For each frame its `number`, its `time` in seconds, the `frame` itself, and
+    its `targets`: by id `box_xywh`, `score` and `state`, 'tracked' or 'lost'.
+    Leaving the loop closes the video.
+
+  Raises:
+    UserError: a video, box, file or weights that cannot be used.
+
+  Examples:
+    Two targets in a folder of images:
+
+    >>> import pathlib, siamkpn_jax, tempfile
+    >>> from siamkpn_jax.datasets import synthetic
+    >>> data = pathlib.Path(tempfile.mkdtemp())
+    >>> (name,) = synthetic.write_otb(data, seed=0, count=1, length=3)
+    >>> for result in siamkpn_jax.track_video(
+    ...     data / name, [(50, 50, 40, 40), (90, 60, 30, 30)]):
+    ...   print(result.number, list(result.targets))
+    1 [1, 2]
+    2 [1, 2]
+    3 [1, 2]
+  """
+  from siamkpn_jax.tracking.follow import check_boxes, follow
+  from siamkpn_jax.tracking.given_boxes import as_given
+  from siamkpn_jax.tracking.load import load_follower
+  from siamkpn_jax.tracking.video import open_frames
+
+  with open_frames(path, start=start_frame, timeout=timeout) as source:
+    given = as_given(boxes, start_frame, source.count)
+    check_boxes(given, source)
+    follower = load_follower(weights, len(given), engine=engine,
+                             every_stage=heatmaps, **hyperparameters)
+    yield from follow(follower, source, given, sights=heatmaps)
 
 
 def score(benchmark: str, annotations: str | Path, results: str | Path, *,

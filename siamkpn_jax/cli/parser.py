@@ -72,6 +72,7 @@ class Parser(argparse.ArgumentParser):
     """Underscores in names; a value in the word of its flag."""
     result = []
     words = iter(argv)
+    places = sum(not action.option_strings for action in self._actions)
     for word in words:
       name, equals, value = word.partition('=')
       if name.startswith('--'):
@@ -79,7 +80,10 @@ class Parser(argparse.ArgumentParser):
         if name not in self._flags:
           name = name.replace('--no_', '--no', 1)
       action = self._flags.get(name)
-      if action is None:
+      if action is None and not word.startswith('-') and places:
+        result.append(word)
+        places -= 1
+      elif action is None:
         self._refuse(word)
       elif isinstance(action, Switch):
         result.append(action.spell(name, value) if equals else name)
@@ -91,7 +95,13 @@ class Parser(argparse.ArgumentParser):
 
   def _refuse(self, argument: str) -> NoReturn:
     if not argument.startswith('-'):
-      raise UsageError(f'unexpected argument {argument!r}: expected only flags')
+      one = next((action for action in self._actions
+                  if not action.option_strings), None)
+      expected = 'only flags' if one is None else (
+          f'one {one.metavar} and flags; write a pattern such as '
+          "'frames/*.jpg' in quotes")
+      raise UsageError(
+          f'unexpected argument {argument!r}: expected {expected}')
     name = argument.partition('=')[0]
     near = difflib.get_close_matches(name, self._flags, 1)
     raise UsageError(f'{name}: unknown flag' +

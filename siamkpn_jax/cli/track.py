@@ -1,25 +1,33 @@
-r"""Tracks an object in a video, a folder of images or a camera stream.
+r"""Tracks objects in a video, images, a camera or a stream.
 
-  python -m siamkpn_jax.track --input in.mp4 --box 100,50,40,80 \
-    --output out.mp4 --boxes out.txt
+  siamkpn track in.mp4 --box 100,50,40,80 --output out.mp4 --boxes out.csv
 
-Uses the packaged model unless --weights is given.
+Uses the packaged model unless --weights is given. Without --box, a window opens
+to draw boxes in; without --output and --boxes, it writes IN_tracked.mp4 and
+IN_tracked.csv in the current folder.
 """
 
 import argparse
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
-from siamkpn_jax.cli.parser import Parser, Switch, real
+from siamkpn_jax.cli import track_outputs
+from siamkpn_jax.cli.parser import Parser, Switch, real, whole
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
-from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.engines import ENGINES
+
+if TYPE_CHECKING:
+  from siamkpn_jax.tracking.given_boxes import GivenBox
+  from siamkpn_jax.tracking.track_files import TrackSummary
+  from siamkpn_jax.tracking.video import FrameSource
 
 _LONG = 2.0  # seconds; the first time, a network may be exported
 
@@ -27,13 +35,22 @@ _LONG = 2.0  # seconds; the first time, a network may be exported
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
-      '--input', required=True,
-      help='Video file, folder of images, or camera index (stop a camera with '
-      'Ctrl-C).')
+      'video', metavar='VIDEO', nargs='?', default='',
+      help="Video file, folder of images, pattern of images ('frames/*.jpg'), "
+      'camera index or /dev/videoN (Ctrl-C ends a camera), or URL of a stream.')
   parser.add_argument(
-      '--box', required=True,
-      help='Box of the object in the first frame: left,top,width,height in '
-      'pixels.')
+      '--input', help='VIDEO as a flag; default: none.')
+  parser.add_argument(
+      '--box', action='append',
+      help='Box of an object in the first frame: left,top,width,height in '
+      'pixels; once for each object; default: draw them in a window.')
+  parser.add_argument(
+      '--boxes_from',
+      help='File of boxes instead: CSV, JSON or MOT text, with the frames in '
+      'which they start if wanted (docs/tracking.md); default: none.')
+  parser.add_argument(
+      '--start_frame', type=whole(1), default=1,
+      help='Number of the first frame to track in, and of that of --box.')
   parser.add_argument(
       '--weights',
       help='Checkpoint or .safetensors file of the tracker, or the name of a '
@@ -47,65 +64,51 @@ def add_arguments(parser: Parser) -> None:
       help='What runs the network; auto: the faster one on a CPU, of those '
       'that are installed, else JAX.')
   parser.add_argument(
-      '--output', help='Video to write with the box drawn in, .mp4 or .avi.')
-  parser.add_argument(
-      '--boxes', help='Text file to write, one line x,y,w,h per frame.')
-  parser.add_argument(
-      '--fps', type=real(),
-      help='Frame rate of --output; default: that of the input, or 25 for a '
-      'folder.')
+      '--timeout', type=real(0.1), default=10.0,
+      help='Seconds to wait for a camera or stream that sends nothing.')
+  track_outputs.add_arguments(parser)
   parser.add_argument(
       '--quiet', action=Switch, default=False, help='Show no progress.')
 
 
 def run(args: argparse.Namespace) -> None:
   """Tracks as the flags say; the cheap checks come before the weights."""
-  from siamkpn_jax.core.boxes import check_box
-  from siamkpn_jax.tracking.follow import track_video
-  from siamkpn_jax.tracking.video import browsers_play, open_frames
+  from siamkpn_jax.tracking.follow import check_boxes
+  from siamkpn_jax.tracking.video import open_frames
 
-  video_path, boxes_path = _output_paths(args)
-  given_box = parse_box(args.box or '')
+  if args.video and args.input:
+    raise UserError(f'--input {args.input}: VIDEO {args.video} is given as '
+                    'well; expected one of them')
+  video = args.video or args.input or ''
+  outputs = track_outputs.chosen(args, video)
+  given = [parse_box(text) for text in args.box or ()]
+  if given and args.boxes_from:
+    raise UserError('--boxes-from: --box is given as well; expected one of '
+                    'them: add the box to the file')
   weights = find_weights(args.weights)
-  with open_frames(args.input or '') as source:
-    box_xywh = check_box(given_box, *source.size)
-    # Late: a wrong box shows before the slow imports of the model.
-    from siamkpn_jax.tracking.choice import MIN_SIDE
-    from siamkpn_jax.tracking.load import load_tracker
-    with (contextlib.nullcontext() if args.quiet else
-          announced('loading the tracker', after=_LONG)):
-      tracker = load_tracker(weights, engine=args.engine,
-                             **parse_tracking(args.tracking))
-    notes = [*source.notes, *_doubts(box_xywh, source.size, MIN_SIDE)]
-    if source.number > 1:
-      notes.append(
-          f'{source.name}: {source.number - 1} frames at the start cannot be '
-          f'decoded; --box is taken for frame {source.number}')
-    for note in notes:
-      print(f'note: {note}', file=sys.stderr)
-    summary = track_video(tracker, source, box_xywh, video_path=video_path,
-                          boxes_path=boxes_path, fps=args.fps,
-                          progress=not args.quiet)
-  for path in filter(None, (video_path, boxes_path)):
-    print(f'wrote {path}')
-  if video_path and not browsers_play(video_path):
-    print('browsers do not play this video (MPEG-4 part 2); for H.264, write '
-          "an .mp4 after: pip install 'siamkpn_jax[video]'")
-  speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
-  lost = (f', {summary.lost} of them could not be decoded (nan)'
-          if summary.lost else '')
-  print(f'{summary.frames} frames{speed}{lost}')
-  read = summary.frames - summary.lost
-  if source.count is not None and summary.frames < source.count:
-    print(f'note: {source.name}: {read} of {source.count} announced '
-          'frames could be read; the file may be cut off', file=sys.stderr)
-  elif summary.lost:
-    print(f'note: {source.name}: damaged; {summary.lost} of {summary.frames} '
-          'frames could not be decoded: their lines in the boxes are nan, the '
-          'other lines are those of their frames', file=sys.stderr)
+  with open_frames(video, start=args.start_frame, timeout=args.timeout
+                   ) as source:
+    boxes = _boxes(args, given, source)
+    check_boxes(boxes, source)
+    track_outputs.check(outputs, len(boxes))
+    with track_outputs.shown(args, outputs) as outputs:
+      # Late: a wrong box shows before the slow imports of the model.
+      from siamkpn_jax.tracking.load import load_follower
+      from siamkpn_jax.tracking.track_files import track_to_files
+      with (contextlib.nullcontext() if args.quiet else
+            announced('loading the tracker', after=_LONG)):
+        follower = load_follower(
+            weights, len(boxes), engine=args.engine,
+            every_stage=args.heatmaps, **parse_tracking(args.tracking))
+      for note in [*source.notes, *_doubts(boxes, source)]:
+        print(f'note: {note}', file=sys.stderr)
+      summary = track_to_files(follower, source, boxes, outputs,
+                               progress=not args.quiet)
+  track_outputs.report(outputs)
+  _report(summary, source, boxes)
 
 
-def parse_box(text: str) -> tuple[float, ...]:
+def parse_box(text: str) -> tuple[float, float, float, float]:
   """'x,y,w,h' -> four numbers; UserError if it is something else."""
   try:
     left, top, width, height = (float(part) for part in text.split(','))
@@ -115,38 +118,74 @@ def parse_box(text: str) -> tuple[float, ...]:
   return left, top, width, height
 
 
-def _doubts(box_xywh: np.ndarray, size: tuple[int, int],
-            min_side: float) -> list[str]:
-  """What may be wrong with a box [4] that can be followed, in words."""
-  text = ','.join(f'{value:g}' for value in box_xywh)
-  notes = []
-  if min(box_xywh[2:]) < min_side:
-    notes.append(f'box {text}: small; the tracker\'s boxes are at least '
-                 f'{min_side:g} pixels wide and high')
-  corners = np.stack([box_xywh[:2], box_xywh[:2] + box_xywh[2:]])
-  seen = np.prod(np.diff(np.clip(corners, 0, size), axis=0))
-  share = seen / np.prod(box_xywh[2:])
-  if share < 0.5:
-    notes.append(f'box {text}: only {share:.0%} of it lies in the '
-                 f'{size[0]}x{size[1]} frame; expected left,top,width,height')
-  return notes
+def _boxes(args: argparse.Namespace,
+           given: list[tuple[float, float, float, float]],
+           source: 'FrameSource') -> 'list[GivenBox]':
+  from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+
+  if args.boxes_from:
+    path = Path(args.boxes_from)
+    return starts(read_boxes(path, source.count), args.start_frame, path)
+  if given:
+    return [GivenBox(None, number, box)
+            for number, box in enumerate(given, start=1)]
+  from siamkpn_jax.tracking.window import draw_boxes
+  return draw_boxes(source.first)
 
 
-def _output_paths(
-    args: argparse.Namespace) -> tuple[Path | None, Path | None]:
-  from siamkpn_jax.core.images import SUFFIXES
-  from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
+def _doubts(boxes: 'list[GivenBox]', source: 'FrameSource') -> Iterator[str]:
+  """What may be wrong with boxes that can be followed, in words."""
+  from siamkpn_jax.tracking.choice import MIN_SIDE
 
-  if not (args.output or args.boxes):
-    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
-  check_distinct({'--input': args.input, '--output': args.output,
-                  '--boxes': args.boxes})
-  for flag, path in (('--output', args.output), ('--boxes', args.boxes)):
-    if (path and args.input and Path(path).suffix.lower() in SUFFIXES and
-        Path(path).resolve().parent == Path(args.input).resolve()):
-      raise UserError(f'{flag} {path}: may be a frame of the input; expected '
-                      'no image there: choose another name')
-  if args.fps is not None:
-    check_fps(args.fps)
-  return (check_output(args.output, '--output', suffixes=VIDEO_SUFFIXES),
-          check_output(args.boxes, '--boxes'))
+  for _, _, box in boxes:
+    text = ','.join(f'{value:g}' for value in box)
+    if min(box[2:]) < MIN_SIDE:
+      yield (f'box {text}: small; the tracker\'s boxes are at least '
+             f'{MIN_SIDE:g} pixels wide and high')
+    box_xywh = np.array(box)
+    corners = np.stack([box_xywh[:2], box_xywh[:2] + box_xywh[2:]])
+    seen = np.prod(np.diff(np.clip(corners, 0, source.size), axis=0))
+    share = seen / np.prod(box_xywh[2:])
+    if share < 0.5:
+      yield (f'box {text}: only {share:.0%} of it lies in the '
+             f'{source.size[0]}x{source.size[1]} frame; expected '
+             'left,top,width,height')
+  if source.number > source.start:
+    yield (f'{source.name}: {source.number - source.start} frames at the start '
+           f'cannot be decoded; --box is taken for frame {source.number}')
+
+
+def _report(summary: 'TrackSummary', source: 'FrameSource',
+            boxes: 'list[GivenBox]') -> None:
+  """Says how it went: the sum on stdout, what is odd on stderr."""
+  speed = f', {summary.fps:.1f} frames/s' if summary.fps else ''
+  lost = (f', {"the target" if len(boxes) == 1 else "a target"} lost in '
+          f'{summary.lost}' if summary.lost else '')
+  damage = (f', {summary.undecoded} of them could not be decoded (nan)'
+            if summary.undecoded else '')
+  print(f'{summary.frames} frames{speed}{lost}{damage}')
+  for note in _oddities(summary, source, boxes):
+    print(f'note: {source.name}: {note}', file=sys.stderr)
+
+
+def _oddities(summary: 'TrackSummary', source: 'FrameSource',
+              boxes: 'list[GivenBox]') -> Iterator[str]:
+  read = summary.frames - summary.undecoded
+  reader = source.reader
+  wanted = None if source.count is None else source.count - source.start + 1
+  if reader and reader.hung:
+    yield 'sent no more frames; what was tracked before is kept'
+  elif wanted is not None and summary.frames < wanted:
+    yield (f'{read} of {wanted} announced frames could be read; the file may '
+           'be cut off')
+  elif summary.undecoded:
+    yield (f'damaged; {summary.undecoded} of {summary.frames} frames could not '
+           'be decoded: their lines in the boxes are nan, the other lines are '
+           'those of their frames')
+  if reader and reader.dropped:
+    yield (f'{reader.dropped} frames dropped, which came while the tracker was '
+           'busy')
+  late = [box.id for box in boxes if (box.frame or 0) > summary.last]
+  if late:
+    yield (f'ended at frame {summary.last}, before the targets '
+           f'{", ".join(map(str, late))} begin')

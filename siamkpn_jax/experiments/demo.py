@@ -20,7 +20,8 @@ from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
-from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.follow import Alone
+from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
 from siamkpn_jax.tracking.load import (
   LoadedTracker,
@@ -28,6 +29,7 @@ from siamkpn_jax.tracking.load import (
   load_tracker,
 )
 from siamkpn_jax.tracking.slots import good_slots
+from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import open_frames
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
@@ -95,8 +97,9 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
     _say('no heatmap figure: the target was lost too early')
   first = sequences[0]
   with open_frames(first.frames[0].parent) as source:
-    track_video(tracker, source, first.boxes_xywh[0],
-                video_path=output / 'tracking.mp4')
+    box = GivenBox(None, 1, tuple(first.boxes_xywh[0].tolist()))
+    track_to_files(Alone(tracker), source, [box],
+                   Outputs(output / 'tracking.mp4'))
   files = [
       (output / 'success.png', 'success plot'),
       (output / 'loss.png', 'training losses'),

@@ -1,29 +1,28 @@
-"""Follows one object through a source of frames and writes what it finds."""
+"""Follows targets through a source of frames, one result for each frame."""
 
-import contextlib
 import dataclasses
-import itertools
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from siamkpn_jax.core.announce import announced
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
-from siamkpn_jax.core.progress import progress_bar
-from siamkpn_jax.core.signals import on_main_thread
-from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.video import FrameSource, VideoWriter
+from siamkpn_jax.core.boxes import check_box
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.video import FrameSource
 
-_COMPILING_FRAMES = 2  # the first `init` and the first `update` compile
+if TYPE_CHECKING:
+  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+
+TRACKED, LOST = 'tracked', 'lost'
+
+# The heatmaps [s, 31, 31] of a target and the crop [255, 255, 3] they are of;
+# s = 0 and None or an empty crop before the first update.
+Sight = tuple[np.ndarray, np.ndarray | None]
 
 
 class SingleTracker(Protocol):
-  """What `track_video` needs of a tracker; tracker.Tracker is one."""
+  """What `Alone` needs of a tracker; tracker.Tracker is one."""
 
   @property
   def score(self) -> float:
@@ -36,172 +35,159 @@ class SingleTracker(Protocol):
     """Returns whether the object is found in a frame, and its box, [4]."""
 
 
-@dataclasses.dataclass(frozen=True)
-class TrackSummary:
-  """How a run went.
+class TargetBox(NamedTuple):
+  """Where a target is in a frame.
 
   Attributes:
-    frames: number of frames, the first one included.
-    lost: how many of them could not be decoded.
-    fps: frames per second, reading and writing included, the first two frames
-      and their compilation not; None for fewer than three frames.
+    box_xywh: [4] left, top, width, height in pixels.
+    score: 0..1; 1 for a given box.
+    state: 'tracked' or 'lost'.
   """
-  frames: int
-  fps: float | None
-  lost: int = 0
+
+  box_xywh: np.ndarray
+  score: float
+  state: str
 
 
-@dataclasses.dataclass(frozen=True)
-class _Result:
-  frame: np.ndarray  # uint8 [h, w, 3], as read
-  box_xywh: np.ndarray  # [4]
-  caption: str
-  found: bool
+@dataclasses.dataclass(frozen=True, eq=False)
+class FrameResult:
+  """What was found in a frame.
+
+  Attributes:
+    number: of the frame, from 1.
+    time: of the frame in seconds; of a camera, since its first.
+    frame: [h, w, 3] uint8 BGR; of one that cannot be decoded, the one before.
+    targets: by id, in the order of their starts; empty before the first one.
+    decoded: False for a frame that cannot be decoded: the targets that are
+      known have boxes and scores of nan, and are lost.
+    sights: by id, what the network saw, where that is wanted.
+  """
+
+  number: int
+  time: float
+  frame: np.ndarray
+  targets: Mapping[int, TargetBox]
   decoded: bool = True
+  sights: Mapping[int, Sight] = dataclasses.field(default_factory=dict)
 
 
-def track_video(tracker: SingleTracker, source: FrameSource,
-                box_xywh: np.ndarray, *, video_path: Path | None = None,
-                boxes_path: Path | None = None,
-                fps: float | None = None,
-                progress: bool = True) -> TrackSummary:
-  """Tracks from the first frame of a source to its last.
+class Follower(Protocol):
+  """Targets that are tracked together, by id."""
 
-  The files appear together at the end, or not at all.
-  Ctrl-C ends a camera like the end of a video; elsewhere it is an interruption.
+  def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
+    """Takes a target from a frame."""
 
-  Args:
-    tracker: the tracker, loaded.
-    source: the frames.
-    box_xywh: [4] left, top, width, height in pixels of the first frame.
-    video_path: .mp4 or .avi to write, with box, frame number and score.
-    boxes_path: text file to write, a line x,y,w,h for each frame; "nan" for one
-      that cannot be decoded. The video shows the frame before in its place.
-    fps: frames per second of the written video; None: those of the source.
-    progress: show it on stderr.
+  def update(self, frame: np.ndarray) -> dict[int, TargetBox]:
+    """Finds all targets in their next frame."""
 
-  Returns:
-    Number of frames and speed.
+  def sight(self, target: int) -> Sight:
+    """What the network saw in the last update."""
+
+
+class Alone:
+  """One target: the fastest tracker."""
+
+  def __init__(self, tracker: SingleTracker):
+    self._tracker = tracker
+    self._target: int | None = None
+
+  def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
+    """See `Follower`."""
+    self._tracker.init(frame, box_xywh)
+    self._target = target
+
+  def update(self, frame: np.ndarray) -> dict[int, TargetBox]:
+    """See `Follower`."""
+    if self._target is None:
+      return {}
+    found, box = self._tracker.update(frame)
+    return {self._target: TargetBox(np.asarray(box), float(self._tracker.score),
+                                    TRACKED if found else LOST)}
+
+  def sight(self, target: int) -> Sight:
+    """See `Follower`."""
+    tracker: Any = self._tracker
+    return tracker.heatmaps, tracker.search_crop
+
+
+class Together:
+  """Several targets, one batch per frame."""
+
+  def __init__(self, tracker: 'BatchTracker'):
+    self._tracker = tracker
+    self._slots: dict[int, int] = {}
+
+  def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
+    """See `Follower`."""
+    self._slots[target] = self._tracker.add(
+        frame, box_xywh, replace=self._slots.get(target))
+
+  def update(self, frame: np.ndarray) -> dict[int, TargetBox]:
+    """See `Follower`."""
+    if not self._slots:
+      return {}
+    found = self._tracker.update(frame)
+    return {target: TargetBox(found[slot].box_xywh, found[slot].score,
+                              found[slot].state)
+            for target, slot in self._slots.items()}
+
+  def sight(self, target: int) -> Sight:
+    """See `Follower`."""
+    slot = self._slots[target]
+    return self._tracker.heatmaps(slot), self._tracker.search_crop(slot)
+
+
+def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
+  """Checks, before the work, that every target can be followed.
 
   Raises:
-    UserError: a frame that cannot be read, a file that cannot be written.
+    UserError: a box that cannot be followed, or begins behind the last frame.
   """
-  paths = [path for path in (video_path, boxes_path) if path is not None]
-  lines: list[str] = []
-  lost = 0
-  speed = _Speed()
-  with atomic_paths(paths) as partial:
-    with contextlib.ExitStack() as stack:
-      writer = None
-      if video_path is not None:
-        writer = stack.enter_context(VideoWriter(
-            partial[video_path], source.size, fps or source.fps))
-      stop = stack.enter_context(_ctrl_c_ends(source))
-      results = _track(tracker, source, box_xywh, stop)
-      for result in _with_progress(results, source, speed,
-                                   shown=progress):
-        lines.append(_line(result.box_xywh))
-        lost += not result.decoded
-        if writer is not None:
-          writer.write(_drawn(result))
-    if boxes_path is not None:
-      with file_errors(boxes_path):
-        partial[boxes_path].write_text(''.join(lines))
-  return TrackSummary(len(lines), speed.fps, lost)
+  for given in boxes:
+    check_box(given.box_xywh, *source.size)
+    if given.frame and source.count and given.frame > source.count:
+      raise UserError(
+          f'box of id {given.id}: begins in frame {given.frame}, but '
+          f'{source.name} has {source.count}; expected a frame of the video')
 
 
-def _track(tracker: SingleTracker, source: FrameSource, box_xywh: np.ndarray,
-           stop: threading.Event) -> Iterator[_Result]:
-  """A result for each frame, those that cannot be decoded included."""
-  done, last = 0, None
+def follow(follower: Follower, source: FrameSource,
+           boxes: Sequence[GivenBox], *, sights: bool = False
+           ) -> Iterator[FrameResult]:
+  """A result for each frame, those that cannot be decoded included.
+
+  Args:
+    follower: without targets.
+    source: the frames.
+    boxes: one for each target. It starts in the first frame, from its own on,
+      that can be decoded.
+    sights: add them to the results.
+  """
+  waiting = sorted(boxes, key=lambda box: box.frame or 0)
+  known: dict[int, TargetBox] = {}
+  done, last = source.start - 1, None
   for frame in source:
-    yield from _lost(frame if last is None else last, done, source.number - 1)
-    if last is None:
-      tracker.init(frame, box_xywh)
-      yield _Result(frame, box_xywh, f'{source.number} given', True)
-    else:
-      found, box = tracker.update(frame)
-      caption = f'{source.number} score {tracker.score:.2f}'
-      yield _Result(frame, np.asarray(box), caption, bool(found))
-    if stop.is_set():
-      return
-    done, last = source.number, frame
+    number = source.number
+    yield from _undecoded(source, frame if last is None else last, known, done,
+                          number - 1)
+    known = follower.update(frame)
+    while waiting and (waiting[0].frame or 0) <= number:
+      given = waiting.pop(0)
+      box = np.array(given.box_xywh, np.float64)
+      follower.start(given.id, frame, box)
+      known[given.id] = TargetBox(box, 1.0, TRACKED)
+    seen = {target: follower.sight(target) for target in known if sights}
+    yield FrameResult(number, source.time, frame, known, sights=seen)
+    done, last = number, frame
   if last is not None:
-    yield from _lost(last, done, source.number)
+    yield from _undecoded(source, last, known, done, source.number)
 
 
-def _lost(frame: np.ndarray, after: int, until: int) -> Iterator[_Result]:
-  """The results of frames that cannot be decoded, with another one to see."""
+def _undecoded(source: FrameSource, frame: np.ndarray,
+               known: Mapping[int, TargetBox], after: int, until: int
+               ) -> Iterator[FrameResult]:
+  """Of frames that cannot be decoded, with another one to see."""
+  nothing = dict.fromkeys(
+      known, TargetBox(np.full(4, np.nan), float('nan'), LOST))
   for number in range(after + 1, until + 1):
-    yield _Result(frame, np.full(4, np.nan), f'{number} not decoded', False,
-                  decoded=False)
-
-
-def _line(box_xywh: np.ndarray) -> str:
-  return ','.join(f'{value:.4f}' for value in box_xywh) + '\n'
-
-
-def _drawn(result: _Result) -> np.ndarray:
-  return draw_result(result.frame, result.box_xywh, result.caption,
-                     found=result.found)
-
-
-class _Speed:
-  """Speed of what comes between `start` and `stop`."""
-
-  fps: float | None = None
-
-  def start(self) -> None:
-    self._started = time.perf_counter()
-
-  def stop(self, frames: int) -> None:
-    if frames:
-      self.fps = frames / max(time.perf_counter() - self._started, 1e-9)
-
-
-def _with_progress(results: Iterator[_Result], source: FrameSource,
-                   speed: _Speed, *, shown: bool) -> Iterator[_Result]:
-  """Passes the results on, with news on stderr.
-
-  The frames that wait for the compiler are kept apart: they would spoil the
-  speed and the time left that the progress bar shows.
-  """
-  task = 'preparing for {}x{} frames'.format(*source.size)
-  with announced(task) if shown else contextlib.nullcontext():
-    compiled = list(itertools.islice(results, _COMPILING_FRAMES))
-  yield from compiled
-  speed.start()
-  frames = 0
-  with progress_bar(total=source.count, initial=len(compiled), unit='frame',
-                    disable=not shown) as bar:
-    for result in results:
-      yield result
-      bar.update()
-      frames += 1
-  speed.stop(frames)
-
-
-@contextlib.contextmanager
-def _ctrl_c_ends(source: FrameSource) -> Iterator[threading.Event]:
-  """Makes the first Ctrl-C set the event, for a camera; the next interrupts.
-
-  A flag that is looked at between frames leaves no frame half written, which an
-  exception in the middle of one would. Signals belong to the main thread:
-  elsewhere, and for sources that end by themselves, nothing changes.
-  """
-  stop = threading.Event()
-  if not source.live or not on_main_thread():
-    yield stop
-    return
-  previous = signal.getsignal(signal.SIGINT) or signal.default_int_handler
-
-  def end(signum: int, frame: object) -> None:
-    del signum, frame
-    stop.set()
-    signal.signal(signal.SIGINT, previous)
-
-  signal.signal(signal.SIGINT, end)
-  try:
-    yield stop
-  finally:
-    signal.signal(signal.SIGINT, previous)
+    yield FrameResult(number, source.time_of(number), frame, nothing, False)

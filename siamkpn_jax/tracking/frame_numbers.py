@@ -134,6 +134,13 @@ class FrameNumbers:
           'frames are missing; expected an intact file: repair or convert it')
     return lost
 
+  def time_of(self, number: int) -> float:
+    """Seconds of a frame that may not have been decoded, from 1."""
+    if self._packets.timed and not self._by_time() and (
+        number <= len(self._packets.times)):
+      return float(self._packets.times[number - 1]) / 1000
+    return (number - 1) / self._fps if self._fps > 0 else 0.0
+
   def _place(self, time: float, failures: int) -> int:
     """The number of a frame by its time."""
     if not self._packets.timed:

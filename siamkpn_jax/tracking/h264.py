@@ -11,6 +11,7 @@ from siamkpn_jax.tracking.native_paths import native_path
 
 _CODEC = 'libx264'
 # Nothing of a box's thin lines is lost, at the size of MPEG-4 part 2.
+_TICK = Fraction(1, 90000)  # seconds, of time stamps
 _OPTIONS = {'crf': '18', 'preset': 'veryfast'}
 
 
@@ -39,18 +40,30 @@ class H264Encoder:
     """
     import av
     self._stack = contextlib.ExitStack()
+    self._ticks, self._first = -1, 0.0  # of the last frame; of the first one
     name = self._stack.enter_context(native_path(path))
     with _os_errors():
       self._file: Any = av.open(
           name, 'w', format='mp4', options={'movflags': '+faststart'})
     self._stream = _add_stream(self._file, size, fps)
 
-  def write(self, frame: np.ndarray) -> None:
-    """Appends a frame, uint8 [h, w, 3] BGR; an OSError if it cannot."""
+  def write(self, frame: np.ndarray, time: float | None = None) -> None:
+    """Appends a frame, uint8 [h, w, 3] BGR; an OSError if it cannot.
+
+    Args:
+      frame: to append.
+      time: of it in seconds; None: by the rate. Either for all or for none.
+    """
     import av
+    picture = av.VideoFrame.from_ndarray(frame, format='bgr24')
+    if time is not None:
+      if self._ticks < 0:
+        self._stream.codec_context.time_base, self._first = _TICK, time
+      self._ticks = max(self._ticks + 1,
+                        round((time - self._first) / _TICK))
+      picture.pts, picture.time_base = self._ticks, _TICK
     with _os_errors():
-      self._file.mux(self._stream.encode(
-          av.VideoFrame.from_ndarray(frame, format='bgr24')))
+      self._file.mux(self._stream.encode(picture))
 
   def release(self) -> None:
     """Finishes the file; an OSError if it cannot."""

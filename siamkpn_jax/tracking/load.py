@@ -20,7 +20,12 @@ from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.choice import DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax, wide
-from siamkpn_jax.tracking.follow import SingleTracker
+from siamkpn_jax.tracking.follow import (
+    Alone,
+    Follower,
+    SingleTracker,
+    Together,
+)
 from siamkpn_jax.tracking.targets import TrackResult
 
 if TYPE_CHECKING:
@@ -217,6 +222,28 @@ def _load(weights: str | Path | None, engine: str,
         raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
                         ) from error
   return _Loaded(config, None, model, variables)
+
+
+def load_follower(weights: str | Path | None, targets: int, *,
+                  engine: str = 'auto', every_stage: bool = False,
+                  **hyperparameters: Any) -> Follower:
+  """Loads what tracks a number of targets in one video.
+
+  Args:
+    weights: as for `load_tracker`.
+    targets: how many; one has the fastest tracker, several are tracked at once.
+    engine: as for `load_tracker`.
+    every_stage: as for `load_tracker`.
+    **hyperparameters: as for `load_tracker`.
+
+  Raises:
+    UserError: as for `load_tracker`.
+  """
+  options = hyperparameters | ({'every_stage': True} if every_stage else {})
+  if targets == 1:
+    return Alone(load_tracker(weights, engine=engine, **options))
+  return Together(load_batch_tracker(weights, slots=targets, engine=engine,
+                                     **options))
 
 
 def decode_config(config: Config) -> DecodeConfig:

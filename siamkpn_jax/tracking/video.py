@@ -1,10 +1,10 @@
-"""Frames in, from a video file, a folder of images or a camera; a video out."""
+"""Frames in, from files, images, a camera or a stream; a video out."""
 
 import contextlib
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -14,11 +14,12 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_kinds import other_kind
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
-from siamkpn_jax.core.images import is_image, list_images, read_image
 from siamkpn_jax.tracking.h264 import H264Encoder
 from siamkpn_jax.tracking.h264 import available as h264_available
+from siamkpn_jax.tracking.image_frames import find_images, read_frame
+from siamkpn_jax.tracking.live import TIMEOUT, LiveReader, is_url
 from siamkpn_jax.tracking.native_paths import native_path
-from siamkpn_jax.tracking.quiet import mute_stderr, quiet
+from siamkpn_jax.tracking.quiet import quiet
 from siamkpn_jax.tracking.video_file import VideoFile
 
 DEFAULT_FPS = 25.0
@@ -42,14 +43,19 @@ class FrameSource:
     live: a camera, which ends only when it is told to.
     number: of the frame that iteration yielded last, from 1; frames that cannot
       be decoded have numbers, too. After the last one: of all frames.
+    start: number of the first frame that is wanted.
+    first: the first frame that can be decoded from there on.
     notes: what was unusual.
+    reader: of a camera or a stream.
   """
 
   notes: tuple[str, ...] = ()
+  reader: LiveReader | None = None
 
   def __init__(self, name: str, frames: Iterator[np.ndarray | None], *,
                fps: float = DEFAULT_FPS, count: int | None = None,
-               live: bool = False) -> None:
+               live: bool = False, start: int = 1,
+               time_of: Callable[[int], float] | None = None) -> None:
     """Reads up to the first frame.
 
     Args:
@@ -59,26 +65,45 @@ class FrameSource:
       fps: frames per second.
       count: announced number of frames, None if unknown.
       live: whether the source never ends by itself.
+      start: number of the first frame that is wanted.
+      time_of: seconds of a frame, by its number, up to the one just read; None
+        where `fps` tells.
 
     Raises:
-      UserError: not one frame can be read.
+      UserError: not one frame can be read, from `start` on.
     """
     self.name, self.fps, self.count, self.live = name, fps, count, live
-    self.number = 0
-    self._frames = frames
+    self.number, self.start = 0, start
+    self._frames, self._time_of = frames, time_of
     first = self._next()
+    while first is not None and self.number < start:
+      first = self._next()
+    if first is None and self.number and start > 1:
+      raise UserError(f'{name}: no frame from number {start} on, of '
+                      f'{self.number}; expected --start-frame within the video')
     if first is None:
       raise UserError(
           f'{name}: no frame can be decoded; expected a video with at least '
           'one frame: check that it plays, or use a folder of images')
-    self._first = first
+    self.first = first
     self.size = (first.shape[1], first.shape[0])
+
+  @property
+  def time(self) -> float:
+    """Seconds of the frame that iteration yielded last."""
+    return self.time_of(self.number)
+
+  def time_of(self, number: int) -> float:
+    """Seconds of a frame, not behind the one that was read last."""
+    if self._time_of is not None:
+      return self._time_of(number)
+    return (number - 1) / self.fps
 
   def __iter__(self) -> Iterator[np.ndarray]:
     """Yields uint8 [h, w, 3] BGR frames, the first one included."""
-    yield self._first
+    yield self.first
     while (frame := self._next()) is not None:
-      if frame.shape != self._first.shape:
+      if frame.shape != self.first.shape:
         height, width = frame.shape[:2]
         raise UserError(
             f'{self.name}: frame {self.number} is {width}x{height}, earlier '
@@ -103,13 +128,17 @@ class FrameSource:
       close()
 
 
-def open_frames(path: str | os.PathLike[str]) -> FrameSource:
-  """Opens a video file, a folder of images or a camera.
+def open_frames(path: str | os.PathLike[str], *, start: int = 1,
+                timeout: float = TIMEOUT) -> FrameSource:
+  """Opens a video file, images, a camera or a stream.
 
   Args:
     path: a video file; a folder with jpg, jpeg, png or bmp images in it or in
-      its `img` subfolder, read in natural order (2.jpg before 10.jpg); or a
-      camera's index such as '0'.
+      its `img` subfolder, read in natural order (2.jpg before 10.jpg); a
+      pattern of such images, as 'frames/*.jpg'; a camera's index such as '0',
+      or /dev/video0; or a URL.
+    start: number of the first frame that is wanted, from 1.
+    timeout: seconds to wait for a camera or a stream.
 
   Returns:
     The frames; the first one is read already. Use it in a `with` statement.
@@ -119,91 +148,62 @@ def open_frames(path: str | os.PathLike[str]) -> FrameSource:
   """
   name = os.fspath(path)
   if os.path.isdir(name):
-    return _open_folder(Path(name))
+    return _open_images(name, start)
   if os.path.isfile(name):
-    return _open_video(name)
-  if re.fullmatch('[0-9]{1,4}', name) and not os.path.lexists(name):
-    return _open_camera(int(name))
-  camera = re.fullmatch(r'/dev/video([0-9]{1,4})', name)
+    return _open_video(name, start)
+  if is_url(name):
+    return _open_live(name, timeout, start)
+  camera = re.fullmatch(r'(?:/dev/video)?([0-9]{1,4})', name)
+  if camera and (name.startswith('/dev/') or not os.path.lexists(name)):
+    return _open_live(int(camera[1]), timeout, start)
+  if re.search('[*?[]', name):
+    return _open_images(name, start)
   what, advice = other_kind(name), 'save the video as a file'
-  if camera:
-    what, advice = 'this is a camera', f'give its index, {camera[1]}'
-  elif not what:
+  if not what:
     what, advice = 'no such file or folder', 'check the path'
-  raise UserError(f'input {name!r}: {what}; expected a video file, a folder of '
-                  f'images or a camera index: {advice}')
+  raise UserError(f'input {name!r}: {what}; expected a video file, a folder or '
+                  'pattern of images, a camera index or an rtsp or http(s) '
+                  f'URL: {advice}')
 
 
-def _open_folder(folder: Path) -> FrameSource:
-  paths = list_images(folder) or list_images(folder / 'img')
-  if not paths:
-    raise UserError(
-        f'{folder}: no images in this folder or its img subfolder; expected '
-        f'{", ".join(sorted(IMAGE_SUFFIXES))} files: check the path, or use a '
-        'video file')
-  source = FrameSource(str(folder), map(_read_image, paths), count=len(paths))
-  source.notes = _doubtful_names(paths)
+def _open_images(name: str, start: int) -> FrameSource:
+  images = find_images(name)
+  # What is skipped is not read.
+  frames = (None if number < start <= len(images.paths) else read_frame(path)
+            for number, path in enumerate(images.paths, start=1))
+  source = FrameSource(name, frames, count=len(images.paths), start=start)
+  source.notes = images.notes
   return source
 
 
-def _doubtful_names(paths: list[Path]) -> tuple[str, ...]:
-  """What to say of images that may not be frames of one video."""
-  folder = paths[0].parent
-  there = {path.name for path in folder.iterdir()
-           if is_image(path.name)} - {path.name for path in paths}
-  notes = []
-  if there:
-    notes.append(f'{folder}: {len(there)} images without a number in the name '
-                 f'are no frames, as {min(there)}')
-  kinds: dict[str, list[str]] = {}
-  for path in paths:
-    kinds.setdefault(re.sub('[0-9.]+', '0', path.stem), []).append(path.name)
-  if len(kinds) > 1:
-    notes.append(f'{folder}: images of different names, ' + ', '.join(
-        f'{len(names)} as {names[0]}' for names in list(kinds.values())[:4]) +
-        ': all are taken for frames, in the order of their names')
-  return tuple(notes)
-
-
-def _read_image(path: Path) -> np.ndarray:
-  with mute_stderr():  # libpng and libjpeg write there of damaged files
-    return read_image(path)
-
-
-def _open_video(name: str) -> FrameSource:
+def _open_video(name: str, start: int) -> FrameSource:
   if Path(name).suffix.lower() in IMAGE_SUFFIXES:
     # OpenCV would take 0001.jpg for the pattern of an image sequence.
     raise UserError(f'{name}: this is a single image; expected a video file or '
                     'a folder of images: use the folder of the image')
   video = VideoFile(name)
   return FrameSource(
-      name, video.frames(), count=video.count,
+      name, video.frames(), count=video.count, start=start,
+      time_of=video.time_of,
       fps=video.fps if _valid_fps(video.fps) else DEFAULT_FPS)
 
 
-def _open_camera(index: int) -> FrameSource:
-  with quiet():
-    capture = cv2.VideoCapture(index)
-  if not capture.isOpened():
-    raise UserError(f'input {index}: no such file, folder or camera; expected '
-                    'a video file, a folder of images or a camera index: check '
-                    'that the camera is connected')
-  fps = capture.get(cv2.CAP_PROP_FPS)
-  return FrameSource(f'camera {index}', _captured(capture), live=True,
-                     fps=fps if _valid_fps(fps) else DEFAULT_FPS)
-
-
-def _captured(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-  """Yields a camera's frames until one cannot be read."""
+def _open_live(place: str | int, timeout: float, start: int) -> FrameSource:
+  reader = LiveReader(place, timeout)
   try:
-    while True:
-      with quiet():
-        decoded, frame = capture.read()
-      if not decoded:
-        return
-      yield frame
-  finally:
-    capture.release()
+    source = FrameSource(
+        reader.name, reader.frames(), live=reader.live, count=reader.count,
+        start=start, time_of=lambda number: reader.time,
+        fps=reader.fps if _valid_fps(reader.fps) else DEFAULT_FPS)
+  except UserError:
+    reader.close()
+    if reader.hung:
+      raise UserError(f'{reader.name}: no frame within {timeout:g} s; expected '
+                      'a source that sends frames: check it, or wait longer '
+                      'with --timeout') from None
+    raise
+  source.reader = reader
+  return source
 
 
 class VideoWriter:
@@ -239,13 +239,22 @@ class VideoWriter:
     else:
       self._encoder = _opencv_writer(self._name, padded, _encodable(fps))
 
-  def write(self, frame: np.ndarray) -> None:
-    """Appends a frame, uint8 [h, w, 3] BGR of the size given at the start."""
+  def write(self, frame: np.ndarray, time: float | None = None) -> None:
+    """Appends a frame, uint8 [h, w, 3] BGR of the size given at the start.
+
+    Args:
+      frame: to write.
+      time: of it in seconds, ascending, kept in an H.264 mp4; None: by the
+        rate.
+    """
     if any(self._pad):
       frame = cv2.copyMakeBorder(frame, 0, self._pad[0], 0, self._pad[1],
                                  cv2.BORDER_REPLICATE)
     with quiet(), self._errors():
-      self._encoder.write(frame)
+      if time is not None and isinstance(self._encoder, H264Encoder):
+        self._encoder.write(frame, time)
+      else:
+        self._encoder.write(frame)
     self._frames += 1
 
   def __enter__(self) -> 'VideoWriter':

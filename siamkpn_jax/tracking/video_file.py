@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.avi_repair import is_avi
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers
 from siamkpn_jax.tracking.opened_video import opened
 from siamkpn_jax.tracking.quiet import quiet
@@ -43,12 +44,15 @@ class VideoFile:
     # Phones store what the sensor sees, and how to turn it: frames are upright.
     self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     self.fps = self._capture.get(cv2.CAP_PROP_FPS)
+    self._avi = is_avi(name)  # its time stamps are numbers of packets
+    self._last = 0, 0.0  # number of the last frame, and its seconds
     count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
     self.count = int(count) if 0 < count < 2**31 else None
 
   def frames(self) -> Iterator[np.ndarray | None]:
     """Yields [h, w, 3] uint8 BGR frames, None for what cannot be decoded."""
-    numbers = FrameNumbers(self._name, self.fps, self.count)
+    self._numbers = numbers = FrameNumbers(self._name, self.fps, self.count)
+    number = 0  # of the last frame, from 1
     failures = 0  # since the last frame
     with self._stack:
       while not numbers.ended(failures):
@@ -57,10 +61,23 @@ class VideoFile:
         if not decoded:
           failures += 1
           continue
-        lost = numbers.lost_before(
-            self._capture.get(cv2.CAP_PROP_POS_MSEC), failures)
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        lost = numbers.lost_before(stamp, failures)
         failures = 0
         if lost is not None:
+          number += lost + 1
+          self._last = number, stamp / 1000
           yield from itertools.repeat(None, lost)
           yield frame
       yield from itertools.repeat(None, numbers.lost_at_the_end())
+
+  def time_of(self, number: int) -> float:
+    """Seconds of a frame, by its number from 1, not behind the last one read.
+
+    Where the file has no time stamps, by its rate.
+    """
+    last, time = self._last
+    by_rate = (number - 1) / self.fps if self.fps > 0 else 0.0
+    if self._avi or (last > 1 and time <= 0):
+      return by_rate
+    return time if number == last else self._numbers.time_of(number)

@@ -5,6 +5,7 @@ well. The tracker is a stand-in.
 """
 
 import dataclasses
+import json
 import os
 import sys
 import tempfile
@@ -50,9 +51,12 @@ BAD = {
     'missing file': ("missing.mp4': no such file or folder",
                      {'input': '{0}/missing.mp4'}),
     'no input': ('no such file or folder', {'input': ''}),
-    'url': ("this is a URL; expected a video", {'input': 'https://a.org/b.mp4'}),
+    'url': ('http://127.0.0.1:9/b.mp4: cannot be opened as a video stream',
+            {'input': 'http://127.0.0.1:9/b.mp4'}),
+    'other url': ("this is a URL; expected a video", {'input': 'data://a/b'}),
     'device': ('this is a device; ', {'input': '/dev/null'}),
-    'camera': ('this is a camera; ', {'input': '/dev/video9'}),
+    'camera': ('input 9: no such file, folder or camera',
+               {'input': '/dev/video9'}),
     'no camera': ('no such file, folder or camera', {'input': '99'}),
     'empty file': ('cannot be opened as a video', {'input': '{0}/empty.mp4'}),
     'junk': ('cannot be opened as a video', {'input': '{0}/junk.avi'}),
@@ -73,6 +77,23 @@ BAD = {
     'no output': ('nothing to write', {'output': '', 'boxes': ''}),
     'output folder': ('this is a folder', {'output': '{1}'}),
     'boxes folder': ('this is a folder', {'boxes': '{1}'}),
+    'boxes ending': ('.csv, .json or .txt', {'boxes': '{1}/out.xml'}),
+    'box and file': ('--box is given as well', {'boxes_from': '{0}/boxes.csv'}),
+    'no file of boxes': ('missing.csv: cannot be read', {
+        'box': None, 'boxes_from': '{0}/missing.csv'}),
+    'late box': ('begins in frame 9, but', {
+        'box': None, 'boxes_from': '{0}/late.csv'}),
+    'early box': ('before --start-frame 4', {
+        'box': None, 'boxes_from': '{0}/boxes.csv', 'start_frame': '4'}),
+    'late start': ('no frame from number 9 on, of 8', {'start_frame': '9'}),
+    'no window': ('missing --box: a window', {'box': None}),
+    'no live view': ('--show: a window cannot be opened', {'show': 'true'}),
+    'no pattern': ('no image fits this pattern', {'input': '{0}/good/*.jpg'}),
+    'two folders': ('images of 2 folders', {'input': '{0}/[gt]*/1.png'}),
+    'over a frame of a pattern': ('may be a frame of the input', {
+        'input': '{0}/good/*.png', 'boxes': '{0}/good/1.png'}),
+    'heatmaps of nothing': ('--heatmaps: nothing to inset them in', {
+        'output': '', 'heatmaps': 'true'}),
     'ending': ('ends in .mp4 or .avi', {'output': '{1}/out.mkv'}),
     'no ending': ('ends in .mp4 or .avi', {'output': '{1}/out'}),
     'below a file': ('not a writable folder',
@@ -104,6 +125,11 @@ GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'quiet': {'quiet': 'true'},
     'in JAX': {'engine': 'jax'},
     'thumbnail': {'input': '{0}/thumbnail'},
+    'pattern': {'input': '{0}/good/*.png', 'boxes': '{1}/out.csv'},
+    'start': {'start_frame': '3', 'boxes': '{1}/out.csv'},
+    'chosen': {'format': 'json', 'boxes': '{1}/out.txt'},
+    'from file': {'box': None, 'boxes_from': '{0}/one.csv', 'output': '',
+                  'boxes': '{1}/out.csv'},
 }
 BEFORE_WEIGHTS = set(BAD) - {
     'cut jpg', 'cut png', 'damaged png', 'other size', 'weights', 'tracker'}
@@ -210,6 +236,9 @@ def _make_inputs(folder: Path) -> None:
   (folder / 'none').mkdir()
   (folder / 'none' / 'readme.txt').touch()
 
+  for name, rows in (('boxes', '1,1,5,6,20,10\n3,2,9,9,9,9'),
+                     ('one', '3,4,5,6,20,10'), ('late', '9,1,5,6,20,10')):
+    (folder / f'{name}.csv').write_text(f'frame,id,x,y,w,h\n{rows}\n')
   (folder / 'weights').mkdir()  # of the package
   (folder / 'weights' / 'large.safetensors').touch()
 
@@ -366,5 +395,35 @@ def test_doubtful_boxes(outcomes: dict[str, Outcome], name: str,
   assert notes == [note] * bool(note)
 
 
-def test_missing_flag_is_named(command) -> None:
-  assert_one_line(command('track', '--input', 'x'), 'missing --box')
+def test_what_a_file_of_boxes_has(outcomes: dict[str, Outcome]) -> None:
+  lines = (outcomes['start'].folder / 'out.csv').read_text().splitlines()
+  assert lines[0] == 'frame,time,id,x,y,w,h,score,state'
+  assert lines[1] == ('3,0.166667,1,5.0000,6.0000,20.0000,10.0000,1.0000,'
+                      'tracked')
+  assert lines[-1].startswith('8,0.583333,1,7.5') and len(lines) == 7
+  assert '\n6 frames, ' in outcomes['start'].out
+  rows = json.loads((outcomes['chosen'].folder / 'out.txt').read_text())
+  assert len(rows['boxes']) == 8 and rows['boxes'][1] == {
+      'frame': 2, 'time': 0.083333, 'id': 1, 'x': 5.5, 'y': 6.0, 'w': 20.0,
+      'h': 10.0, 'score': 0.5, 'state': 'tracked'}
+  lines = (outcomes['from file'].folder / 'out.csv').read_text().splitlines()
+  assert lines[1].startswith('3,') and lines[1].split(',')[2] == '4'
+  assert len(lines) == 7 and '\n8 frames, ' in outcomes['from file'].out
+
+
+def test_without_outputs_names_are_those_of_the_input(
+    tmp_path, monkeypatch, capsys) -> None:
+  _make_folder(tmp_path / 'walk', [np.zeros((48, 64, 3), np.uint8)] * 3, '.png')
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(tracking, 'load_tracker', StandIn)
+  for mark in ('', '_2'):
+    assert track.main(['walk', '--box', BOX, '--weights=any']) == 0
+    assert f'wrote walk_tracked{mark}.csv\n' in capsys.readouterr().out
+  assert _files(tmp_path / '.')[:4] == [
+      'walk/1.png', 'walk/2.png', 'walk/3.png', 'walk_tracked.csv']
+
+
+def test_a_pattern_without_quotes_is_explained(command) -> None:
+  assert_one_line(command('track', '1.jpg', '2.jpg'),
+                  "unexpected argument '2.jpg': expected one VIDEO and flags; "
+                  "write a pattern such as 'frames/*.jpg' in quotes")

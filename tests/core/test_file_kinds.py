@@ -38,12 +38,12 @@ def test_kinds(odd, tmp_path):
 
 def test_inputs_of_track(odd):
   for name, what in odd.items():
+    if name in URLS[:2]:  # streams
+      continue
     with pytest.raises(UserError, match=f'this is {what}; expected a video'
                        ) as error:
       open_frames(name)
     assert 'no such' not in str(error.value)
-  with pytest.raises(UserError, match='a camera; .*: give its index, 7$'):
-    open_frames('/dev/video7')
 
 
 def test_benchmarks(odd):

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.follow import Alone
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers, Packets
+from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, open_frames
 from siamkpn_jax.tracking.video_file import VideoFile
 
 COUNT, SIDE, KEY = 40, 96, 12  # KEY: frames between key frames, of FFmpeg
+GIVEN = GivenBox(None, 1, (0.0, 0, 9, 9))
 
 
 class NumberReader:
@@ -66,9 +69,9 @@ def read(path: Path) -> list[int | None]:
 def follow(path: Path, tmp_path: Path):
   boxes = tmp_path / 'boxes.txt'
   with open_frames(path) as source:
-    summary = track_video(
-        NumberReader(), source, np.array([0.0, 0, 9, 9]), boxes_path=boxes,
-        video_path=tmp_path / 'out.avi', progress=False)
+    summary = track_to_files(
+        Alone(NumberReader()), source, [GIVEN],
+        Outputs(tmp_path / 'out.avi', boxes), progress=False)
   return summary, np.loadtxt(boxes, delimiter=',')
 
 
@@ -86,9 +89,9 @@ def test_line_k_is_frame_k(tmp_path: Path, name: str, codec: str,
 
   lost = np.isnan(boxes).all(axis=1)
   assert len(boxes) == summary.frames
-  assert summary.lost == lost.sum()
+  assert summary.undecoded == lost.sum()
   if name != 'v.mkv':  # which has no table of its frames
-    assert len(boxes) == COUNT and summary.lost
+    assert len(boxes) == COUNT and summary.undecoded
   with open_frames(tmp_path / 'out.avi') as shown_frames:
     assert shown_frames.count == len(boxes)
   # What is decoded without its key frame shows remains of other frames.
@@ -104,8 +107,8 @@ def test_damage_at_the_end_is_counted(tmp_path: Path) -> None:
   data = write_video(path, 'XVID')
   damage(path, data, 0.85, int(0.1 * len(data)))
   summary, boxes = follow(path, tmp_path)
-  assert (len(boxes), summary.lost) == (COUNT, np.isnan(boxes[:, 0]).sum())
-  assert summary.lost > 0
+  assert (len(boxes), summary.undecoded) == (COUNT, np.isnan(boxes[:, 0]).sum())
+  assert summary.undecoded > 0
 
 
 @pytest.mark.parametrize('announced', [0, 7, 39, 4000])
@@ -250,9 +253,9 @@ def test_lost_frames_of_a_source() -> None:
 def test_first_frames_lost(tmp_path: Path) -> None:
   source = FrameSource('v', iter([None, None, numbered(2), numbered(3)]))
   boxes = tmp_path / 'boxes.txt'
-  summary = track_video(NumberReader(), source, np.array([0.0, 0, 9, 9]),
-                        boxes_path=boxes, progress=False)
-  assert (summary.frames, summary.lost) == (4, 2)
+  summary = track_to_files(Alone(NumberReader()), source, [GIVEN],
+                           Outputs(None, boxes), progress=False)
+  assert (summary.frames, summary.undecoded) == (4, 2)
   assert boxes.read_text().splitlines()[:2] == ['nan,nan,nan,nan'] * 2
 
 

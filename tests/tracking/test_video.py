@@ -14,8 +14,16 @@ import pytest
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import natural_key
-from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.follow import track_video
+from siamkpn_jax.tracking.drawing import color_of, draw_result
+from siamkpn_jax.tracking.follow import (
+  LOST,
+  TRACKED,
+  Alone,
+  FrameResult,
+  TargetBox,
+)
+from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
 
 BOX = np.array([5.0, 6.0, 20.0, 10.0])
@@ -36,6 +44,13 @@ class ShiftingTracker:
     self.box = self.box + np.array([1, 0, 0, 0])
     self.score = 0.5
     return self.number % 2 == 0, self.box
+
+
+def track(source: FrameSource, video: Path | None = None,
+          boxes: Path | None = None, **outputs):
+  given = GivenBox(None, 1, tuple(BOX.tolist()))
+  return track_to_files(Alone(ShiftingTracker()), source, [given],
+                        Outputs(video, boxes, **outputs))
 
 
 def gray_frame(value: int, width: int = 64, height: int = 48) -> np.ndarray:
@@ -159,22 +174,50 @@ def test_early_end_closes_the_source() -> None:
 # ---- drawing
 
 
+def result_of(frame: np.ndarray, *boxes, state: str = TRACKED) -> FrameResult:
+  return FrameResult(7, 0.0, frame, {
+      number: TargetBox(np.array(box), 0.93, state)
+      for number, box in enumerate(boxes, start=1)})
+
+
 def test_draw_result_leaves_the_frame_alone() -> None:
   frame = gray_frame(100, 320, 240)
-  shown = draw_result(frame, np.array([100, 100, 50, 40]), '7 score 0.93')
+  boxes = [100, 100, 50, 40], [200, 100, 50, 40]
+  shown = draw_result(result_of(frame, *boxes))
   assert (frame == 100).all()
-  assert shown[100, 120].tolist() == [0, 255, 0]  # top edge, green
+  colors = {tuple(shown[139 + 1, x].tolist()) for x in (120, 220)}
+  assert colors == {color_of(1), color_of(2)}  # bottom edges
   assert shown[120, 120].tolist() == [100, 100, 100]  # inside
-  assert (shown[:20, :60] > 200).any()  # the caption
+  assert (shown[:20, :20] > 200).any()  # the caption
+  assert shown[94, 103].tolist() != [100, 100, 100]  # the label, above
 
-  lost = draw_result(frame, np.array([100, 100, 50, 40]), '', found=False)
-  assert lost[100, 120].tolist() == [0, 0, 255]
+  lost = draw_result(result_of(frame, *boxes, state=LOST))
+  edge = (lost[140, 100:150] == color_of(1)).all(axis=-1)
+  assert 0.3 < edge.mean() < 0.8  # dashed
 
 
+def test_heatmaps_are_inset() -> None:
+  heatmaps = np.zeros((3, 31, 31), np.float32)
+  heatmaps[:, 15, 15] = 1, 0.5, 0.2
+  crop = np.full((255, 255, 3), 50, np.uint8)
+  result = FrameResult(7, 0.0, gray_frame(100, 320, 240), {},
+                       sights={1: (heatmaps, crop)})
+  shown = draw_result(result)
+  assert (shown[:187, 30:] == 100).all() and (shown[187:, :161] == 100).all()
+  for x in (187, 240, 293):  # brightest in the middle of each stage
+    assert shown[213, x].sum(dtype=int) > 2 * shown[195, x].sum(dtype=int)
+  for sight in ((heatmaps[:0], crop), (heatmaps, None)):
+    shown = draw_result(FrameResult(7, 0.0, gray_frame(100, 320, 240), {},
+                                    sights={1: sight}))
+    assert (shown[180:] == 100).all()
+
+
+@pytest.mark.parametrize('state', [TRACKED, LOST])
 @pytest.mark.parametrize('box', [
     [-50, -50, 20, 20], [1e12, 0, 5, 5], [np.nan, 0, 5, 5], [0, 0, 1e9, 1e9]])
-def test_draw_result_takes_any_box(box: list[float]) -> None:
-  assert draw_result(gray_frame(9), np.array(box), 'x').shape == (48, 64, 3)
+def test_draw_result_takes_any_box(box: list[float], state: str) -> None:
+  shown = draw_result(result_of(gray_frame(9), box, state=state))
+  assert shown.shape == (48, 64, 3)
 
 
 # ---- check_box
@@ -204,16 +247,15 @@ def test_check_box_refuses(box: object, message: str) -> None:
   assert '\n' not in str(caught.value)
 
 
-# ---- track_video
+# ---- track_to_files
 
 
-def test_track_video_writes_a_line_and_a_frame_for_each_frame(
+def test_track_to_files_writes_a_line_and_a_frame_for_each_frame(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
   folder = write_images(tmp_path / 'in', [f'{i}.png' for i in range(6)])
   video, boxes = tmp_path / 'out.mp4', tmp_path / 'out.txt'
   with open_frames(folder) as source:
-    summary = track_video(ShiftingTracker(), source, BOX, video_path=video,
-                          boxes_path=boxes, fps=10)
+    summary = track(source, video, boxes, fps=10)
 
   assert summary.frames == 6 and summary.fps is not None
   assert boxes.read_text().startswith(
@@ -228,11 +270,11 @@ def test_track_video_writes_a_line_and_a_frame_for_each_frame(
 
 
 @pytest.mark.parametrize('count', [1, 2, 3])
-def test_track_video_of_few_frames(tmp_path: Path, count: int) -> None:
+def test_track_to_files_of_few_frames(tmp_path: Path, count: int) -> None:
   folder = write_images(tmp_path / 'in', [f'{i}.png' for i in range(count)])
   boxes = tmp_path / 'out.txt'
   with open_frames(folder) as source:
-    summary = track_video(ShiftingTracker(), source, BOX, boxes_path=boxes)
+    summary = track(source, None, boxes)
   assert summary.frames == count == len(read_boxes(boxes))
   assert (summary.fps is None) == (count < 3)
 
@@ -241,7 +283,7 @@ def test_unknown_length_has_a_progress_bar(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
   frames = (gray_frame(i) for i in range(9))
   with FrameSource('stream', frames, count=None) as source:
-    track_video(ShiftingTracker(), source, BOX, boxes_path=tmp_path / 'b.txt')
+    track(source, None, tmp_path / 'b.txt')
   assert '9frame' in capfd.readouterr().err
 
 
@@ -259,8 +301,7 @@ def test_ctrl_c_ends_a_camera_with_its_files(
   video, boxes = tmp_path / 'out.mp4', tmp_path / 'out.txt'
   frames = _frames_with_ctrl_c_at(number)
   with FrameSource('camera 0', frames, live=True) as source:
-    summary = track_video(ShiftingTracker(), source, BOX, video_path=video,
-                          boxes_path=boxes)
+    summary = track(source, video, boxes)
   assert summary.frames == number == len(read_boxes(boxes))
   assert len(read_values(video)) == number
   assert signal.getsignal(signal.SIGINT) is before
@@ -278,9 +319,7 @@ def ctrl_c_interrupts() -> Iterator[None]:
 def test_ctrl_c_interrupts_a_video(tmp_path: Path) -> None:
   frames = _frames_with_ctrl_c_at(5)
   with FrameSource('v', frames) as source, pytest.raises(KeyboardInterrupt):
-    track_video(ShiftingTracker(), source, BOX,
-                video_path=tmp_path / 'out.mp4',
-                boxes_path=tmp_path / 'out.txt')
+    track(source, tmp_path / 'out.mp4', tmp_path / 'out.txt')
   assert not list(tmp_path.iterdir())
 
 
@@ -295,9 +334,8 @@ def test_full_disk_leaves_nothing(
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # bytes a file
     try:
       with pytest.raises(UserError, match='disk space|free space'):
-        track_video(ShiftingTracker(), source, BOX,
-                    video_path=tmp_path / video if video else None,
-                    boxes_path=tmp_path / boxes if boxes else None)
+        track(source, tmp_path / video if video else None,
+              tmp_path / boxes if boxes else None)
     finally:
       resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
   assert not list(tmp_path.iterdir())
@@ -315,8 +353,7 @@ def test_real_inputs(tmp_path: Path, name: str, count: int,
   video, boxes = tmp_path / 'out.mp4', tmp_path / 'out.txt'
   with open_frames(path) as source:
     assert (source.size, source.count) == (size, count)
-    summary = track_video(ShiftingTracker(), source, BOX, video_path=video,
-                          boxes_path=boxes)
+    summary = track(source, video, boxes)
   assert summary.frames == count == len(read_boxes(boxes))
   with open_frames(video) as written:
     assert (written.size, written.count) == (size, count)

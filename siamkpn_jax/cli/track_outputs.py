@@ -1,0 +1,119 @@
+"""What `siamkpn track` writes: its flags, its defaults, what can be wrong."""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+from siamkpn_jax.cli.parser import Parser, Switch, real
+from siamkpn_jax.core.atomic_io import check_distinct, check_output
+from siamkpn_jax.core.errors import UserError
+
+if TYPE_CHECKING:
+  from siamkpn_jax.tracking.track_files import Outputs
+
+_FORMATS = ('csv', 'json', 'mot', 'otb')
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--output', help='Video to write with the boxes drawn in, .mp4 or .avi.')
+  parser.add_argument(
+      '--boxes', help='File of boxes to write: .csv, .json, or .txt (x,y,w,h '
+      'per frame of one target, MOT lines of several).')
+  parser.add_argument(
+      '--format', choices=_FORMATS,
+      help='Format of --boxes; default: by its suffix.')
+  parser.add_argument(
+      '--heatmaps', action=Switch, default=False,
+      help="Inset the heatmaps of the cascade's stages in --output.")
+  parser.add_argument(
+      '--show', action=Switch, default=False,
+      help='Show the frames in a window while they are tracked; q ends.')
+  parser.add_argument(
+      '--fps', type=real(),
+      help='Frame rate of --output; default: the time stamps of the input, or '
+      '25 for a folder.')
+
+
+def chosen(args: argparse.Namespace, video: str) -> 'Outputs':
+  """The files that are wanted, checked.
+
+  Raises:
+    UserError: one that cannot be written, or must not.
+  """
+  from siamkpn_jax.core.images import SUFFIXES
+  from siamkpn_jax.tracking.track_files import Outputs
+  from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
+
+  output, boxes = args.output, args.boxes
+  if output == '' and boxes == '' and not args.show:
+    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
+  if output is None and boxes is None and not args.show:
+    output, boxes = _defaults(video)
+  check_distinct({'--input': video, '--output': output, '--boxes': boxes,
+                  '--boxes-from': args.boxes_from})
+  for flag, path in (('--output', output), ('--boxes', boxes)):
+    if (path and video and Path(path).suffix.lower() in SUFFIXES and
+        Path(path).resolve().parent in (Path(video).resolve(),
+                                        Path(video).resolve().parent)):
+      raise UserError(f'{flag} {path}: may be a frame of the input; expected '
+                      'no image there: choose another name')
+  if args.fps is not None:
+    check_fps(args.fps)
+  if args.heatmaps and not (output or args.show):
+    raise UserError('--heatmaps: nothing to inset them in; add --output VIDEO')
+  return Outputs(check_output(output, '--output', suffixes=VIDEO_SUFFIXES),
+                 check_output(boxes, '--boxes'), args.format, args.fps,
+                 args.heatmaps)
+
+
+def _defaults(video: str) -> tuple[str, str]:
+  """Names after that of the input, in this folder, which are not there yet."""
+  name = urlparse(video).path if '://' in video else video
+  name = re.sub('[*?[].*', '', name).rstrip('/') or name
+  stem = Path(os.path.abspath(name) if name in ('.', '..') else name).stem
+  stem = f'camera{stem}' if stem.isdigit() else (
+      re.sub(r'[^\w.-]', '_', stem) or 'video')
+  mark, number = '', 1
+  while any(os.path.lexists(f'{stem}_tracked{mark}{suffix}')
+            for suffix in ('.mp4', '.csv')):
+    number += 1
+    mark = f'_{number}'
+  return f'{stem}_tracked{mark}.mp4', f'{stem}_tracked{mark}.csv'
+
+
+def check(outputs: 'Outputs', targets: int) -> None:
+  """Checks that the format of the boxes is known and fits."""
+  from siamkpn_jax.tracking.boxes_files import boxes_format
+
+  if outputs.boxes is not None:
+    boxes_format(outputs.boxes, outputs.format, targets)
+
+
+@contextlib.contextmanager
+def shown(args: argparse.Namespace, outputs: 'Outputs') -> 'Iterator[Outputs]':
+  """The outputs, with a window where one is wanted."""
+  if not args.show:
+    yield outputs
+    return
+  from siamkpn_jax.tracking.window import LiveView
+  with LiveView() as view:
+    yield dataclasses.replace(outputs, show=view.show)
+
+
+def report(outputs: 'Outputs') -> None:
+  """Names the files that were written."""
+  from siamkpn_jax.tracking.video import browsers_play
+
+  for path in outputs.paths:
+    print(f'wrote {path}')
+  if outputs.video and not browsers_play(outputs.video):
+    print('browsers do not play this video (MPEG-4 part 2); for H.264, write '
+          "an .mp4 after: pip install 'siamkpn_jax[video]'")

@@ -1,0 +1,117 @@
+"""Files of boxes, written frame by frame: CSV, JSON, MOT and OTB text.
+
+Left and top are counted from 0 in all of them, as everywhere in this package.
+"""
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from siamkpn_jax.core.atomic_io import file_errors
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.follow import FrameResult
+
+FORMATS = ('csv', 'json', 'mot', 'otb')
+_HEADER = 'frame,time,id,x,y,w,h,score,state'
+_NAN = ','.join(4 * ['nan'])
+
+# What is added to the file for a frame.
+Write = Callable[[FrameResult], None]
+
+
+def boxes_format(path: Path, chosen: str | None, targets: int) -> str:
+  """The format of a file: as chosen, else by its suffix.
+
+  Args:
+    path: of the file; .txt, or no suffix, is OTB text of one target, MOT text
+      of several.
+    chosen: one of `FORMATS`, or None.
+    targets: how many.
+
+  Raises:
+    UserError: the suffix is not known, or the format has room for one target.
+  """
+  suffix = path.suffix.lower()
+  plain = 'otb' if targets == 1 else 'mot'
+  kind = chosen or {'.csv': 'csv', '.json': 'json', '.txt': plain,
+                    '': plain}.get(suffix)
+  if kind is None:
+    raise UserError(f'--boxes {path}: expected a name that ends in .csv, .json '
+                    f'or .txt, or --format {"|".join(FORMATS)}')
+  if kind == 'otb' and targets > 1:
+    raise UserError(f'--format otb: has room for one target, not {targets}; '
+                    'expected csv, json or mot')
+  return kind
+
+
+@contextlib.contextmanager
+def boxes_writer(path: Path, kind: str) -> Iterator[Write]:
+  """Writes a file as long as the block lasts.
+
+  Args:
+    path: of the file.
+    kind: one of `FORMATS`.
+
+  Raises:
+    UserError: the file cannot be written.
+  """
+  with file_errors(path), path.open('w', encoding='utf-8') as file:
+    if kind == 'json':
+      yield from _json(file)
+    else:
+      lines = {'csv': _csv, 'mot': _mot, 'otb': _otb}[kind]
+      if kind == 'csv':
+        file.write(_HEADER + '\n')
+      yield lambda result: file.writelines(
+          line + '\n' for line in lines(result))
+
+
+def _csv(result: FrameResult) -> Iterator[str]:
+  for number, (box, score, state) in result.targets.items():
+    yield (f'{result.number},{result.time:.6f},{number},{_four(box)},'
+           f'{score:.4f},{state}')
+
+
+def _mot(result: FrameResult) -> Iterator[str]:
+  """A frame that cannot be decoded has no lines, as MOT knows no nan."""
+  for number, (box, score, _) in result.targets.items():
+    if result.decoded:
+      yield f'{result.number},{number},{_four(box)},{score:.4f},-1,-1,-1'
+
+
+def _otb(result: FrameResult) -> Iterator[str]:
+  """A line for each frame, also before the target begins."""
+  yield next((_four(box) for box, _, _ in result.targets.values()), _NAN)
+
+
+def _json(file: TextIO) -> Iterator[Write]:
+  file.write('{"boxes": [')
+  separator = '\n'
+
+  def write(result: FrameResult) -> None:
+    nonlocal separator
+    for number, (box, score, state) in result.targets.items():
+      row: dict[str, object] = {
+          'frame': result.number, 'time': _plain(result.time, 6), 'id': number}
+      row |= {key: _plain(value, 4)
+              for key, value in zip('xywh', box, strict=True)}
+      row |= {'score': _plain(score, 4), 'state': state}
+      file.write(separator + json.dumps(row))
+      separator = ',\n'
+
+  yield write
+  file.write('\n]}\n')
+
+
+def _four(box_xywh: np.ndarray) -> str:
+  return ','.join(f'{value:.4f}' for value in box_xywh)
+
+
+def _plain(value: float, digits: int) -> float | None:
+  """JSON has no nan."""
+  return round(float(value), digits) if math.isfinite(value) else None
