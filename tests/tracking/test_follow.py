@@ -1,0 +1,201 @@
+"""Several targets in one video: their starts, their files, and memory."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import siamkpn_jax
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import Scene
+from siamkpn_jax.tracking import load
+from siamkpn_jax.tracking.boxes_files import FORMATS, boxes_format
+from siamkpn_jax.tracking.follow import Alone, TargetBox, Together, follow
+from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+from siamkpn_jax.tracking.h264 import available
+from siamkpn_jax.tracking.track_files import Outputs, track_to_files
+from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
+
+BOX = (5.0, 6.0, 20.0, 10.0)
+
+
+class Shifting:
+  """A follower whose boxes move to the right; odd frames lose the first."""
+
+  def __init__(self) -> None:
+    self.boxes: dict[int, np.ndarray] = {}
+
+  def start(self, target, frame, box_xywh) -> None:
+    self.boxes[target] = box_xywh
+
+  def update(self, frame) -> dict[int, TargetBox]:
+    for target in self.boxes:
+      self.boxes[target] = self.boxes[target] + np.array([1.0, 0, 0, 0])
+    return {target: TargetBox(box, 0.5, 'tracked' if target > 1 else 'lost')
+            for target, box in self.boxes.items()}
+
+  def sight(self, target):
+    return np.zeros((0, 31, 31)), None
+
+
+def source(count: int, lost: tuple[int, ...] = (), **options) -> FrameSource:
+  frames = (None if number in lost else np.full((48, 64, 3), number % 250,
+                                                np.uint8)
+            for number in range(1, count + 1))
+  return FrameSource('video', frames, count=count, fps=10, **options)
+
+
+def test_targets_start_in_their_frames() -> None:
+  boxes = [GivenBox(4, 7, BOX), GivenBox(None, 1, BOX), GivenBox(3, 2, BOX)]
+  results = list(follow(Shifting(), source(6, lost=(3,)), boxes))
+  assert [list(result.targets) for result in results] == [
+      [1], [1], [1], [1, 2, 7], [1, 2, 7], [1, 2, 7]]
+  assert [result.number for result in results] == list(range(1, 7))
+  assert [result.time for result in results] == pytest.approx(
+      np.arange(6) / 10)
+  assert not results[2].decoded and results[2].targets[1].state == 'lost'
+  assert results[3].targets[2] == TargetBox(results[3].targets[2].box_xywh,
+                                            1.0, 'tracked')
+  assert results[5].targets[2].box_xywh.tolist() == [7, 6, 20, 10]
+
+
+def test_frames_before_the_first_wanted_one_have_no_results() -> None:
+  given = [GivenBox(None, 1, BOX)]
+  results = list(follow(Shifting(), source(6, lost=(3,), start=3), given))
+  assert [result.number for result in results] == [3, 4, 5, 6]
+  assert not results[0].decoded and not results[0].targets
+  assert results[1].targets[1].box_xywh.tolist() == list(BOX)
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_own_files_are_read_back(tmp_path: Path, kind: str) -> None:
+  boxes = [GivenBox(1, 1, BOX)]
+  if kind != 'otb':
+    boxes.append(GivenBox(3, 2, (9.0, 9.0, 9.5, 9.0)))
+  path = tmp_path / 'boxes'
+  track_to_files(Shifting(), source(6, lost=(4,)), boxes,
+                 Outputs(None, path, kind), progress=False)
+  found = read_boxes(path, 6)
+  assert starts(found, 1, path) == boxes
+  assert all(np.isfinite(box.box_xywh).all() for box in found)
+  text = path.read_text()
+  if kind == 'json':
+    assert json.loads(text)['boxes'][3] == {
+        'frame': 3, 'time': 0.2, 'id': 2, 'x': 9.0, 'y': 9.0, 'w': 9.5,
+        'h': 9.0, 'score': 1.0, 'state': 'tracked'}
+    assert json.loads(text)['boxes'][4]['x'] is None
+  elif kind == 'csv':
+    assert '4,0.300000,1,nan,nan,nan,nan,nan,lost\n' in text
+    assert '5,0.400000,1,8.0000,6.0000,20.0000,10.0000,0.5000,lost\n' in text
+  elif kind == 'mot':
+    assert '3,2,9.0000,9.0000,9.5000,9.0000,1.0000,-1,-1,-1\n' in text
+    assert '\n4,' not in text
+  else:
+    assert text.splitlines()[3] == 'nan,nan,nan,nan'
+
+
+def test_formats_by_suffix() -> None:
+  kinds = {name: [boxes_format(Path(name), None, targets)
+                  for targets in (1, 2)]
+           for name in ('a.CSV', 'a.json', 'a.txt', 'a')}
+  assert kinds == {'a.CSV': ['csv', 'csv'], 'a.json': ['json', 'json'],
+                   'a.txt': ['otb', 'mot'], 'a': ['otb', 'mot']}
+  with pytest.raises(UserError, match='has room for one target, not 2'):
+    boxes_format(Path('a.txt'), 'otb', 2)
+
+
+@pytest.mark.skipif(not available(), reason='PyAV is not installed')
+def test_time_stamps_of_a_varying_rate_are_kept(tmp_path: Path) -> None:
+  times = [0.0, 0.04, 0.2, 0.24, 0.5, 0.52]
+  with VideoWriter(tmp_path / 'in.mp4', (64, 48), 25) as writer:
+    for number, time in enumerate(times):
+      writer.write(np.full((48, 64, 3), 40 * number, np.uint8), time)
+  with open_frames(tmp_path / 'in.mp4') as video:
+    track_to_files(Shifting(), video, [GivenBox(None, 1, BOX)],
+                   Outputs(tmp_path / 'out.mp4', tmp_path / 'out.csv'),
+                   progress=False)
+  rows = np.loadtxt(tmp_path / 'out.csv', delimiter=',', skiprows=1,
+                    usecols=(0, 1))
+  assert rows.tolist() == [[k + 1, time] for k, time in enumerate(times)]
+  with open_frames(tmp_path / 'out.mp4') as video:
+    assert [round(video.time, 3) for _ in video] == times
+
+
+def test_one_target_has_the_single_tracker(monkeypatch) -> None:
+  monkeypatch.setattr(load, 'load_tracker', lambda *a, **b: (a, b))
+  monkeypatch.setattr(load, 'load_batch_tracker', lambda *a, **b: (a, b))
+  assert isinstance(load.load_follower('w', 1, engine='onnxruntime'), Alone)
+  assert isinstance(load.load_follower('w', 2), Together)
+  with pytest.raises(UserError, match='tracks one target, not 2'):
+    load.load_follower('w', 2, engine='onnxruntime')
+
+
+def test_track_video(tmp_path: Path) -> None:
+  """With the weights of the package; the boxes are those of `BatchTracker`."""
+  scene = Scene(seed=0, index=0, size=(160, 120))
+  frames = [scene.render(t) for t in range(3)]
+  for number, (frame, _) in enumerate(frames):
+    cv2.imwrite(str(tmp_path / f'{number}.png'), frame)
+  boxes = {5: frames[0][1], 9: [20, 20, 30, 30]}
+  results = list(siamkpn_jax.track_video(tmp_path, boxes, heatmaps=True))
+  tracker = siamkpn_jax.load_batch_tracker(slots=2)
+  slots = {target: tracker.add(frames[0][0], box)
+           for target, box in boxes.items()}
+  for result, (frame, _) in list(zip(results, frames, strict=True))[1:]:
+    found = tracker.update(frame)
+    for target, slot in slots.items():
+      np.testing.assert_allclose(result.targets[target].box_xywh,
+                                 found[slot].box_xywh, atol=1e-3)
+      assert result.targets[target].state == found[slot].state
+      assert result.sights[target][0].shape == (3, 31, 31)
+
+
+@pytest.mark.parametrize(('boxes', 'message'), [
+    ([], 'boxes: none'), ([1, 2, 3], "box '1'"), ([[1, 2, 3]], 'four numbers'),
+    ([999, 999, 9, 9], 'lies outside'), ({1: 'here'}, 'four numbers'),
+    ('none.csv', 'cannot be read'), ([GivenBox(9, 1, BOX)], 'begins in frame')])
+def test_boxes_of_track_video_that_are_none(
+    tmp_path: Path, boxes, message: str) -> None:
+  cv2.imwrite(str(tmp_path / '1.png'), np.zeros((48, 64, 3), np.uint8))
+  with pytest.raises(UserError, match=message):
+    next(siamkpn_jax.track_video(tmp_path, boxes))
+
+
+def _peak(count: int, folder: Path) -> int:
+  """Most bytes that Python holds while a video of so many frames is tracked."""
+  tracemalloc.start()
+  try:
+    track_to_files(Shifting(), source(count), [GivenBox(None, 1, BOX),
+                                               GivenBox(5, 2, BOX)],
+                   Outputs(folder / 'out.mp4', folder / 'out.json'),
+                   progress=False)
+    return tracemalloc.get_traced_memory()[1]
+  finally:
+    tracemalloc.stop()
+
+
+def test_memory_is_flat(tmp_path: Path) -> None:
+  few = max(_peak(100, tmp_path) for _ in range(2))
+  assert _peak(600, tmp_path) < few + 30_000  # bytes; a frame has 9216
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_20_000_frames(tmp_path: Path) -> None:
+  """Of the whole process: by what the system says, at a tenth and the end."""
+  resident = []
+
+  def frames():
+    for number in range(20_000):
+      if number in (2000, 19_999):
+        status = Path('/proc/self/status').read_text()
+        resident.append(int(status.split('VmRSS:')[1].split()[0]))  # KiB
+      yield np.full((48, 64, 3), number % 250, np.uint8)
+
+  boxes = [GivenBox(None, 1, BOX), GivenBox(5, 2, BOX)]
+  track_to_files(Shifting(), FrameSource('long', frames(), count=20_000),
+                 boxes, Outputs(tmp_path / 'o.mp4', tmp_path / 'o.json'),
+                 progress=False)
+  assert resident[1] < resident[0] + 8 * 1024
