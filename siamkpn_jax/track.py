@@ -1,7 +1,7 @@
-r"""Tracks an object in a video, a folder of images or a camera stream.
+r"""Tracks objects in a video, images, a camera or a stream.
 
-  python -m siamkpn_jax.track --input in.mp4 --box 100,50,40,80 \
-    --output out.mp4 --boxes out.txt
+  python -m siamkpn_jax.track in.mp4 --box 100,50,40,80 \
+    --output out.mp4 --boxes out.csv
 
 --help lists all flags; they are declared in cli/track.py.
 """
