@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ from siamkpn_jax.models.correlation import correlate_grouped
 from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking.crop import crop_square
 from siamkpn_jax.tracking.decode import (
     DecodeConfig,
     Hyperparameters,
@@ -42,8 +44,9 @@ from siamkpn_jax.tracking.onnx import programs  # noqa: E402
 from siamkpn_jax.tracking.onnx.correlation import correlate  # noqa: E402
 from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
 
-EXAMPLE, IN_JAX = re.findall(r'(?s)```python\n(.*?)```', (
-    Path(__file__).parents[2] / 'docs' / 'export.md').read_text())
+ROOT = Path(__file__).parents[2]
+(IN_JAX,) = re.findall(r'(?s)```python\n(.*?)```', (
+    ROOT / 'docs' / 'export.md').read_text())
 SETTINGS = {'window_influence': 0.2, 'size_lr': 0.7}
 RULE = DecodeConfig(0., 0., 0.).rule
 
@@ -196,13 +199,18 @@ def test_programs_describe_themselves(exported, format):
 
 
 def run_example(folder, frames, box, monkeypatch):
-  """What the program of docs/export.md prints."""
+  """What the program of docs/deploy.md prints."""
   monkeypatch.setattr(sys, 'argv', [
-      'track.py', str(folder), str(frames), ','.join(map(str, box))])
+      'deploy.py', str(folder), str(frames), ','.join(map(str, box))])
+  # No package of ours, nor what ours needs.
+  monkeypatch.setitem(sys.modules, 'siamkpn_jax', None)
+  monkeypatch.setitem(sys.modules, 'jax', None)
   out = io.StringIO()
   with contextlib.redirect_stdout(out):
-    exec(EXAMPLE, {})
-  return np.array([line.split() for line in out.getvalue().splitlines()], float)
+    runpy.run_path(str(ROOT / 'examples' / 'deploy.py'), run_name='__main__')
+  monkeypatch.undo()
+  return np.array([line.split(',') for line in out.getvalue().splitlines()],
+                  float)
 
 
 def run_tracker(weights, frames, box, **settings):
@@ -245,6 +253,21 @@ def test_the_program_of_the_page_tracks_a_real_target(real_data, tmp_path,
   want = run_tracker('kpn3s_nano', *given)
   np.testing.assert_allclose(got[:, :4], want[:, :4], rtol=0, atol=0.01)
   assert len(got) == 39 and np.abs(got[-1, :4] - box).max() > 5
+
+
+@pytest.mark.parametrize('output', [127, 255])
+def test_the_program_crops_as_the_tracker(output):
+  """Bit for bit, larger and smaller, inside, over the border and outside."""
+  cut = runpy.run_path(str(ROOT / 'examples' / 'deploy.py'))['cut']
+  rng = np.random.default_rng(0)
+  frame = rng.integers(0, 256, (60, 80, 3), np.uint8)
+  fill = np.array([3, 200, 77], np.uint8)
+  for pixels in (0.3, 1, 2, 7.5, 60, output - 1, output, output + 1, 2 * output,
+                 2 * output + 1, 4 * output, 9.1 * output):
+    center = rng.uniform(-40, 120, 2).astype(np.float32)
+    np.testing.assert_array_equal(
+        cut(frame, center, pixels, output, fill),
+        crop_square(frame, center, pixels, output, fill))
 
 
 def nothing_but(folder, *names):
