@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.core.stored_json import parse_json, read_bounded
+from siamkpn_jax.datasets.interchange import coco_video, cvat, label_studio
+from siamkpn_jax.datasets.interchange.labeled import Video
 
 _EXPECTED = ('expected boxes as CSV with a header (x,y,w,h and, if wanted, '
              'frame and id), JSON with the same names, or MOT text '
-             '(frame,id,x,y,w,h,...)')
+             '(frame,id,x,y,w,h,...), or labels of CVAT, Label Studio or '
+             'COCO-video')
 # Other names of a column.
 _ALIASES = {'left': 'x', 'top': 'y', 'width': 'w', 'height': 'h',
             'bb_left': 'x', 'bb_top': 'y', 'bb_width': 'w', 'bb_height': 'h',
@@ -39,17 +42,22 @@ class GivenBox(NamedTuple):
   frame: int | None
   id: int
   box_xywh: tuple[float, float, float, float]
+  relative: bool = False  # fractions of the frame; not what `read_boxes` gives
 
 
 # What a JSON or XML file of another program begins with tells its reader: the
 # first that does not give None reads it. (content, path) -> boxes.
 JsonReader = Callable[[Any, Path], list[GivenBox] | None]
 XmlReader = Callable[[bytes, Path], list[GivenBox] | None]
-JSON_READERS: list[JsonReader] = []
-XML_READERS: list[XmlReader] = []
+JSON_READERS: list[JsonReader] = [
+    lambda content, path: _labeled(label_studio.parse, content, path),
+    lambda content, path: _labeled(coco_video.parse, content, path)]
+XML_READERS: list[XmlReader] = [
+    lambda data, path: _labeled(cvat.parse, data, path)]
 
 
-def read_boxes(path: Path, frames: int | None = None) -> list[GivenBox]:
+def read_boxes(path: Path, frames: int | None = None,
+               size: tuple[int, int] | None = None) -> list[GivenBox]:
   """All boxes in a file, by frame.
 
   Args:
@@ -57,6 +65,8 @@ def read_boxes(path: Path, frames: int | None = None) -> list[GivenBox]:
       in `JSON_READERS` or `XML_READERS` knows.
     frames: of the video, if known; tells whether lines x,y,w,h are the frames
       of one target.
+    size: width and height of the video, pixels; for files that give boxes in
+      percent of them.
 
   Raises:
     UserError: it cannot be read, or is none of these, or holds no box.
@@ -76,7 +86,18 @@ def read_boxes(path: Path, frames: int | None = None) -> list[GivenBox]:
     found = _read_text(data, path, frames)
   if not found:
     raise UserError(f'{path}: no box in it; {_EXPECTED}')
-  return sorted(found, key=lambda box: box.frame or 0)
+  return sorted(_in_pixels(found, size, path), key=lambda box: box.frame or 0)
+
+
+def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
+               path: Path) -> list[GivenBox]:
+  if size is None and any(box.relative for box in boxes):
+    raise UserError(f'{path}: its boxes are in percent of a frame whose size '
+                    'is not known; expected boxes in pixels: convert them')
+  width, height = size or (1, 1)
+  scaled = lambda x, y, w, h: (x * width, y * height, w * width, h * height)
+  return [box._replace(box_xywh=scaled(*box.box_xywh), relative=False)
+          if box.relative else box for box in boxes]
 
 
 def starts(boxes: Iterable[GivenBox], first: int, path: Path
@@ -157,6 +178,32 @@ def _first(readers: Iterable[Callable[[Any, Path], list[GivenBox] | None]],
     if found is not None:
       return found
   raise UserError(f'{path}: of no known kind; {_EXPECTED}')
+
+
+def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
+             path: Path) -> list[GivenBox] | None:
+  """The boxes of another program's labels, of one video and all readable."""
+  try:
+    found = parse(content)
+  except ValueError as error:
+    raise UserError(f'{path}: {first_line(error)}; expected the labels of one '
+                    'video: correct it') from error
+  if found is None:
+    return None
+  videos = found if isinstance(found, list) else [found]
+  bad = [text for video in videos for text in [*video.bad, video.unclear]
+         if text]
+  if bad:
+    raise UserError(f'{path}: cannot be read ({bad[0]:.120}); expected labels '
+                    'without errors: correct it, or export it again')
+  named = [video for video in videos if video.targets]
+  if len(named) > 1:
+    names = ', '.join(ascii(video.name)[:40] for video in named[:3])
+    raise UserError(f'{path}: the labels of {len(named)} videos ({names}); '
+                    'expected those of one: export it alone')
+  return [GivenBox(frame, target.id, box, video.relative)
+          for video in named for target in video.targets
+          for frame, box in target.boxes_xywh.items()]
 
 
 def _read_json(data: bytes, path: Path) -> list[GivenBox]:

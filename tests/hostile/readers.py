@@ -1,6 +1,8 @@
 """What reads the hostile files, as the commands do: reads, checks, writes."""
 
+import contextlib
 import itertools
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import image_size, jpeg_header, read_image
 from siamkpn_jax.datasets.formats import LAYOUTS
 from siamkpn_jax.datasets.index import Index, build_index, load_index
+from siamkpn_jax.datasets.interchange import coco_video, cvat
 from siamkpn_jax.datasets.packed_source import PackedSource
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.evaluation import scoring
@@ -27,6 +30,7 @@ from siamkpn_jax.evaluation.report import comparison, details, tables
 from siamkpn_jax.evaluation.report.entries import read_entry
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.one_pass import one_pass_job
+from siamkpn_jax.tracking import given_boxes
 from siamkpn_jax.tracking.video import open_frames
 
 Reader = Callable[[Path], object]
@@ -233,3 +237,25 @@ def png(channels: int = 3) -> bytes:
       0, 255, (24, 24, channels), np.uint8)
   image[4:20, 4:20, -1] = 255
   return cv2.imencode('.png', image)[1].tobytes()
+
+
+def labels(folder: Path) -> None:
+  """Reads the boxes of every file of labels, and writes them."""
+  for path in sorted(folder.glob('a.*')):
+    try:
+      found = given_boxes.read_boxes(path, size=(64, 48))
+    except UserError:
+      continue
+    assert all(np.isfinite(box.box_xywh).all() and not box.relative
+               for box in found)
+    with contextlib.suppress(UserError):
+      given_boxes.starts(found, 1, path)
+
+
+def label_writers(folder: Path) -> None:
+  """Writes again what it can read."""
+  with contextlib.suppress(OSError, ValueError):
+    video = cvat.parse((folder / 'a.xml').read_bytes())
+    if video is not None:
+      cvat.write(video)
+      json.dumps(coco_video.write(video), allow_nan=False)

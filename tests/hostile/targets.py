@@ -217,6 +217,34 @@ def _boxes() -> Files:
   return {'boxes.txt': '10,20,30,40\n0.1,0.2,0.3,0.4\n1,2,3\n-5,-5,20,20\n'}
 
 
+_LABELS = Path(__file__).parents[1] / 'datasets' / 'labels'
+
+
+def _labeled() -> Files:
+  import json
+  return {'{name}/annotations.xml': (_LABELS / 'cvat_video.xml').read_text(),
+          'b/annotations.xml': (_LABELS / 'cvat_images.xml').read_text(),
+          'a.json': json.loads((_LABELS / 'label_studio.json').read_text()),
+          **_images('{name}/images', 'frame_%06d.png', 0),
+          **_images('cars', '%06d.jpg'), 'b/images/a.png': png()}
+
+
+def _label_files(*names: str) -> Any:
+  def files() -> Files:
+    import json
+    texts = [(_LABELS / name).read_text() for name in names]
+    return {f'a.{k}': json.loads(text) if text[0] in '[{' else text
+            for k, text in enumerate(texts)}
+  return files
+
+
+def _coco_video() -> Files:
+  import json
+  return {'annotations/instances_train2017.json': json.loads(
+      (_LABELS / 'coco_vid.json').read_text()),
+          **_images('train2017/cars', '%06d.jpg')}
+
+
 TARGETS: tuple[Target, ...] = (
     *(Target(f'train {layout}', valid, readers.trained_on(layout))
       for layout, valid in {
@@ -225,7 +253,14 @@ TARGETS: tuple[Target, ...] = (
           'trackingnet': lambda: _trackingnet('TRAIN_0'),
           'youtube_bb': _youtube_bb, 'imagenet_vid': lambda: _ilsvrc('VID'),
           'imagenet_det': lambda: _ilsvrc('DET'),
-          'folder': stored.own_data}.items()),
+          'labeled': _labeled, 'folder': stored.own_data}.items()),
+    Target('train coco-video', _coco_video, readers.trained_on('coco')),
+    Target('labels', _label_files(
+        'cvat_video.xml', 'cvat_images.xml', 'label_studio.json',
+        'coco_vid.json', 'youtube_vis.json'), readers.labels),
+    Target('labels to write', lambda: {
+        'a.xml': (_LABELS / 'cvat_video.xml').read_text()},
+           readers.label_writers),
     *(Target(f'evaluate {benchmark}', valid, readers.evaluated_on(benchmark))
       for benchmark, valid in {
           'otb': _otb, 'got10k': lambda: _got10k('val'), 'lasot': _lasot,

@@ -11,6 +11,9 @@ train/_annotations.coco.json (Roboflow), annotations.json, labels.json and
 coco.json, in annotations/, in the folder or in its train/. File names may have
 Windows' separators.
 
+A file with videos and track ids (see `interchange.coco_video`) has tracks of
+many frames.
+
 Source: Lin et al., "Microsoft COCO", ECCV 2014; https://cocodataset.org.
 """
 
@@ -23,6 +26,8 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.datasets.formats import json_file, scan
+from siamkpn_jax.datasets.formats.labeled import raw_tracks
+from siamkpn_jax.datasets.interchange import coco_video
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('annotations/instances_train2017.json (or one other '
@@ -63,7 +68,8 @@ def _of_other_programs(folder: Path) -> list[Path]:
       except OSError:
         continue
       if head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(b'{') and (
-          b'"images"' in head or b'"annotations"' in head):
+          any(name in head for name in (
+              b'"images"', b'"annotations"', b'"videos"'))):
         return [path]
   return []
 
@@ -73,6 +79,9 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   for path in annotations(folder):
     try:
       content = json_file.read(path, _without_contours)
+      if coco_video.is_coco_video(content):
+        yield from _of_videos(folder, path, content, dropped)
+        continue
       images, boxes = content['images'], content['annotations']
       if not isinstance(images, list) or not isinstance(boxes, list):
         raise TypeError('not lists')
@@ -90,6 +99,17 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
       track = _track(number, box, files, dropped)
       if track is not None:
         yield track
+
+
+def _of_videos(folder: Path, path: Path, content: Any,
+               dropped: Dropped) -> Iterator[RawTrack]:
+  videos = coco_video.parse(content) or []
+  every = _found(folder, path, {
+      f'{number}/{frame}': file for number, video in enumerate(videos)
+      for frame, file in video.files.items()})
+  for number, video in enumerate(videos):
+    files = {frame: every[f'{number}/{frame}'] or '' for frame in video.files}
+    yield from raw_tracks(f'{number}-{video.name}', video, files, dropped)
 
 
 def _without_contours(value: dict[str, Any]) -> dict[str, Any]:

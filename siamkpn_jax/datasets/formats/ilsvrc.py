@@ -10,10 +10,10 @@ IJCV 2015.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
 from siamkpn_jax.core.images import natural_key
 from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.interchange import safe_xml
 from siamkpn_jax.datasets.tracks import Dropped
 
 # An object of an image: its `trackid`, None in still images, and its box xywh,
@@ -75,10 +75,7 @@ def read_targets(path: Path) -> list[Target]:
     OSError: the file cannot be opened.
     ValueError: it is not XML, or a corner is not a number.
   """
-  try:
-    root = ElementTree.fromstring(path.read_bytes())
-  except (ElementTree.ParseError, LookupError) as error:  # unknown encoding
-    raise ValueError(f'{path}: {error}') from error
+  root = safe_xml.parse(path.read_bytes())
   targets: list[Target] = []
   for item in root.iter('object'):
     x1, y1, x2, y2 = (float(item.findtext(f'bndbox/{corner}') or 'nan')

@@ -1,0 +1,1 @@
+"""Boxes of targets from and to programs in which people label videos."""

@@ -1,0 +1,235 @@
+"""Labels of CVAT, Label Studio and COCO-video: read, written, trained on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets import catalog
+from siamkpn_jax.datasets.interchange import (
+  coco_video,
+  cvat,
+  label_studio,
+  safe_xml,
+)
+from siamkpn_jax.datasets.tracks import Dropped
+from siamkpn_jax.tracking.given_boxes import read_boxes
+from tests.datasets.formats import miniatures
+from tests.datasets.formats.reading import check, check_images, read
+
+LABELS = Path(__file__).parent / 'labels'
+XML = (LABELS / 'cvat_video.xml').read_text()
+STUDIO = json.loads((LABELS / 'label_studio.json').read_text())
+CARS = {0: {1: (10, 20, 30.5, 10), 2: (11, 20, 30.5, 10),
+            3: (12, 20, 30.5, 10)},
+        1: {k: (6 + k, 3, 4, 10) for k in (2, 3, 4, 5)}}
+
+
+def boxes_of(video):
+  return {target.id: {frame: pytest.approx(box) for frame, box in
+                      target.boxes_xywh.items()} for target in video.targets}
+
+
+def given(path, size=None):
+  found = {}
+  for box in read_boxes(path, size=size):
+    found.setdefault(box.id, {})[box.frame] = pytest.approx(box.box_xywh)
+    assert not box.relative
+  return found
+
+
+def test_cvat_video():
+  """Frames from 0; outside; rotated ones enclosed; gaps interpolated."""
+  video = cvat.parse(XML.encode())
+  assert boxes_of(video) == CARS
+  assert (video.name, video.size, video.length) == ('cars.mp4', (64, 48), 5)
+  assert [target.label for target in video.targets] == ['car', 'car']
+  assert not video.bad and given(LABELS / 'cvat_video.xml') == CARS
+
+
+def test_cvat_images():
+  """A track_id joins boxes; one without it stands alone."""
+  assert given(LABELS / 'cvat_images.xml') == {
+      3: {1: (1, 2, 3, 4), 2: (2, 2, 3, 4)}, 4: {2: (9, 9, 3, 2)}}
+
+
+def test_label_studio():
+  """Percent; not enabled ends after its key, an enabled last one goes on."""
+  want = {1: {1: (6.4, 9.6, 32, 12), 2: (9.6, 9.6, 32, 12),
+              3: (12.8, 9.6, 32, 12), 5: (19.2, 9.6, 32, 12),
+              6: (19.2, 9.6, 32, 12)}}
+  assert given(LABELS / 'label_studio.json', size=(64, 48)) == want
+  with pytest.raises(UserError, match='percent of a frame whose size is not'):
+    read_boxes(LABELS / 'label_studio.json')
+
+
+@pytest.mark.parametrize(('name', 'want'), [
+    ('coco_vid', {4: {1: (1, 2, 3, 4), 3: (3.5, 2, 3, 4)},
+                  9: {2: (5, 5, 6, 7)}}),
+    ('youtube_vis', {8: {1: (1, 2, 3, 4), 3: (3, 2, 3, 4)}})])
+def test_coco_video(name, want):
+  assert given(LABELS / f'{name}.json') == want
+
+
+def test_frames_counted_from_1():
+  content = json.loads((LABELS / 'coco_vid.json').read_text())
+  for image in content['images']:
+    image['frame_index'] = image.pop('frame_id') + 1
+  (video, _) = coco_video.parse(content)
+  assert sorted(video.files) == [1, 2, 3] and not video.unclear
+  for image in content['images']:
+    image['frame_index'] += 1
+  assert 'counted from 0 or 1' in coco_video.parse(content)[0].unclear
+
+
+@pytest.mark.parametrize(('name', 'write'), [
+    ('a.xml', cvat.write),
+    ('a.json', lambda video: json.dumps(label_studio.write(video))),
+    ('b.json', lambda video: json.dumps(coco_video.write(video)))])
+def test_there_and_back(tmp_path, name, write):
+  """What is written is read as the same boxes, in the same frames."""
+  (tmp_path / name).write_text(write(cvat.parse(XML.encode())))
+  if name == 'a.json':  # what Label Studio makes of an accepted prediction
+    (task,) = json.loads((tmp_path / name).read_text())
+    task['annotations'] = task['predictions']
+    (tmp_path / name).write_text(json.dumps([task]))
+    assert list(given(tmp_path / name, (64, 48)).values()) == list(
+        CARS.values())
+  else:
+    assert given(tmp_path / name) == CARS
+
+
+@pytest.mark.parametrize(('old', 'new', 'words'), [
+    ('xtl="10.00"', 'xtl="nan"', r'track 0, frame 0'),
+    ('frame="1" keyframe="0"', 'frame="0" keyframe="0"', 'track 0, frame 0'),
+    ('frame="1" keyframe="0"', 'frame="-1" keyframe="0"', 'track 0, frame -1'),
+    ('outside="1"', 'outside="maybe"', 'track 0, frame 3'),
+    ('<track id="1"', '<track id="0"', 'its id is none of its own'),
+    ('frame="4"', 'frame="999999999"', 'more than 1,000,000 frames'),
+    ('<track id="1"', '<track task_id="2" id="1"', 'of several tasks'),
+    ('</annotations>', '', 'not XML'),
+    ('<annotations>', '<!DOCTYPE a [<!ENTITY b "c">]><annotations>', 'DTD'),
+    ('track', 'tag', 'no box in it'), ('annotations', 'svg', 'no known kind')])
+def test_xml_that_cannot_be_used(tmp_path, old, new, words):
+  path = tmp_path / 'a.xml'
+  path.write_text(XML.replace(old, new))
+  with pytest.raises(UserError, match=words) as error:
+    read_boxes(path)
+  assert str(error.value).startswith(str(path)) and '\n' not in str(error.value)
+
+
+def test_entities_are_not_expanded():
+  bomb = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><a>&b;</a>'
+  with pytest.raises(ValueError, match='DTD'):
+    safe_xml.parse(bomb.encode())
+  with pytest.raises(ValueError, match='DTD'):
+    safe_xml.parse(bomb.encode('utf-16'))
+
+
+def studio(change):
+  content = json.loads(json.dumps(STUDIO))
+  change(content[0], content[0]['annotations'][0]['result'][0]['value'])
+  return content
+
+
+@pytest.mark.parametrize(('change', 'words'), [
+    (lambda task, value: value['sequence'][0].update(rotation=30), 'rotated'),
+    (lambda task, value: value['sequence'][0].update(frame=0), 'key frame'),
+    (lambda task, value: value['sequence'][1].update(frame=1), 'key frame'),
+    (lambda task, value: value['sequence'][1].update(x=None), 'key frame'),
+    (lambda task, value: value.pop('sequence'), 'region Xk3aFf'),
+    (lambda task, value: value.update(framesCount=9_000_000), 'more than'),
+    (lambda task, value: task['annotations'].append(task['annotations'][0]),
+     'has 2 annotations')])
+def test_label_studio_that_cannot_be_used(tmp_path, change, words):
+  path = tmp_path / 'a.json'
+  path.write_text(json.dumps(studio(change)))
+  with pytest.raises(UserError, match=words):
+    read_boxes(path, size=(64, 48))
+
+
+def test_labels_of_several_videos(tmp_path):
+  (tmp_path / 'a.json').write_text(json.dumps(STUDIO * 2))
+  with pytest.raises(UserError, match='the labels of 2 videos'):
+    read_boxes(tmp_path / 'a.json', size=(64, 48))
+
+
+def test_train_on_cvat(tmp_path):
+  """Two videos, one of them with images that are not those of all frames."""
+  for name, numbers in (('a', range(5)), ('b', (0, 2))):
+    (tmp_path / name).mkdir()
+    shutil.copy(LABELS / 'cvat_video.xml', tmp_path / name / 'annotations.xml')
+    miniatures.put_images(tmp_path / name / 'images',
+                          [f'frame_{k:06d}.png' for k in numbers])
+  assert catalog.find_kind('mine', tmp_path) == 'labeled'
+  tracks, dropped = read('labeled', tmp_path)
+  assert list(tracks) == ['a/0', 'a/1', 'b/0', 'b/1']
+  image = 'a/images/frame_{:06d}.png'.format
+  check(tracks['a/0'], map(image, (0, 1, 2)), list(CARS[0].values()))
+  check(tracks['b/0'], [image(k).replace('a/', 'b/') for k in (0, 2)],
+        [CARS[0][1], CARS[0][3]])
+  check_images(tmp_path, tracks)
+  assert dropped == {'frames: image missing': 4}
+
+
+def test_train_on_cvat_with_images(tmp_path):
+  shutil.copy(LABELS / 'cvat_images.xml', tmp_path / 'annotations.xml')
+  miniatures.put_images(tmp_path / 'images', ['a.png', 'b.png', 'c.png'])
+  tracks, dropped = read('labeled', tmp_path)
+  check(tracks['annotations/3'], ['images/a.png', 'images/b.png'],
+        [[1, 2, 3, 4], [2, 2, 3, 4]])
+  check(tracks['annotations/4'], ['images/b.png'], [[9, 9, 3, 2]])
+  assert not dropped
+
+
+def test_every_third_frame_of_a_video(tmp_path):
+  """CVAT counts the frames of the video, its images may be counted anew."""
+  text = XML.replace('<frame_filter>', '<frame_filter>step=3')
+  text = text.replace('<size>5', '<size>2').replace('frame="4"', 'frame="3"')
+  miniatures.put_text(tmp_path / 'annotations.xml', text)
+  miniatures.put_images(tmp_path / 'images', ['1.png', '2.png'])
+  tracks, _ = read('labeled', tmp_path)
+  assert tracks['annotations/0'].images == ['images/1.png']
+  assert tracks['annotations/1'].images == ['images/2.png']
+
+
+def test_images_that_are_not_those_of_the_frames(tmp_path):
+  shutil.copy(LABELS / 'cvat_video.xml', tmp_path / 'annotations.xml')
+  miniatures.put_images(tmp_path / 'images', ['1.png', '2.png'])
+  tracks, dropped = read('labeled', tmp_path)
+  assert not tracks and dropped == {
+      'tracks: unclear which box belongs to which image': 1}
+
+
+@pytest.mark.parametrize('home', ['cars', '1a2b3c4d-cars'])
+def test_train_on_label_studio(tmp_path, home):
+  """Boxes are fractions of images, which are frames counted from 1."""
+  shutil.copy(LABELS / 'label_studio.json', tmp_path / 'project-2.json')
+  miniatures.put_images(tmp_path / home, [f'{k:06d}.jpg' for k in (1, 2, 3)])
+  assert catalog.find_kind('mine', tmp_path) == 'labeled'
+  (track,) = catalog.LAYOUTS['labeled'].tracks(tmp_path, Dropped())
+  assert track.relative and track.images == [
+      f'{home}/{k:06d}.jpg' for k in (1, 2, 3)]
+  assert track.boxes_xywh.tolist() == [
+      [0.1, 0.2, 0.5, 0.25], pytest.approx([0.15, 0.2, 0.5, 0.25]),
+      [0.2, 0.2, 0.5, 0.25]]
+
+
+@pytest.mark.parametrize(('name', 'home', 'want'), [
+    ('coco_vid', 'cars', ['0-cars/4', '0-cars/9']),
+    ('youtube_vis', 'v', ['0-v/8'])])
+def test_train_on_coco_video(tmp_path, name, home, want):
+  """Tracks of many frames, not stills."""
+  files = {'cars': ['000001.jpg', '000002.jpg', '000003.jpg'],
+           'v': ['00000.jpg', '00005.jpg', '00010.jpg']}[home]
+  miniatures.put_text(tmp_path / 'annotations' / 'instances_train2017.json',
+                      (LABELS / f'{name}.json').read_text())
+  miniatures.put_images(tmp_path / 'train2017' / home, files)
+  assert catalog.find_kind('mine', tmp_path) == 'coco'
+  tracks, _ = read('coco', tmp_path)
+  assert list(tracks) == want
+  first = tracks[want[0]]
+  assert first.images == [f'train2017/{home}/{files[k]}' for k in (0, 2)]
+  check_images(tmp_path, tracks)
