@@ -1,6 +1,7 @@
 """What the package promises from outside."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,3 +113,17 @@ def test_wheel(tmp_path):
   first, second = done.stderr.splitlines()
   assert 'config.seed=x' in first and 'no such file' not in first
   assert 'data sets not found' in second
+
+
+def test_what_the_image_is_built_of():
+  """What is copied is there, let through, and enough to install from."""
+  text = (ROOT / 'Dockerfile').read_text()
+  copied = [name for line in re.findall(r'^COPY (.*) \S+$', text, re.MULTILINE)
+            for name in line.split()]
+  let_through = {line[1:] for line in (
+      ROOT / '.dockerignore').read_text().split() if line.startswith('!')}
+  assert let_through == {*copied}
+  assert all((ROOT / name).exists() for name in copied)
+  for name in re.findall(r'file: (\S+)', (ROOT / 'setup.cfg').read_text()):
+    assert name in copied
+  assert text.index('\nUSER siamkpn') < text.index('\nENTRYPOINT')
