@@ -21,7 +21,7 @@ EXTRAS := test
 # Large pages: docs/performance.md has what they bring.
 demo: $(VENV)/installed
 	GLIBC_TUNABLES=$${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1} \
-	  $(BIN)/python -m siamkpn_jax.demo --output runs/demo
+	  $(BIN)/python -m siamkpn_jax.train_demo --output runs/demo
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

@@ -24,7 +24,7 @@ PAGES = sorted([ROOT / 'README.md', ROOT / 'CONTRIBUTING.md',
                 *(ROOT / 'docs').rglob('*.md')])
 # At the start of a line, or after what starts a program on several hosts.
 COMMAND = re.compile(
-    r'(?:python -m siamkpn_jax\.|^(?:\w+=\S+ +)*siamkpn )(\w+)(.*)')
+    r'(?:python -m siamkpn_jax\.|^(?:\w+=\S+ +)*siamkpn )([\w-]+)(.*)')
 PROGRAM = re.compile(r'python (?:-m (perf\.\w+)|((?:perf|launch)/\w+\.py))')
 
 pages = pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_wheel(tmp_path):
   assert 'siamkpn = siamkpn_jax.cli.siamkpn:program' in entry.read_text()
   # The data of kpn3s_nano are missing here: its configuration was found.
   code = ('import siamkpn_jax.cli.siamkpn as it; '
-          'it.main(["demo", "--config.seed=x"]); '
+          'it.main(["train-demo", "--config.seed=x"]); '
           'it.main(["train", "--config", "kpn3s_nano"])')
   done = subprocess.run(
       [sys.executable, '-c', code], check=True, cwd=tmp_path, text=True,

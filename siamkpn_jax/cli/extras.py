@@ -17,8 +17,9 @@ PACKAGES = {
     'video': ('av',),
     'vot': ('trax',)}
 # Command -> the extra with everything that it always needs.
-_OWN = {'ablate': 'train', 'demo': 'train', 'inspect': 'train', 'pack': 'tf',
-        'report': 'train', 'shrink': 'train', 'train': 'train', 'tune': 'tune'}
+_OWN = {'ablate': 'train', 'inspect': 'train', 'pack': 'tf',
+        'report': 'train', 'shrink': 'train', 'train': 'train',
+        'train_demo': 'train', 'tune': 'tune'}
 
 
 def require(command: str, *packages: str) -> None:

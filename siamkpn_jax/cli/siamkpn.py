@@ -11,10 +11,10 @@ from siamkpn_jax.cli import command, process
 # What the user types -> the module of this package.
 COMMANDS = {
     'track': 'track', 'train': 'train', 'eval': 'evaluate', 'score': 'score',
-    'compare': 'compare', 'tune': 'tune', 'demo': 'demo', 'convert': 'convert',
+    'compare': 'compare', 'tune': 'tune', 'convert': 'convert',
     'export': 'export', 'pack': 'pack', 'shrink': 'shrink',
     'inspect': 'inspect', 'report': 'report', 'ablate': 'ablate',
-    'trax': 'trax'}
+    'train-demo': 'train_demo', 'trax': 'trax'}
 # What `python -m siamkpn_jax.X` may have taught the user.
 _MODULE_NAMES = {module: name for name, module in COMMANDS.items()}
 
@@ -67,7 +67,7 @@ def _show(text: str, stream: TextIO) -> int:
 
 
 def _usage() -> str:
-  lines = [f'  {name:8} {(command.load(module).__doc__ or "").splitlines()[0]}'
+  lines = [f'  {name:10} {(command.load(module).__doc__ or "").splitlines()[0]}'
            for name, module in COMMANDS.items()]
   return '\n'.join(['usage: siamkpn COMMAND [--FLAG ...]', '', *lines, '',
                     'Run siamkpn COMMAND --help for the flags of a command, '

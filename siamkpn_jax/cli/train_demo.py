@@ -1,6 +1,6 @@
 """Trains a small tracker on rendered videos and evaluates it on unseen ones.
 
-  python -m siamkpn_jax.demo --config configs/demo.py --output runs/demo
+  python -m siamkpn_jax.train_demo --config configs/demo.py --output runs/demo
 
 Needs no data and no GPU. The same command resumes an interrupted run.
 """
@@ -29,12 +29,12 @@ def run(args: argparse.Namespace) -> None:
   """Runs the demo and prints its results."""
   output = output_folder(args.output, '--output')
   config = config_flags.load(args)
-  extras.require('demo')
+  extras.require('train_demo')
   # Late imports: a mistake in the flags is reported at once.
-  from siamkpn_jax.experiments import demo
+  from siamkpn_jax.experiments import train_demo
 
   start = time.monotonic()
-  rows, files = demo.run(config, output, args.sequences)
+  rows, files = train_demo.run(config, output, args.sequences)
   print(f'\nresults on {args.sequences} unseen rendered videos:')
   print('tracker                success AUC  precision at 20 px  frames/s')
   for name, auc, precision, speed in rows:

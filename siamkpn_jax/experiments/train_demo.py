@@ -1,4 +1,4 @@
-"""What `python -m siamkpn_jax.demo` does: train, evaluate, draw."""
+"""What `python -m siamkpn_jax.train_demo` does: train, evaluate, draw."""
 
 import sys
 from collections.abc import Sequence

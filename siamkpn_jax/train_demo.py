@@ -1,8 +1,8 @@
 """Trains a small tracker on rendered videos and evaluates it on unseen ones.
 
-  python -m siamkpn_jax.demo --config configs/demo.py --output runs/demo
+  python -m siamkpn_jax.train_demo --config configs/demo.py --output runs/demo
 
---help lists all flags; they are declared in cli/demo.py.
+--help lists all flags; they are declared in cli/train_demo.py.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from siamkpn_jax.cli.process import leave
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Runs the command with these arguments; returns its exit status."""
-  return execute('demo', argv)
+  return execute('train_demo', argv)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import pytest
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.datasets.synthetic import Scene, split_seed
-from siamkpn_jax.experiments import demo
+from siamkpn_jax.experiments import train_demo
 from tests.training.tiny import tiny_config
 
 
@@ -16,7 +16,7 @@ def test_demonstration(tmp_path):
   config = tiny_config(
       data={'sets': ('synthetic',), 'ranges': (10,)},
       train={'epochs': 1, 'pairs_per_epoch': 8, 'freeze_epochs': 0})
-  rows, files = demo.run(config, tmp_path, num_sequences=2)
+  rows, files = train_demo.run(config, tmp_path, num_sequences=2)
   names, aucs, precisions, speeds = zip(*rows, strict=True)
   assert names == ('trained', 'untrained', 'first box, never moved')
   assert all(0 <= value <= 1 for value in aucs + precisions)
@@ -61,7 +61,7 @@ def test_distractor_sights():
   scenes = (Scene(seed, i, distractors=4, length=40) for i in range(20))
   scene, sights = next(
       (scene, found) for scene in scenes
-      if len(found := demo.distractor_sights(
+      if len(found := train_demo.distractor_sights(
           Oracle(scene), scene, 3)) == 3)
   frames = [int(sight.title.split()[1]) - 1 for sight in sights]
   assert np.diff(frames).min() >= 5
