@@ -15,9 +15,10 @@ PACKAGES = {
     'export': ('onnx', 'onnxruntime'),
     'torch': ('torch',),
     'video': ('av',),
-    'vot': ('trax',)}
+    'vot': ('trax',),
+    'demo': ('starlette', 'uvicorn', 'websockets')}
 # Command -> the extra with everything that it always needs.
-_OWN = {'ablate': 'train', 'inspect': 'train', 'pack': 'tf',
+_OWN = {'ablate': 'train', 'demo': 'demo', 'inspect': 'train', 'pack': 'tf',
         'report': 'train', 'shrink': 'train', 'train': 'train',
         'train_demo': 'train', 'tune': 'tune'}
 

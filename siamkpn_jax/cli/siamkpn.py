@@ -11,7 +11,7 @@ from siamkpn_jax.cli import command, process
 # What the user types -> the module of this package.
 COMMANDS = {
     'track': 'track', 'train': 'train', 'eval': 'evaluate', 'score': 'score',
-    'compare': 'compare', 'tune': 'tune', 'convert': 'convert',
+    'compare': 'compare', 'tune': 'tune', 'demo': 'demo', 'convert': 'convert',
     'export': 'export', 'pack': 'pack', 'shrink': 'shrink',
     'inspect': 'inspect', 'report': 'report', 'ablate': 'ablate',
     'train-demo': 'train_demo', 'trax': 'trax'}

@@ -1,0 +1,361 @@
+"""What a browser asks for, over HTTP and a WebSocket.
+
+An upload is the body of a request, not a form: it can be measured while it
+comes, and a foreign page cannot send one without asking first.
+"""
+
+import asyncio
+import contextlib
+import json
+import shutil
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.page.camera import serve_camera
+from siamkpn_jax.page.clip import Clip
+from siamkpn_jax.page.following import follow
+from siamkpn_jax.page.groups import Trackers
+from siamkpn_jax.page.guard import Guard
+from siamkpn_jax.page.limits import Limits, RefusedError
+from siamkpn_jax.page.outputs import boxes_csv, draw_film
+from siamkpn_jax.page.sample import Sample
+from siamkpn_jax.page.store import Store
+from siamkpn_jax.page.turns import Job, Turns
+from siamkpn_jax.tracking.video import browsers_play
+
+STATIC = Path(__file__).with_name('static')
+_SHORT = 64_000  # bytes of a request that is no upload
+_SWEEP = 10.0  # seconds
+
+
+class Page:
+  """The answers, by the routes of `routes`."""
+
+  def __init__(self, limits: Limits, trackers: Trackers):
+    self._limits, self._trackers = limits, trackers
+    self.turns = Turns()
+    self.store = Store(limits, self.turns)
+    self.sample = Sample(self.store.folder)
+
+  def routes(self) -> list[Route | Mount | WebSocketRoute]:
+    """All of them."""
+    one = '/api/videos/{name}'
+    return [
+        Route('/', self.index),
+        Route('/api/limits', self.limits),
+        Route('/api/videos', self.upload, methods=['POST']),
+        Route('/api/sample', self.open_sample, methods=['POST']),
+        Route(one, self.state),
+        Route(one, self.remove, methods=['DELETE']),
+        Route(one + '/frames/{number:int}', self.frame),
+        Route(one + '/heatmaps/{target:int}/{number:int}', self.heatmaps),
+        Route(one + '/targets', self.track, methods=['POST']),
+        Route(one + '/targets/{target:int}', self.remove_target,
+              methods=['DELETE']),
+        Route(one + '/stop', self.stop, methods=['POST']),
+        Route(one + '/film', self.draw, methods=['POST']),
+        Route(one + '/film.mp4', self.film),
+        Route(one + '/boxes.csv', self.boxes),
+        WebSocketRoute('/api/camera', self.camera),
+        Mount('/static', StaticFiles(directory=STATIC))]
+
+  @contextlib.asynccontextmanager
+  async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+    """Removes what is old meanwhile, and everything at the end."""
+    del app
+    sweeping = asyncio.create_task(self._sweep())
+    self.sample.begin()
+    try:
+      yield
+    finally:
+      sweeping.cancel()
+      await run_in_threadpool(self.close)
+
+  def close(self) -> None:
+    """Ends what is under way and deletes all files."""
+    self.sample.close()
+    self.turns.close()
+    self.store.close()
+
+  async def index(self, request: Request) -> Response:
+    """The page."""
+    del request
+    return FileResponse(STATIC / 'index.html', headers={
+        'cache-control': 'no-cache'})
+
+  async def limits(self, request: Request) -> Response:
+    """What the page should know before it asks."""
+    del request
+    limits = self._limits
+    return _json({
+        'upload_bytes': limits.upload_bytes, 'seconds': limits.seconds,
+        'frames': limits.frames, 'targets': limits.targets,
+        'minutes': limits.minutes, 'h264': browsers_play('film.mp4')})
+
+  async def upload(self, request: Request) -> Response:
+    """Takes a video, the body of the request."""
+    with self.store.place():
+      folder = self.store.new_folder()
+      try:
+        path = folder / 'video'
+        await self._receive(request, path)
+        return await self._open(path, folder)
+      except BaseException:
+        await run_in_threadpool(shutil.rmtree, folder, True)
+        raise
+
+  async def open_sample(self, request: Request) -> Response:
+    """Opens the sample, as if it were uploaded."""
+    del request
+    with self.store.place():
+      path = await run_in_threadpool(self.sample.path)
+      return await self._open(path, self.store.new_folder())
+
+  async def state(self, request: Request) -> Response:
+    """All of a clip; of the rows those from number `since` on."""
+    clip = self._clip(request)
+    since = request.query_params.get('since', '0')
+    return _json(self._described(clip, int(since) if since.isdecimal() else 0))
+
+  async def remove(self, request: Request) -> Response:
+    """Closes a clip."""
+    self.store.remove(request.path_params['name'])
+    return Response(status_code=204)
+
+  async def frame(self, request: Request) -> Response:
+    """A frame as JPEG."""
+    file = self._clip(request).frame_file(request.path_params['number'])
+    if file is None:
+      raise RefusedError(404, 'this video has no such frame')
+    return FileResponse(file, media_type='image/jpeg', headers={
+        'cache-control': 'private, max-age=3600'})
+
+  async def heatmaps(self, request: Request) -> Response:
+    """[s, 31, 31] bytes of a target in a frame; none if there are none."""
+    words = request.path_params
+    found = self._clip(request).heatmaps.get((words['target'],
+                                              words['number']))
+    return Response(b'' if found is None else found.tobytes(),
+                    media_type='application/octet-stream')
+
+  async def track(self, request: Request) -> Response:
+    """Notes targets, and begins to track where nothing is tracked."""
+    clip = self._clip(request)
+    wanted = await _body(request)
+    targets = wanted.get('targets')
+    if not isinstance(targets, list):
+      raise RefusedError(400, 'targets: expected a list of {"frame": 1, "box": '
+                    '[x, y, w, h]}')
+    added = []
+    try:
+      for one in targets:
+        frame = one.get('frame') if isinstance(one, dict) else None
+        if type(frame) is not int:
+          raise RefusedError(400, f'frame {frame!r}: expected a whole number')
+        added.append(clip.add(frame, one.get('box')))
+    except (RefusedError, UserError):
+      for target in added:  # all of them or none
+        clip.remove(target.number)
+      raise
+    self._begin(clip, stages=wanted.get('stages') is True)
+    return _json({'added': [target.number for target in added]}, 202)
+
+  async def remove_target(self, request: Request) -> Response:
+    """Forgets a target, also while it is tracked."""
+    if not self._clip(request).remove(request.path_params['target']):
+      raise RefusedError(404, 'this target is no longer here')
+    return Response(status_code=204)
+
+  async def stop(self, request: Request) -> Response:
+    """Ends what is done with a clip; what was found stays."""
+    clip = self._clip(request)
+    for job in clip.alive():
+      if job.kind != 'prepare':
+        self.turns.stop(job)
+    return Response(status_code=204)
+
+  async def draw(self, request: Request) -> Response:
+    """Begins to write the video with the boxes drawn in."""
+    clip = self._clip(request)
+    if any(job.kind != 'prepare' for job in clip.alive()):
+      raise RefusedError(
+          409, 'this video is still being worked on; wait, or stop')
+    self._submit(clip, Job('film', lambda job: draw_film(clip, job)))
+    return Response(status_code=202)
+
+  async def film(self, request: Request) -> Response:
+    """What `draw` made."""
+    clip = self._clip(request)
+    if clip.film is None:
+      raise RefusedError(404, 'the video is not drawn yet')
+    return FileResponse(clip.film[0], media_type='video/mp4',
+                        filename='tracked.mp4')
+
+  async def boxes(self, request: Request) -> Response:
+    """All boxes, as CSV."""
+    text = await run_in_threadpool(boxes_csv, self._clip(request))
+    return Response(text, media_type='text/csv', headers={
+        'content-disposition': 'attachment; filename="boxes.csv"'})
+
+  async def camera(self, socket: WebSocket) -> None:
+    """A webcam, for as long as the connection lasts."""
+    await socket.accept()
+    try:
+      with self.store.place():
+        await serve_camera(socket, self.turns, self._trackers, self._limits)
+    except RefusedError as error:
+      await socket.send_json({'end': str(error)})
+      await socket.close()
+
+  def _clip(self, request: Request) -> Clip:
+    return self.store.get(request.path_params['name'])
+
+  async def _sweep(self) -> None:
+    while True:
+      await asyncio.sleep(_SWEEP)
+      self.store.sweep()
+
+  async def _receive(self, request: Request, path: Path) -> None:
+    """Writes the body to a file, if it is not too long."""
+    limit = self._limits.upload_bytes
+    line = (f'this file is larger than {self._limits.upload_mb:g} MB, the most '
+            'that is taken here; cut it, or start `siamkpn demo` with a larger '
+            '--upload-mb')
+    announced = request.headers.get('content-length', '')
+    if announced.isdecimal() and int(announced) > limit:
+      raise RefusedError(413, line)
+    chunks, size = request.stream().__aiter__(), 0
+    with path.open('wb') as file:
+      while True:
+        try:
+          chunk = await asyncio.wait_for(
+              anext(chunks), self._limits.patience)
+        except StopAsyncIteration:
+          return
+        except TimeoutError:
+          raise RefusedError(408, 'nothing came for '
+                        f'{self._limits.patience:g} s; try again') from None
+        except ClientDisconnect:
+          raise RefusedError(400, 'the upload was broken off') from None
+        size += len(chunk)
+        if size > limit:
+          raise RefusedError(413, line)
+        await run_in_threadpool(file.write, chunk)
+
+  async def _open(self, path: Path, folder: Path) -> Response:
+    """Looks at a video; answers with its state, and begins to read it."""
+    try:
+      clip = await run_in_threadpool(Clip, path, folder, self._limits)
+    except UserError as error:
+      line = str(error).replace(str(path), 'this file')
+      raise RefusedError(415, line) from None
+    name = self.store.put(clip)
+    self._submit(clip, Job('prepare', clip.prepare))
+    return _json({'name': name, **self._described(clip, 0)}, 201)
+
+  def _begin(self, clip: Clip, *, stages: bool) -> None:
+    """Tracks those that wait.
+
+    A run that is under way may end before it notices them: only one that has
+    not begun makes another superfluous.
+    """
+    if not any(job.kind == 'track' and job.state == 'waiting'
+               for job in clip.jobs):
+      self._submit(clip, Job('track', lambda job: follow(
+          clip, self._trackers, job, stages=stages)))
+
+  def _submit(self, clip: Clip, job: Job) -> None:
+    clip.jobs = [*clip.alive(), job]
+    self.turns.submit(job)
+
+  def _described(self, clip: Clip, since: int) -> dict[str, Any]:
+    rows = clip.rows[since:]
+    film = clip.film
+    job = next(iter(clip.alive()), None)
+    errors = [job.error for job in clip.jobs if job.error]
+    return {
+        'size': clip.size, 'fps': clip.fps, 'announced': clip.announced,
+        'frames': clip.numbers[-1], 'notes': clip.notes,
+        'targets': [{'id': target.number, 'frame': target.frame,
+                     'box': target.box_xywh.tolist(), 'state': target.state,
+                     'error': target.error}
+                    for target in tuple(clip.targets.values())],
+        'rows': [row for row in rows if row[1] in clip.targets],
+        'next': since + len(rows),
+        'film': film is not None and film[1] == clip.version,
+        'job': job and {
+            'kind': job.kind, 'state': job.state, 'note': job.note,
+            'done': job.done, 'total': job.total,
+            'position': self.turns.position(job)},
+        'error': (errors[-1].replace(str(clip.path), 'the video') if errors
+                  else '')}
+
+
+def make_app(limits: Limits, trackers: Trackers, *,
+             names: Collection[str] = ('localhost',), local: bool = True
+             ) -> Starlette:
+  """The server, as an ASGI application; `app.state.page` is its `Page`.
+
+  Args:
+    limits: what it allows.
+    trackers: what it tracks with.
+    names: by which browsers may ask for it, lower case.
+    local: whether only this machine can reach it.
+  """
+  page = Page(limits, trackers)
+  app = Starlette(
+      routes=page.routes(), lifespan=page.lifespan,
+      middleware=[Middleware(Guard, names=names, local=local)],
+      exception_handlers={RefusedError: _refused, UserError: _mistaken,
+                          404: _not_found})
+  app.state.page = page
+  return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+  del request
+  assert isinstance(error, RefusedError)
+  return _json({'error': str(error)}, error.status)
+
+
+async def _mistaken(request: Request, error: Exception) -> Response:
+  del request
+  return _json({'error': str(error)}, 400)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+  del error
+  return _json({'error': f'{request.url.path}: there is no such page'}, 404)
+
+
+def _json(content: Any, status: int = 200) -> Response:
+  return JSONResponse(content, status, headers={'cache-control': 'no-store'})
+
+
+async def _body(request: Request) -> dict[str, Any]:
+  """The JSON object that a request has sent.
+
+  Raises:
+    RefusedError: it is none, or too long.
+  """
+  data = b''
+  async for chunk in request.stream():
+    data += chunk
+    if len(data) > _SHORT:
+      raise RefusedError(413, f'expected at most {_SHORT} bytes')
+  with contextlib.suppress(ValueError, RecursionError):
+    found = json.loads(data)
+    if isinstance(found, dict):
+      return found
+  raise RefusedError(400, 'expected a JSON object')

@@ -1,0 +1,149 @@
+"""Trackers of one target or of many, behind one interface, kept for later."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from siamkpn_jax.core import geometry
+from siamkpn_jax.tracking.load import (
+    LoadedTracker,
+    load_batch_tracker,
+    load_tracker,
+)
+from siamkpn_jax.tracking.targets import TrackResult
+
+if TYPE_CHECKING:
+  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+
+
+class Seen(NamedTuple):
+  """A target in a frame.
+
+  Attributes:
+    result: where it is.
+    heatmaps: [s, 31, 31] uint8, 255 for 1; of every stage, or the last.
+    place_xywh: [4] where the heatmaps lie, frame pixels.
+  """
+
+  result: TrackResult
+  heatmaps: np.ndarray
+  place_xywh: np.ndarray
+
+
+class Group(Protocol):
+  """Targets that are tracked together, by numbers of their own."""
+
+  @property
+  def full(self) -> bool:
+    """Whether no target can be added."""
+
+  def add(self, frame: np.ndarray, box_xywh: Any) -> int:
+    """Starts a target, in a uint8 [h, w, 3] BGR frame; returns its number.
+
+    Raises:
+      UserError: a box that cannot be followed.
+    """
+
+  def remove(self, target: int) -> None:
+    """Forgets a target."""
+
+  def update(self, frame: np.ndarray) -> dict[int, Seen]:
+    """Finds all targets in their next frame."""
+
+
+class One:
+  """The fastest tracker of one target."""
+
+  def __init__(self, tracker: LoadedTracker):
+    self._tracker, self.full = tracker, False
+
+  def add(self, frame: np.ndarray, box_xywh: Any) -> int:
+    """See `Group`."""
+    self._tracker.init(frame, box_xywh)
+    self.full = True
+    return 0
+
+  def remove(self, target: int) -> None:
+    """See `Group`."""
+    del target
+    self.full = False
+
+  def update(self, frame: np.ndarray) -> dict[int, Seen]:
+    """See `Group`."""
+    if not self.full:
+      return {}
+    window = self._tracker.search_window()
+    found, box = self._tracker.update(frame)
+    return {0: _seen(TrackResult(found, box, self._tracker.score),
+                     self._tracker.heatmaps, window)}
+
+
+class Many:
+  """A batch; slots that are left over are used."""
+
+  full = False
+
+  def __init__(self, tracker: 'BatchTracker'):
+    self._tracker = tracker
+    for left in tuple(tracker.targets):
+      tracker.remove(left)
+
+  def add(self, frame: np.ndarray, box_xywh: Any) -> int:
+    """See `Group`."""
+    return self._tracker.add(frame, box_xywh)
+
+  def remove(self, target: int) -> None:
+    """See `Group`."""
+    self._tracker.remove(target)
+
+  def update(self, frame: np.ndarray) -> dict[int, Seen]:
+    """See `Group`."""
+    tracker = self._tracker
+    windows = {target: tracker.search_window(target)
+               for target in tracker.targets}
+    return {target: _seen(result, tracker.heatmaps(target), windows[target])
+            for target, result in tracker.update(frame).items()}
+
+
+def _seen(result: TrackResult, heatmaps: np.ndarray,
+          window: tuple[np.ndarray, float]) -> Seen:
+  center, scale = window
+  first, last = geometry.cell_positions()[[0, -1]]
+  half = geometry.STRIDE / 2
+  corner = center + (first - half - geometry.CROP_CENTER) / scale
+  side = (last - first + geometry.STRIDE) / scale
+  shades = np.round(255 * np.clip(heatmaps, 0, 1)).astype(np.uint8)
+  return Seen(result, shades, np.array([*corner, side, side], np.float64))
+
+
+class Trackers:
+  """Makes trackers when they are first needed; for one thread."""
+
+  def __init__(self, weights: str | Path | None = None, **tracking: Any):
+    """Loads nothing yet.
+
+    Args:
+      weights: as for `load_tracker`.
+      **tracking: hyperparameters, as for `load_tracker`.
+    """
+    self._weights, self._tracking = weights, tracking
+    self._one: LoadedTracker | None = None
+    self._batches: dict[int, BatchTracker] = {}  # by slots
+
+  def group(self, targets: int, *, stages: bool) -> Group:
+    """An empty group, in place of the last one.
+
+    Args:
+      targets: how many there will be, about.
+      stages: whether the heatmaps of every stage are wanted.
+    """
+    if targets == 1 and not stages:
+      if self._one is None:
+        self._one = load_tracker(self._weights, **self._tracking)
+      return One(self._one)
+    slots = 1 << (targets - 1).bit_length()  # few sizes: each is compiled
+    if slots not in self._batches:
+      self._batches[slots] = load_batch_tracker(
+          self._weights, slots=slots, every_stage=True, **self._tracking)
+    return Many(self._batches[slots])
