@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from siamkpn_jax.page import guard, server
+from siamkpn_jax.page import guard
 from tests.commands import assert_one_line
 from tests.optional import import_or_skip
 
@@ -56,29 +56,6 @@ def test_the_extra_is_named(command, monkeypatch):
       None if name in ('starlette', 'uvicorn') else find(name)))
   assert_one_line(command('demo'), 'starlette, uvicorn',
                   "pip install 'siamkpn_jax[demo]'")
-
-
-@pytest.mark.parametrize('interrupted', [False, True])
-def test_where_it_is_and_that_nothing_is_left(capsys, monkeypatch, tmp_path,
-                                              interrupted):
-  """Also when Ctrl-C comes before the server takes care of it."""
-  monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
-
-  def run(self, sockets):
-    assert list(tmp_path.iterdir())
-    if interrupted:
-      raise KeyboardInterrupt
-
-  monkeypatch.setattr('uvicorn.Server.run', run)
-  listening = server.bind('127.0.0.1', 0)
-  number = listening.getsockname()[1]
-  with (pytest.raises(KeyboardInterrupt) if interrupted else
-        contextlib.nullcontext()):
-    server.serve(listening, '127.0.0.1', (), server.Limits(),
-                 server.Trackers())
-  assert listening.fileno() == -1 and not list(tmp_path.iterdir())
-  out, err = capsys.readouterr()
-  assert out.startswith(f'http://127.0.0.1:{number} is ready') and not err
 
 
 @pytest.mark.parametrize('host, names, local, good', [

@@ -127,7 +127,7 @@ export function paintHeatmaps(bytes) {
     const most = one.reduce((a, b) => Math.max(a, b), 0);
     const values = Array.from(one, (v) => v / (most || 1));
     found.push({canvas: mapCanvas(values, () => 255), most: most / 255,
-                veil: mapCanvas(values, (v) => 230 * Math.sqrt(v))});
+                veil: mapCanvas(values, (v) => 230 * v)});
   }
   return found;
 }
