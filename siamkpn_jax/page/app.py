@@ -6,7 +6,6 @@ comes, and a foreign page cannot send one without asking first.
 
 import asyncio
 import contextlib
-import json
 import shutil
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
@@ -16,12 +15,19 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.page.answers import (
+    as_json,
+    body_of,
+    mistaken,
+    not_found,
+    refused,
+)
 from siamkpn_jax.page.camera import serve_camera
 from siamkpn_jax.page.clip import Clip
 from siamkpn_jax.page.following import follow
@@ -35,7 +41,6 @@ from siamkpn_jax.page.turns import Job, Turns
 from siamkpn_jax.tracking.video import browsers_play
 
 STATIC = Path(__file__).with_name('static')
-_SHORT = 64_000  # bytes of a request that is no upload
 _SWEEP = 10.0  # seconds
 
 
@@ -98,7 +103,7 @@ class Page:
     """What the page should know before it asks."""
     del request
     limits = self._limits
-    return _json({
+    return as_json({
         'upload_bytes': limits.upload_bytes, 'seconds': limits.seconds,
         'frames': limits.frames, 'targets': limits.targets,
         'minutes': limits.minutes, 'h264': browsers_play('film.mp4')})
@@ -126,7 +131,8 @@ class Page:
     """All of a clip; of the rows those from number `since` on."""
     clip = self._clip(request)
     since = request.query_params.get('since', '0')
-    return _json(self._described(clip, int(since) if since.isdecimal() else 0))
+    return as_json(self._described(
+        clip, int(since) if since.isdecimal() else 0))
 
   async def remove(self, request: Request) -> Response:
     """Closes a clip."""
@@ -152,7 +158,7 @@ class Page:
   async def track(self, request: Request) -> Response:
     """Notes targets, and begins to track where nothing is tracked."""
     clip = self._clip(request)
-    wanted = await _body(request)
+    wanted = await body_of(request)
     targets = wanted.get('targets')
     if not isinstance(targets, list):
       raise RefusedError(400, 'targets: expected a list of {"frame": 1, "box": '
@@ -169,7 +175,7 @@ class Page:
         clip.remove(target.number)
       raise
     self._begin(clip, stages=wanted.get('stages') is True)
-    return _json({'added': [target.number for target in added]}, 202)
+    return as_json({'added': [target.number for target in added]}, 202)
 
   async def remove_target(self, request: Request) -> Response:
     """Forgets a target, also while it is tracked."""
@@ -262,7 +268,7 @@ class Page:
       raise RefusedError(415, line) from None
     name = self.store.put(clip)
     self._submit(clip, Job('prepare', clip.prepare))
-    return _json({'name': name, **self._described(clip, 0)}, 201)
+    return as_json({'name': name, **self._described(clip, 0)}, 201)
 
   def _begin(self, clip: Clip, *, stages: bool) -> None:
     """Tracks those that wait.
@@ -317,45 +323,7 @@ def make_app(limits: Limits, trackers: Trackers, *,
   app = Starlette(
       routes=page.routes(), lifespan=page.lifespan,
       middleware=[Middleware(Guard, names=names, local=local)],
-      exception_handlers={RefusedError: _refused, UserError: _mistaken,
-                          404: _not_found})
+      exception_handlers={RefusedError: refused, UserError: mistaken,
+                          404: not_found})
   app.state.page = page
   return app
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-  del request
-  assert isinstance(error, RefusedError)
-  return _json({'error': str(error)}, error.status)
-
-
-async def _mistaken(request: Request, error: Exception) -> Response:
-  del request
-  return _json({'error': str(error)}, 400)
-
-
-async def _not_found(request: Request, error: Exception) -> Response:
-  del error
-  return _json({'error': f'{request.url.path}: there is no such page'}, 404)
-
-
-def _json(content: Any, status: int = 200) -> Response:
-  return JSONResponse(content, status, headers={'cache-control': 'no-store'})
-
-
-async def _body(request: Request) -> dict[str, Any]:
-  """The JSON object that a request has sent.
-
-  Raises:
-    RefusedError: it is none, or too long.
-  """
-  data = b''
-  async for chunk in request.stream():
-    data += chunk
-    if len(data) > _SHORT:
-      raise RefusedError(413, f'expected at most {_SHORT} bytes')
-  with contextlib.suppress(ValueError, RecursionError):
-    found = json.loads(data)
-    if isinstance(found, dict):
-      return found
-  raise RefusedError(400, 'expected a JSON object')
