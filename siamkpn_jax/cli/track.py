@@ -137,7 +137,7 @@ def _doubts(boxes: 'list[GivenBox]', source: 'FrameSource') -> Iterator[str]:
   """What may be wrong with boxes that can be followed, in words."""
   from siamkpn_jax.tracking.choice import MIN_SIDE
 
-  for _, _, box in boxes:
+  for box in (given.box_xywh for given in boxes):
     text = ','.join(f'{value:g}' for value in box)
     if min(box[2:]) < MIN_SIDE:
       yield (f'box {text}: small; the tracker\'s boxes are at least '

@@ -7,6 +7,7 @@ form everywhere: with grouped convolutions, XLA tried ways to compute a training
 step on a GPU for minutes (docs/performance.md).
 """
 
+import functools
 from collections.abc import Iterator
 
 import jax
@@ -62,13 +63,12 @@ def sum_of_taps(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
   dtype = jnp.result_type(x, kernel)
   x, kernel = x.astype(dtype), kernel.astype(dtype)
   b, _, _, c = kernel.shape
-  total = None
+  products = []
   for (i, j), window in windows(x, kernel.shape[1:3], stride):
     tap = jax.lax.slice(kernel, (0, i, j, 0), (b, i + 1, j + 1, c))
-    product = jax.lax.mul(window, jax.lax.broadcast_in_dim(
-        tap, window.shape, range(window.ndim)))
-    total = product if total is None else jax.lax.add(total, product)
-  return total
+    products.append(jax.lax.mul(window, jax.lax.broadcast_in_dim(
+        tap, window.shape, range(window.ndim))))
+  return functools.reduce(jax.lax.add, products)
 
 
 def tap_products(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...],

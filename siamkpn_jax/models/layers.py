@@ -230,7 +230,7 @@ def parameter(module: nn.Module, name: str,
 
   For all the parameters of a network, that is half a second of every start.
   """
-  value = module.get_variable('params', name)
+  value: jax.Array | None = module.get_variable('params', name)
   if value is None or jnp.shape(value) != shape:  # makes it, or raises
     return module.param(name, init, shape)
   return value

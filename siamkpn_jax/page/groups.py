@@ -14,7 +14,7 @@ from siamkpn_jax.tracking.load import (
 from siamkpn_jax.tracking.targets import TrackResult
 
 if TYPE_CHECKING:
-  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+  from siamkpn_jax.tracking.load import LoadedBatchTracker
 
 
 class Seen(NamedTuple):
@@ -84,7 +84,7 @@ class Many:
 
   full = False
 
-  def __init__(self, tracker: 'BatchTracker'):
+  def __init__(self, tracker: 'LoadedBatchTracker'):
     self._tracker = tracker
     for left in tuple(tracker.targets):
       tracker.remove(left)
@@ -129,7 +129,7 @@ class Trackers:
     """
     self._weights, self._tracking = weights, tracking
     self._one: LoadedTracker | None = None
-    self._batches: dict[int, BatchTracker] = {}  # by slots
+    self._batches: dict[int, LoadedBatchTracker] = {}  # by slots
 
   def group(self, targets: int, *, stages: bool) -> Group:
     """An empty group, in place of the last one.

@@ -12,7 +12,7 @@ from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.video import FrameSource
 
 if TYPE_CHECKING:
-  from siamkpn_jax.tracking.batch_tracker import BatchTracker
+  from siamkpn_jax.tracking.load import LoadedBatchTracker
 
 TRACKED, LOST = 'tracked', 'lost'
 
@@ -113,7 +113,7 @@ class Alone:
 class Together:
   """Several targets, one batch per frame."""
 
-  def __init__(self, tracker: 'BatchTracker'):
+  def __init__(self, tracker: 'LoadedBatchTracker'):
     self._tracker = tracker
     self._slots: dict[int, int] = {}
 
