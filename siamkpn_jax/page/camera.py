@@ -132,7 +132,7 @@ def track(newest: Newest, trackers: Trackers, limits: Limits, job: Job,
           tell: Tell) -> None:
   """Tracks in the frames that come, in the thread of the jobs."""
   tell({'note': PREPARING})
-  session = Session(trackers.group(limits.targets, stages=True), limits)
+  session = Session(trackers.group(limits.targets, stages=False), limits)
   tell({'ready': True})
   until = time.monotonic() + SECONDS_OF_CAMERA
   while not job.stop.is_set() and time.monotonic() < until:

@@ -80,7 +80,7 @@ class One:
 
 
 class Many:
-  """A batch; slots that are left over are used."""
+  """Targets that are tracked at once."""
 
   full = False
 
@@ -129,7 +129,8 @@ class Trackers:
     """
     self._weights, self._tracking = weights, tracking
     self._one: LoadedTracker | None = None
-    self._batches: dict[int, LoadedBatchTracker] = {}  # by slots
+    # By slots and whether every stage is kept.
+    self._batches: dict[tuple[int, bool], LoadedBatchTracker] = {}
 
   def group(self, targets: int, *, stages: bool) -> Group:
     """An empty group, in place of the last one.
@@ -143,7 +144,7 @@ class Trackers:
         self._one = load_tracker(self._weights, **self._tracking)
       return One(self._one)
     slots = 1 << (targets - 1).bit_length()  # few sizes: each is compiled
-    if slots not in self._batches:
-      self._batches[slots] = load_batch_tracker(
-          self._weights, slots=slots, every_stage=True, **self._tracking)
-    return Many(self._batches[slots])
+    if (slots, stages) not in self._batches:
+      self._batches[slots, stages] = load_batch_tracker(
+          self._weights, slots=slots, every_stage=stages, **self._tracking)
+    return Many(self._batches[slots, stages])

@@ -389,7 +389,7 @@ def test_a_camera_is_tracked(server):
     while page.store._opening and time.monotonic() < until:
       time.sleep(0.01)
     assert page.store._opening == 0
-  assert trackers.asked == [(8, True)]
+  assert trackers.asked == [(8, False)]
 
 
 def test_a_camera_that_sends_nothing_ends(server):
