@@ -62,6 +62,10 @@ def add_arguments(parser: Parser) -> None:
       help="Override the checkpoint's tracking hyperparameters: "
       'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
+      '--long_term', action=Switch, default=False,
+      help='Let the tracker lose its target and search for it '
+      '(docs/tracking.md).')
+  parser.add_argument(
       '--batch', type=whole(1),
       help='Most sequences to track at once; default: chosen for the devices. '
       'Use 1 to measure single-video speed.')
@@ -130,7 +134,8 @@ def _run(plan: 'evaluation.EvaluationPlan',
     one_device_per_core()
   tracker, details = load_for_sequences(
       args.weights, [len(job.task.frames) for job in plan.left()],
-      batch=args.batch, hyperparameters=hyperparameters, engine=args.engine)
+      batch=args.batch, hyperparameters=hyperparameters, engine=args.engine,
+      long_term=args.long_term)
   try:
     return evaluation.run(
         plan, tracker, details, progress=not args.quiet,

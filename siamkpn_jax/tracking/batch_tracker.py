@@ -25,10 +25,10 @@ from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked
 from siamkpn_jax.tracking.crop import (
     frame_size,
-    search_scale,
     template_input,
 )
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
+from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.packed import COLUMNS, pack, unpack, update_packed
 from siamkpn_jax.tracking.slots import crops_each, shardings
 from siamkpn_jax.tracking.targets import (
@@ -70,7 +70,7 @@ class BatchTracker:
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
                slots: int = 1, share_crops: bool = False,
-               every_stage: bool = False):
+               every_stage: bool = False, judge: Judge = BELIEVING):
     """Creates a tracker without targets.
 
     Args:
@@ -82,6 +82,7 @@ class BatchTracker:
       share_crops: process equal crops of equal templates only once, for targets
         that differ only in their hyperparameters.
       every_stage: keep the heatmaps of every stage, not only of the last.
+      judge: of what the network says.
 
     Raises:
       ValueError: fewer than one slot.
@@ -97,7 +98,7 @@ class BatchTracker:
     on_cpu = devices[0].platform == 'cpu'
     self._variables = jax.device_put(
         inference_variables(model, variables, winograd=on_cpu), everywhere)
-    self._config, self._share = config, share_crops
+    self._config, self._share, self._judge = config, share_crops, judge
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
     self._update = functools.partial(
@@ -149,7 +150,7 @@ class BatchTracker:
         self._templates = jax.tree.map(self._room, view.template)
       self._templates = _put(self._templates, view.template, np.int32(slot))
     self._targets[slot] = Target(
-        view, numbers, view.input.center, view.input.size)
+        view, numbers, view.input.center, view.input.size, self._judge)
     return slot
 
   def remove(self, target: int) -> None:
@@ -210,8 +211,7 @@ class BatchTracker:
       The center [2] x, y of the search crop, frame pixels, and its scale: crop
       pixels per frame pixel.
     """
-    found = known(self._targets, target)
-    return found.center, search_scale(found.size)
+    return known(self._targets, target).window()
 
   def _template(self, frame: np.ndarray, box_xywh: Any) -> TemplateView:
     """The target at its start; that of the last `add` if it is the same."""
@@ -269,8 +269,8 @@ class BatchTracker:
     for row, group in zip(rows, groups, strict=True):
       for search in group:
         slot, target = search.slot, search.target
-        target.center, target.size = center[slot], size[slot]
-        target.score = float(score[slot])
+        target.take(center[slot], size[slot], float(score[slot]),
+                    frame_size(search.frame))
         target.crop, target.seen = crops[row], (heatmaps, slot)
 
   def _cut(self, rows: Sequence[int], searches: Sequence[Search]) -> np.ndarray:
@@ -296,8 +296,8 @@ class BatchTracker:
       for search in group:
         target = search.target
         numbers[search.slot] = pack(
-            target.center, target.size, search.scale, frame_size(search.frame),
-            target.hyperparameters)
+            search.center, target.size, search.scale, frame_size(search.frame),
+            target.memory.settings(target.hyperparameters))
         shared[search.slot] = row
     if not self._share:
       return numbers, None

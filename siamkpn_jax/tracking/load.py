@@ -19,6 +19,7 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.choice import DecodeConfig, Hyperparameters
+from siamkpn_jax.tracking.confidence import calibration_of
 from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax, wide
 from siamkpn_jax.tracking.follow import (
     Alone,
@@ -26,6 +27,7 @@ from siamkpn_jax.tracking.follow import (
     SingleTracker,
     Together,
 )
+from siamkpn_jax.tracking.long_term import Judge, Rule
 from siamkpn_jax.tracking.targets import TrackResult
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
 class LoadedTracker(SingleTracker, Protocol):
   """A tracker of one target, whatever runs its network; see `Tracker`."""
+
+  @property
+  def confidence(self) -> float | None:
+    """Probability that the last box is right; None where it is not known."""
 
   @property
   def heatmaps(self) -> np.ndarray:
@@ -90,7 +96,7 @@ class LoadedBatchTracker(Protocol):
 
 
 def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
-                 every_stage: bool = False,
+                 every_stage: bool = False, long_term: bool = False,
                  **hyperparameters: Any) -> LoadedTracker:
   """Loads a tracker for one target.
 
@@ -103,6 +109,8 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
       exported, else JAX. Boxes differ by rounding, until two cells score alike.
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
+    long_term: a target that is not seen for some frames is lost: its box stays,
+      and is searched for in ever larger parts of the frame (docs/tracking.md).
     **hyperparameters: fields of `TrackingConfig`, such as penalty_k=0.1, that
       replace those stored with the weights.
 
@@ -128,17 +136,19 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
   """
   loaded = _load(weights, engine, faster_in_jax, every_stage=every_stage)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
+  judge = judge_of(loaded.path, long_term=long_term)
   if loaded.network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-    return OnnxTracker(loaded.network, decoding)
+    return OnnxTracker(loaded.network, decoding, judge=judge)
   from siamkpn_jax.tracking.tracker import Tracker
   return Tracker(loaded.model, loaded.variables, decoding,
-                 every_stage=every_stage)
+                 every_stage=every_stage, judge=judge)
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
                        engine: str = 'auto', every_stage: bool = False,
-                       **hyperparameters: Any) -> LoadedBatchTracker:
+                       long_term: bool = False, **hyperparameters: Any
+                       ) -> LoadedBatchTracker:
   """Loads a tracker for any number of targets, in one video or many.
 
   Args:
@@ -149,6 +159,7 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
       of the weights; 'auto' leaves wide networks to JAX.
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
+    long_term: as for `load_tracker`.
     **hyperparameters: as for `load_tracker`; `add` can give a target others.
 
   Returns:
@@ -166,18 +177,20 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
   """
   loaded = _load(weights, engine, wide, every_stage=every_stage)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
+  judge = judge_of(loaded.path, long_term=long_term)
   if loaded.network:
     from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
-    return OnnxBatchTracker(loaded.network, decoding, slots=slots)
+    return OnnxBatchTracker(loaded.network, decoding, slots=slots, judge=judge)
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
   return BatchTracker(loaded.model, loaded.variables, decoding, slots=slots,
-                      every_stage=every_stage)
+                      every_stage=every_stage, judge=judge)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Loaded:
   """A network for ONNX Runtime, or, without `network`, for JAX."""
 
+  path: Path
   config: Config
   network: 'Serialized | None' = None
   model: Any = None
@@ -206,7 +219,7 @@ def _load(weights: str | Path | None, engine: str,
     digest = content_digest(path)
     kept = read_kept(digest)
     if kept and suits(kept[0]):
-      return _Loaded(*kept)
+      return _Loaded(path, *kept)
 
   from siamkpn_jax.checkpoints.weights import load_model
   from siamkpn_jax.models.siamkpn import build_model
@@ -216,12 +229,12 @@ def _load(weights: str | Path | None, engine: str,
   if onnx and suits(config):
     try:
       return _Loaded(
-          config, export_and_keep(path, digest, config, model, variables))
+          path, config, export_and_keep(path, digest, config, model, variables))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
                         ) from error
-  return _Loaded(config, None, model, variables)
+  return _Loaded(path, config, None, model, variables)
 
 
 def load_follower(weights: str | Path | None, targets: int, *,
@@ -244,6 +257,11 @@ def load_follower(weights: str | Path | None, targets: int, *,
     return Alone(load_tracker(weights, engine=engine, **options))
   return Together(load_batch_tracker(weights, slots=targets, engine=engine,
                                      **options))
+
+
+def judge_of(path: Path, *, long_term: bool = False) -> Judge:
+  """What decides whether boxes of a file of weights are to be believed."""
+  return Judge(calibration_of(path), Rule() if long_term else None)
 
 
 def decode_config(config: Config) -> DecodeConfig:

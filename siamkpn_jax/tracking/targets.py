@@ -13,9 +13,9 @@ from siamkpn_jax.tracking.crop import (
     TemplateInput,
     frame_size,
     search_crop,
-    search_scale,
     window,
 )
+from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 
 if TYPE_CHECKING:
   import jax
@@ -27,15 +27,19 @@ class TrackResult(NamedTuple):
   """Where a target was found.
 
   Attributes:
-    found: whether the score is above the candidates' threshold.
+    found: whether the score is above the candidates' threshold; in long-term
+      tracking, whether the target is not lost.
     box_xywh: [4] left, top, width, height in pixels, float64; the best guess
       where it was not found.
     score: of the chosen cell, 0..1.
+    confidence: probability that the box is right, None where the weights have
+      not been measured (tracking/confidence.py).
   """
 
   found: bool
   box_xywh: np.ndarray
   score: float
+  confidence: float | None = None
 
   @property
   def state(self) -> str:
@@ -71,7 +75,9 @@ class Target:
     hyperparameters: its own.
     center: [2] float32 x, y, frame pixels.
     size: [2] float32 width, height, frame pixels.
+    judge: of what the network says.
     score: of the last update, 0..1.
+    memory: of long-term tracking.
     crop: [255, 255, 3] uint8, what the last update looked at.
     seen: [b, s, 31, 31] heatmaps of the last batch, and the row of this target.
   """
@@ -80,15 +86,35 @@ class Target:
   hyperparameters: Hyperparameters
   center: np.ndarray
   size: np.ndarray
+  judge: Judge = BELIEVING
   score: float = 0.0
+  memory: Memory = dataclasses.field(init=False)
   crop: np.ndarray | None = None
   seen: 'tuple[jax.Array, int] | None' = None
+
+  def __post_init__(self) -> None:
+    """Sees it for sure."""
+    self.memory = Memory(self.center, self.size)
+
+  def window(self) -> tuple[np.ndarray, float]:
+    """Of the next search: its center [2], and crop pixels per frame pixel."""
+    return self.memory.window(self.center, self.size)
+
+  def take(self, center: np.ndarray, size: np.ndarray, score: float,
+           frame_size: tuple[int, int]) -> None:
+    """What the network says of a frame."""
+    self.score = score
+    self.memory, self.center, self.size = self.judge.settle(
+        self.memory, center, size, score,
+        float(self.hyperparameters.threshold), frame_size)
 
   def result(self) -> TrackResult:
     """Of the last update."""
     box = np.concatenate([self.center, self.size]).astype(np.float64)
-    return TrackResult(self.score > float(self.hyperparameters.threshold),
-                       cxcywh_to_xywh(box), self.score)
+    found = self.judge.found(self.memory, self.score,
+                             float(self.hyperparameters.threshold))
+    return TrackResult(found, cxcywh_to_xywh(box), self.score,
+                       self.judge.confidence(self.memory, self.score))
 
 
 class Search:
@@ -98,23 +124,24 @@ class Search:
     slot: of the target.
     target: as it was in the last frame.
     frame: [h, w, 3] uint8 BGR; another is a ValueError.
+    center: [2] of the search crop, frame pixels.
     scale: crop pixels per frame pixel.
   """
 
   def __init__(self, slot: int, target: Target, frame: np.ndarray):
     frame_size(frame)
     self.slot, self.target, self.frame = slot, target, frame
-    self.scale = search_scale(target.size)
+    self.center, self.scale = target.window()
 
   def crop(self) -> np.ndarray:
     """[255, 255, 3] uint8 search crop."""
-    return search_crop(self.frame, self.target.center, self.scale,
+    return search_crop(self.frame, self.center, self.scale,
                        self.target.view.input.fill)
 
   def pixels(self) -> tuple[int, ...]:
     """Equal for two searches where the network would see the same."""
     return (id(self.target.view), id(self.frame), *window(
-        self.target.center, geometry.SEARCH_SIZE / self.scale))
+        self.center, geometry.SEARCH_SIZE / self.scale))
 
 
 def known(targets: Mapping[int, T], target: int) -> T:

@@ -8,6 +8,7 @@ from siamkpn_jax.core import geometry
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
+from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 
 
 class Tracker:
@@ -17,6 +18,8 @@ class Tracker:
 
   Attributes:
     score: score of the last update, 0..1; 0 before the first one.
+    confidence: probability that its box is right; None before it, and where the
+      weights have not been measured.
     heatmaps: [s, 31, 31] heatmaps of the last update, of the last stage (s = 1)
       or of every stage; empty before the first one.
     search_crop: [255, 255, 3] uint8 search crop of the last update; empty
@@ -36,7 +39,7 @@ class Tracker:
   """
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
-               every_stage: bool = False):
+               every_stage: bool = False, judge: Judge = BELIEVING):
     """Creates a tracker without a target; call `init` next.
 
     Args:
@@ -44,11 +47,13 @@ class Tracker:
       variables: its variables, {'params', 'batch_stats'}.
       config: how boxes are chosen.
       every_stage: keep the heatmaps of every stage, not only of the last.
+      judge: of what the network says.
     """
     self._batch = BatchTracker(model, variables, config,
-                               every_stage=every_stage)
+                               every_stage=every_stage, judge=judge)
     self._target: int | None = None
     self.score = 0.0
+    self.confidence: float | None = None
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """Starts tracking a target, instead of the previous one if any.
@@ -63,7 +68,7 @@ class Tracker:
       ValueError: the frame has another shape or type.
     """
     self._target = self._batch.add(frame, box_xywh, replace=self._target)
-    self.score = 0.0
+    self.score, self.confidence = 0.0, None
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """Finds the target in the next frame.
@@ -72,16 +77,18 @@ class Tracker:
       frame: [h, w, 3] uint8 BGR.
 
     Returns:
-      Whether the score exceeds the threshold, and the box [4] left, top, width,
-      height in pixels, which is the best guess in either case.
+      Whether the score exceeds the threshold (in long-term tracking, whether
+      the target is not lost), and the box [4] left, top, width, height in
+      pixels, which is the best guess in either case.
 
     Raises:
       RuntimeError: `init` has not been called.
       ValueError: the frame has another shape or type.
     """
     target = self._known()
-    found, box_xywh, self.score = self._batch.update({target: frame})[target]
-    return found, box_xywh
+    result = self._batch.update({target: frame})[target]
+    self.score, self.confidence = result.score, result.confidence
+    return result.found, result.box_xywh
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """Where the next `update` will search.

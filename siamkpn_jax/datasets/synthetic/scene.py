@@ -106,7 +106,7 @@ class Scene:
       if not passes_before:
         behind.append(layer)
         continue
-      left = _hidden_by(layer, target, seen)
+      left = hidden_by(layer, target, seen)
       if left.sum() < _MIN_VISIBLE * whole:
         behind.append(layer)
       else:
@@ -122,7 +122,7 @@ class Scene:
     return self.camera.expose(frame, t, self._seed)
 
 
-def _hidden_by(layer: Layer, target: Layer, seen: np.ndarray) -> np.ndarray:
+def hidden_by(layer: Layer, target: Layer, seen: np.ndarray) -> np.ndarray:
   """What a layer leaves of the visible part [h, w] of the target."""
   there, here = overlap((layer.x, layer.y), layer.alpha.shape,
                         (target.x, target.y), seen.shape)

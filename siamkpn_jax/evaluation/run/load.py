@@ -17,7 +17,7 @@ from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.engines import choose_engine
-from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.load import decode_config, judge_of
 from siamkpn_jax.tracking.slots import good_slots
 
 ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
@@ -26,7 +26,8 @@ ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
 def load_for_sequences(
     weights: str | Path | None, lengths: Sequence[int], *,
     batch: int | None = None, hyperparameters: Mapping[str, Any] | None = None,
-    engine: str = 'jax') -> tuple[MultiTargetTracker, dict[str, Any]]:
+    engine: str = 'jax', long_term: bool = False
+    ) -> tuple[MultiTargetTracker, dict[str, Any]]:
   """A tracker with as many slots as sequences need.
 
   Args:
@@ -35,6 +36,7 @@ def load_for_sequences(
     batch: targets at once, at most; None: what suits the devices.
     hyperparameters: of tracking, other ones than those stored with the weights.
     engine: one of `ENGINES`, what runs the network.
+    long_term: as for `load_tracker`.
 
   Returns:
     The tracker, and what decides about its boxes, as JSON can hold it.
@@ -45,15 +47,20 @@ def load_for_sequences(
   if engine not in ENGINES:
     raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
   in_onnx = choose_engine(engine) == 'onnxruntime'
-  config, variables = load_model(find_weights(weights))
+  path = find_weights(weights)
+  config, variables = load_model(path)
   config = with_tracking(config, hyperparameters or {})
+  judge = judge_of(path, long_term=long_term)
+  mode = {'long_term': True} if long_term else {}
   model, decoding = build_model(config.model), decode_config(config)
   details = {'weights': fingerprint(variables),
              'tracking': {**dataclasses.asdict(config.tracking),
-                          'offset_target': config.targets.offset_target}}
+                          'offset_target': config.targets.offset_target,
+                          **mode}}
   if not in_onnx:
     slots = good_slots(lengths, len(jax.local_devices()), batch)
-    return BatchTracker(model, variables, decoding, slots=slots), details
+    return BatchTracker(model, variables, decoding, slots=slots,
+                        judge=judge), details
 
   from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
   from siamkpn_jax.tracking.onnx.serialized import serialize
@@ -63,5 +70,5 @@ def load_for_sequences(
     raise UserError(f"engine 'onnxruntime': {error}; or use engine 'jax'"
                     ) from error
   slots = good_slots(lengths, cores(), batch)
-  return (OnnxBatchTracker(network, decoding, slots=slots),
+  return (OnnxBatchTracker(network, decoding, slots=slots, judge=judge),
           details | {'engine': engine})

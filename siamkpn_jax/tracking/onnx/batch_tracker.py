@@ -19,6 +19,7 @@ from siamkpn_jax.tracking.choice import (
     checked,
 )
 from siamkpn_jax.tracking.crop import frame_size
+from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.onnx.serialized import Serialized
 from siamkpn_jax.tracking.onnx.tracker import OnnxTracker, open_session
 from siamkpn_jax.tracking.targets import TrackResult, known
@@ -36,7 +37,7 @@ class OnnxBatchTracker:
   """
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
-               slots: int = 1):
+               slots: int = 1, judge: Judge = BELIEVING):
     """Creates a tracker without targets.
 
     Args:
@@ -44,6 +45,7 @@ class OnnxBatchTracker:
       config: how boxes are chosen, unless a target has its own hyperparameters.
       slots: expected number of targets; as many as there are cores or more
         leave one thread for each.
+      judge: of what the network says.
 
     Raises:
       ValueError: fewer than one slot.
@@ -51,7 +53,7 @@ class OnnxBatchTracker:
     if slots < 1:
       raise ValueError(f'slots={slots}: expected 1 or more')
     self.slots, self.devices, self.crops_seen = slots, 1, 0
-    self._network, self._config = network, config
+    self._network, self._config, self._judge = network, config, judge
     self._threads = max(1, cores() // slots)
     self._template = open_session(network.template, cores())
     self._trackers: dict[int, OnnxTracker] = {}
@@ -75,7 +77,7 @@ class OnnxBatchTracker:
               checked(hyperparameters)).items()}
       config = dataclasses.replace(config, **own)
     tracker = OnnxTracker(self._network, config, threads=self._threads,
-                          template=self._template)
+                          judge=self._judge, template=self._template)
     tracker.init(frame, box_xywh)
     number = self._free() if replace is None else replace
     self._trackers[number] = tracker
@@ -128,4 +130,4 @@ class OnnxBatchTracker:
 
 def _update(tracker: OnnxTracker, frame: np.ndarray) -> TrackResult:
   found, box_xywh = tracker.update(frame)
-  return TrackResult(bool(found), box_xywh, tracker.score)
+  return TrackResult(bool(found), box_xywh, tracker.score, tracker.confidence)

@@ -17,9 +17,9 @@ from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig
 from siamkpn_jax.tracking.crop import (
     frame_size,
     search_crop,
-    search_scale,
     template_input,
 )
+from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 from siamkpn_jax.tracking.onnx.decode import decode
 from siamkpn_jax.tracking.onnx.serialized import Serialized
 
@@ -38,12 +38,13 @@ class OnnxTracker:
 
   Attributes:
     score: score of the last update, 0..1; 0 before the first one.
+    confidence: as of `Tracker`.
     search_crop: [255, 255, 3] uint8 search crop of the last update; empty
       before the first one.
   """
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
-               threads: int = 0,
+               threads: int = 0, judge: Judge = BELIEVING,
                template: onnxruntime.InferenceSession | None = None):
     """Creates a tracker without a target; call `init` next.
 
@@ -51,15 +52,17 @@ class OnnxTracker:
       network: with its weights.
       config: how boxes are chosen.
       threads: of ONNX Runtime; 0 for one per core.
+      judge: of what the network says.
       template: the session of `network.template`, if there is one already.
     """
     self._threads = threads or cores()
-    self._config = config
+    self._config, self._judge = config, judge
     self._template = template or open_session(network.template, self._threads)
     self._network = network.search
     self._session: onnxruntime.InferenceSession | None = None
     self._heatmap: np.ndarray | None = None
     self.score = 0.0
+    self.confidence: float | None = None
     self.search_crop = np.zeros((0, 0, 3), np.uint8)
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
@@ -70,7 +73,8 @@ class OnnxTracker:
     self._session = open_session(
         self._network, self._threads, dict(zip(names, kernels, strict=True)))
     self._center, self._size, self._fill = first.center, first.size, first.fill
-    self._heatmap, self.score = None, 0.0
+    self._memory = Memory(first.center, first.size)
+    self._heatmap, self.score, self.confidence = None, 0.0, None
     self.search_crop = np.zeros((0, 0, 3), np.uint8)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -78,23 +82,28 @@ class OnnxTracker:
     if self._session is None:
       raise RuntimeError(_NO_TARGET)
     limit = np.array(frame_size(frame), np.float32)
-    scale = search_scale(self._size)
-    crop = search_crop(frame, self._center, scale, self._fill)
+    center, scale = self.search_window()
+    crop = search_crop(frame, center, scale, self._fill)
     heatmap, offsets, sizes = (m[0] for m in _run(self._session, crop))
     shift, size, self.score = decode(
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
-        self._size, np.float32(scale), self._config)
-    self._center = np.clip(self._center + shift, 0, limit)
-    self._size = np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit)
+        self._size, np.float32(scale), self._memory.settings(self._config))
+    threshold = self._config.threshold
+    self._memory, self._center, self._size = self._judge.settle(
+        self._memory, np.clip(center + shift, 0, limit),
+        np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit),
+        self.score, threshold, frame_size(frame))
     self._heatmap, self.search_crop = heatmap, crop
+    self.confidence = self._judge.confidence(self._memory, self.score)
     box = np.concatenate([self._center, self._size]).astype(np.float64)
-    return self.score > self._config.threshold, cxcywh_to_xywh(box)
+    return (self._judge.found(self._memory, self.score, threshold),
+            cxcywh_to_xywh(box))
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """See `Tracker.search_window`."""
     if self._session is None:
       raise RuntimeError(_NO_TARGET)
-    return self._center, search_scale(self._size)
+    return self._memory.window(self._center, self._size)
 
   @property
   def heatmaps(self) -> np.ndarray:

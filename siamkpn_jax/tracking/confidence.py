@@ -1,0 +1,51 @@
+"""How sure a score makes: the probability that the box is right.
+
+A score is a number of the network's making; how often a box is right at it has
+to be measured, for each network anew (perf/confidence.py).
+"""
+
+import dataclasses
+import hashlib
+import math
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+  """A logistic curve, from a score to a confidence.
+
+  Attributes:
+    slope: of the log odds.
+    middle: score at which the confidence is 0.5.
+  """
+
+  slope: float
+  middle: float
+
+  def __call__(self, score: float) -> float:
+    """Probability that a box of this score overlaps its target by half."""
+    odds = self.slope * (score - self.middle)
+    return 0.5 + 0.5 * math.tanh(odds / 2)  # which does not overflow
+
+
+# By size and SHA-256 of a file of weights. A curve is that of one network with
+# its own settings; docs/tracking.md has the measurement.
+_MEASURED = {
+    (2437096, 'd51b11585dc5e65e475e5dd3c728b7e6'
+     '9037f69cc3145b91fbeaa8546160f96f'):  # kpn3s_nano
+    Calibration(slope=10.0, middle=0.4)}
+
+
+def calibration_of(path: Path) -> Calibration | None:
+  """What has been measured of a file of weights, whatever its name.
+
+  None for others, and for what cannot be read: loading it will tell.
+  """
+  try:
+    if path.stat().st_size not in {size for size, _ in _MEASURED}:
+      return None  # a large file is not read for nothing
+    with path.open('rb') as content:
+      digest = hashlib.file_digest(content, 'sha256').hexdigest()
+    return _MEASURED.get((path.stat().st_size, digest))
+  except OSError:
+    return None
