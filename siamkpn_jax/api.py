@@ -63,7 +63,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
              sequences: Collection[str] = (),
              zero_based: Collection[str] = (), batch: int | None = None,
              hyperparameters: Mapping[str, Any] | None = None,
-             engine: str = 'jax') -> dict[str, Any]:
+             engine: str = 'jax', long_term: bool = False) -> dict[str, Any]:
   """Runs a tracker on a benchmark and scores the results.
 
   Args:
@@ -82,6 +82,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
       stored with the weights.
     engine: what runs the network: 'jax' or 'onnxruntime', of the extra
       'export'. Boxes differ by rounding.
+    long_term: as for `load_tracker`.
 
   Returns:
     The scores, as in summary.json.
@@ -109,7 +110,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
       tuple(zero_based)))
   tracker, details = load_for_sequences(
       weights, [len(job.task.frames) for job in plan.left()], batch=batch,
-      hyperparameters=hyperparameters, engine=engine)
+      hyperparameters=hyperparameters, engine=engine, long_term=long_term)
   summary = evaluation.run(plan, tracker, details,
                            remarks={'checkpoint': str(weights or DEFAULT)})
   assert summary is not None  # which stands for the shards of other hosts

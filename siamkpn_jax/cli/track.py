@@ -60,6 +60,10 @@ def add_arguments(parser: Parser) -> None:
       help="Override the checkpoint's tracking hyperparameters: "
       'penalty_k=0.1,... (docs/tracking.md).')
   parser.add_argument(
+      '--long_term', action=Switch, default=False,
+      help='Let the tracker lose the object, and search for it '
+      '(docs/tracking.md).')
+  parser.add_argument(
       '--engine', choices=ENGINES, default=ENGINES[0],
       help='What runs the network; auto: the faster one on a CPU, of those '
       'that are installed, else JAX.')
@@ -99,7 +103,8 @@ def run(args: argparse.Namespace) -> None:
             announced('loading the tracker', after=_LONG)):
         follower = load_follower(
             weights, len(boxes), engine=args.engine,
-            every_stage=args.heatmaps, **parse_tracking(args.tracking))
+            every_stage=args.heatmaps, long_term=args.long_term,
+            **parse_tracking(args.tracking))
       for note in [*source.notes, *_doubts(boxes, source)]:
         print(f'note: {note}', file=sys.stderr)
       summary = track_to_files(follower, source, boxes, outputs,

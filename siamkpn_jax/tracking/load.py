@@ -239,7 +239,7 @@ def _load(weights: str | Path | None, engine: str,
 
 def load_follower(weights: str | Path | None, targets: int, *,
                   engine: str = 'auto', every_stage: bool = False,
-                  **hyperparameters: Any) -> Follower:
+                  long_term: bool = False, **hyperparameters: Any) -> Follower:
   """Loads what tracks a number of targets in one video.
 
   Args:
@@ -247,6 +247,7 @@ def load_follower(weights: str | Path | None, targets: int, *,
     targets: how many; one has the fastest tracker, several are tracked at once.
     engine: as for `load_tracker`.
     every_stage: as for `load_tracker`.
+    long_term: as for `load_tracker`.
     **hyperparameters: as for `load_tracker`.
 
   Raises:

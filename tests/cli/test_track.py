@@ -124,6 +124,7 @@ GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'damaged avi': {'input': '{0}/damaged.avi'},
     'quiet': {'quiet': 'true'},
     'in JAX': {'engine': 'jax'},
+    'long-term': {'long_term': 'true'},
     'thumbnail': {'input': '{0}/thumbnail'},
     'pattern': {'input': '{0}/good/*.png', 'boxes': '{1}/out.csv'},
     'start': {'start_frame': '3', 'boxes': '{1}/out.csv'},
@@ -149,9 +150,12 @@ class StandIn:
 
   score = 0.5
 
-  def __init__(self, weights: Path, engine: str) -> None:
+  def __init__(self, weights: Path, engine: str,
+               long_term: bool = False) -> None:
     print('weights read:', weights)
     print('engine:', engine)
+    if long_term:
+      print('long-term')
     if weights.name == 'broken':
       raise UserError(f'weights {weights}: no checkpoint')
     self._weights = weights.name
@@ -332,6 +336,11 @@ def test_name_of_a_packaged_model(outcomes: dict[str, Outcome]) -> None:
   assert '/weights/large.safetensors\n' in outcomes['packaged'].out
   assert 'weights read: any\nengine: auto\n' in outcomes['video'].out
   assert 'engine: jax\n' in outcomes['in JAX'].out
+
+
+def test_long_term_is_asked_for(outcomes: dict[str, Outcome]) -> None:
+  assert 'long-term\n' in outcomes['long-term'].out
+  assert 'long-term\n' not in outcomes['video'].out
 
 
 def test_boxes_file_starts_with_the_given_box(

@@ -324,6 +324,9 @@ def test_loaded_with_other_settings(tmp_path, monkeypatch):
   assert tracker.slots == 4
   assert details['tracking'] == dataclasses.asdict(given.tracking) | {
       'penalty_k': 0.3, 'topk_max': 8, 'offset_target': 'released'}
+  _, lasting = load.load_for_sequences('w', [10], long_term=True)
+  assert lasting['tracking'] == dataclasses.asdict(given.tracking) | {
+      'offset_target': 'released', 'long_term': True}
   changed = jax.tree.map(np.array, variables)
   changed['params']['backbone']['conv1']['conv']['kernel'].flat[0] += 1e-3
   monkeypatch.setattr(load, 'load_model', lambda path: (given, changed))

@@ -190,7 +190,7 @@ def onnx_way(absence):
 
 def test_lost_and_found(absence, onnx_way):
   """In a picture without the target it is lost, and then found again."""
-  frames, boxes = absence
+  _, boxes = absence
   found = [one[0] for one in onnx_way]
   assert all(found[:9])
   assert not any(found[18:24])
