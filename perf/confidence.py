@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
     if count:
       print(f'{said:10.2f} {count:7} {right:6.2f}')
   assert path
-  save_figure(path, draw(table))
+  save_figure(draw(table), path)
   print(f'wrote {path}')
 
 

@@ -33,7 +33,7 @@ class Calibration:
 _MEASURED = {
     (2437096, 'd51b11585dc5e65e475e5dd3c728b7e6'
      '9037f69cc3145b91fbeaa8546160f96f'):  # kpn3s_nano
-    Calibration(slope=10.0, middle=0.4)}
+    Calibration(slope=7.64, middle=0.529)}
 
 
 def calibration_of(path: Path) -> Calibration | None:

@@ -3,10 +3,11 @@
 A target is lost once the confidence has stayed low for some frames. Its box
 then goes back to where it was last seen for sure, keeps the size that it had
 there, and the search region grows: to twice as many places around it in every
-round, one in each frame, until they cover the frame. Each place is seen at the
-usual scale, at which a network finds most, unless that would be too many. What
-looks like the target is looked at again; once it has looked like it for some
-frames in a row, the target is found.
+round until they cover the frame, each at the usual scale, at which a network
+finds most, unless that would be too many. In every other frame it is the old
+place again, in turns at the usual scale and in a larger region. What looks like
+the target is looked at again; once it has looked like it for some frames in a
+row, the target is found.
 
 All of it is on the host, and pure; the engines share it.
 """
@@ -40,14 +41,16 @@ class Rule:
     proof: high frames in a row until it is found.
     apart: from a search region to the next, in its sides.
     most: regions in a frame; beyond it they are larger than usual.
+    wide: side of a region around where the target was last seen, in usual ones.
   """
 
-  low: float = 0.25
-  high: float = 0.6
-  patience: int = 4
+  low: float = 0.35
+  high: float = 0.8
+  patience: int = 5
   proof: int = 2
   apart: float = 0.65
-  most: int = 24
+  most: int = 100
+  wide: float = 1.6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +106,7 @@ class Memory:
     count: frames in a row that speak for the other state.
     place: [2] center of the next search where that is not the box's.
     zoom: side of its region, in usual ones.
+    looks: since it was lost.
     round: of the search; each goes to twice as many places.
     turn: in the round.
   """
@@ -113,6 +117,7 @@ class Memory:
   count: int = 0
   place: np.ndarray | None = None
   zoom: float = 1.0
+  looks: int = 0
   round: int = 0
   turn: int = 0
 
@@ -177,8 +182,8 @@ def places(center: np.ndarray, side: float, frame_size: tuple[int, int],
     rule: numbers.
 
   Returns:
-    [n, 2] float32 centers of regions that cover the frame, the nearest first,
-    after `center` itself; and their zoom.
+    [n, 2] float32 centers of regions that cover the frame, the nearest first;
+    and their zoom.
   """
   zoom = 1.0
   while True:
@@ -192,8 +197,7 @@ def places(center: np.ndarray, side: float, frame_size: tuple[int, int],
                       n) for n, length in zip(count, frame_size, strict=True)]
   grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
   distance = np.linalg.norm(grid - center, axis=1)
-  nearest = grid[np.argsort(distance, kind='stable')]
-  return np.concatenate([center[None], nearest]).astype(np.float32), zoom
+  return grid[np.argsort(distance, kind='stable')].astype(np.float32), zoom
 
 
 def _inside(memory: Memory, frame_size: tuple[int, int]) -> Memory:
@@ -207,10 +211,15 @@ def _inside(memory: Memory, frame_size: tuple[int, int]) -> Memory:
 def _further(memory: Memory, frame_size: tuple[int, int], rule: Rule) -> Memory:
   """Looking at the next place."""
   usual = geometry.SEARCH_SIZE / search_scale(memory.size)
+  looks = memory.looks + 1
+  memory = dataclasses.replace(
+      memory, count=0, place=memory.center, looks=looks,
+      zoom=1.0 if looks % 4 == 1 else rule.wide)
+  if looks % 2:
+    return memory
   centers, zoom = places(memory.center, usual, frame_size, rule)
   turn, number = memory.turn, memory.round
   if turn >= min(2**number, len(centers)):
     turn, number = 0, min(number + 1, len(centers).bit_length())
-  return dataclasses.replace(
-      memory, count=0, place=centers[turn], zoom=zoom if turn else 1.0,
-      round=number, turn=turn + 1)
+  return dataclasses.replace(memory, place=centers[turn], zoom=zoom,
+                             round=number, turn=turn + 1)

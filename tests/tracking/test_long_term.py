@@ -20,7 +20,7 @@ from siamkpn_jax.tracking.long_term import (
     step,
 )
 
-RULE = Rule(low=0.3, high=0.7, patience=3, proof=2)
+RULE = Rule(low=0.3, high=0.7, patience=3, proof=2, most=24)
 FRAME = (320, 240)
 HOME = np.array([100, 80], np.float32)
 SIZE = np.array([30, 40], np.float32)
@@ -90,17 +90,21 @@ def test_a_region_larger_than_usual_proves_nothing():
 
 def test_the_search_grows():
   """One place, then twice as many in every round, and all in the end."""
-  centers, _ = places(HOME, 60, FRAME, RULE)
-  memory, seen = LOST, [tuple(LOST.place)]
+  side = 255 / Memory(HOME, SIZE).window(HOME, SIZE)[1]
+  centers, zoom = places(HOME, side, FRAME, RULE)
+  assert len(centers) > 4 and zoom == 1
+  assert (np.diff(np.linalg.norm(centers - HOME, axis=1)) >= 0).all()
+  memory, seen = LOST, [LOST]
   for _ in range(200):
     memory, *_ = step(memory, AWAY, OTHER, 0.1, FRAME, RULE)
-    seen.append(tuple(memory.place))
-  home = [i for i, place in enumerate(seen) if place == tuple(HOME)]
-  assert home[:4] == [0, 1, 3, 7]
-  assert len({*seen}) == len(places(
-      HOME, 255 / Memory(HOME, SIZE).window(HOME, SIZE)[1], FRAME, RULE)[0])
-  distance = np.linalg.norm(centers - HOME, axis=1)
-  assert (np.diff(distance) >= 0).all()
+    seen.append(memory)
+  assert [m.zoom for m in seen[::2]][:4] == [1, 1.6, 1, 1.6]
+  for m in seen[::2]:
+    np.testing.assert_array_equal(m.place, HOME)
+  away = [centers.tolist().index(m.place.tolist()) for m in seen[1::2]]
+  assert away[:7] == [0, 0, 1, 0, 1, 2, 3]
+  assert set(away) == set(range(len(centers)))
+  assert {m.zoom for m in seen[1::2]} == {1}
 
 
 @pytest.mark.parametrize('frame', [(320, 240), (1920, 1080), (100, 900),
@@ -109,7 +113,7 @@ def test_the_search_grows():
 def test_places_cover_the_frame(frame, side):
   """A target is whole in one of them, wherever it is."""
   centers, zoom = places(np.zeros(2, np.float32), side, frame, RULE)
-  assert 1 <= len(centers) <= RULE.most + 1
+  assert 1 <= len(centers) <= RULE.most
   assert zoom >= 1
   assert (zoom == 1) or side < max(frame)
   x, y = np.meshgrid(np.linspace(0, frame[0], 33), np.linspace(0, frame[1], 33))
