@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
   tables = {name: judged(half, curve)
             for name, half in (('fitted', fitted), ('shown', shown))}
   for name, table in tables.items():
-    print(f'{name:7} {table.count.sum():6} frames, expected calibration error '
+    print(f'{name:7} {table.frames.sum():6} frames, expected calibration error '
           f'{table.error:.3f}')
   table = tables['shown']
   print('confidence  frames  right')
@@ -93,14 +93,14 @@ def draw(table: Reliability) -> Figure:
   above, below = figure.subplots(
       2, 1, sharex=True, gridspec_kw={'height_ratios': (3, 1)})
   above.plot([0, 1], [0, 1], ':', color='gray', label='perfect')
-  some = table.count > 0
+  some = table.frames > 0
   above.plot(table.said[some], table.right[some], 'o-', color=COLORS[0],
              label=f'measured, error {table.error:.3f}')
   above.set(ylabel='share of boxes that are right', ylim=(0, 1),
             title='Reliability on sequences not fitted on')
   above.legend(loc='upper left')
-  edges = np.linspace(0, 1, len(table.count) + 1)
-  below.bar(edges[:-1], table.count, width=edges[1], align='edge',
+  edges = np.linspace(0, 1, len(table.frames) + 1)
+  below.bar(edges[:-1], table.frames, width=edges[1], align='edge',
             color=COLORS[0], edgecolor='white')
   below.set(xlabel='confidence', ylabel='frames', xlim=(0, 1), yscale='log')
   for axes in (above, below):

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
       ways = [absences.follow(tracker, shot) for shot in some]
       print(_line(name, mode, ways), flush=True)
   if strip:
-    shot = absences.synthetic('test', 1)[0]
+    shot = absences.synthetic('test', 2)[1]
     picture = film_strip(shot, absences.follow(trackers['on'], shot))
     strip.write_bytes(cv2.imencode(strip.suffix, picture)[1].tobytes())
     print(f'wrote {strip}')
@@ -84,15 +84,16 @@ def _success(way: Way) -> ope.Score:
 
 
 def film_strip(shot: Shot, way: Way) -> np.ndarray:
-  """The frames around the first absence, with box and state."""
+  """From the first absence to where it is found, with box and state."""
   away = np.flatnonzero(~shot.present)
   end = int(away[np.flatnonzero(np.diff(away, append=len(shot.present)) > 1)[0]]
             ) if len(away) else len(shot.present) - 1
   first = int(away[0]) if len(away) else 1
+  back = 1 + np.flatnonzero(way.found[end:]) + end
+  stop = min(int(back[0]) + 8 if len(back) else end + 20, len(shot.present) - 1)
   count, width = _STRIP
   chosen = np.unique(np.linspace(
-      max(first - 10, 1), min(end + 20, len(shot.present) - 1), count
-  ).astype(int)).tolist()
+      max(first - 10, 1), stop, count).astype(int)).tolist()
   pictures = []
   for number, frame in enumerate(shot.frames()):
     if number not in chosen:

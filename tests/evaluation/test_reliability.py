@@ -12,7 +12,7 @@ from siamkpn_jax.evaluation.metrics.reliability import (
 def test_by_hand():
   table = reliability(np.array([0.05, 0.9, 0.95, 0.95, 1.0]),
                       np.array([False, True, True, False, True]))
-  assert table.count.tolist() == [1, *[0] * 8, 4]
+  assert table.frames.tolist() == [1, *[0] * 8, 4]
   np.testing.assert_allclose(table.said[[0, 9]], [0.05, 0.95])
   np.testing.assert_allclose(table.right[[0, 9]], [0, 0.75])
   assert np.isnan(table.said[1:9]).all()

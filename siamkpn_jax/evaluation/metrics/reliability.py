@@ -17,11 +17,11 @@ class Reliability(NamedTuple):
   """Confidences in bins of equal width.
 
   Attributes:
-    count: [n] how many lie in each.
+    frames: [n] how many lie in each.
     said: [n] their mean, NaN in an empty bin.
     right: [n] share of them that were right, NaN in an empty bin.
   """
-  count: np.ndarray
+  frames: np.ndarray
   said: np.ndarray
   right: np.ndarray
 
@@ -29,7 +29,7 @@ class Reliability(NamedTuple):
   def error(self) -> float:
     """The expected calibration error: mean of |said - right| over all."""
     apart = np.nan_to_num(np.abs(self.said - self.right))
-    return float(apart @ self.count / self.count.sum())
+    return float(apart @ self.frames / self.frames.sum())
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray,
