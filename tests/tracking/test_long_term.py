@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+from siamkpn_jax.checkpoints.packaged import packaged_weights
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.datasets.synthetic import split_seed
 from siamkpn_jax.datasets.synthetic.scene import Scene
 from siamkpn_jax.tracking.choice import DecodeConfig
-from siamkpn_jax.tracking.confidence import Calibration
+from siamkpn_jax.tracking.confidence import Calibration, calibration_of
 from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
 from siamkpn_jax.tracking.long_term import (
     BELIEVING,
@@ -233,3 +234,18 @@ def test_a_new_target_is_not_lost(absence):
       tracker.search_window()[0], boxes[30][:2] + (boxes[30][2:] - 1) / 2)
   assert tracker.confidence is None
   assert tracker.update(frames[31])[0]
+
+
+def test_a_calibration_is_that_of_the_content(tmp_path):
+  """Whatever the file's name; other weights have none."""
+  (packaged,) = packaged_weights().values()
+  content = packaged.read_bytes()
+  known = calibration_of(packaged)
+  assert known and known(0.0) < 0.1 < 0.9 < known(1.0)
+  copy = tmp_path / 'copy.safetensors'
+  copy.write_bytes(content)
+  assert calibration_of(copy) == known
+  copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+  assert calibration_of(copy) is None
+  assert calibration_of(tmp_path) is None
+  assert calibration_of(tmp_path / 'missing') is None
