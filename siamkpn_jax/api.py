@@ -120,7 +120,8 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
 def track_video(path: str | Path, boxes: Any, *,
                 weights: str | Path | None = None, engine: str = 'auto',
                 start_frame: int = 1, timeout: float = 10.0,
-                heatmaps: bool = False, **hyperparameters: Any
+                heatmaps: bool = False, long_term: bool = False,
+                **hyperparameters: Any
                 ) -> 'Iterator[FrameResult]':
   """Tracks targets through a video, frame by frame.
 
@@ -135,6 +136,7 @@ def track_video(path: str | Path, boxes: Any, *,
     start_frame: number of the first frame, from 1.
     timeout: seconds to wait for a camera or stream that sends nothing.
     heatmaps: keep those of every stage in the results' `sights`.
+    long_term: as for `load_tracker`.
     **hyperparameters: as for `load_tracker`.
 
   Yields:
@@ -165,10 +167,11 @@ def track_video(path: str | Path, boxes: Any, *,
   from siamkpn_jax.tracking.video import open_frames
 
   with open_frames(path, start=start_frame, timeout=timeout) as source:
-    given = as_given(boxes, start_frame, source.count)
+    given = as_given(boxes, start_frame, source.count, source.size)
     check_boxes(given, source)
     follower = load_follower(weights, len(given), engine=engine,
-                             every_stage=heatmaps, **hyperparameters)
+                             every_stage=heatmaps, long_term=long_term,
+                             **hyperparameters)
     yield from follow(follower, source, given, sights=heatmaps)
 
 

@@ -17,7 +17,7 @@ from siamkpn_jax.core.errors import UserError
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.track_files import Outputs
 
-_FORMATS = ('csv', 'json', 'mot', 'otb')
+_FORMATS = ('csv', 'json', 'mot', 'otb', 'cvat', 'label_studio', 'coco_video')
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,8 +25,9 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--output', help='Video to write with the boxes drawn in, .mp4 or .avi.')
   parser.add_argument(
-      '--boxes', help='File of boxes to write: .csv, .json, or .txt (x,y,w,h '
-      'per frame of one target, MOT lines of several).')
+      '--boxes', help='File of boxes to write: .csv, .json, .xml (labels for '
+      'CVAT), or .txt (x,y,w,h per frame of one target, MOT lines of '
+      'several).')
   parser.add_argument(
       '--format', choices=_FORMATS,
       help='Format of --boxes; default: by its suffix.')

@@ -1,7 +1,7 @@
 """Trackers of one target or of many, behind one interface, kept for later."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,10 +11,7 @@ from siamkpn_jax.tracking.load import (
     load_batch_tracker,
     load_tracker,
 )
-from siamkpn_jax.tracking.targets import TrackResult
-
-if TYPE_CHECKING:
-  from siamkpn_jax.tracking.load import LoadedBatchTracker
+from siamkpn_jax.tracking.targets import LoadedBatchTracker, TrackResult
 
 
 class Seen(NamedTuple):
@@ -84,7 +81,7 @@ class Many:
 
   full = False
 
-  def __init__(self, tracker: 'LoadedBatchTracker'):
+  def __init__(self, tracker: LoadedBatchTracker):
     self._tracker = tracker
     for left in tuple(tracker.targets):
       tracker.remove(left)

@@ -14,9 +14,11 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.follow import FrameResult
+from siamkpn_jax.tracking.follow import TRACKED, FrameResult
+from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.label_files import KINDS, labels
 
-FORMATS = ('csv', 'json', 'mot', 'otb')
+FORMATS = ('csv', 'json', 'mot', 'otb', *KINDS)
 _HEADER = 'frame,time,id,x,y,w,h,score,state'
 _NAN = ','.join(4 * ['nan'])
 
@@ -38,11 +40,12 @@ def boxes_format(path: Path, chosen: str | None, targets: int) -> str:
   """
   suffix = path.suffix.lower()
   plain = 'otb' if targets == 1 else 'mot'
-  kind = chosen or {'.csv': 'csv', '.json': 'json', '.txt': plain,
-                    '': plain}.get(suffix)
+  kind = chosen or {'.csv': 'csv', '.json': 'json', '.xml': 'cvat',
+                    '.txt': plain, '': plain}.get(suffix)
   if kind is None:
-    raise UserError(f'--boxes {path}: expected a name that ends in .csv, .json '
-                    f'or .txt, or --format {"|".join(FORMATS)}')
+    raise UserError(f'--boxes {path}: expected a name that ends in .csv, '
+                    '.json, .txt or .xml, or --format '
+                    f'{"|".join(FORMATS)}')
   if kind == 'otb' and targets > 1:
     raise UserError(f'--format otb: has room for one target, not {targets}; '
                     'expected csv, json or mot')
@@ -50,12 +53,13 @@ def boxes_format(path: Path, chosen: str | None, targets: int) -> str:
 
 
 @contextlib.contextmanager
-def boxes_writer(path: Path, kind: str) -> Iterator[Write]:
+def boxes_writer(path: Path, kind: str, video: str = '') -> Iterator[Write]:
   """Writes a file as long as the block lasts.
 
   Args:
     path: of the file.
     kind: one of `FORMATS`.
+    video: its name, for labels.
 
   Raises:
     UserError: the file cannot be written.
@@ -63,6 +67,8 @@ def boxes_writer(path: Path, kind: str) -> Iterator[Write]:
   with file_errors(path), path.open('w', encoding='utf-8') as file:
     if kind == 'json':
       yield from _json(file)
+    elif kind in KINDS:
+      yield from _labels(file, kind, video)
     else:
       lines = {'csv': _csv, 'mot': _mot, 'otb': _otb}[kind]
       if kind == 'csv':
@@ -106,6 +112,24 @@ def _json(file: TextIO) -> Iterator[Write]:
 
   yield write
   file.write('\n]}\n')
+
+
+def _labels(file: TextIO, kind: str, video: str) -> Iterator[Write]:
+  """Those of targets that are not lost; known as a whole at the end alone."""
+  boxes: list[GivenBox] = []
+  length, size = 0, (0, 0)
+
+  def write(result: FrameResult) -> None:
+    nonlocal length, size
+    length, size = result.number, result.frame.shape[1::-1]
+    for number, (box, _, state) in result.targets.items():
+      if state == TRACKED:
+        left, top, width, height = box.tolist()
+        boxes.append(GivenBox(length, number, (left, top, width, height)))
+
+  yield write
+  if boxes:
+    file.write(labels(kind, boxes, name=video, size=size, length=length))
 
 
 def _four(box_xywh: np.ndarray) -> str:

@@ -2,17 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.targets import LoadedBatchTracker
 from siamkpn_jax.tracking.video import FrameSource
-
-if TYPE_CHECKING:
-  from siamkpn_jax.tracking.load import LoadedBatchTracker
 
 TRACKED, LOST = 'tracked', 'lost'
 
@@ -113,7 +111,7 @@ class Alone:
 class Together:
   """Several targets, one batch per frame."""
 
-  def __init__(self, tracker: 'LoadedBatchTracker'):
+  def __init__(self, tracker: LoadedBatchTracker):
     self._tracker = tracker
     self._slots: dict[int, int] = {}
 

@@ -133,8 +133,8 @@ def starts(boxes: Iterable[GivenBox], first: int, path: Path
   return sorted(chosen.values(), key=lambda box: box.frame or 0)
 
 
-def as_given(boxes: Any, first: int, frames: int | None = None
-             ) -> list[GivenBox]:
+def as_given(boxes: Any, first: int, frames: int | None = None,
+             size: tuple[int, int] | None = None) -> list[GivenBox]:
   """The targets that a caller names.
 
   Args:
@@ -142,13 +142,14 @@ def as_given(boxes: Any, first: int, frames: int | None = None
       `GivenBox`es, or the path of a file.
     first: number of the first frame that is tracked.
     frames: of the video, if known.
+    size: width and height of the video, pixels.
 
   Raises:
     UserError: none of these, or what `starts` refuses.
   """
   if isinstance(boxes, str | Path):
     path = Path(boxes)
-    return starts(read_boxes(path, frames), first, path)
+    return starts(read_boxes(path, frames, size), first, path)
   if isinstance(boxes, Mapping):
     return [_given(number, box) for number, box in boxes.items()]
   boxes = list(boxes)

@@ -5,7 +5,7 @@ does not wait for JAX.
 """
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +18,7 @@ from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.choice import DecodeConfig, Hyperparameters
+from siamkpn_jax.tracking.choice import DecodeConfig
 from siamkpn_jax.tracking.confidence import calibration_of
 from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax, wide
 from siamkpn_jax.tracking.follow import (
@@ -28,7 +28,7 @@ from siamkpn_jax.tracking.follow import (
     Together,
 )
 from siamkpn_jax.tracking.long_term import Judge, Rule
-from siamkpn_jax.tracking.targets import TrackResult
+from siamkpn_jax.tracking.targets import LoadedBatchTracker
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.onnx.serialized import Serialized
@@ -51,48 +51,6 @@ class LoadedTracker(SingleTracker, Protocol):
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """Center [2] of the next search, frame pixels; crop pixels per one."""
-
-
-class LoadedBatchTracker(Protocol):
-  """A tracker of many targets, whatever runs its network; see `BatchTracker`.
-
-  Attributes:
-    slots: see `BatchTracker`.
-    devices: see `BatchTracker`.
-    crops_seen: see `BatchTracker`.
-  """
-
-  slots: int
-  devices: int
-  crops_seen: int
-
-  @property
-  def targets(self) -> Collection[int]:
-    """See `BatchTracker`."""
-
-  def add(self, frame: np.ndarray, box_xywh: Any,
-          hyperparameters: Hyperparameters | None = None, *,
-          replace: int | None = None) -> int:
-    """See `BatchTracker.add`."""
-
-  def remove(self, target: int) -> None:
-    """See `BatchTracker.remove`."""
-
-  def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
-             ) -> dict[int, TrackResult]:
-    """See `BatchTracker.update`."""
-
-  def heatmaps(self, target: int) -> np.ndarray:
-    """See `BatchTracker.heatmaps`."""
-
-  def search_crop(self, target: int) -> np.ndarray | None:
-    """See `BatchTracker.search_crop`."""
-
-  def search_window(self, target: int) -> tuple[np.ndarray, float]:
-    """See `BatchTracker.search_window`."""
-
-  def network_speed(self) -> float | None:
-    """See `BatchTracker.network_speed`."""
 
 
 def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
@@ -253,11 +211,11 @@ def load_follower(weights: str | Path | None, targets: int, *,
   Raises:
     UserError: as for `load_tracker`.
   """
-  options = hyperparameters | ({'every_stage': True} if every_stage else {})
+  options = {'engine': engine, 'every_stage': every_stage,
+             'long_term': long_term, **hyperparameters}
   if targets == 1:
-    return Alone(load_tracker(weights, engine=engine, **options))
-  return Together(load_batch_tracker(weights, slots=targets, engine=engine,
-                                     **options))
+    return Alone(load_tracker(weights, **options))
+  return Together(load_batch_tracker(weights, slots=targets, **options))
 
 
 def judge_of(path: Path, *, long_term: bool = False) -> Judge:

@@ -1,8 +1,8 @@
 """What is known of a target between two frames, on the host."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,48 @@ class TrackResult(NamedTuple):
   def state(self) -> str:
     """'tracked' or 'lost', as files and videos name it."""
     return 'tracked' if self.found else 'lost'
+
+
+class LoadedBatchTracker(Protocol):
+  """A tracker of many targets, whatever runs its network; see `BatchTracker`.
+
+  Attributes:
+    slots: see `BatchTracker`.
+    devices: see `BatchTracker`.
+    crops_seen: see `BatchTracker`.
+  """
+
+  slots: int
+  devices: int
+  crops_seen: int
+
+  @property
+  def targets(self) -> Collection[int]:
+    """See `BatchTracker`."""
+
+  def add(self, frame: np.ndarray, box_xywh: Any,
+          hyperparameters: Hyperparameters | None = None, *,
+          replace: int | None = None) -> int:
+    """See `BatchTracker.add`."""
+
+  def remove(self, target: int) -> None:
+    """See `BatchTracker.remove`."""
+
+  def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
+             ) -> dict[int, TrackResult]:
+    """See `BatchTracker.update`."""
+
+  def heatmaps(self, target: int) -> np.ndarray:
+    """See `BatchTracker.heatmaps`."""
+
+  def search_crop(self, target: int) -> np.ndarray | None:
+    """See `BatchTracker.search_crop`."""
+
+  def search_window(self, target: int) -> tuple[np.ndarray, float]:
+    """See `BatchTracker.search_window`."""
+
+  def network_speed(self) -> float | None:
+    """See `BatchTracker.network_speed`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

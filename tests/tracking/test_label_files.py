@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.boxes_files import boxes_writer
+from siamkpn_jax.tracking.follow import LOST, TRACKED, FrameResult, TargetBox
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.label_files import KINDS, labels
 
@@ -13,13 +16,18 @@ BOXES = [GivenBox(1, 1, (1.5, 2, 30, 40)), GivenBox(2, 1, (2.5, 2, 30, 40)),
 VIDEO = {'name': 'in.mp4', 'size': (64, 48), 'length': 5}
 
 
+def accepted(text):
+  """What Label Studio exports of a prediction that was accepted."""
+  (task,) = json.loads(text)
+  return json.dumps([task | {'annotations': task['predictions']}])
+
+
 @pytest.mark.parametrize('kind', KINDS)
 def test_there_and_back(tmp_path, kind):
   """Lost in frame 3, and the end before the last frame, stay as they are."""
   text = labels(kind, BOXES, **VIDEO)
-  if kind == 'label_studio':  # what it exports of an accepted prediction
-    (task,) = json.loads(text)
-    text = json.dumps([task | {'annotations': task['predictions']}])
+  if kind == 'label_studio':
+    text = accepted(text)
   (tmp_path / 'a').write_text(text)
   found = read_boxes(tmp_path / 'a', size=VIDEO['size'])
   assert [box.frame for box in found] == [1, 2, 2, 4]
@@ -37,3 +45,24 @@ def test_there_and_back(tmp_path, kind):
 def test_mistakes(kind, boxes, words):
   with pytest.raises(UserError, match=words):
     labels(kind, boxes, **VIDEO)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_written_while_tracking(tmp_path, kind):
+  """Without the frames in which a target is lost; read back, all is there."""
+  frame = np.zeros((48, 64, 3), np.uint8)
+  path = tmp_path / 'out'
+  with boxes_writer(path, kind, 'in.mp4') as write:
+    for number in (1, 2, 3):
+      write(FrameResult(number, number / 25, frame, {
+          4: TargetBox(np.array([number, 2.0, 10, 12]), 0.9, TRACKED),
+          7: TargetBox(np.array([30.0, 20, 10, 12]), 0.1,
+                       LOST if number == 2 else TRACKED)}))
+  if kind == 'label_studio':
+    path.write_text(accepted(path.read_text()))
+  boxes = read_boxes(path, 3, (64, 48))
+  ids = dict.fromkeys([b.id for b in boxes])  # Label Studio's are its own
+  names = dict(zip(ids, (4, 7), strict=True))
+  assert [(b.frame, names[b.id]) for b in boxes] == [
+      (1, 4), (1, 7), (2, 4), (3, 4), (3, 7)]
+  assert boxes[3].box_xywh == pytest.approx((3, 2, 10, 12), abs=0.01)
