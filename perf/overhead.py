@@ -2,7 +2,7 @@
 
   python -m perf.overhead
 
-`track_video` on frames in memory, which writes nothing, in turns with the bare
+`track_to_files` on frames in memory, which writes nothing, in turns with the bare
 step on a crop that was cut before: in JAX the jitted update with all of its
 arguments on the device, in ONNX Runtime the run of the session. What the first
 takes longer is the program's: cutting the crop, handing arrays over, choosing
@@ -28,9 +28,11 @@ from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking.follow import SingleTracker, track_video
+from siamkpn_jax.tracking.follow import Alone, SingleTracker
+from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.load import decode_config
 from siamkpn_jax.tracking.packed import update_packed
+from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.tracking.video import FrameSource
 
@@ -85,10 +87,12 @@ def _program(tracker: SingleTracker, count: int) -> Callable[[], float]:
   """Seconds for each frame of the whole program, beginning with a warm-up."""
   frames, box_xywh = video()
   some = [frames[k % len(frames)] for k in range(count + _FIRST)]
+  box = tuple(box_xywh.tolist())
 
   def way() -> float:
-    summary = track_video(
-        tracker, FrameSource('memory', iter(some)), box_xywh, progress=False)
+    summary = track_to_files(
+        Alone(tracker), FrameSource('memory', iter(some)),
+        [GivenBox(None, 1, box)], Outputs(), progress=False)
     assert summary.fps
     return 1 / summary.fps
 
