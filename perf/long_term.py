@@ -22,6 +22,12 @@ from siamkpn_jax.cli.parser import Parser, names, whole
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.evaluation.metrics import long_term, ope
 from siamkpn_jax.tracking.drawing import draw_result
+from siamkpn_jax.tracking.follow import (
+    LOST,
+    TRACKED,
+    FrameResult,
+    TargetBox,
+)
 from siamkpn_jax.tracking.load import load_tracker
 
 _STRIP = (8, 160)  # frames, and their width
@@ -84,7 +90,7 @@ def _success(way: Way) -> ope.Score:
 
 
 def film_strip(shot: Shot, way: Way) -> np.ndarray:
-  """From the first absence to where it is found, with box and state."""
+  """From the first absence to where it is found, with box and confidence."""
   away = np.flatnonzero(~shot.present)
   end = int(away[np.flatnonzero(np.diff(away, append=len(shot.present)) > 1)[0]]
             ) if len(away) else len(shot.present) - 1
@@ -98,11 +104,10 @@ def film_strip(shot: Shot, way: Way) -> np.ndarray:
   for number, frame in enumerate(shot.frames()):
     if number not in chosen:
       continue
-    found = bool(way.found[number - 1])
-    state = 'tracked' if found else 'lost'
-    drawn = draw_result(
-        frame, way.boxes_xywh[number - 1],
-        f'{number + 1} {state} {way.confidence[number - 1]:.2f}', found=found)
+    target = TargetBox(
+        way.boxes_xywh[number - 1], way.confidence[number - 1],
+        TRACKED if way.found[number - 1] else LOST)
+    drawn = draw_result(FrameResult(number + 1, 0.0, frame, {1: target}))
     height = round(2 * width * frame.shape[0] / frame.shape[1])
     pictures.append(cv2.resize(drawn, (2 * width, height)))
   half = (len(pictures) + 1) // 2
