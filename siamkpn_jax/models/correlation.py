@@ -49,8 +49,8 @@ def correlate_shifted(search: jax.Array, kernel: jax.Array) -> jax.Array:
 def sum_of_taps(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
   """The sum of what each tap of a kernel meets, times the tap.
 
-  In primitives, because a second run still traces it: with operators and
-  indices that takes several times as long.
+  In primitives, because a second run still traces it: operators and indices
+  take longer there.
 
   Args:
     x: [b, h, w, c], already padded.

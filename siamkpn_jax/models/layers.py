@@ -228,7 +228,8 @@ def parameter(module: nn.Module, name: str,
               shape: tuple[int, ...]) -> jax.Array:
   """`module.param`, which traces `init` to know its shape.
 
-  For all the parameters of a network, that is half a second of every start.
+  Without that, and with taps as primitives (correlation.py), both programs of
+  a tracker of kpn3s_nano are traced in 0.8 s of CPU time instead of 1.4.
   """
   value: jax.Array | None = module.get_variable('params', name)
   if value is None or jnp.shape(value) != shape:  # makes it, or raises
