@@ -23,6 +23,7 @@ CONFIG_NAME = 'config.json'  # the settings of the run
 REPORT_NAME = 'report.html'  # both drawn, by report.py
 AUC = 'val_success_auc'  # of a validation
 PRECISION = 'val_precision_20'
+SCORED = 'validated_sequences'  # how many
 _LARGEST = 2**30  # bytes of a log
 
 
@@ -128,14 +129,15 @@ def best_validation(rows: Iterable[Mapping[str, Any]]
   """Step and success AUC of the best checkpoint, the newest of several.
 
   Args:
-    rows: of a log; those without a validation are passed over.
+    rows: of a log; those without a validation are passed over, as are those
+      before a sequence was left out, whose means are of other sequences.
 
   Returns:
     None if no row has one.
   """
-  scored = [(row[AUC], row['step']) for row in rows
-            if math.isfinite(row.get(AUC, math.nan))]
+  scored = [row for row in rows if math.isfinite(row.get(AUC, math.nan))]
   if not scored:
     return None
-  auc, step = max(scored)
+  auc, step = max((row[AUC], row['step']) for row in scored
+                  if row.get(SCORED) == scored[-1].get(SCORED))
   return step, auc

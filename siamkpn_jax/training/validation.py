@@ -30,7 +30,7 @@ from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.load import decode_config
 from siamkpn_jax.tracking.slots import good_slots
-from siamkpn_jax.training.metrics import AUC, PRECISION
+from siamkpn_jax.training.metrics import AUC, PRECISION, SCORED
 
 FOLDER = 'validation'  # below the workdir: the rendered videos
 _LENGTH = 60  # frames of a rendered video, where all are asked for
@@ -80,7 +80,8 @@ class Validation:
     Returns:
       Means over the sequences: `val_success_auc` and `val_precision_20`, by
       the rule of `metrics.ope`; `val_rendered_...` over rendered videos
-      that are watched beside them. {} without sequences. One that cannot
+      that are watched beside them; and how many were scored. {} without
+      sequences. One that cannot
       be read is logged, and left out for the rest of the run.
     """
     local = jax.tree.map(lambda x: x.addressable_data(0), variables)
@@ -129,7 +130,7 @@ def fingerprint(videos: Sequence[Video]) -> int:
 
 def _means(rows: Sequence[_Row]) -> dict[str, float]:
   """The metrics of every group; `val_x` of group g is called `val_g_x`."""
-  means = {}
+  means: dict[str, float] = {SCORED: len(rows)} if rows else {}
   for group in dict.fromkeys(group for group, *_ in rows):
     prefix = f'val_{group}_' if group else 'val_'
     scores = [score for g, *score in rows if g == group]

@@ -9,7 +9,9 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.training.metrics import (
+  AUC,
   LOG_NAME,
+  SCORED,
   MetricWriter,
   best_validation,
   read_log,
@@ -96,6 +98,14 @@ def test_only_numbers_are_numbers(tmp_path):
       'step': 1, 'loss': float('inf'), 'val_success_auc': nan, 'a': nan,
       'b': nan, 'c': nan, 'd': 2}])
   assert best_validation(rows) is None
+
+
+def test_best_of_the_same_sequences():
+  """A mean without the hardest one is no progress."""
+  rows = [{'step': step, AUC: auc, SCORED: count}
+          for step, auc, count in ((1, 0.9, 6), (2, 0.6, 5), (3, 0.5, 5))]
+  assert best_validation(rows) == (2, 0.6)
+  assert best_validation(rows[:1]) == (1, 0.9)
 
 
 def test_tensorboard_files(tmp_path):

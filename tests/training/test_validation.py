@@ -17,7 +17,13 @@ from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training import trainer, validation
-from siamkpn_jax.training.metrics import AUC, LOG_NAME, PRECISION, read_log
+from siamkpn_jax.training.metrics import (
+  AUC,
+  LOG_NAME,
+  PRECISION,
+  SCORED,
+  read_log,
+)
 from siamkpn_jax.training.validation import Validation
 from tests.training.tiny import BlobSource, tiny_config
 
@@ -111,7 +117,8 @@ def test_rendered_videos_beside_given_ones(tmp_path, monkeypatch):
   alone = Validation(validated_config(**given), model, tmp_path)(variables)
   rendered = Validation(validated_config(sequences=3, frames=6), model,
                         tmp_path)(variables)
-  assert found == {**alone, 'val_rendered_success_auc': rendered[AUC],
+  assert found == {**alone, SCORED: alone[SCORED] + 3,
+                   'val_rendered_success_auc': rendered[AUC],
                    'val_rendered_precision_20': rendered[PRECISION]}
   assert alone[AUC] != rendered[AUC]
 
@@ -121,7 +128,8 @@ def test_weights_that_went_astray_score_nothing(tmp_path):
   config = validated_config()
   model, variables = _model_and_variables(config)
   broken = jax.tree.map(lambda x: np.nan * x, variables)
-  assert Validation(config, model, tmp_path)(broken) == {AUC: 0, PRECISION: 0}
+  assert Validation(config, model, tmp_path)(broken) == {
+      AUC: 0, PRECISION: 0, SCORED: config.validation.sequences}
 
 
 def test_one_unreadable_sequence_does_not_spoil_the_others(tmp_path, capsys):
@@ -139,7 +147,7 @@ def test_one_unreadable_sequence_does_not_spoil_the_others(tmp_path, capsys):
   shutil.rmtree(tmp_path / 'otb' / bad)
   alone = Validation(config.updated(validation={'sequences': 1}), model,
                      tmp_path)(variables)
-  assert first == second == alone and alone[AUC] >= 0
+  assert first == second == alone and alone[SCORED] == 1
 
 
 @pytest.mark.slow
