@@ -10,9 +10,10 @@ counted. Speeds are medians over the rounds, ratios those of the same round.
 
 --models is the folder of the files of cv2.TrackerNano and TrackerVit
 (opencv_trackers.py has their names). --onnx adds our network in ONNX Runtime,
-crops and boxes by numpy. --config FILE in place of --weights measures the speed
-alone, of a network with random weights. On a machine that does other work too,
---threads 1 disturbs the comparison least, and CPU ms say more than frames/s.
+crops and boxes by numpy, --int8 that with its search in int8. --config FILE in
+place of --weights measures the speed alone, of a network with random weights.
+On a machine that does other work too, --threads 1 disturbs the comparison
+least, and CPU ms say more than frames/s.
 """
 
 import argparse
@@ -67,6 +68,9 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--onnx', action=Switch, default=False,
       help='Our network in ONNX Runtime as well.')
+  parser.add_argument(
+      '--int8', action=Switch, default=False,
+      help='And that in int8; with --onnx.')
   turns.add_flags(parser, rounds=24)
   parser.add_argument(
       '--frames', type=whole(1), default=30, help='In a turn.')
@@ -76,6 +80,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 OURS, IN_ONNX, PEER = 'ours', 'ours in ONNX Runtime', 'TrackerNano'
+IN_INT8 = 'ours in ONNX Runtime, int8'
 
 
 def run(args: argparse.Namespace) -> None:
@@ -85,6 +90,8 @@ def run(args: argparse.Namespace) -> None:
   if args.config and args.film:
     raise UserError('--config FILE measures the speed of random weights; '
                     'leave --film out, or --config')
+  if args.int8 and not args.onnx:
+    raise UserError('--int8: is of ONNX Runtime; give --onnx as well')
   folder = Path(args.output)
   for name in ('peers.json', 'peers.md', 'peers.jpg'):
     check_output(folder / name, '--output')
@@ -123,13 +130,15 @@ def _our_trackers(threads: int, args: argparse.Namespace
       model, variables, settings)}
   if args.onnx:
     try:
-      from siamkpn_jax.tracking.onnx.serialized import serialize
+      from siamkpn_jax.tracking.onnx.serialized import in_precision
       from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     except ModuleNotFoundError as error:
       raise UserError(f'--onnx: the package {error.name} is missing; install '
                       'onnx and onnxruntime, or leave --onnx out') from error
-    trackers[IN_ONNX] = OnnxTracker(
-        serialize(model, variables), settings, threads=threads)
+    for name, precision in [(IN_ONNX, 'float32'), *(
+        [(IN_INT8, 'int8')] if args.int8 else [])]:
+      network = in_precision(config, model, variables, precision)
+      trackers[name] = OnnxTracker(network, settings, threads=threads)
   return trackers
 
 

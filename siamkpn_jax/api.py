@@ -63,7 +63,8 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
              sequences: Collection[str] = (),
              zero_based: Collection[str] = (), batch: int | None = None,
              hyperparameters: Mapping[str, Any] | None = None,
-             engine: str = 'jax', long_term: bool = False) -> dict[str, Any]:
+             engine: str = 'jax', precision: str = 'float32',
+             long_term: bool = False) -> dict[str, Any]:
   """Runs a tracker on a benchmark and scores the results.
 
   Args:
@@ -82,6 +83,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
       stored with the weights.
     engine: what runs the network: 'jax' or 'onnxruntime', of the extra
       'export'. Boxes differ by rounding.
+    precision: as for `load_tracker`.
     long_term: as for `load_tracker`.
 
   Returns:
@@ -110,7 +112,8 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
       tuple(zero_based)))
   tracker, details = load_for_sequences(
       weights, [len(job.task.frames) for job in plan.left()], batch=batch,
-      hyperparameters=hyperparameters, engine=engine, long_term=long_term)
+      hyperparameters=hyperparameters, engine=engine, precision=precision,
+      long_term=long_term)
   summary = evaluation.run(plan, tracker, details,
                            remarks={'checkpoint': str(weights or DEFAULT)})
   assert summary is not None  # which stands for the shards of other hosts
@@ -119,8 +122,9 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
 
 def track_video(path: str | Path, boxes: Any, *,
                 weights: str | Path | None = None, engine: str = 'auto',
-                start_frame: int = 1, timeout: float = 10.0,
-                heatmaps: bool = False, long_term: bool = False,
+                precision: str = 'float32', start_frame: int = 1,
+                timeout: float = 10.0, heatmaps: bool = False,
+                long_term: bool = False,
                 **hyperparameters: Any
                 ) -> 'Iterator[FrameResult]':
   """Tracks targets through a video, frame by frame.
@@ -133,6 +137,7 @@ def track_video(path: str | Path, boxes: Any, *,
       a file of boxes (docs/tracking.md), which may start later.
     weights: as for `load_tracker`.
     engine: as for `load_tracker`.
+    precision: as for `load_tracker`.
     start_frame: number of the first frame, from 1.
     timeout: seconds to wait for a camera or stream that sends nothing.
     heatmaps: keep those of every stage in the results' `sights`.
@@ -170,8 +175,8 @@ def track_video(path: str | Path, boxes: Any, *,
     given = as_given(boxes, start_frame, source.count, source.size)
     check_boxes(given, source)
     follower = load_follower(weights, len(given), engine=engine,
-                             every_stage=heatmaps, long_term=long_term,
-                             **hyperparameters)
+                             precision=precision, every_stage=heatmaps,
+                             long_term=long_term, **hyperparameters)
     yield from follow(follower, source, given, sights=heatmaps)
 
 

@@ -10,6 +10,7 @@ status 1: some sequences could not be tracked, the others are scored.
 """
 
 import argparse
+import contextlib
 import re
 import shlex
 import sys
@@ -21,8 +22,14 @@ from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.cli.paths import existing_weights, output_folder
 from siamkpn_jax.config.overrides import parse_tracking
+from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import folder_lock
+from siamkpn_jax.tracking.engines import (
+    PRECISIONS,
+    choose_engine,
+    precision_note,
+)
 
 if TYPE_CHECKING:
   from siamkpn_jax.evaluation.run import evaluation
@@ -73,6 +80,10 @@ def add_arguments(parser: Parser) -> None:
       '--engine', choices=('jax', 'onnxruntime'), default='jax',
       help='What runs the network (docs/evaluation.md).')
   parser.add_argument(
+      '--precision', choices=PRECISIONS, default=PRECISIONS[0],
+      help='int8: faster in ONNX Runtime, with other boxes '
+      '(docs/tracking.md).')
+  parser.add_argument(
       '--shard', default='0/1',
       help='k/n: run part k (0-based) of n on one of several machines that '
       'share --output. The last to finish computes the scores.')
@@ -95,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
       args.benchmark, Path(data), output_folder(args.output, '--output'),
       args.protocol, args.sequences, args.zero_based, _shard(args.shard)))
   existing_weights(weights)
+  choose_engine(args.engine, precision=args.precision)
   if not plan.hidden:  # for the report, hours later
     extras.require('evaluate', 'matplotlib')
   k, n = plan.request.shard
@@ -132,10 +144,15 @@ def _run(plan: 'evaluation.EvaluationPlan',
   hyperparameters = parse_tracking(args.tracking)
   if args.batch != 1:
     one_device_per_core()
-  tracker, details = load_for_sequences(
-      args.weights, [len(job.task.frames) for job in plan.left()],
-      batch=args.batch, hyperparameters=hyperparameters, engine=args.engine,
-      long_term=args.long_term)
+  with (contextlib.nullcontext() if args.quiet or args.precision != 'int8' else
+        announced('quantizing the network', after=1.0)):
+    tracker, details = load_for_sequences(
+        args.weights, [len(job.task.frames) for job in plan.left()],
+        batch=args.batch, hyperparameters=hyperparameters, engine=args.engine,
+        precision=args.precision, long_term=args.long_term)
+  note = precision_note(args.precision)
+  if note:
+    print(f'note: {note}', file=sys.stderr)
   try:
     return evaluation.run(
         plan, tracker, details, progress=not args.quiet,

@@ -22,7 +22,12 @@ from siamkpn_jax.cli.parser import Parser, Switch, real, whole
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.engines import ENGINES
+from siamkpn_jax.tracking.engines import (
+    ENGINES,
+    PRECISIONS,
+    choose_engine,
+    precision_note,
+)
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.given_boxes import GivenBox
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
   from siamkpn_jax.tracking.video import FrameSource
 
 _LONG = 2.0  # seconds; the first time, a network may be exported
+_LOADING = {'float32': 'loading the tracker',
+            'int8': 'quantizing the network'}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -68,6 +75,10 @@ def add_arguments(parser: Parser) -> None:
       help='What runs the network; auto: the faster one on a CPU, of those '
       'that are installed, else JAX.')
   parser.add_argument(
+      '--precision', choices=PRECISIONS, default=PRECISIONS[0],
+      help='int8: faster in ONNX Runtime, with other boxes '
+      '(docs/tracking.md).')
+  parser.add_argument(
       '--timeout', type=real(0.1), default=10.0,
       help='Seconds to wait for a camera or stream that sends nothing.')
   track_outputs.add_arguments(parser)
@@ -89,6 +100,9 @@ def run(args: argparse.Namespace) -> None:
   if given and args.boxes_from:
     raise UserError('--boxes-from: --box is given as well; expected one of '
                     'them: add the box to the file')
+  if args.precision != PRECISIONS[0]:  # before a window opens
+    choose_engine(args.engine, every_stage=bool(args.heatmaps),
+                  precision=args.precision)
   weights = find_weights(args.weights)
   with open_frames(video, start=args.start_frame, timeout=args.timeout
                    ) as source:
@@ -100,12 +114,14 @@ def run(args: argparse.Namespace) -> None:
       from siamkpn_jax.tracking.load import load_follower
       from siamkpn_jax.tracking.track_files import track_to_files
       with (contextlib.nullcontext() if args.quiet else
-            announced('loading the tracker', after=_LONG)):
+            announced(_LOADING[args.precision], after=_LONG)):
         follower = load_follower(
             weights, len(boxes), engine=args.engine,
-            every_stage=args.heatmaps, long_term=args.long_term,
+            precision=args.precision, every_stage=args.heatmaps,
+            long_term=args.long_term,
             **parse_tracking(args.tracking))
-      for note in [*source.notes, *_doubts(boxes, source)]:
+      for note in [*source.notes, *_doubts(boxes, source),
+                   *filter(None, [precision_note(args.precision)])]:
         print(f'note: {note}', file=sys.stderr)
       summary = track_to_files(follower, source, boxes, outputs,
                                progress=not args.quiet)

@@ -4,18 +4,29 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from pathlib import Path
 
 from siamkpn_jax.config.network import ModelConfig
 from siamkpn_jax.core.errors import UserError
 
 ENGINES = ('auto', 'jax', 'onnxruntime')
+PRECISIONS = ('float32', 'int8')
 _WIDE = 64  # a ResNet's first layer
 
 
-def choose_engine(engine: str, *, every_stage: bool = False) -> str:
+def choose_engine(engine: str, *, every_stage: bool = False,
+                  precision: str = 'float32') -> str:
   """'jax' or 'onnxruntime'; arguments and errors as of `load_tracker`."""
   if engine not in ENGINES:
     raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
+  if precision not in PRECISIONS:
+    raise UserError(f'precision {precision!r}; expected one of '
+                    f'{", ".join(PRECISIONS)}')
+  if precision == 'int8':
+    if engine == 'jax':
+      raise UserError("precision 'int8': engine 'jax' has float32 alone; "
+                      "expected engine='onnxruntime'")
+    engine = 'onnxruntime'  # so it is never left out without a word
   missing = [name for name in ('onnx', 'onnxruntime')
              if not importlib.util.find_spec(name)]
   if engine == 'auto':
@@ -28,6 +39,44 @@ def choose_engine(engine: str, *, every_stage: bool = False) -> str:
     raise UserError("engine 'onnxruntime': has the last stage alone; expected "
                     "every_stage=False, or engine='jax'")
   return engine
+
+
+def check_precision(model: ModelConfig, precision: str) -> None:
+  """Refuses a precision that is not known to hold for a network.
+
+  Args:
+    model: the network.
+    precision: one of `PRECISIONS`.
+
+  Raises:
+    UserError: int8 and another backbone than an EfficientNet.
+  """
+  if precision == 'int8' and not model.arch.startswith('efficientnet'):
+    raise UserError(f"precision 'int8': has been tried with EfficientNets "
+                    f'alone, and these weights are of a {model.arch}; expected '
+                    "precision='float32'")
+
+
+def precision_note(precision: str,
+                   cpuinfo: Path = Path('/proc/cpuinfo')) -> str | None:
+  """What to say of int8 on this processor, where it is known to be slow.
+
+  Args:
+    precision: one of `PRECISIONS`.
+    cpuinfo: Linux's file; without it, or without its flags, nothing is known.
+  """
+  if precision != 'int8':
+    return None
+  try:
+    text = cpuinfo.read_text(encoding='utf-8', errors='replace')
+  except OSError:
+    return None
+  flags = next((line.split() for line in text.splitlines()
+                if line.startswith('flags')), None)
+  if flags is None or not {'avx512_vnni', 'avx_vnni'}.isdisjoint(flags):
+    return None
+  return ('int8: this processor has neither AVX512-VNNI nor AVX-VNNI; float32 '
+          'may be faster')
 
 
 def faster_in_jax(model: ModelConfig) -> bool:

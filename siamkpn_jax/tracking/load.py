@@ -54,8 +54,9 @@ class LoadedTracker(SingleTracker, Protocol):
 
 
 def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
-                 every_stage: bool = False, long_term: bool = False,
-                 **hyperparameters: Any) -> LoadedTracker:
+                 precision: str = 'float32', every_stage: bool = False,
+                 long_term: bool = False, **hyperparameters: Any
+                 ) -> LoadedTracker:
   """Loads a tracker for one target.
 
   Args:
@@ -65,6 +66,9 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
       'auto': the faster one (`engines.faster_in_jax`) where JAX has nothing
       but a CPU, the extra 'export' is installed and the network can be
       exported, else JAX. Boxes differ by rounding, until two cells score alike.
+    precision: 'float32', or 'int8' for the search of an EfficientNet in ONNX
+      Runtime: faster where the processor has VNNI instructions, with other
+      boxes (docs/tracking.md#int8).
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
     long_term: a target that is not seen for some frames is lost: its box stays,
@@ -77,8 +81,8 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
 
   Raises:
     UserError: a missing or damaged checkpoint, missing default weights, an
-      invalid hyperparameter, or an engine that is unknown, not installed or
-      unable to run the network.
+      invalid hyperparameter, or an engine or precision that is unknown, not
+      installed or unable to run the network.
 
   Examples:
     The packaged model with another hyperparameter:
@@ -92,7 +96,8 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  loaded = _load(weights, engine, faster_in_jax, every_stage=every_stage)
+  loaded = _load(weights, engine, faster_in_jax, every_stage=every_stage,
+                 precision=precision)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
   judge = judge_of(loaded.path, long_term=long_term)
   if loaded.network:
@@ -104,8 +109,9 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
-                       engine: str = 'auto', every_stage: bool = False,
-                       long_term: bool = False, **hyperparameters: Any
+                       engine: str = 'auto', precision: str = 'float32',
+                       every_stage: bool = False, long_term: bool = False,
+                       **hyperparameters: Any
                        ) -> LoadedBatchTracker:
   """Loads a tracker for any number of targets, in one video or many.
 
@@ -115,6 +121,7 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
       devices.
     engine: as for `load_tracker`. In ONNX Runtime each target has its own copy
       of the weights; 'auto' leaves wide networks to JAX.
+    precision: as for `load_tracker`.
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
     long_term: as for `load_tracker`.
@@ -133,7 +140,8 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
     8
   """
-  loaded = _load(weights, engine, wide, every_stage=every_stage)
+  loaded = _load(weights, engine, wide, every_stage=every_stage,
+                 precision=precision)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
   judge = judge_of(loaded.path, long_term=long_term)
   if loaded.network:
@@ -157,7 +165,7 @@ class _Loaded:
 
 def _load(weights: str | Path | None, engine: str,
           left_to_jax: Callable[[ModelConfig], bool], *,
-          every_stage: bool) -> _Loaded:
+          every_stage: bool, precision: str) -> _Loaded:
   """Loads what the engine needs.
 
   Args:
@@ -165,17 +173,21 @@ def _load(weights: str | Path | None, engine: str,
     engine: as for `load_tracker`.
     left_to_jax: which networks 'auto' runs in JAX.
     every_stage: as for `load_tracker`.
+    precision: as for `load_tracker`.
 
   Raises:
     UserError: as for `load_tracker`.
   """
-  onnx = choose_engine(engine, every_stage=every_stage) == 'onnxruntime'
+  onnx = choose_engine(engine, every_stage=every_stage,
+                       precision=precision) == 'onnxruntime'
+  if precision != 'float32':
+    engine = 'onnxruntime'
   suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
   path, digest = find_weights(weights), None
   if onnx:
     from siamkpn_jax.tracking.onnx.serialized import export_and_keep, read_kept
     digest = content_digest(path)
-    kept = read_kept(digest)
+    kept = read_kept(digest, precision)
     if kept and suits(kept[0]):
       return _Loaded(path, *kept)
 
@@ -186,8 +198,8 @@ def _load(weights: str | Path | None, engine: str,
   model = build_model(config.model)
   if onnx and suits(config):
     try:
-      return _Loaded(
-          path, config, export_and_keep(path, digest, config, model, variables))
+      return _Loaded(path, config, export_and_keep(
+          path, digest, config, model, variables, precision))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
@@ -196,14 +208,16 @@ def _load(weights: str | Path | None, engine: str,
 
 
 def load_follower(weights: str | Path | None, targets: int, *,
-                  engine: str = 'auto', every_stage: bool = False,
-                  long_term: bool = False, **hyperparameters: Any) -> Follower:
+                  engine: str = 'auto', precision: str = 'float32',
+                  every_stage: bool = False, long_term: bool = False,
+                  **hyperparameters: Any) -> Follower:
   """Loads what tracks a number of targets in one video.
 
   Args:
     weights: as for `load_tracker`.
     targets: how many; one has the fastest tracker, several are tracked at once.
     engine: as for `load_tracker`.
+    precision: as for `load_tracker`.
     every_stage: as for `load_tracker`.
     long_term: as for `load_tracker`.
     **hyperparameters: as for `load_tracker`.
@@ -211,8 +225,9 @@ def load_follower(weights: str | Path | None, targets: int, *,
   Raises:
     UserError: as for `load_tracker`.
   """
-  options = {'engine': engine, 'every_stage': every_stage,
-             'long_term': long_term, **hyperparameters}
+  options = {'engine': engine, 'precision': precision,
+             'every_stage': every_stage, 'long_term': long_term,
+             **hyperparameters}
   if targets == 1:
     return Alone(load_tracker(weights, **options))
   return Together(load_batch_tracker(weights, slots=targets, **options))

@@ -26,7 +26,7 @@ ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
 def load_for_sequences(
     weights: str | Path | None, lengths: Sequence[int], *,
     batch: int | None = None, hyperparameters: Mapping[str, Any] | None = None,
-    engine: str = 'jax', long_term: bool = False
+    engine: str = 'jax', precision: str = 'float32', long_term: bool = False
     ) -> tuple[MultiTargetTracker, dict[str, Any]]:
   """A tracker with as many slots as sequences need.
 
@@ -36,6 +36,7 @@ def load_for_sequences(
     batch: targets at once, at most; None: what suits the devices.
     hyperparameters: of tracking, other ones than those stored with the weights.
     engine: one of `ENGINES`, what runs the network.
+    precision: as for `load_tracker`.
     long_term: as for `load_tracker`.
 
   Returns:
@@ -46,7 +47,7 @@ def load_for_sequences(
   """
   if engine not in ENGINES:
     raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
-  in_onnx = choose_engine(engine) == 'onnxruntime'
+  in_onnx = choose_engine(engine, precision=precision) == 'onnxruntime'
   path = find_weights(weights)
   config, variables = load_model(path)
   config = with_tracking(config, hyperparameters or {})
@@ -63,12 +64,13 @@ def load_for_sequences(
                         judge=judge), details
 
   from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
-  from siamkpn_jax.tracking.onnx.serialized import serialize
+  from siamkpn_jax.tracking.onnx.serialized import in_precision
   try:
-    network = serialize(model, variables)
+    network = in_precision(config, model, variables, precision)
   except NotImplementedError as error:  # a network of one's own
     raise UserError(f"engine 'onnxruntime': {error}; or use engine 'jax'"
                     ) from error
   slots = good_slots(lengths, cores(), batch)
   return (OnnxBatchTracker(network, decoding, slots=slots, judge=judge),
-          details | {'engine': engine})
+          details | {'engine': engine} | (
+              {} if precision == 'float32' else {'precision': precision}))

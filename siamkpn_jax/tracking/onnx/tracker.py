@@ -69,7 +69,7 @@ class OnnxTracker:
     """See `Tracker.init`; makes a session, which takes longer than a frame."""
     first = template_input(frame, box_xywh)
     names = [output.name for output in self._template.get_outputs()]
-    kernels = _run(self._template, first.crop)
+    kernels = run_crop(self._template, first.crop)
     self._session = open_session(
         self._network, self._threads, dict(zip(names, kernels, strict=True)))
     self._center, self._size, self._fill = first.center, first.size, first.fill
@@ -84,7 +84,7 @@ class OnnxTracker:
     limit = np.array(frame_size(frame), np.float32)
     center, scale = self.search_window()
     crop = search_crop(frame, center, scale, self._fill)
-    heatmap, offsets, sizes = (m[0] for m in _run(self._session, crop))
+    heatmap, offsets, sizes = (m[0] for m in run_crop(self._session, crop))
     shift, size, self.score = decode(
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
         self._size, np.float32(scale), self._memory.settings(self._config))
@@ -128,6 +128,8 @@ def open_session(model: bytes, threads: int,
   options.add_session_config_entry('session.intra_op.spin_duration_us', _SPIN)
   # Nor after a run: another target's session would get half of the cores.
   options.add_session_config_entry('session.force_spinning_stop', '1')
+  # In int8, a processor without VNNI would let sums of two products overflow.
+  options.add_session_config_entry('session.x64quantprecision', '1')
   options.graph_optimization_level = (
       onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
   if constants:
@@ -138,8 +140,8 @@ def open_session(model: bytes, threads: int,
       model, options, providers=['CPUExecutionProvider'])
 
 
-def _run(session: onnxruntime.InferenceSession,
-         crop: np.ndarray) -> list[np.ndarray]:
+def run_crop(session: onnxruntime.InferenceSession,
+             crop: np.ndarray) -> list[np.ndarray]:
   """[h, w, 3] uint8 -> all outputs of a model of one crop."""
   pixels = np.ascontiguousarray(crop.transpose(2, 0, 1)[None], np.float32)
   return session.run(None, {session.get_inputs()[0].name: pixels})

@@ -1,0 +1,208 @@
+"""The network in int8, in ONNX Runtime."""
+
+import functools
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from siamkpn_jax.checkpoints import weights_file
+from siamkpn_jax.checkpoints.packaged import find_weights
+from siamkpn_jax.checkpoints.weights import load_model
+from siamkpn_jax.core.boxes import iou_xywh
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import read_image
+from siamkpn_jax.datasets import synthetic
+from siamkpn_jax.datasets.synthetic import Scene
+from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.metrics.protocols import OTB
+from siamkpn_jax.evaluation.run import load as run_load
+from siamkpn_jax.models.siamkpn import build_model, init_variables
+from siamkpn_jax.tracking import engines
+from siamkpn_jax.tracking.load import (
+    decode_config,
+    load_batch_tracker,
+    load_tracker,
+)
+from tests import commands
+from tests.optional import import_or_skip
+from tests.tracking.test_startup import cache, run  # noqa: F401
+from tests.training.tiny import tiny_config
+
+for name in ('onnx', 'onnxruntime'):
+  import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
+
+import onnx  # noqa: E402
+
+from siamkpn_jax.tracking.onnx import quantize, serialized  # noqa: E402
+from siamkpn_jax.tracking.onnx.tracker import OnnxTracker  # noqa: E402
+
+FRAMES = 20
+
+
+@functools.cache
+def networks():
+  """Those of the packaged model, in float32 and in int8; how boxes are chosen.
+  """
+  config, variables = load_model(find_weights(None))
+  plain = serialized.serialize(build_model(config.model), variables)
+  return plain, quantize.quantize(plain), decode_config(config)
+
+
+def boxes(tracker, scene):
+  tracker.init(*scene.render(0))
+  return np.array([tracker.update(scene.render(t)[0])[1]
+                   for t in range(1, FRAMES + 1)])
+
+
+@pytest.mark.parametrize('index', [0, 1])
+def test_boxes_are_near_those_in_float32(index):
+  """With the kernels of another target each: none is part of the network."""
+  plain, int8, config = networks()
+  scene = Scene(3, index, size=(240, 180))
+  want = boxes(OnnxTracker(plain, config), scene)
+  got = boxes(OnnxTracker(int8, config), scene)
+  assert iou_xywh(got, want).min() > 0.8
+  assert np.abs(got - want).max() > 0.01  # it is another network
+
+
+def test_it_is_the_same_each_time(monkeypatch):
+  """Few examples here; the ends and the kernels stay in float32."""
+  monkeypatch.setattr(quantize, '_SCENES', 1)
+  plain = networks()[0]
+  first, second = (quantize.quantize(plain) for _ in range(2))
+  assert first == second and first.template == plain.template
+  graph = onnx.load_model_from_string(first.search).graph
+  assert [i.name for i in graph.input] == ['search']
+  kernels = [i.name for i in graph.initializer
+             if i.data_location == onnx.TensorProto.EXTERNAL]
+  assert kernels == [f'kernel{k}' for k in range(6)]
+  floats = {i.name for i in graph.initializer
+            if i.data_type == onnx.TensorProto.FLOAT and len(i.dims) == 4}
+  convolutions = [n for n in graph.node if n.op_type == 'Conv']
+  # The first, and the last of both levels; all others are int8.
+  assert sum(n.input[1] in floats for n in convolutions) == 3
+
+
+@pytest.fixture
+def quantized(monkeypatch, cache):  # noqa: F811
+  """Notes each quantization, which is done once for all tests."""
+  int8, calls = networks()[1], []
+  monkeypatch.setattr(quantize, 'quantize',
+                      lambda network: calls.append('int8') or int8)
+  return calls
+
+
+def test_a_second_run_quantizes_nothing(quantized):
+  """It needs no JAX; float32 is kept beside."""
+  scene = Scene(3, 0, size=(240, 180))
+  want = boxes(load_tracker(precision='int8'), scene)
+  assert quantized == ['int8']
+  np.testing.assert_array_equal(
+      boxes(load_tracker(precision='int8'), scene), want)
+  many = load_batch_tracker(slots=2, precision='int8')
+  target = many.add(*scene.render(0))
+  np.testing.assert_allclose(
+      many.update(scene.render(1)[0])[target].box_xywh, want[0], atol=0.01)
+  assert quantized == ['int8']
+  plain = boxes(load_tracker(engine='onnxruntime'), scene)
+  assert np.abs(plain - want).max() > 0.01 and quantized == ['int8']
+  code = '''
+import sys
+sys.modules.update(dict.fromkeys(('flax', 'jax', 'orbax')))
+import siamkpn_jax
+from siamkpn_jax.datasets.synthetic import Scene
+tracker = siamkpn_jax.load_tracker(precision='int8')
+scene = Scene(3, 0, size=(240, 180))
+tracker.init(*scene.render(0))
+print(*tracker.update(scene.render(1)[0])[1].tolist())
+print('onnx' not in sys.modules)
+'''
+  first, light = run(code).splitlines()
+  np.testing.assert_allclose([float(x) for x in first.split()], want[0],
+                             atol=0.01)
+  assert light == 'True'
+
+
+def test_what_is_refused(tmp_path, monkeypatch):
+  """It is never left out without a word."""
+  for load in (load_tracker, load_batch_tracker):
+    with pytest.raises(UserError, match="'int4'; expected one of float32, int"):
+      load(precision='int4')
+    with pytest.raises(UserError, match="'int8': engine 'jax' has float32 "):
+      load(precision='int8', engine='jax')
+    with pytest.raises(UserError, match='the last stage alone'):
+      load(precision='int8', every_stage=True)
+  with pytest.raises(UserError, match="'int8': engine 'jax' has float32 alone"):
+    run_load.load_for_sequences(None, [2], precision='int8')
+  config = tiny_config()
+  path = tmp_path / 'model.safetensors'
+  weights_file.save_weights_file(
+      path, config, init_variables(build_model(config.model), 0), {})
+  with pytest.raises(UserError, match=f'are of a {config.model.arch}; expect'):
+    load_tracker(path, precision='int8')
+  monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+  with pytest.raises(UserError, match=r"missing; .*siamkpn_jax\[export"):
+    load_tracker(precision='int8')
+
+
+def test_results_of_an_evaluation_are_told_apart(quantized):
+  _, details = run_load.load_for_sequences(
+      None, [2], engine='onnxruntime', precision='int8')
+  _, plain = run_load.load_for_sequences(None, [2], engine='onnxruntime')
+  assert details == plain | {'precision': 'int8'} and 'precision' not in plain
+  assert quantized == ['int8']
+
+
+def test_commands(quantized, command, tmp_path):
+  """The flag of track and eval: its mistakes, its news, what it leaves."""
+  data, output = tmp_path / 'data', tmp_path / 'new'
+  (name,) = synthetic.write_otb(data, seed=0, count=1, length=3)
+  video = ['track', data / name / 'img', '--precision=int8']
+  for box in ([], ['--box=50,50,40,40']):  # before a window opens
+    commands.assert_one_line(command(*video, *box, '--engine=jax'),
+                             "'int8': engine 'jax' has float32 alone")
+  evaluate = ['evaluate', f'--data={data}', f'--output={output}']
+  commands.assert_one_line(command(*evaluate, '--precision=int8'),
+                           "'int8': engine 'jax' has float32 alone")
+  assert not output.exists() and not quantized
+  done = command(*video, '--box=50,50,40,40', f'--boxes={tmp_path / "b.csv"}')
+  assert done.returncode == 0 and quantized == ['int8']
+  evaluate += ['--engine=onnxruntime']
+  done = command(*evaluate, '--precision=int8', '--quiet=true')
+  assert done.returncode == 0, done.stderr
+  settings = json.loads((output / 'settings.json').read_text())
+  assert settings['precision'] == 'int8'
+  commands.assert_one_line(command(*evaluate, '--quiet=true'), 'precision')
+
+
+def test_slow_processors_are_named(tmp_path):
+  """Where Linux says what the processor has."""
+  note = functools.partial(engines.precision_note, cpuinfo=tmp_path / 'cpuinfo')
+  assert note('int8') is None  # another system
+  for text, said in (('flags\t\t: fpu avx2\nflags\t\t: fpu avx2\n', True),
+                     ('flags : avx2 avx512_vnni amx\n', False),
+                     ('flags : avx2 avx_vnni\n', False),
+                     ('Features : asimd asimddp\n', False)):
+    (tmp_path / 'cpuinfo').write_text(f'processor : 0\n{text}')
+    assert bool(note('int8')) == said and note('float32') is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['Couple', 'vot_bag'])
+def test_the_score_holds(real_data, name):
+  plain, int8, config = networks()
+  data = real_data / 'sequences'
+  (video,) = load_otb(data, names=[name], zero_based=['vot_*'])
+  frames = [read_image(path) for path in video.frames[:200]]
+  truth = video.boxes_xywh[:200]
+  scores = []
+  for network in (plain, int8):
+    tracker = OnnxTracker(network, config)
+    tracker.init(frames[0], truth[0])
+    result = [truth[0], *(tracker.update(frame)[1] for frame in frames[1:])]
+    scores.append(ope.score_sequence(
+        np.array(result), truth, protocol=OTB).success_auc)
+  assert scores[1] > scores[0] - 0.02
