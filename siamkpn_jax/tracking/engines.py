@@ -1,5 +1,6 @@
 """What runs the network of a tracker."""
 
+import functools
 import importlib.metadata
 import importlib.util
 import os
@@ -57,26 +58,31 @@ def check_precision(model: ModelConfig, precision: str) -> None:
                     "precision='float32'")
 
 
-def precision_note(precision: str,
-                   cpuinfo: Path = Path('/proc/cpuinfo')) -> str | None:
-  """What to say of int8 on this processor, where it is known to be slow.
+@functools.cache
+def has_vnni(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool | None:
+  """Whether the processor multiplies bytes fast; None if that is not known.
 
   Args:
-    precision: one of `PRECISIONS`.
-    cpuinfo: Linux's file; without it, or without its flags, nothing is known.
+    cpuinfo: Linux's file; other systems, and other processors than x86, have
+      none with such flags.
   """
-  if precision != 'int8':
-    return None
   try:
     text = cpuinfo.read_text(encoding='utf-8', errors='replace')
   except OSError:
     return None
   flags = next((line.split() for line in text.splitlines()
                 if line.startswith('flags')), None)
-  if flags is None or not {'avx512_vnni', 'avx_vnni'}.isdisjoint(flags):
+  if flags is None:
     return None
-  return ('int8: this processor has neither AVX512-VNNI nor AVX-VNNI; float32 '
-          'may be faster')
+  return not {'avx512_vnni', 'avx_vnni'}.isdisjoint(flags)
+
+
+def precision_note(precision: str) -> str | None:
+  """What to say of a precision on this processor, if anything."""
+  if precision == 'int8' and has_vnni() is False:
+    return ('int8: this processor has neither AVX512-VNNI nor AVX-VNNI; '
+            'float32 may be faster')
+  return None
 
 
 def faster_in_jax(model: ModelConfig) -> bool:

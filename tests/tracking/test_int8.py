@@ -36,8 +36,7 @@ for name in ('onnx', 'onnxruntime'):
 
 import onnx  # noqa: E402
 
-from siamkpn_jax.tracking.onnx import quantize, serialized  # noqa: E402
-from siamkpn_jax.tracking.onnx.tracker import OnnxTracker  # noqa: E402
+from siamkpn_jax.tracking.onnx import quantize, serialized, tracker  # noqa: E402
 
 FRAMES = 20
 
@@ -62,8 +61,8 @@ def test_boxes_are_near_those_in_float32(index):
   """With the kernels of another target each: none is part of the network."""
   plain, int8, config = networks()
   scene = Scene(3, index, size=(240, 180))
-  want = boxes(OnnxTracker(plain, config), scene)
-  got = boxes(OnnxTracker(int8, config), scene)
+  want = boxes(tracker.OnnxTracker(plain, config), scene)
+  got = boxes(tracker.OnnxTracker(int8, config), scene)
   assert iou_xywh(got, want).min() > 0.8
   assert np.abs(got - want).max() > 0.01  # it is another network
 
@@ -178,16 +177,26 @@ def test_commands(quantized, command, tmp_path):
   commands.assert_one_line(command(*evaluate, '--quiet=true'), 'precision')
 
 
-def test_slow_processors_are_named(tmp_path):
-  """Where Linux says what the processor has."""
-  note = functools.partial(engines.precision_note, cpuinfo=tmp_path / 'cpuinfo')
-  assert note('int8') is None  # another system
-  for text, said in (('flags\t\t: fpu avx2\nflags\t\t: fpu avx2\n', True),
-                     ('flags : avx2 avx512_vnni amx\n', False),
-                     ('flags : avx2 avx_vnni\n', False),
-                     ('Features : asimd asimddp\n', False)):
-    (tmp_path / 'cpuinfo').write_text(f'processor : 0\n{text}')
-    assert bool(note('int8')) == said and note('float32') is None
+def test_slow_processors_are_named(tmp_path, monkeypatch):
+  """Where Linux says what the processor has; sums are exact on the others."""
+  assert engines.has_vnni(tmp_path / 'none') is None  # another system
+  for k, (flags, want) in enumerate((
+      ('flags\t\t: fpu avx2\nflags\t\t: fpu avx2\n', False),
+      ('flags : avx2 avx512_vnni amx\n', True),
+      ('flags : avx2 avx_vnni\n', True),
+      ('Features : asimd asimddp\n', None))):
+    (tmp_path / f'{k}').write_text(f'processor : 0\n{flags}')
+    assert engines.has_vnni(tmp_path / f'{k}') is want
+  template = networks()[0].template
+  for known, note, exact in ((True, False, False), (False, True, True),
+                             (None, False, True)):
+    monkeypatch.setattr(engines, 'has_vnni', lambda known=known: known)
+    monkeypatch.setattr(tracker, 'has_vnni', lambda known=known: known)
+    assert bool(engines.precision_note('int8')) == note
+    assert engines.precision_note('float32') is None
+    options = tracker.open_session(template, 1).get_session_options()
+    assert options.get_session_config_entry(
+        'session.x64quantprecision') == str(int(exact))
 
 
 @pytest.mark.slow
@@ -200,9 +209,9 @@ def test_the_score_holds(real_data, name):
   truth = video.boxes_xywh[:200]
   scores = []
   for network in (plain, int8):
-    tracker = OnnxTracker(network, config)
-    tracker.init(frames[0], truth[0])
-    result = [truth[0], *(tracker.update(frame)[1] for frame in frames[1:])]
+    one = tracker.OnnxTracker(network, config)
+    one.init(frames[0], truth[0])
+    result = [truth[0], *(one.update(frame)[1] for frame in frames[1:])]
     scores.append(ope.score_sequence(
         np.array(result), truth, protocol=OTB).success_auc)
   assert scores[1] > scores[0] - 0.02
