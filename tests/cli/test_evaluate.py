@@ -31,7 +31,7 @@ def stand_in(monkeypatch, tmp_path):
   (tmp_path / 'runs' / 'kpn3s').mkdir(parents=True)
   monkeypatch.setattr(
       load, 'load_for_sequences',
-      lambda weights, lengths, batch, hyperparameters, long_term: (
+      lambda weights, lengths, batch, hyperparameters, **engine: (
           OneTarget(Watched()),
           {'weights': weights, 'tracking': hyperparameters}))
 

@@ -94,7 +94,7 @@ def _score(sequences):
 def _evaluate(sequences, monkeypatch):
   monkeypatch.setattr(
       load, 'load_for_sequences',
-      lambda weights, lengths, batch, hyperparameters, long_term: (
+      lambda weights, lengths, batch, hyperparameters, **engine: (
           OneTarget(FirstBoxTracker()), {'weights': weights}))
   (sequences.parent / 'weights').mkdir()
   return command.execute('evaluate', [

@@ -77,7 +77,7 @@ BAD = {
     'no output': ('nothing to write', {'output': '', 'boxes': ''}),
     'output folder': ('this is a folder', {'output': '{1}'}),
     'boxes folder': ('this is a folder', {'boxes': '{1}'}),
-    'boxes ending': ('.csv, .json or .txt', {'boxes': '{1}/out.xml'}),
+    'boxes ending': ('.csv, .json or .txt', {'boxes': '{1}/out.doc'}),
     'box and file': ('--box is given as well', {'boxes_from': '{0}/boxes.csv'}),
     'no file of boxes': ('missing.csv: cannot be read', {
         'box': None, 'boxes_from': '{0}/missing.csv'}),
@@ -151,7 +151,7 @@ class StandIn:
   score = 0.5
 
   def __init__(self, weights: Path, engine: str,
-               long_term: bool = False) -> None:
+               long_term: bool = False, **others: object) -> None:
     print('weights read:', weights)
     print('engine:', engine)
     if long_term:
