@@ -4,11 +4,11 @@
 
 What `siamkpn track` runs, on frames in memory, writing nothing, in turns with
 the bare step on a crop that was cut before: in JAX the jitted update with all
-of its arguments on the device, in ONNX Runtime the run of the session. What the first
-takes longer is the program's: cutting the crop, handing arrays over, choosing
-the box (in ONNX Runtime), the loop; and what the network itself loses when it
-does not run again and again on data that are in the caches. The third way tells
-them apart: `update` with a network that takes no time.
+of its arguments on the device, in ONNX Runtime the run of the session. What the
+first takes longer is the program's: cutting the crop, handing arrays over,
+choosing the box (in ONNX Runtime), the loop; and what the network itself loses
+when it does not run again and again on data that are in the caches. The third
+way tells them apart: `update` with a network that takes no time.
 """
 
 import argparse

@@ -95,6 +95,9 @@ def run(args: argparse.Namespace) -> None:
     raise UserError(f'--input {args.input}: VIDEO {args.video} is given as '
                     'well; expected one of them')
   video = args.video or args.input or ''
+  if not video:
+    raise UserError('missing VIDEO: expected a video file, a folder or pattern '
+                    'of images, a camera index or a URL')
   outputs = track_outputs.chosen(args, video)
   given = [parse_box(text) for text in args.box or ()]
   if given and args.boxes_from:

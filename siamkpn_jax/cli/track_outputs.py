@@ -57,7 +57,7 @@ def chosen(args: argparse.Namespace, video: str) -> 'Outputs':
   if output == '' and boxes == '' and not args.show:
     raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
   if output is None and boxes is None and not args.show:
-    output, boxes = _defaults(video)
+    output, boxes = default_names(video)
   check_distinct({'--input': video, '--output': output, '--boxes': boxes,
                   '--boxes-from': args.boxes_from})
   for flag, path in (('--output', output), ('--boxes', boxes)):
@@ -75,12 +75,13 @@ def chosen(args: argparse.Namespace, video: str) -> 'Outputs':
                  args.heatmaps)
 
 
-def _defaults(video: str) -> tuple[str, str]:
+def default_names(video: str) -> tuple[str, str]:
   """Names after that of the input, in this folder, which are not there yet."""
   name = urlparse(video).path if '://' in video else video
-  name = re.sub('[*?[].*', '', name).rstrip('/') or name
-  stem = Path(os.path.abspath(name) if name in ('.', '..') else name).stem
-  stem = f'camera{stem}' if stem.isdigit() else (
+  if re.search('[*?[]', name):  # a pattern: the folder that holds the images
+    name = re.sub('/?[^/]*[*?[].*', '', name) or '.'
+  stem = Path(os.path.abspath(name)).stem
+  stem = f'camera{video}' if video.isdigit() else (
       re.sub(r'[^\w.-]', '_', stem) or 'video')
   mark, number = '', 1
   while any(os.path.lexists(f'{stem}_tracked{mark}{suffix}')

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.tracking.follow import LOST, FrameResult, Sight, TargetBox
+from siamkpn_jax.tracking.follow import LOST, FrameResult, Sight
 
 # BGR, apart from one another and from most videos; by id, in turn.
 _COLORS = ((80, 220, 60), (60, 160, 255), (255, 140, 70), (230, 90, 230),
@@ -17,6 +17,8 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FAR = 2**14  # pixels; beyond it a corner is off any frame, and cv2 overflows
 _DASH = 8  # times the thickness
 _INSET = 4  # of an inset, its height in that of the frame
+
+Area = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 def color_of(target: int) -> tuple[int, int, int]:
@@ -34,35 +36,44 @@ def draw_result(result: FrameResult) -> np.ndarray:
     A new frame, uint8 [h, w, 3] BGR. The box of a lost target is dashed.
   """
   shown = result.frame.copy()
-  _draw_insets(shown, result.sights)
   thickness = max(1, round(min(shown.shape[:2]) / 200))
-  for number, target in result.targets.items():
-    _draw_target(shown, number, target, thickness)
+  insets = _draw_insets(shown, result.sights, thickness)
   caption = f'{result.number}' if result.decoded else (
       f'{result.number} not decoded')
-  _write(shown, caption, (0, 0), _DARK, _TEXT)
+  taken = [_write(shown, caption, [(0, 0)], _DARK, _TEXT, ()), insets]
+  outlines = {number: area for number, target in result.targets.items()
+              if (area := _outline(target.box_xywh)) is not None}
+  for number, area in outlines.items():
+    draw = _dashed if result.targets[number].state == LOST else _rectangle
+    draw(shown, area, color_of(number), thickness)
+  for number, (x1, y1, _, y2) in outlines.items():  # on top of all outlines
+    target = result.targets[number]
+    label = (f'{number} {"lost " if target.state == LOST else ""}'
+             f'{target.score:.2f}')
+    high = _plate(shown, label)[1]
+    taken.append(_write(
+        shown, label, [(x1, y1 - high), (x1, y1 - 2 * high), (x1, y2),
+                       (x1, y2 + high)], color_of(number), _DARK, taken))
   return shown
 
 
-def _draw_target(frame: np.ndarray, number: int, target: TargetBox,
-                 thickness: int) -> None:
-  left, top, width, height = np.asarray(target.box_xywh, np.float64)
+def _outline(box_xywh: np.ndarray) -> Area | None:
+  """The corners in whole pixels; None of a box that is not known."""
+  left, top, width, height = np.asarray(box_xywh, np.float64)
   corners = np.array([left, top, left + width, top + height])
   if not np.isfinite(corners).all():
-    return
-  lost = target.state == LOST
+    return None
   x1, y1, x2, y2 = np.clip(np.rint(corners), -_FAR, _FAR).astype(int).tolist()
-  color = color_of(number)
-  if lost:
-    _dashed(frame, (x1, y1, x2, y2), color, thickness)
-  else:
-    cv2.rectangle(frame, (x1, y1), (x2, y2), color, thickness)
-  label = f'{number} {"lost " if lost else ""}{target.score:.2f}'
-  _write(frame, label, (x1, y1), color, _DARK, above=True)
+  return x1, y1, x2, y2
 
 
-def _dashed(frame: np.ndarray, corners: tuple[int, int, int, int],
-            color: tuple[int, int, int], thickness: int) -> None:
+def _rectangle(frame: np.ndarray, corners: Area, color: tuple[int, int, int],
+               thickness: int) -> None:
+  cv2.rectangle(frame, corners[:2], corners[2:], color, thickness)
+
+
+def _dashed(frame: np.ndarray, corners: Area, color: tuple[int, int, int],
+            thickness: int) -> None:
   """A dashed outline; what is outside the frame is not walked along."""
   x1, y1, x2, y2 = corners
   height, width = frame.shape[:2]
@@ -75,37 +86,77 @@ def _dashed(frame: np.ndarray, corners: tuple[int, int, int, int],
       cv2.line(frame, (x, y), (x, min(y + step, y2)), color, thickness)
 
 
-def _write(frame: np.ndarray, text: str, place: tuple[int, int],
-           background: tuple[int, ...], color: tuple[int, ...], *,
-           above: bool = False) -> None:
-  """Text on a plate that is moved into the frame."""
+def _plate(frame: np.ndarray, text: str) -> tuple[int, int, int, float, int]:
+  """Width, height and base line of a text's plate; its scale, its strokes."""
   scale = max(0.4, frame.shape[0] / 900)
-  thickness = max(1, round(scale))
-  (width, height), base = cv2.getTextSize(text, _FONT, scale, thickness)
-  width, height = width + 8, height + base + 6
-  x = max(0, min(place[0], frame.shape[1] - width))
-  y = place[1] - height if above else place[1]
-  y = max(0, min(y, frame.shape[0] - height))
+  strokes = max(1, round(1.5 * scale))
+  (width, height), base = cv2.getTextSize(text, _FONT, scale, strokes)
+  return width + 8, height + base + 6, base, scale, strokes
+
+
+def _write(frame: np.ndarray, text: str, places: Sequence[tuple[int, int]],
+           background: tuple[int, ...], color: tuple[int, ...],
+           taken: Sequence[Area]) -> Area:
+  """Text on a plate, which is moved into the frame.
+
+  Args:
+    frame: is written on.
+    text: to write.
+    places: of the upper left corner; the first is used at which the plate hides
+      none that is `taken`, else the first of all.
+    background: color of the plate, BGR.
+    color: of the text, BGR.
+    taken: areas of other plates.
+
+  Returns:
+    Its area.
+  """
+  width, height, base, scale, strokes = _plate(frame, text)
+  areas = []
+  for wanted in places:
+    x = max(0, min(wanted[0], frame.shape[1] - width))
+    y = max(0, min(wanted[1], frame.shape[0] - height))
+    areas.append((x, y, x + width, y + height))
+  area = next((area for area in areas
+               if not any(_overlap(area, other) for other in taken)), areas[0])
+  x, y = area[:2]
   cv2.rectangle(frame, (x, y), (x + width, y + height), background, -1)
   cv2.putText(frame, text, (x + 4, y + height - base - 2), _FONT, scale, color,
-              thickness, cv2.LINE_AA)
+              strokes, cv2.LINE_AA)
+  return area
 
 
-def _draw_insets(frame: np.ndarray, sights: Mapping[int, Sight]) -> None:
-  """A row of heatmaps for each target, from the lower right corner upward."""
+def _overlap(one: Area, other: Area) -> bool:
+  return (one[0] < other[2] and other[0] < one[2] and
+          one[1] < other[3] and other[1] < one[3])
+
+
+def _draw_insets(frame: np.ndarray, sights: Mapping[int, Sight],
+                 thickness: int) -> Area:
+  """A row of heatmaps for each target, from the lower right corner upward.
+
+  All rows together fill at most half of the height: the video is to be seen.
+
+  Returns:
+    The area that they cover.
+  """
   height, width = frame.shape[:2]
-  bottom = height
+  bottom, left = height, width
   for number, (heatmaps, crop) in sights.items():
     if crop is None or not len(heatmaps):
       continue
-    side = min(height // _INSET, width // (2 * len(heatmaps)))
-    if side < 2 or bottom < side:
-      return
+    side = min(height // max(_INSET, 2 * len(sights)),
+               width // (2 * len(heatmaps)))
+    if side < 2:
+      break
     row = _heatmap_row(heatmaps, crop, side)
-    cv2.rectangle(row, (0, 0), (row.shape[1] - 1, side - 1), color_of(number),
-                  1)
+    edge = thickness // 2  # of a line, half is outside of its points
+    cv2.rectangle(row, (edge, edge), (row.shape[1] - 1 - edge, side - 1 - edge),
+                  color_of(number), thickness)
+    left = min(left, width - row.shape[1])
     frame[bottom - side:bottom, width - row.shape[1]:] = row
     bottom -= side
+  return left, bottom, width, height
 
 
 def _heatmap_row(heatmaps: Sequence[np.ndarray] | np.ndarray,

@@ -17,6 +17,7 @@ import pytest
 
 from siamkpn_jax import track
 from siamkpn_jax.checkpoints import packaged
+from siamkpn_jax.cli import track_outputs
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking import h264
 from siamkpn_jax.tracking import load as tracking
@@ -50,7 +51,7 @@ BAD = {
     'box before': ('outside the 64x48', {'box': '-30,1,20,20'}),
     'missing file': ("missing.mp4': no such file or folder",
                      {'input': '{0}/missing.mp4'}),
-    'no input': ('no such file or folder', {'input': ''}),
+    'no input': ('missing VIDEO: expected a video', {'input': ''}),
     'url': ('http://127.0.0.1:9/b.mp4: cannot be opened as a video stream',
             {'input': 'http://127.0.0.1:9/b.mp4'}),
     'other url': ("this is a URL; expected a video", {'input': 'data://a/b'}),
@@ -77,7 +78,7 @@ BAD = {
     'no output': ('nothing to write', {'output': '', 'boxes': ''}),
     'output folder': ('this is a folder', {'output': '{1}'}),
     'boxes folder': ('this is a folder', {'boxes': '{1}'}),
-    'boxes ending': ('.csv, .json or .txt', {'boxes': '{1}/out.doc'}),
+    'boxes ending': ('.csv, .json, .txt or .xml', {'boxes': '{1}/out.doc'}),
     'box and file': ('--box is given as well', {'boxes_from': '{0}/boxes.csv'}),
     'no file of boxes': ('missing.csv: cannot be read', {
         'box': None, 'boxes_from': '{0}/missing.csv'}),
@@ -430,6 +431,18 @@ def test_without_outputs_names_are_those_of_the_input(
     assert f'wrote walk_tracked{mark}.csv\n' in capsys.readouterr().out
   assert _files(tmp_path / '.')[:4] == [
       'walk/1.png', 'walk/2.png', 'walk/3.png', 'walk_tracked.csv']
+
+
+@pytest.mark.parametrize(('video', 'name'), [
+    ('a/walk.mp4', 'walk'), ('shots/00[0-4]*.jpg', 'shots'), ('*.png', 'here'),
+    ('a/take*/b/?.png', 'a'), ('2', 'camera2'), ('/dev/video2', 'video2'),
+    ('a/2.mp4', '2'), ('.', 'here'), ('a b/', 'a_b'),
+    ('rtsp://host/cam 1', 'cam_1'), ('http://host:80/', 'video')])
+def test_names_of_outputs(tmp_path, monkeypatch, video, name) -> None:
+  (tmp_path / 'here').mkdir()
+  monkeypatch.chdir(tmp_path / 'here')
+  assert track_outputs.default_names(video) == (
+      f'{name}_tracked.mp4', f'{name}_tracked.csv')
 
 
 def test_a_pattern_without_quotes_is_explained(command) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.interchange import label_studio
 from siamkpn_jax.tracking.boxes_files import boxes_writer
 from siamkpn_jax.tracking.follow import LOST, TRACKED, FrameResult, TargetBox
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
@@ -16,18 +17,10 @@ BOXES = [GivenBox(1, 1, (1.5, 2, 30, 40)), GivenBox(2, 1, (2.5, 2, 30, 40)),
 VIDEO = {'name': 'in.mp4', 'size': (64, 48), 'length': 5}
 
 
-def accepted(text):
-  """What Label Studio exports of a prediction that was accepted."""
-  (task,) = json.loads(text)
-  return json.dumps([task | {'annotations': task['predictions']}])
-
-
 @pytest.mark.parametrize('kind', KINDS)
 def test_there_and_back(tmp_path, kind):
   """Lost in frame 3, and the end before the last frame, stay as they are."""
   text = labels(kind, BOXES, **VIDEO)
-  if kind == 'label_studio':
-    text = accepted(text)
   (tmp_path / 'a').write_text(text)
   found = read_boxes(tmp_path / 'a', size=VIDEO['size'])
   assert [box.frame for box in found] == [1, 2, 2, 4]
@@ -35,6 +28,16 @@ def test_there_and_back(tmp_path, kind):
   for got, want in zip(found, BOXES, strict=True):
     assert got.box_xywh == pytest.approx(want.box_xywh)
     assert kind == 'label_studio' or got.id == want.id
+
+
+def test_what_people_say_comes_before_what_a_tracker_found():
+  (task,) = json.loads(labels('label_studio', BOXES, **VIDEO))
+  assert not label_studio.parse([task])[0].targets  # no truth to train on
+  (first, _) = task['predictions'][0]['result']
+  task['annotations'] = [{'result': [first]}]
+  assert len(label_studio.parse([task], predictions=True)[0].targets) == 1
+  task['annotations'][0]['was_cancelled'] = True
+  assert len(label_studio.parse([task], predictions=True)[0].targets) == 2
 
 
 @pytest.mark.parametrize(('kind', 'boxes', 'words'), [
@@ -58,8 +61,6 @@ def test_written_while_tracking(tmp_path, kind):
           4: TargetBox(np.array([number, 2.0, 10, 12]), 0.9, TRACKED),
           7: TargetBox(np.array([30.0, 20, 10, 12]), 0.1,
                        LOST if number == 2 else TRACKED)}))
-  if kind == 'label_studio':
-    path.write_text(accepted(path.read_text()))
   boxes = read_boxes(path, 3, (64, 48))
   ids = dict.fromkeys([b.id for b in boxes])  # Label Studio's are its own
   names = dict(zip(ids, (4, 7), strict=True))

@@ -196,6 +196,35 @@ def test_draw_result_leaves_the_frame_alone() -> None:
   assert 0.3 < edge.mean() < 0.8  # dashed
 
 
+@pytest.mark.parametrize('size', [(176, 144), (640, 480), (1920, 1080)])
+def test_labels_do_not_hide_one_another(size: tuple[int, int]) -> None:
+  """Two beside each other, and one below the caption."""
+  frame = gray_frame(100, *size)
+  scale = size[1] / 144
+  boxes = [[scale * side for side in box] for box in (
+      [60, 60, 12, 40], [75, 62, 12, 40], [2, 20, 12, 90])]
+  alone = [draw_result(FrameResult(7, 0.0, frame, {
+      number: TargetBox(np.array(box), 0.93, TRACKED)}))
+      for number, box in enumerate(boxes, start=1)]
+  shown = draw_result(result_of(frame, *boxes))
+  for number, one in enumerate(alone, start=1):
+    colored = [(image == color_of(number)).all(axis=-1).sum()
+               for image in (shown, one)]
+    assert colored[0] > 0.95 * colored[1]
+  caption = draw_result(FrameResult(7, 0.0, frame, {}))
+  dark = (caption < 20).all(axis=-1)
+  assert ((shown < 20).all(axis=-1) & dark).sum() == dark.sum()
+
+
+def test_heatmaps_of_many_leave_half_of_the_frame() -> None:
+  sight = np.ones((3, 31, 31), np.float32), np.full((255, 255, 3), 50, np.uint8)
+  shown = draw_result(FrameResult(7, 0.0, gray_frame(100, 320, 240), {},
+                                  sights=dict.fromkeys(range(1, 9), sight)))
+  assert (shown[20:119] == 100).all()
+  for number in range(1, 9):
+    assert (shown == color_of(number)).all(axis=-1).any()
+
+
 def test_heatmaps_are_inset() -> None:
   heatmaps = np.zeros((3, 31, 31), np.float32)
   heatmaps[:, 15, 15] = 1, 0.5, 0.2

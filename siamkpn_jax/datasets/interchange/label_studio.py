@@ -27,8 +27,13 @@ def is_label_studio(head: bytes) -> bool:
       f'"{_KIND}"'.encode() in head)
 
 
-def parse(content: Any) -> list[Video] | None:
+def parse(content: Any, *, predictions: bool = False) -> list[Video] | None:
   """The videos of a file, as JSON was read; None: it is of something else.
+
+  Args:
+    content: of the file.
+    predictions: take a task's where nobody has annotated it; they are what a
+      tracker found, and no truth to train on.
 
   Raises:
     ValueError: more boxes than are read.
@@ -37,10 +42,11 @@ def parse(content: Any) -> list[Video] | None:
       isinstance(task, dict) and 'data' in task and 'annotations' in task
       for task in content):
     return None
-  return [_video(number, task) for number, task in enumerate(content, 1)]
+  return [_video(number, task, predictions)
+          for number, task in enumerate(content, 1)]
 
 
-def _video(number: int, task: dict[str, Any]) -> Video:
+def _video(number: int, task: dict[str, Any], predictions: bool) -> Video:
   data = task['data']
   names = [v for v in data.values() if isinstance(v, str)] if isinstance(
       data, dict) else []
@@ -48,10 +54,9 @@ def _video(number: int, task: dict[str, Any]) -> Video:
   name = named if isinstance(named, str) else (names or [''])[0]
   name = unquote(name.partition('?')[0]).replace('\\', '/').rpartition('/')[2]
   video = Video(name, relative=True)
-  done = task['annotations']
-  done = [a for a in done if isinstance(a, dict) and isinstance(
-      a.get('result'), list) and not a.get('was_cancelled')] if isinstance(
-          done, list) else []
+  done = _finished(task['annotations'])
+  if predictions and not done:
+    done = _finished(task.get('predictions'))
   if len(done) > 1:  # by several people, of the same targets
     video.bad.append(f'task {number} has {len(done)} annotations; which to '
                      'take cannot be told')
@@ -70,6 +75,12 @@ def _video(number: int, task: dict[str, Any]) -> Video:
     else:
       video.add(len(video.targets) + 1, label, boxes)
   return video
+
+
+def _finished(results: Any) -> list[dict[str, Any]]:
+  return [one for one in results if isinstance(one, dict) and isinstance(
+      one.get('result'), list) and not one.get('was_cancelled')] if isinstance(
+          results, list) else []
 
 
 class _BadKeyError(Exception):
