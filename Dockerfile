@@ -4,10 +4,11 @@ FROM python:3.11-slim
 # A user without rights; what is kept between runs may be put into a volume.
 RUN useradd --create-home --uid 1000 siamkpn
 WORKDIR /src
-COPY pyproject.toml setup.cfg README.md LICENSE NOTICE MODEL_CARD.md ./
+COPY pyproject.toml setup.cfg constraints.txt README.md LICENSE NOTICE MODEL_CARD.md ./
 COPY LICENSES LICENSES
 COPY siamkpn_jax siamkpn_jax
-RUN pip install --no-cache-dir '.[export,video,demo]' && rm -rf /src/*
+RUN pip install --no-cache-dir --constraint constraints.txt '.[export,video,demo]' \
+    && rm -rf /src/*
 
 USER siamkpn
 WORKDIR /data
