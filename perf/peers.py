@@ -130,7 +130,7 @@ def _our_trackers(threads: int, args: argparse.Namespace
       model, variables, settings)}
   if args.onnx:
     try:
-      from siamkpn_jax.tracking.onnx.serialized import in_precision
+      from siamkpn_jax.tracking.onnx.kept import in_precision
       from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     except ModuleNotFoundError as error:
       raise UserError(f'--onnx: the package {error.name} is missing; install '

@@ -19,16 +19,15 @@ from siamkpn_jax.core.stored_json import parse_json, read_bounded
 from siamkpn_jax.datasets.interchange import coco_video, cvat, label_studio
 from siamkpn_jax.datasets.interchange.labeled import Video
 
-_EXPECTED = ('expected boxes as CSV with a header (x,y,w,h and, if wanted, '
-             'frame and id), JSON with the same names, or MOT text '
-             '(frame,id,x,y,w,h,...), or labels of CVAT, Label Studio or '
-             'COCO-video')
+_EXPECTED = (
+    'expected boxes as CSV with a header (x,y,w,h and, if wanted, frame and '
+    'id), JSON with the same names, or MOT text (frame,id,x,y,w,h,...), or '
+    'labels of CVAT, Label Studio or COCO-video')
 # Other names of a column.
 _ALIASES = {'left': 'x', 'top': 'y', 'width': 'w', 'height': 'h',
             'bb_left': 'x', 'bb_top': 'y', 'bb_width': 'w', 'bb_height': 'h',
             'frame_id': 'frame', 'frame_number': 'frame', 'track_id': 'id',
             'object_id': 'id'}
-_LOST = 'lost'  # a state: nothing begins there
 
 
 class GivenBox(NamedTuple):
@@ -301,7 +300,7 @@ def _from_rows(rows: list[Mapping[str, Any]], path: Path, word: str,
   for number, given in enumerate(rows, start=first):
     row = {_name(key): value for key, value in given.items() if key}
     _check_columns(row, path)
-    if row.get('state') == _LOST:
+    if row.get('state') == 'lost':  # nothing begins there
       continue
     try:
       box = tuple(float(row[side]) for side in 'xywh')

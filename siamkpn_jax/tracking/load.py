@@ -185,7 +185,7 @@ def _load(weights: str | Path | None, engine: str,
   suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
   path, digest = find_weights(weights), None
   if onnx:
-    from siamkpn_jax.tracking.onnx.serialized import export_and_keep, read_kept
+    from siamkpn_jax.tracking.onnx.kept import export_and_keep, read_kept
     digest = content_digest(path)
     kept = read_kept(digest, precision)
     if kept and suits(kept[0]):

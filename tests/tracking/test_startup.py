@@ -38,9 +38,9 @@ def exports(monkeypatch):
   """Notes each export of a network."""
   for name in ('onnx', 'onnxruntime'):
     import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
-  from siamkpn_jax.tracking.onnx import serialized
-  calls, serialize = [], serialized.serialize
-  monkeypatch.setattr(serialized, 'serialize', lambda *arguments: calls.append(
+  from siamkpn_jax.tracking.onnx import kept
+  calls, serialize = [], kept.serialize
+  monkeypatch.setattr(kept, 'serialize', lambda *arguments: calls.append(
       'export') or serialize(*arguments))
   return calls
 

@@ -64,7 +64,7 @@ def load_for_sequences(
                         judge=judge), details
 
   from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
-  from siamkpn_jax.tracking.onnx.serialized import in_precision
+  from siamkpn_jax.tracking.onnx.kept import in_precision
   try:
     network = in_precision(config, model, variables, precision)
   except NotImplementedError as error:  # a network of one's own
