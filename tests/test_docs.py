@@ -17,6 +17,8 @@ from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.cli.siamkpn import COMMANDS
 from siamkpn_jax.config.files import load_config
 from siamkpn_jax.config.settings import Config, flatten
+from siamkpn_jax.datasets import synthetic
+from tests.optional import import_or_skip
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / 'README.md', ROOT / 'CONTRIBUTING.md',
@@ -176,8 +178,8 @@ def test_every_public_name_is_in_the_reference():
               if not re.search(rf'^::: .*\.{name}$', text, re.MULTILINE)]
 
 
-def test_the_tutorial_of_tracking_runs(tmp_path, monkeypatch, capsys):
-  """Its Python, on a video of noise."""
+def test_the_tutorial_of_programs_runs(tmp_path, monkeypatch, capsys):
+  """On a video of noise."""
   monkeypatch.chdir(tmp_path)
   frame = np.random.default_rng(0).integers(0, 256, (240, 400, 3), np.uint8)
   video = cv2.VideoWriter(
@@ -185,9 +187,37 @@ def test_the_tutorial_of_tracking_runs(tmp_path, monkeypatch, capsys):
   for _ in range(2):
     video.write(frame)
   video.release()
-  one, many = re.findall(r'(?s)```python\n(.*?)```',
-                         _text(ROOT / 'docs' / 'tutorials' / 'track.md'))
+  video, one, many, mistake = _python('program')
+  exec(video, {})
+  assert len(re.findall(r'tracked|lost', capsys.readouterr().out)) == 4
   exec(one, {})
   assert len(capsys.readouterr().out.split()) == 6  # found, box, score
   exec(many, {})
   assert len(capsys.readouterr().out.splitlines()) == 1
+  exec(mistake, {})
+  assert 'check the path' in capsys.readouterr().out
+
+
+def _python(tutorial):
+  return re.findall(r'(?s)```python\n(.*?)```',
+                    _text(ROOT / 'docs' / 'tutorials' / f'{tutorial}.md'))
+
+
+def test_the_tutorial_of_deploying_runs(tmp_path, monkeypatch):
+  """Its Python; what deploy.py does with it is test_export's."""
+  import_or_skip('onnxruntime', 'the export runs what it writes')
+  import_or_skip('onnx', 'what is exported')
+  monkeypatch.chdir(tmp_path)
+  (code,) = _python('deploy')
+  exec(code, {})
+  assert {path.suffix for path in (tmp_path / 'nano').iterdir()} == {
+      '.onnx', '.json'}
+
+
+def test_the_tutorial_of_evaluation_runs(tmp_path, monkeypatch, capsys):
+  """On two rendered frames, whose results are those that are scored again."""
+  monkeypatch.chdir(tmp_path)
+  synthetic.write_otb('OTB100', seed=0, count=1, length=3)
+  (code,) = _python('evaluate')
+  exec(code.replace("'DIR'", "'results'"), {})
+  assert len(capsys.readouterr().out.split()) == 2
