@@ -14,12 +14,12 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.follow import TRACKED, FrameResult
+from siamkpn_jax.tracking.follow import TRACKED, FrameResult, TargetBox
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.label_files import KINDS, labels
 
 FORMATS = ('csv', 'json', 'mot', 'otb', *KINDS)
-_HEADER = 'frame,time,id,x,y,w,h,score,state'
+CSV_HEADER = 'frame,time,id,x,y,w,h,score,state'
 _NAN = ','.join(4 * ['nan'])
 
 # What is added to the file for a frame.
@@ -72,15 +72,20 @@ def boxes_writer(path: Path, kind: str, video: str = '') -> Iterator[Write]:
     else:
       lines = {'csv': _csv, 'mot': _mot, 'otb': _otb}[kind]
       if kind == 'csv':
-        file.write(_HEADER + '\n')
+        file.write(CSV_HEADER + '\n')
       yield lambda result: file.writelines(
           line + '\n' for line in lines(result))
 
 
+def csv_line(frame: int, time: float, number: int, target: TargetBox) -> str:
+  """What a CSV file says of a target in a frame, as `CSV_HEADER` names it."""
+  box, score, state = target
+  return f'{frame},{time:.6f},{number},{_four(box)},{score:.4f},{state}'
+
+
 def _csv(result: FrameResult) -> Iterator[str]:
-  for number, (box, score, state) in result.targets.items():
-    yield (f'{result.number},{result.time:.6f},{number},{_four(box)},'
-           f'{score:.4f},{state}')
+  for number, target in result.targets.items():
+    yield csv_line(result.number, result.time, number, target)
 
 
 def _mot(result: FrameResult) -> Iterator[str]:

@@ -8,10 +8,13 @@ import numpy as np
 from siamkpn_jax.core import geometry
 from siamkpn_jax.tracking.follow import LOST, FrameResult, Sight
 
+Color = tuple[int, int, int]
+
 # BGR, apart from one another and from most videos; by id, in turn.
-_COLORS = ((80, 220, 60), (60, 160, 255), (255, 140, 70), (230, 90, 230),
-           (70, 230, 240), (230, 230, 60), (140, 120, 255), (60, 60, 240),
-           (170, 255, 170), (255, 190, 220))
+COLORS: tuple[Color, ...] = (
+    (80, 220, 60), (60, 160, 255), (255, 140, 70), (230, 90, 230),
+    (70, 230, 240), (230, 230, 60), (140, 120, 255), (60, 60, 240),
+    (170, 255, 170), (255, 190, 220))
 _TEXT, _DARK = (255, 255, 255), (0, 0, 0)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FAR = 2**14  # pixels; beyond it a corner is off any frame, and cv2 overflows
@@ -21,23 +24,25 @@ _INSET = 4  # of an inset, its height in that of the frame
 Area = tuple[int, int, int, int]  # left, top, right, bottom
 
 
-def color_of(target: int) -> tuple[int, int, int]:
+def color_of(target: int, colors: Sequence[Color] = COLORS) -> Color:
   """The color of a target, BGR."""
-  return _COLORS[(target - 1) % len(_COLORS)]
+  return colors[(target - 1) % len(colors)]
 
 
-def draw_result(result: FrameResult) -> np.ndarray:
+def draw_result(result: FrameResult,
+                colors: Sequence[Color] = COLORS) -> np.ndarray:
   """Draws all targets of a frame; lines and text grow with the frame.
 
   Args:
     result: of the frame, which is left as it is; its sights are inset.
+    colors: of the targets, in turn.
 
   Returns:
     A new frame, uint8 [h, w, 3] BGR. The box of a lost target is dashed.
   """
   shown = result.frame.copy()
   thickness = max(1, round(min(shown.shape[:2]) / 200))
-  insets = _draw_insets(shown, result.sights, thickness)
+  insets = _draw_insets(shown, result.sights, thickness, colors)
   caption = f'{result.number}' if result.decoded else (
       f'{result.number} not decoded')
   taken = [_write(shown, caption, [(0, 0)], _DARK, _TEXT, ()), insets]
@@ -45,15 +50,15 @@ def draw_result(result: FrameResult) -> np.ndarray:
               if (area := _outline(target.box_xywh)) is not None}
   for number, area in outlines.items():
     draw = _dashed if result.targets[number].state == LOST else _rectangle
-    draw(shown, area, color_of(number), thickness)
+    draw(shown, area, color_of(number, colors), thickness)
   for number, (x1, y1, _, y2) in outlines.items():  # on top of all outlines
     target = result.targets[number]
     label = (f'{number} {"lost " if target.state == LOST else ""}'
              f'{target.score:.2f}')
     high = _plate(shown, label)[1]
-    taken.append(_write(
-        shown, label, [(x1, y1 - high), (x1, y1 - 2 * high), (x1, y2),
-                       (x1, y2 + high)], color_of(number), _DARK, taken))
+    places = [(x1, y) for y in (y1 - high, y1 - 2 * high, y2, y2 + high)]
+    taken.append(_write(shown, label, places, color_of(number, colors), _DARK,
+                        taken))
   return shown
 
 
@@ -132,7 +137,7 @@ def _overlap(one: Area, other: Area) -> bool:
 
 
 def _draw_insets(frame: np.ndarray, sights: Mapping[int, Sight],
-                 thickness: int) -> Area:
+                 thickness: int, colors: Sequence[Color]) -> Area:
   """A row of heatmaps for each target, from the lower right corner upward.
 
   All rows together fill at most half of the height: the video is to be seen.
@@ -152,7 +157,7 @@ def _draw_insets(frame: np.ndarray, sights: Mapping[int, Sight],
     row = _heatmap_row(heatmaps, crop, side)
     edge = thickness // 2  # of a line, half is outside of its points
     cv2.rectangle(row, (edge, edge), (row.shape[1] - 1 - edge, side - 1 - edge),
-                  color_of(number), thickness)
+                  color_of(number, colors), thickness)
     left = min(left, width - row.shape[1])
     frame[bottom - side:bottom, width - row.shape[1]:] = row
     bottom -= side

@@ -5,7 +5,6 @@ are in a file; `starts` takes those at which targets begin.
 """
 
 import csv
-import functools
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -51,7 +50,7 @@ JsonReader = Callable[[Any, Path], list[GivenBox] | None]
 XmlReader = Callable[[bytes, Path], list[GivenBox] | None]
 JSON_READERS: list[JsonReader] = [
     lambda content, path: _labeled(
-        functools.partial(label_studio.parse, predictions=True), content, path),
+        lambda c: label_studio.parse(c, predictions=True), content, path),
     lambda content, path: _labeled(coco_video.parse, content, path)]
 XML_READERS: list[XmlReader] = [
     lambda data, path: _labeled(cvat.parse, data, path)]

@@ -145,9 +145,10 @@ def test_a_video_is_tracked(server, video):
   assert client.get(f'{path}/heatmaps/1/2').content == b'\t' * 961
   assert client.get(f'{path}/heatmaps/1/1').content == b''
   rows = list(csv.DictReader(client.get(f'{path}/boxes.csv').text.splitlines()))
-  assert rows[0] == dict(frame='1', time='0.000', id='1', x='10.0', y='20.0',
-                         w='30.0', h='40.0', score='1.0', state='tracked')
-  assert len(rows) == 13 and rows[-1]['time'] == '0.280'
+  assert rows[0] == dict(
+      frame='1', time='0.000000', id='1', x='10.0000', y='20.0000', w='30.0000',
+      h='40.0000', score='1.0000', state='tracked')
+  assert len(rows) == 13 and rows[-1]['time'] == '0.280000'
   refused(client.get(f'{path}/film.mp4'), 404, 'not drawn')
   assert client.post(f'{path}/film').status_code == 202
   assert settled(client, path)['film']
