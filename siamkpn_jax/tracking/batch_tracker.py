@@ -23,11 +23,14 @@ from siamkpn_jax.models.inference import crops_at_once, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked
-from siamkpn_jax.tracking.crop import (
-    frame_size,
-    template_input,
-)
+from siamkpn_jax.tracking.crop import template_input
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
+from siamkpn_jax.tracking.frames import (
+    as_bgr,
+    check_color,
+    frame_size,
+    frames_of,
+)
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.packed import COLUMNS, pack, unpack, update_packed
 from siamkpn_jax.tracking.slots import crops_each, shardings
@@ -36,6 +39,7 @@ from siamkpn_jax.tracking.targets import (
     Target,
     TemplateView,
     TrackResult,
+    check_slots,
     known,
 )
 
@@ -70,7 +74,8 @@ class BatchTracker:
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
                slots: int = 1, share_crops: bool = False,
-               every_stage: bool = False, judge: Judge = BELIEVING):
+               every_stage: bool = False, judge: Judge = BELIEVING,
+               color: str = 'bgr'):
     """Creates a tracker without targets.
 
     Args:
@@ -83,12 +88,13 @@ class BatchTracker:
         that differ only in their hyperparameters.
       every_stage: keep the heatmaps of every stage, not only of the last.
       judge: of what the network says.
+      color: order of the channels of frames, 'bgr' or 'rgb'.
 
     Raises:
-      ValueError: fewer than one slot.
+      ValueError: a number of slots that is not whole, or out of range.
+      UserError: another color.
     """
-    if slots < 1:
-      raise ValueError(f'slots={slots}: expected 1 or more')
+    slots, self._rgb = check_slots(slots), check_color(color)
     devices = jax.local_devices()[:slots]
     self.devices = len(devices)
     self.slots = -(-slots // self.devices) * self.devices
@@ -122,7 +128,7 @@ class BatchTracker:
     """Starts tracking a target.
 
     Args:
-      frame: [h, w, 3] uint8 BGR frame that shows it.
+      frame: that shows it, [h, w, 3] or gray, see `load_tracker`.
       box_xywh: [4] left, top, width, height of the target, pixels.
       hyperparameters: those of this target; None for those of the tracker.
       replace: a target to replace, which is kept if the new one is invalid;
@@ -135,13 +141,13 @@ class BatchTracker:
       UserError: the box lies outside the frame, or its width or height is not
         positive; or a hyperparameter that is not in its range.
       KeyError: `replace` is no current target.
-      ValueError: the frame has another shape or type.
+      ValueError: the frame has another shape, type or range.
     """
     if replace is not None:
       known(self._targets, replace)
     numbers = (checked(hyperparameters) if hyperparameters else
                self._config.hyperparameters)
-    view = self._template(frame, box_xywh)
+    view = self._template(as_bgr(frame, rgb=self._rgb), box_xywh)
     slot = self._free_slot() if replace is None else replace
     if self.slots == 1:  # nothing to compile
       self._templates = jax.device_put(view.template, self._state_sharding)
@@ -167,21 +173,19 @@ class BatchTracker:
     """Finds targets in their next frames.
 
     Args:
-      frames: one [h, w, 3] uint8 BGR frame for all targets, or a mapping from
-        target to frame, of any sizes; targets that are not in it do not change.
+      frames: one for all targets, as for `add`, or a mapping from target to
+        frame, of any sizes; targets that are not in it do not change.
 
     Returns:
       The result for each target.
 
     Raises:
       KeyError: an unknown target.
-      ValueError: a frame has another shape or type.
+      ValueError: a frame has another shape, type or range.
     """
-    if not isinstance(frames, Mapping):
-      frame_size(frames)
-      frames = dict.fromkeys(self._targets, frames)
-    searches = [Search(slot, known(self._targets, slot), frame)
-                for slot, frame in frames.items()]
+    searches = [
+        Search(slot, known(self._targets, slot), frame) for slot, frame in
+        frames_of(self._targets, frames, rgb=self._rgb).items()]
     for some in self._batches(searches):
       self._update_batch(some)
     return {search.slot: search.target.result() for search in searches}

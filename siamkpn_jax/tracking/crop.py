@@ -13,6 +13,7 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import check_box
+from siamkpn_jax.tracking.frames import frame_size
 
 _LARGE = 8  # times the output; beyond it only the pixels in use are read
 
@@ -154,51 +155,3 @@ def search_crop(frame: np.ndarray, center: np.ndarray, scale: float,
   """[255, 255, 3] uint8 part of a frame around a center [2]."""
   return crop_square(frame, center, geometry.SEARCH_SIZE / scale,
                      geometry.SEARCH_SIZE, fill)
-
-
-class NoFrameError(TypeError, ValueError):
-  """Something that is no array of pixels."""
-
-
-def frame_size(frame: np.ndarray) -> tuple[int, int]:
-  """Width and height of a [h, w, 3] uint8 frame.
-
-  Raises:
-    NoFrameError: None, an image of another library, a list, ...
-    ValueError: an array of another shape or type.
-  """
-  if not isinstance(frame, np.ndarray):
-    raise NoFrameError(_no_array(frame))
-  if (frame.ndim != 3 or frame.shape[2] != 3 or not frame.size or
-      frame.dtype != np.uint8):
-    raise ValueError(f'frame of shape {frame.shape}, {frame.dtype}; expected '
-                     f'[h, w, 3] uint8 BGR{_advice(frame)}')
-  return frame.shape[1], frame.shape[0]
-
-
-def _no_array(frame: object) -> str:
-  if frame is None:
-    return ('frame is None; expected [h, w, 3] uint8 BGR: cv2.imread and '
-            'VideoCapture.read return None when they fail, so check the path, '
-            'or that the video has not ended')
-  kind = type(frame)
-  advice = (': use frame.get()' if isinstance(frame, cv2.UMat) else
-            ": use numpy.asarray(frame.convert('RGB'))[..., ::-1]"
-            if kind.__module__.startswith('PIL.') else '')
-  return (f'frame is a {kind.__name__}; expected a NumPy array [h, w, 3] uint8 '
-          f'BGR{advice}')
-
-
-def _advice(frame: np.ndarray) -> str:
-  """How to make a frame of an array, where that is clear."""
-  if not frame.size:
-    return ': it has no pixels; check that the video has not ended'
-  if frame.dtype == np.uint8:
-    if frame.ndim == 2 or frame.shape[2:] == (1,):
-      return ': use cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)'
-    if frame.shape[2:] == (4,):
-      return ': use cv2.cvtColor(frame, cv2.COLOR_BGRA2BGR)'
-    return ''
-  if frame.dtype == np.uint16:
-    return ': scale its values to 0..255 first, by the depth of the camera'
-  return ': scale its values to 0..255 first, and convert them'

@@ -55,8 +55,8 @@ class LoadedTracker(SingleTracker, Protocol):
 
 def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
                  precision: str = 'float32', every_stage: bool = False,
-                 long_term: bool = False, **hyperparameters: Any
-                 ) -> LoadedTracker:
+                 long_term: bool = False, color: str = 'bgr',
+                 **hyperparameters: Any) -> LoadedTracker:
   """Loads a tracker for one target.
 
   Args:
@@ -73,6 +73,9 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
       alone.
     long_term: a target that is not seen for some frames is lost: its box stays,
       and is searched for in ever larger parts of the frame (docs/tracking.md).
+    color: order of the channels of frames: 'bgr', as OpenCV reads them, or
+      'rgb'. A frame is [h, w, 3], or gray: [h, w] or [h, w, 1]; uint8, or
+      floats 0..1, which are multiplied by 255 and rounded.
     **hyperparameters: fields of `TrackingConfig`, such as penalty_k=0.1, that
       replace those stored with the weights.
 
@@ -99,19 +102,20 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
   loaded = _load(weights, engine, faster_in_jax, every_stage=every_stage,
                  precision=precision)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
-  judge = judge_of(loaded.path, long_term=long_term)
+  more: dict[str, Any] = {
+      'judge': judge_of(loaded.path, long_term=long_term), 'color': color}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-    return OnnxTracker(loaded.network, decoding, judge=judge)
+    return OnnxTracker(loaded.network, decoding, **more)
   from siamkpn_jax.tracking.tracker import Tracker
   return Tracker(loaded.model, loaded.variables, decoding,
-                 every_stage=every_stage, judge=judge)
+                 every_stage=every_stage, **more)
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
                        engine: str = 'auto', precision: str = 'float32',
                        every_stage: bool = False, long_term: bool = False,
-                       **hyperparameters: Any
+                       color: str = 'bgr', **hyperparameters: Any
                        ) -> LoadedBatchTracker:
   """Loads a tracker for any number of targets, in one video or many.
 
@@ -125,6 +129,7 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     every_stage: keep the heatmaps of every stage, not only of the last; in JAX
       alone.
     long_term: as for `load_tracker`.
+    color: as for `load_tracker`.
     **hyperparameters: as for `load_tracker`; `add` can give a target others.
 
   Returns:
@@ -132,6 +137,7 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
 
   Raises:
     UserError: as for `load_tracker`.
+    ValueError: `slots` is no whole number, or out of range.
 
   Examples:
     How to track with it: see `BatchTracker`.
@@ -143,13 +149,14 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
   loaded = _load(weights, engine, wide, every_stage=every_stage,
                  precision=precision)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
-  judge = judge_of(loaded.path, long_term=long_term)
+  more: dict[str, Any] = {
+      'judge': judge_of(loaded.path, long_term=long_term), 'color': color}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
-    return OnnxBatchTracker(loaded.network, decoding, slots=slots, judge=judge)
+    return OnnxBatchTracker(loaded.network, decoding, slots=slots, **more)
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
   return BatchTracker(loaded.model, loaded.variables, decoding, slots=slots,
-                      every_stage=every_stage, judge=judge)
+                      every_stage=every_stage, **more)
 
 
 @dataclasses.dataclass(frozen=True)

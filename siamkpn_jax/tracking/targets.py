@@ -9,18 +9,14 @@ import numpy as np
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.tracking.choice import Hyperparameters
-from siamkpn_jax.tracking.crop import (
-    TemplateInput,
-    frame_size,
-    search_crop,
-    window,
-)
+from siamkpn_jax.tracking.crop import TemplateInput, search_crop, window
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 
 if TYPE_CHECKING:
   import jax
 
 T = TypeVar('T')
+MOST_SLOTS = 4096  # each takes memory for crops and maps
 
 
 class TrackResult(NamedTuple):
@@ -165,13 +161,12 @@ class Search:
   Attributes:
     slot: of the target.
     target: as it was in the last frame.
-    frame: [h, w, 3] uint8 BGR; another is a ValueError.
+    frame: [h, w, 3] uint8 BGR.
     center: [2] of the search crop, frame pixels.
     scale: crop pixels per frame pixel.
   """
 
   def __init__(self, slot: int, target: Target, frame: np.ndarray):
-    frame_size(frame)
     self.slot, self.target, self.frame = slot, target, frame
     self.center, self.scale = target.window()
 
@@ -197,3 +192,16 @@ def known(targets: Mapping[int, T], target: int) -> T:
     raise KeyError(f'target {target!r} is not tracked; expected a number '
                    f'that add returned: {numbers}')
   return targets[target]
+
+
+def check_slots(slots: Any) -> int:
+  """The number of slots.
+
+  Raises:
+    ValueError: it is no whole number, or out of range.
+  """
+  if isinstance(slots, bool) or not isinstance(slots, int | np.integer) or (
+      not 1 <= slots <= MOST_SLOTS):
+    raise ValueError(f'slots={slots!r}: expected 1 or more, a whole number up '
+                     f'to {MOST_SLOTS}: the number of targets at once')
+  return int(slots)

@@ -39,7 +39,8 @@ class Tracker:
   """
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
-               every_stage: bool = False, judge: Judge = BELIEVING):
+               every_stage: bool = False, judge: Judge = BELIEVING,
+               color: str = 'bgr'):
     """Creates a tracker without a target; call `init` next.
 
     Args:
@@ -48,9 +49,11 @@ class Tracker:
       config: how boxes are chosen.
       every_stage: keep the heatmaps of every stage, not only of the last.
       judge: of what the network says.
+      color: order of the channels of frames, 'bgr' or 'rgb'.
     """
     self._batch = BatchTracker(model, variables, config,
-                               every_stage=every_stage, judge=judge)
+                               every_stage=every_stage, judge=judge,
+                               color=color)
     self._target: int | None = None
     self.score = 0.0
     self.confidence: float | None = None
@@ -59,13 +62,13 @@ class Tracker:
     """Starts tracking a target, instead of the previous one if any.
 
     Args:
-      frame: [h, w, 3] uint8 BGR first frame.
+      frame: first frame, [h, w, 3] or gray, see `load_tracker`.
       box_xywh: [4] left, top, width, height of the target, pixels.
 
     Raises:
       UserError: the box lies outside the frame, or its width or height is not
         positive; a previous target is kept.
-      ValueError: the frame has another shape or type.
+      ValueError: the frame has another shape, type or range.
     """
     self._target = self._batch.add(frame, box_xywh, replace=self._target)
     self.score, self.confidence = 0.0, None
@@ -74,7 +77,7 @@ class Tracker:
     """Finds the target in the next frame.
 
     Args:
-      frame: [h, w, 3] uint8 BGR.
+      frame: as for `init`; its size may be another one.
 
     Returns:
       Whether the score exceeds the threshold (in long-term tracking, whether
@@ -83,7 +86,7 @@ class Tracker:
 
     Raises:
       RuntimeError: `init` has not been called.
-      ValueError: the frame has another shape or type.
+      ValueError: the frame has another shape, type or range.
     """
     target = self._known()
     result = self._batch.update({target: frame})[target]

@@ -227,7 +227,7 @@ def test_wrong_box_and_frame():
   with pytest.raises(UserError, match='outside'):
     tracker.add(frames[0], [999, 0, 5, 5], replace=target)
   with pytest.raises(ValueError, match='uint8'):
-    tracker.add(frames[0][..., 0], box, replace=target)
+    tracker.add(frames[0][..., :2], box, replace=target)
   with pytest.raises(ValueError, match='uint8'):
     tracker.update(frames[1].astype(np.float32))
   for none in (None, {target: None}):

@@ -18,11 +18,11 @@ from siamkpn_jax.tracking.choice import (
     Hyperparameters,
     checked,
 )
-from siamkpn_jax.tracking.crop import frame_size
+from siamkpn_jax.tracking.frames import as_bgr, check_color, frames_of
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.onnx.serialized import Serialized
 from siamkpn_jax.tracking.onnx.tracker import OnnxTracker, open_session
-from siamkpn_jax.tracking.targets import TrackResult, known
+from siamkpn_jax.tracking.targets import TrackResult, check_slots, known
 
 
 class OnnxBatchTracker:
@@ -37,7 +37,8 @@ class OnnxBatchTracker:
   """
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
-               slots: int = 1, judge: Judge = BELIEVING):
+               slots: int = 1, judge: Judge = BELIEVING,
+               color: str = 'bgr'):
     """Creates a tracker without targets.
 
     Args:
@@ -46,12 +47,13 @@ class OnnxBatchTracker:
       slots: expected number of targets; as many as there are cores or more
         leave one thread for each.
       judge: of what the network says.
+      color: order of the channels of frames, 'bgr' or 'rgb'.
 
     Raises:
-      ValueError: fewer than one slot.
+      ValueError: a number of slots that is not whole, or out of range.
+      UserError: another color.
     """
-    if slots < 1:
-      raise ValueError(f'slots={slots}: expected 1 or more')
+    slots, self._rgb = check_slots(slots), check_color(color)
     self.slots, self.devices, self.crops_seen = slots, 1, 0
     self._network, self._config, self._judge = network, config, judge
     self._threads = max(1, cores() // slots)
@@ -78,7 +80,7 @@ class OnnxBatchTracker:
       config = dataclasses.replace(config, **own)
     tracker = OnnxTracker(self._network, config, threads=self._threads,
                           judge=self._judge, template=self._template)
-    tracker.init(frame, box_xywh)
+    tracker.init(as_bgr(frame, rgb=self._rgb), box_xywh)
     number = self._free() if replace is None else replace
     self._trackers[number] = tracker
     return number
@@ -91,14 +93,11 @@ class OnnxBatchTracker:
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
              ) -> dict[int, TrackResult]:
     """See `BatchTracker.update`."""
-    if not isinstance(frames, Mapping):
-      frame_size(frames)
-      frames = dict.fromkeys(self._trackers, frames)
-    trackers = [known(self._trackers, target) for target in frames]
-    for frame in frames.values():  # before any of them has moved
-      frame_size(frame)
-    found = self._map(_update, trackers, frames.values())
-    results = dict(zip(frames, found, strict=True))
+    # All of them before any target has moved.
+    each = frames_of(self._trackers, frames, rgb=self._rgb)
+    trackers = [known(self._trackers, target) for target in each]
+    found = self._map(_update, trackers, each.values())
+    results = dict(zip(each, found, strict=True))
     self.crops_seen += len(results)
     return results
 

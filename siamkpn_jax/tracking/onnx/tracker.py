@@ -14,12 +14,9 @@ from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig
-from siamkpn_jax.tracking.crop import (
-    frame_size,
-    search_crop,
-    template_input,
-)
+from siamkpn_jax.tracking.crop import search_crop, template_input
 from siamkpn_jax.tracking.engines import has_vnni
+from siamkpn_jax.tracking.frames import as_bgr, check_color
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 from siamkpn_jax.tracking.onnx.decode import decode
 from siamkpn_jax.tracking.onnx.serialized import Serialized
@@ -46,7 +43,8 @@ class OnnxTracker:
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
                threads: int = 0, judge: Judge = BELIEVING,
-               template: onnxruntime.InferenceSession | None = None):
+               template: onnxruntime.InferenceSession | None = None,
+               color: str = 'bgr'):
     """Creates a tracker without a target; call `init` next.
 
     Args:
@@ -55,8 +53,9 @@ class OnnxTracker:
       threads: of ONNX Runtime; 0 for one per core.
       judge: of what the network says.
       template: the session of `network.template`, if there is one already.
+      color: order of the channels of frames, 'bgr' or 'rgb'.
     """
-    self._threads = threads or cores()
+    self._threads, self._rgb = threads or cores(), check_color(color)
     self._config, self._judge = config, judge
     self._template = template or open_session(network.template, self._threads)
     self._network = network.search
@@ -68,7 +67,7 @@ class OnnxTracker:
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """See `Tracker.init`; makes a session, which takes longer than a frame."""
-    first = template_input(frame, box_xywh)
+    first = template_input(as_bgr(frame, rgb=self._rgb), box_xywh)
     names = [output.name for output in self._template.get_outputs()]
     kernels = run_crop(self._template, first.crop)
     self._session = open_session(
@@ -82,7 +81,9 @@ class OnnxTracker:
     """See `Tracker.update`."""
     if self._session is None:
       raise RuntimeError(_NO_TARGET)
-    limit = np.array(frame_size(frame), np.float32)
+    frame = as_bgr(frame, rgb=self._rgb)
+    width_height = frame.shape[1], frame.shape[0]
+    limit = np.array(width_height, np.float32)
     center, scale = self.search_window()
     crop = search_crop(frame, center, scale, self._fill)
     heatmap, offsets, sizes = (m[0] for m in run_crop(self._session, crop))
@@ -93,7 +94,7 @@ class OnnxTracker:
     self._memory, self._center, self._size = self._judge.settle(
         self._memory, np.clip(center + shift, 0, limit),
         np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit),
-        self.score, threshold, frame_size(frame))
+        self.score, threshold, width_height)
     self._heatmap, self.search_crop = heatmap, crop
     self.confidence = self._judge.confidence(self._memory, self.score)
     box = np.concatenate([self._center, self._size]).astype(np.float64)
