@@ -76,8 +76,8 @@ def _bytes(frame: np.ndarray) -> np.ndarray:
   if not (low >= 0 and high <= 1):  # nan included
     raise ValueError(
         f'frame of {frame.dtype} with values from {low:g} to {high:g}; '
-        'expected uint8 0..255, or floats 0..1: use frame.astype(numpy.uint8) if they '
-        'are 0..255, or scale them')
+        'expected uint8 0..255, or floats 0..1: use '
+        'frame.astype(numpy.uint8) if they are 0..255, or scale them')
   return np.rint(frame.astype(np.float32) * 255).astype(np.uint8)
 
 
