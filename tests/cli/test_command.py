@@ -258,9 +258,9 @@ def test_version_and_module():
 def test_defaults_are_in_the_help(name):
   """Of every flag that has one; these do nothing where they are not given."""
   optional = {'attributes', 'beam_pipeline_options', 'boxes', 'change',
-              'command', 'config', 'coordinator', 'json', 'num_processes',
-              'output', 'process_id', 'sequences', 'tracking', 'trackers_ini',
-              'zero_based'}
+              'command', 'config', 'coordinator', 'json', 'names',
+              'num_processes', 'output', 'process_id', 'sequences',
+              'tracking', 'trackers_ini', 'video', 'zero_based'}
   parser = Parser('x', '')
   cli.load(name).add_arguments(parser)
   for action in parser._actions:

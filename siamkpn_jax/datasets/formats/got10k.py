@@ -63,11 +63,10 @@ def load(folder: Path) -> list[Found]:
     raise UserError(f'{folder}: no list.txt; expected {_EXPECTED_TEST}: '
                     'check the path')
   videos = [_video(split, name) for name in text.read_names(split / 'list.txt')]
-  there = {video.name: video for video in videos if video.boxes.is_file()}
-  absent = missing(split, [video.name for video in videos], there,
-                   _EXPECTED_TEST)
-  return absent + read_annotations(
-      list(there.values()), split, _EXPECTED_TEST, _as_scored)
+  there = [video for video in videos if video.boxes.is_file()]
+  absent = missing(split, [video.name for video in videos],
+                   {video.name for video in there}, _EXPECTED_TEST)
+  return absent + read_annotations(there, split, _EXPECTED_TEST, _as_scored)
 
 
 def _find_split(folder: Path, *names: str) -> Path | None:
