@@ -21,7 +21,12 @@ from tests.tracking.test_tracker import CONFIG, small_network, video
 for name in ('onnx', 'onnxruntime'):
   import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
 
-from siamkpn_jax.tracking.onnx import batch_tracker, serialized, tracker  # noqa: E402
+from siamkpn_jax.tracking.onnx import (  # noqa: E402
+  batch_tracker,
+  kept,
+  serialized,
+  tracker,
+)
 
 FRAMES = 5
 
@@ -162,7 +167,7 @@ def test_in_an_evaluation(monkeypatch):
     run_load.load_for_sequences('w', [10], engine='auto')
   def unknown(model, variables):
     raise NotImplementedError('fft: no translation')
-  monkeypatch.setattr(serialized, 'serialize', unknown)
+  monkeypatch.setattr(kept, 'serialize', unknown)
   with pytest.raises(UserError, match=r"fft: no translation; or .*'jax'"):
     run_load.load_for_sequences('w', [10], engine='onnxruntime')
 
