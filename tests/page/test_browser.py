@@ -48,7 +48,8 @@ def url(tmp_path_factory, compilation_cache):
       _, err = process.communicate(timeout=60)
       assert process.returncode == 130 and 'Traceback' not in err
       assert err.splitlines()[-1] == 'interrupted'
-      assert not list(folder.iterdir())
+      # ONNX Runtime leaves a number of its own there when it is imported.
+      assert {path.name for path in folder.iterdir()} <= {'.ses'}
     finally:
       process.kill()
 

@@ -30,6 +30,8 @@ _SPIN = '100'
 
 _NO_TARGET = 'the tracker has no target: call init first'
 
+onnxruntime.disable_telemetry_events()  # nobody asked the user
+
 
 class OnnxTracker:
   """Tracks one target on a CPU, with the interface of `Tracker`.
