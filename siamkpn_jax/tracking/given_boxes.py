@@ -45,15 +45,17 @@ class GivenBox(NamedTuple):
 
 
 # What a JSON or XML file of another program begins with tells its reader: the
-# first that does not give None reads it. (content, path) -> boxes.
-JsonReader = Callable[[Any, Path], list[GivenBox] | None]
-XmlReader = Callable[[bytes, Path], list[GivenBox] | None]
+# first that does not give None reads it. (content, path,
+# frames of the video if known) -> boxes.
+JsonReader = Callable[[Any, Path, int | None], list[GivenBox] | None]
+XmlReader = Callable[[bytes, Path, int | None], list[GivenBox] | None]
 JSON_READERS: list[JsonReader] = [
-    lambda content, path: _labeled(
-        lambda c: label_studio.parse(c, predictions=True), content, path),
-    lambda content, path: _labeled(coco_video.parse, content, path)]
+    lambda content, path, frames: _labeled(
+        lambda c: label_studio.parse(c, predictions=True), content, path,
+        frames),
+    lambda content, path, _: _labeled(coco_video.parse, content, path)]
 XML_READERS: list[XmlReader] = [
-    lambda data, path: _labeled(cvat.parse, data, path)]
+    lambda data, path, _: _labeled(cvat.parse, data, path)]
 
 
 def read_boxes(path: Path, frames: int | None = None,
@@ -79,9 +81,9 @@ def read_boxes(path: Path, frames: int | None = None,
                     'the path') from error
   start = data.removeprefix(b'\xef\xbb\xbf').lstrip()[:1]
   if start in (b'{', b'['):
-    found = _read_json(data, path)
+    found = _read_json(data, path, frames)
   elif start == b'<':
-    found = _first(XML_READERS, data, path)
+    found = _first(XML_READERS, data, path, frames)
   else:
     found = _read_text(data, path, frames)
   if not found:
@@ -172,18 +174,25 @@ def _given(number: int, box: Any) -> GivenBox:
   return GivenBox(None, number, (left, top, width, height))
 
 
-def _first(readers: Iterable[Callable[[Any, Path], list[GivenBox] | None]],
-           content: Any, path: Path) -> list[GivenBox]:
+def _first(readers: Iterable[JsonReader], content: Any, path: Path,
+           frames: int | None) -> list[GivenBox]:
   for read in readers:
-    found = read(content, path)
+    found = read(content, path, frames)
     if found is not None:
       return found
   raise UserError(f'{path}: of no known kind; {_EXPECTED}')
 
 
 def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
-             path: Path) -> list[GivenBox] | None:
-  """The boxes of another program's labels, of one video and all readable."""
+             path: Path, frames: int | None = None) -> list[GivenBox] | None:
+  """The boxes of another program's labels, of one video and all readable.
+
+  Args:
+    parse: reads them.
+    content: of the file.
+    path: of it.
+    frames: that the video must have, about; None: any number.
+  """
   try:
     found = parse(content)
   except ValueError as error:
@@ -202,21 +211,31 @@ def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
     names = ', '.join(ascii(video.name)[:40] for video in named[:3])
     raise UserError(f'{path}: the labels of {len(named)} videos ({names}); '
                     'expected those of one: export it alone')
+  for video in named:
+    if frames and video.length and (
+        abs(video.length - frames) > max(2, frames // 100)):
+      raise UserError(
+          f'{path}: labels of {video.length} frames, but the video has {frames}'
+          '; expected as many: set frameRate of Label Studio\'s <Video> to '
+          "the video's, label again, or use the labeled video")
   return [GivenBox(frame, target.id, box, video.relative)
           for video in named for target in video.targets
           for frame, box in target.boxes_xywh.items()]
 
 
-def _read_json(data: bytes, path: Path) -> list[GivenBox]:
+def _read_json(data: bytes, path: Path, frames: int | None
+               ) -> list[GivenBox]:
   kind = list if data.lstrip(b'\xef\xbb\xbf \t\r\n')[:1] == b'[' else dict
   content = parse_json(data.removeprefix(b'\xef\xbb\xbf'), path,
                        'boxes as JSON', kind=kind, finite=False,
                        advice='correct it')
-  return _first([*JSON_READERS, _own_json], content, path)
+  return _first([*JSON_READERS, _own_json], content, path, frames)
 
 
-def _own_json(content: Any, path: Path) -> list[GivenBox] | None:
+def _own_json(content: Any, path: Path, frames: int | None
+              ) -> list[GivenBox] | None:
   """{"boxes": [...]} or a list, of objects or of [x, y, w, h]."""
+  del frames
   rows = content.get('boxes') if isinstance(content, dict) else content
   if not isinstance(rows, list):
     return None
@@ -252,11 +271,13 @@ def _read_text(data: bytes, path: Path, frames: int | None) -> list[GivenBox]:
   rows = [line.replace(',', ' ').replace(';', ' ').split() for line in lines]
   width = len(rows[0])
   for number, row in enumerate(rows, start=1):
-    if len(row) != width or not all(map(_is_number, row)):
-      raise _bad(path, f'line {number}', lines[number - 1])
+    line = lines[number - 1]  # 10,5;20,5 are decimal commas, or no numbers
+    if len(row) != width or not all(map(_is_number, row)) or (
+        ',' in line and ';' in line):
+      raise _bad(path, f'line {number}', line)
   if width == 4:
     return _one_target(rows, path, frames)
-  if width < 6:
+  if width < 6 or width == 8:  # 8: the corners of a polygon, as VOT has them
     raise UserError(f'{path}: {width} columns without a header; {_EXPECTED}')
   if any(float(row[1]) == -1 for row in rows):
     raise UserError(f'{path}: ids of -1, as of detections; expected a positive '

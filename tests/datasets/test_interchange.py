@@ -73,6 +73,20 @@ def test_coco_video(name, want):
   assert given(LABELS / f'{name}.json') == want
 
 
+def test_crowds_as_text(tmp_path):
+  """As numbers: "0" is a target, "1" is none, and others cannot be read."""
+  content = json.loads((LABELS / 'coco_vid.json').read_text())
+  for entry in content['annotations']:
+    entry['iscrowd'] = str(entry['iscrowd'])
+  path = tmp_path / 'a.json'
+  path.write_text(json.dumps(content))
+  assert read_boxes(path) == read_boxes(LABELS / 'coco_vid.json')
+  content['annotations'][0]['iscrowd'] = 'maybe'
+  path.write_text(json.dumps(content))
+  with pytest.raises(UserError, match='annotation 0'):
+    given(path)
+
+
 def test_frames_counted_from_1():
   content = json.loads((LABELS / 'coco_vid.json').read_text())
   for image in content['images']:
@@ -148,6 +162,14 @@ def test_label_studio_that_cannot_be_used(tmp_path, change, words):
   path.write_text(json.dumps(studio(change)))
   with pytest.raises(UserError, match=words):
     read_boxes(path, size=(64, 48))
+
+
+def test_label_studio_of_another_frame_rate():
+  """Its numbers count by a rate that people set, and mean other frames."""
+  for frames in (4, 6, 8):  # its own count, from the duration, is rounded
+    read_boxes(LABELS / 'label_studio.json', frames, (64, 48))
+  with pytest.raises(UserError, match='of 6 frames, but the video has 9.*Rate'):
+    read_boxes(LABELS / 'label_studio.json', 9, (64, 48))
 
 
 def test_labels_of_several_videos(tmp_path):

@@ -70,6 +70,8 @@ def test_a_target_begins_at_its_first_box_from_a_frame_on() -> None:
     ('<svg/>', 'of no known kind'), ('{"a": 1}', 'of no known kind'),
     ('[1', 'boxes as JSON'), ('[1]', "box 1: '1' is no box"),
     ('1,2,3,4,5', '5 columns without a header'),
+    ('120,90,160,90,160,130,120,130', '8 columns without a header'),
+    ('10,5;20,5;30,5;40,5', 'line 1'),
     ('1,-1,5,5,9,9,1,-1,-1,-1', 'ids of -1'),
     ('1,1,5,5,9,9\n1,2,5,5', 'line 2'),
     ('x,y,w,h\n1,2,3,four', "line 2"), ('x,y,w,h\n1,2,3', 'line 2'),

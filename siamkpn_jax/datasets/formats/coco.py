@@ -168,7 +168,8 @@ def _track(number: int, box: Any, files: _Files,
            dropped: Dropped) -> RawTrack | None:
   name = f'annotation {number}'
   try:
-    image, crowd = _key(box['image_id']), _is_crowd(box.get('iscrowd'))
+    image, crowd = _key(box['image_id']), coco_video.is_crowd(
+        box.get('iscrowd'))
     name = f'{image}/{_key(box.get("id", number))}'
     boxes_xywh = np.array([json_file.numbers(box['bbox'], 4)], np.float64)
   except (LookupError, TypeError, ValueError, AttributeError):
@@ -183,19 +184,3 @@ def _track(number: int, box: Any, files: _Files,
   else:
     return RawTrack(name, [file], boxes_xywh, np.zeros(1, bool))
   return None
-
-
-def _is_crowd(value: Any) -> bool:
-  """Some programs write it as text.
-
-  Raises:
-    ValueError: it is neither.
-  """
-  if value is None or isinstance(value, bool):
-    return bool(value)
-  if isinstance(value, str) and value.lower() in ('', 'false', 'true'):
-    return value.lower() == 'true'
-  number = json_file.number(value)
-  if number not in (0, 1):
-    raise ValueError('neither 0 nor 1')
-  return number == 1

@@ -24,6 +24,20 @@ def is_coco_video(content: Any) -> bool:
       isinstance(content.get('annotations'), list))
 
 
+def is_crowd(value: Any) -> bool:
+  """What `iscrowd` says; some programs write it as text.
+
+  Raises:
+    ValueError: it is neither.
+  """
+  if isinstance(value, str):
+    value = {'': 0, 'false': 0, 'true': 1}.get(value.lower(), value)
+  number = 0.0 if value is None else float(value)
+  if number not in (0, 1):
+    raise ValueError('neither 0 nor 1')
+  return number == 1
+
+
 def parse(content: Any) -> list[Video] | None:
   """The videos of a file, as JSON was read; None: it is of something else."""
   if not is_coco_video(content):
@@ -133,7 +147,7 @@ def _annotation(number: int, entry: dict[str, Any], videos: dict[Id, Video],
                 frames: dict[Id, tuple[Id, int]]
                 ) -> tuple[tuple[Id, Id], dict[int, Box]]:
   """(Video, target) and its boxes by frame."""
-  if entry.get('iscrowd') not in (None, 0, False):
+  if is_crowd(entry.get('iscrowd')):
     raise _UnusedError('a crowd')
   if 'bboxes' in entry:
     home = _id(entry['video_id'])
