@@ -133,7 +133,7 @@ def _labels(file: TextIO, kind: str, video: str) -> Iterator[Write]:
         boxes.append(GivenBox(length, number, (left, top, width, height)))
 
   yield write
-  if boxes:
+  if length:  # without a box as well: an empty file is none of labels
     file.write(labels(kind, boxes, name=video, size=size, length=length))
 
 

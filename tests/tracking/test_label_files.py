@@ -67,3 +67,13 @@ def test_written_while_tracking(tmp_path, kind):
   assert [(b.frame, names[b.id]) for b in boxes] == [
       (1, 4), (1, 7), (2, 4), (3, 4), (3, 7)]
   assert boxes[3].box_xywh == pytest.approx((3, 2, 10, 12), abs=0.01)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_labels_without_a_target(tmp_path, kind):
+  """Of a target that begins behind the end: a file of its kind, not empty."""
+  path = tmp_path / 'out'
+  with boxes_writer(path, kind, 'in.mp4') as write:
+    write(FrameResult(1, 0.0, np.zeros((48, 64, 3), np.uint8), {}))
+  with pytest.raises(UserError, match='no box in it'):
+    read_boxes(path, 1, (64, 48))
