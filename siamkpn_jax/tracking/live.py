@@ -105,8 +105,10 @@ class LiveReader:
       try:
         self._announce(capture)
         while self._opened and not self._closed:
+          began = time.monotonic()
           decoded, frame = capture.read()
-          if not decoded:
+          if not decoded:  # OpenCV may give up before `frames` does
+            self.hung = time.monotonic() - began > 0.9 * self._timeout
             break
           stamp = (time.monotonic() if self.live else
                    capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)

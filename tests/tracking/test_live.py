@@ -74,7 +74,7 @@ class Camera:
   """In the place of OpenCV's."""
 
   def __init__(self, wait: float, frames: int | None = None,
-               hang: bool = False) -> None:
+               hang: float = 0) -> None:
     self._numbers = itertools.count()
     self._wait, self._frames, self._hang = wait, frames, hang
 
@@ -134,6 +134,14 @@ def test_a_camera_that_goes_silent_ends(camera) -> None:
   with open_frames('0', timeout=0.3) as source:
     count = sum(1 for _ in source)
   assert 1 <= count <= 3 and source.reader.hung
+
+
+def test_a_stream_that_opencv_gives_up_went_silent(camera) -> None:
+  """Its own timeout began first, while the tracker was busy."""
+  camera(0.001, frames=1, hang=0.25)  # its second read fails after 0.5 s
+  with open_frames('0', timeout=0.55) as source:
+    assert sum(1 for _ in source) == 1
+  assert source.reader.hung
 
 
 def test_a_reader_that_is_closed_lets_its_thread_end(camera) -> None:
