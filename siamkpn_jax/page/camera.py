@@ -28,6 +28,7 @@ Answer = dict[str, Any] | None  # None: the last one was told
 Tell = Callable[[Answer], None]  # may be called by any thread
 _LOOK = 0.3  # seconds between two looks at the queue
 _CHANGES = 32  # that may wait for a frame
+_ANSWERS = 32  # that may wait for the browser, which gets no more until then
 
 
 class Newest:
@@ -78,9 +79,13 @@ async def serve_camera(socket: WebSocket, turns: Turns, trackers: Trackers,
   loop, newest = asyncio.get_running_loop(), Newest()
   answers: asyncio.Queue[Answer] = asyncio.Queue()
 
+  def add(answer: Answer) -> None:
+    if answers.qsize() < _ANSWERS or not answer or 'rows' not in answer:
+      answers.put_nowait(answer)
+
   def tell(answer: Answer) -> None:
     with contextlib.suppress(RuntimeError):  # the server ends
-      loop.call_soon_threadsafe(answers.put_nowait, answer)
+      loop.call_soon_threadsafe(add, answer)
 
   job = Job('camera', lambda job: track(newest, trackers, limits, job, tell))
   turns.submit(job)

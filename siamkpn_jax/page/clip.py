@@ -58,6 +58,7 @@ class Clip:
     fps: frames per second.
     announced: number of frames, None if the file does not say.
     numbers: of the frames that can be shown, ascending.
+    times: of these, in seconds.
     notes: what is unusual about it.
     targets: by number.
     rows: [frame, target, x, y, w, h, score, state, place x, y, side] in the
@@ -83,7 +84,8 @@ class Clip:
       self.size, self.fps = source.size, source.fps
       self.announced, self.notes = source.count, list(source.notes)
       self.numbers: list[int] = []
-      self._keep(source.number, next(iter(source)))
+      self.times: dict[int, float] = {}
+      self._keep(source, next(iter(source)))
     self.targets: dict[int, Target] = {}
     self.rows: list[list[Any]] = []
     self.heatmaps: dict[tuple[int, int], np.ndarray] = {}
@@ -110,7 +112,7 @@ class Clip:
               'here')
           break
         if source.number > self.numbers[-1]:
-          self._keep(source.number, frame)
+          self._keep(source, frame)
         job.done = source.number
     lost = self.numbers[-1] - len(self.numbers)
     if lost:
@@ -178,7 +180,8 @@ class Clip:
     return sorted((row for row in self.rows[:] if row[1] in self.targets),
                   key=lambda row: (row[0], row[1]))
 
-  def _keep(self, number: int, frame: np.ndarray) -> None:
+  def _keep(self, source: FrameSource, frame: np.ndarray) -> None:
+    number = source.number
     shrink = min(1., SIDE_SHOWN / max(frame.shape[:2]))
     if shrink < 1:
       frame = cv2.resize(frame, None, fx=shrink, fy=shrink,
@@ -187,6 +190,7 @@ class Clip:
     path = self._file(number)
     with file_errors(path):
       path.write_bytes(data.tobytes())
+    self.times[number] = source.time
     self.numbers.append(number)
 
   def _file(self, number: int) -> Path:

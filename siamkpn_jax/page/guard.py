@@ -58,7 +58,7 @@ def same_origin(headers: Headers) -> bool:
   origin = headers.get('origin')
   if origin is None:  # no browser: those tell it of every change
     return True
-  return urlsplit(origin).netloc.lower() == headers.get('host', '').lower()
+  return origin.lower().partition('://')[2] == headers.get('host', '').lower()
 
 
 class Guard:

@@ -19,7 +19,7 @@ from siamkpn_jax.tracking.video import VideoWriter
 
 def boxes_csv(clip: Clip) -> str:
   """A line per frame and target; frames from 1, times in seconds."""
-  lines = [csv_line(row[0], (row[0] - 1) / clip.fps, row[1], _target(row))
+  lines = [csv_line(row[0], clip.times[row[0]], row[1], _target(row))
            for row in clip.kept_rows()]
   return '\n'.join([CSV_HEADER, *lines, ''])
 
@@ -38,7 +38,7 @@ def draw_film(clip: Clip, job: Job) -> None:
   colors = [_bgr(color) for color in COLORS]
   path = clip.folder / 'film.mp4'
   job.total = clip.numbers[-1]
-  last = 0
+  before, last = None, 0  # of the frames drawn: what it shows, and its number
   with atomic_paths([path]) as partial, clip.frames() as source, VideoWriter(
       partial[path], source.size, clip.fps) as writer:
     for frame in source:
@@ -46,11 +46,12 @@ def draw_film(clip: Clip, job: Job) -> None:
       if job.stop.is_set() or number > job.total:
         break
       shown = draw_result(FrameResult(
-          number, (number - 1) / clip.fps, frame, found.get(number, {})),
-          colors)
-      for _ in range(number - last):  # those that cannot be decoded
-        writer.write(shown)
-      last = job.done = number
+          number, source.time, frame, found.get(number, {})), colors)
+      for one in range(last + 1, number):  # those that cannot be decoded
+        writer.write(shown if before is None else before, source.time_of(one))
+      writer.write(shown, source.time)
+      before, last = shown, number
+      job.done = number
   if not job.stop.is_set():
     clip.film = path, version
 

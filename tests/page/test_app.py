@@ -15,7 +15,7 @@ from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.page.groups import Seen
 from siamkpn_jax.page.limits import Limits
 from siamkpn_jax.tracking.targets import TrackResult
-from siamkpn_jax.tracking.video import VideoWriter
+from siamkpn_jax.tracking.video import VideoWriter, open_frames
 from tests.optional import import_or_skip
 
 import_or_skip('httpx2', 'needs httpx2, by which starlette is tested')
@@ -158,6 +158,27 @@ def test_a_video_is_tracked(server, video):
   state = client.get(path).json()
   assert {row[1] for row in state['rows']} == {2} and not state['film']
   refused(client.delete(f'{path}/targets/1'), 404, 'no longer')
+
+
+def test_times_are_those_of_the_video(server, tmp_path_factory):
+  """Of a phone, whose rate varies; in the boxes and in the film."""
+  import_or_skip('av', 'needs PyAV, of the extra video')
+  path = tmp_path_factory.mktemp('varying') / 'in.mp4'
+  times = [0, 0.04, 0.08, 0.3, 0.34, 0.9]
+  with VideoWriter(path, SIZE, 25) as writer:
+    for t, seconds in enumerate(times):
+      writer.write(np.full((120, 160, 3), 30 * t, np.uint8), seconds)
+  client, _ = server()
+  clip = opened(client, path.read_bytes())
+  client.post(f'{clip}/targets', json={'targets': [{'frame': 1, 'box': BOX}]})
+  settled(client, clip)
+  rows = csv.DictReader(client.get(f'{clip}/boxes.csv').text.splitlines())
+  assert [float(row['time']) for row in rows] == pytest.approx(times, abs=1e-3)
+  client.post(f'{clip}/film')
+  settled(client, clip)
+  path.write_bytes(client.get(f'{clip}/film.mp4').content)
+  with open_frames(path) as source:
+    assert [source.time for _ in source] == pytest.approx(times, abs=1e-3)
 
 
 def test_targets_come_and_go_while_others_are_tracked(server, video):
@@ -316,6 +337,8 @@ def test_errors_inside_are_no_story_about_the_video(server, video, capsys):
     ({'origin': 'http://127.0.0.1:9999'}, 403),
     ({'origin': 'null'}, 403),
     ({'sec-fetch-site': 'cross-site'}, 403),
+    ({'origin': 'null'}, 403),
+    ({'origin': 'http://['}, 403),
     ({'host': 'evil.example'}, 421),
     ({'host': 'evil.example:8765', 'origin': 'http://evil.example:8765'}, 421),
     ({'host': '192.168.0.7'}, 421),
@@ -391,6 +414,48 @@ def test_a_camera_is_tracked(server):
       time.sleep(0.01)
     assert page.store._opening == 0
   assert trackers.asked == [(8, False)]
+
+
+def test_answers_to_a_browser_that_takes_none_are_bounded():
+  from siamkpn_jax.page import camera
+  from siamkpn_jax.page.turns import Turns
+
+  class Deaf:
+    """Sends 200 frames, and takes no answer."""
+
+    left = 200
+
+    async def receive(self):
+      if not self.left:
+        await asyncio.sleep(0.3)
+        return {'type': 'websocket.disconnect'}
+      self.left -= 1
+      await asyncio.sleep(0.002)
+      return {'type': 'websocket.receive', 'bytes': jpeg()}
+
+    async def send_json(self, answer):
+      await asyncio.sleep(60)
+
+    async def close(self):
+      pass
+
+  made, turns, trackers = [], Turns(), StillTrackers()
+
+  class Noted(asyncio.Queue):
+    def __init__(self):
+      super().__init__()
+      self.most = 0
+      made.append(self)
+
+    def put_nowait(self, item):
+      super().put_nowait(item)
+      self.most = max(self.most, self.qsize())
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(asyncio, 'Queue', Noted)
+    asyncio.run(camera.serve_camera(Deaf(), turns, trackers, Limits()))
+  assert turns.close()
+  assert made[0].most <= camera._ANSWERS + 4  # and what is not of a frame
 
 
 def test_a_camera_that_sends_nothing_ends(server):
