@@ -132,7 +132,7 @@ class Page:
     clip = self._clip(request)
     since = request.query_params.get('since', '0')
     return as_json(self._described(
-        clip, int(since) if since.isdecimal() else 0))
+        clip, int(since) if since.isdecimal() and len(since) < 10 else 0))
 
   async def remove(self, request: Request) -> Response:
     """Closes a clip."""

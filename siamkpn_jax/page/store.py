@@ -79,7 +79,7 @@ class Store:
       shutil.rmtree(clip.folder, ignore_errors=True)
 
   def sweep(self) -> None:
-    """Removes what was not used for a while and is not being worked on."""
+    """Removes what nobody looked at for a while, worked on or not."""
     old = time.monotonic() - 60 * self._limits.minutes
     for name, clip in tuple(self._clips.items()):
       if clip.used < old:

@@ -139,6 +139,7 @@ def test_a_video_is_tracked(server, video):
   assert {(row[0], row[1]) for row in state['rows']} == {
       *((n, 1) for n in range(1, 9)), *((n, 2) for n in range(4, 9))}
   assert client.get(f'{path}?since={state["next"]}').json()['rows'] == []
+  assert client.get(f'{path}?since={"9" * 5000}').json()['rows']
   picture = client.get(f'{path}/frames/8')
   assert cv2.imdecode(np.frombuffer(picture.content, np.uint8),
                       cv2.IMREAD_COLOR).shape == (120, 160, 3)
