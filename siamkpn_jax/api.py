@@ -166,8 +166,8 @@ def track_video(path: str | Path, boxes: Any, *,
     2 [1, 2]
     3 [1, 2]
   """
+  from siamkpn_jax.tracking.callers_boxes import as_given
   from siamkpn_jax.tracking.follow import check_boxes, follow
-  from siamkpn_jax.tracking.given_boxes import as_given
   from siamkpn_jax.tracking.load import load_follower
   from siamkpn_jax.tracking.video import open_frames
 

@@ -1,0 +1,49 @@
+"""Boxes that a caller gives: which targets to track."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+
+
+def as_given(boxes: Any, first: int, frames: int | None = None,
+             size: tuple[int, int] | None = None) -> list[GivenBox]:
+  """The targets that a caller names.
+
+  Args:
+    boxes: one [4] box, several of them, a mapping from ids to boxes,
+      `GivenBox`es, or the path of a file.
+    first: number of the first frame that is tracked.
+    frames: of the video, if known.
+    size: width and height of the video, pixels.
+
+  Raises:
+    UserError: none of these, or what `starts` refuses.
+  """
+  if isinstance(boxes, str | Path):
+    path = Path(boxes)
+    return starts(read_boxes(path, frames, size), first, path)
+  if isinstance(boxes, Mapping):
+    return [_given(number, box) for number, box in boxes.items()]
+  boxes = list(boxes)
+  if boxes and all(isinstance(box, GivenBox) for box in boxes):
+    return starts(boxes, first, Path('boxes'))
+  if len(boxes) == 4 and all(np.ndim(side) == 0 for side in boxes):
+    boxes = [boxes]
+  if not boxes:
+    raise UserError('boxes: none; expected at least one box [4] left, top, '
+                    'width, height in pixels')
+  return [_given(number, box) for number, box in enumerate(boxes, start=1)]
+
+
+def _given(number: int, box: Any) -> GivenBox:
+  try:
+    left, top, width, height = (float(side) for side in box)
+  except (TypeError, ValueError):
+    raise UserError(f'box {str(box)[:60]!r}: expected four numbers left, top, '
+                    'width, height in pixels') from None
+  return GivenBox(None, number, (left, top, width, height))
