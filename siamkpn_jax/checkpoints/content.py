@@ -28,7 +28,8 @@ def content_digest(path: Path) -> str | None:
     files = _files(path)
     for file in files:
       with file.open('rb') as content:
-        digest.update(f'{file.name} '.encode(errors='surrogateescape'))
+        if len(files) > 1:  # a file may have any name
+          digest.update(f'{file.name} '.encode(errors='surrogateescape'))
         digest.update(hashlib.file_digest(content, 'sha256').digest())
   except OSError:  # loading it will tell
     return None

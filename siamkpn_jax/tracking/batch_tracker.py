@@ -23,7 +23,7 @@ from siamkpn_jax.models.inference import crops_at_once, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked
-from siamkpn_jax.tracking.crop import template_input
+from siamkpn_jax.tracking.crop import TemplateInput, template_input
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.frames import (
     as_bgr,
@@ -33,6 +33,7 @@ from siamkpn_jax.tracking.frames import (
 )
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.packed import COLUMNS, pack, unpack, update_packed
+from siamkpn_jax.tracking.saved_state import Origin, from_arrays, to_arrays
 from siamkpn_jax.tracking.slots import crops_each, shardings
 from siamkpn_jax.tracking.targets import (
     Search,
@@ -75,7 +76,7 @@ class BatchTracker:
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
                slots: int = 1, share_crops: bool = False,
                every_stage: bool = False, judge: Judge = BELIEVING,
-               color: str = 'bgr'):
+               color: str = 'bgr', weights: str | None = None):
     """Creates a tracker without targets.
 
     Args:
@@ -89,6 +90,7 @@ class BatchTracker:
       every_stage: keep the heatmaps of every stage, not only of the last.
       judge: of what the network says.
       color: order of the channels of frames, 'bgr' or 'rgb'.
+      weights: what tells them from others, for `state`.
 
     Raises:
       ValueError: a number of slots that is not whole, or out of range.
@@ -105,6 +107,7 @@ class BatchTracker:
     self._variables = jax.device_put(
         inference_variables(model, variables, winograd=on_cpu), everywhere)
     self._config, self._share, self._judge = config, share_crops, judge
+    self._origin = Origin(weights, config, judge)
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
     self._update = functools.partial(
@@ -147,7 +150,12 @@ class BatchTracker:
       known(self._targets, replace)
     numbers = (checked(hyperparameters) if hyperparameters else
                self._config.hyperparameters)
-    view = self._template(as_bgr(frame, rgb=self._rgb), box_xywh)
+    first = template_input(as_bgr(frame, rgb=self._rgb), box_xywh)
+    return self._start(first, numbers, replace)
+
+  def _start(self, first: TemplateInput, numbers: Hyperparameters,
+             replace: int | None) -> int:
+    view = self._template(first)
     slot = self._free_slot() if replace is None else replace
     if self.slots == 1:  # nothing to compile
       self._templates = jax.device_put(view.template, self._state_sharding)
@@ -157,6 +165,20 @@ class BatchTracker:
       self._templates = _put(self._templates, view.template, np.int32(slot))
     self._targets[slot] = Target(
         view, numbers, view.input.center, view.input.size, self._judge)
+    return slot
+
+  def state(self, target: int) -> dict[str, np.ndarray]:
+    """All that a target's next boxes depend on; see `Tracker.state`."""
+    return to_arrays(known(self._targets, target).saved(), self._origin)
+
+  def add_state(self, state: Mapping[str, Any], *,
+                replace: int | None = None) -> int:
+    """`add`, from a `state`; see `Tracker.restore`."""
+    if replace is not None:
+      known(self._targets, replace)
+    saved = from_arrays(state, self._origin)
+    slot = self._start(saved.first, saved.hyperparameters, replace)
+    self._targets[slot].restore(saved)
     return slot
 
   def remove(self, target: int) -> None:
@@ -217,9 +239,8 @@ class BatchTracker:
     """
     return known(self._targets, target).window()
 
-  def _template(self, frame: np.ndarray, box_xywh: Any) -> TemplateView:
+  def _template(self, first: TemplateInput) -> TemplateView:
     """The target at its start; that of the last `add` if it is the same."""
-    first = template_input(frame, box_xywh)
     if self._share and self._newest and self._newest.equals(first):
       return self._newest
     template = self._init(

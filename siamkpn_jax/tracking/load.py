@@ -5,7 +5,7 @@ does not wait for JAX.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -48,6 +48,12 @@ class LoadedTracker(SingleTracker, Protocol):
   @property
   def search_crop(self) -> np.ndarray:
     """[255, 255, 3] uint8 crop of the last update; empty before it."""
+
+  def state(self) -> dict[str, np.ndarray]:
+    """All that the next boxes depend on; see `Tracker.state`."""
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Goes on from a state; see `Tracker.restore`."""
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """Center [2] of the next search, frame pixels; crop pixels per one."""
@@ -103,7 +109,8 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
                  precision=precision)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
   more: dict[str, Any] = {
-      'judge': judge_of(loaded.path, long_term=long_term), 'color': color}
+      'judge': judge_of(loaded.path, long_term=long_term), 'color': color,
+      'weights': loaded.digest}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     return OnnxTracker(loaded.network, decoding, **more)
@@ -150,7 +157,8 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
                  precision=precision)
   decoding = decode_config(with_tracking(loaded.config, hyperparameters))
   more: dict[str, Any] = {
-      'judge': judge_of(loaded.path, long_term=long_term), 'color': color}
+      'judge': judge_of(loaded.path, long_term=long_term), 'color': color,
+      'weights': loaded.digest}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
     return OnnxBatchTracker(loaded.network, decoding, slots=slots, **more)
@@ -164,6 +172,7 @@ class _Loaded:
   """A network for ONNX Runtime, or, without `network`, for JAX."""
 
   path: Path
+  digest: str | None
   config: Config
   network: 'Serialized | None' = None
   model: Any = None
@@ -190,13 +199,13 @@ def _load(weights: str | Path | None, engine: str,
   if precision != 'float32':
     engine = 'onnxruntime'
   suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
-  path, digest = find_weights(weights), None
+  path = find_weights(weights)
+  digest = content_digest(path)
   if onnx:
     from siamkpn_jax.tracking.onnx.kept import export_and_keep, read_kept
-    digest = content_digest(path)
     kept = read_kept(digest, precision)
     if kept and suits(kept[0]):
-      return _Loaded(path, *kept)
+      return _Loaded(path, digest, *kept)
 
   from siamkpn_jax.checkpoints.weights import load_model
   from siamkpn_jax.models.siamkpn import build_model
@@ -205,13 +214,13 @@ def _load(weights: str | Path | None, engine: str,
   model = build_model(config.model)
   if onnx and suits(config):
     try:
-      return _Loaded(path, config, export_and_keep(
+      return _Loaded(path, digest, config, export_and_keep(
           path, digest, config, model, variables, precision))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
                         ) from error
-  return _Loaded(path, config, None, model, variables)
+  return _Loaded(path, digest, config, None, model, variables)
 
 
 def load_follower(weights: str | Path | None, targets: int, *,

@@ -11,6 +11,7 @@ from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.crop import TemplateInput, search_crop, window
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
+from siamkpn_jax.tracking.saved_state import Saved
 
 if TYPE_CHECKING:
   import jax
@@ -68,6 +69,13 @@ class LoadedBatchTracker(Protocol):
   def remove(self, target: int) -> None:
     """See `BatchTracker.remove`."""
 
+  def state(self, target: int) -> dict[str, np.ndarray]:
+    """See `BatchTracker.state`."""
+
+  def add_state(self, state: Mapping[str, Any], *,
+                replace: int | None = None) -> int:
+    """See `BatchTracker.add_state`."""
+
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
              ) -> dict[int, TrackResult]:
     """See `BatchTracker.update`."""
@@ -115,6 +123,7 @@ class Target:
     size: [2] float32 width, height, frame pixels.
     judge: of what the network says.
     score: of the last update, 0..1.
+    updated: whether there was one.
     memory: of long-term tracking.
     crop: [255, 255, 3] uint8, what the last update looked at.
     seen: [b, s, 31, 31] heatmaps of the last batch, and the row of this target.
@@ -126,6 +135,7 @@ class Target:
   size: np.ndarray
   judge: Judge = BELIEVING
   score: float = 0.0
+  updated: bool = False
   memory: Memory = dataclasses.field(init=False)
   crop: np.ndarray | None = None
   seen: 'tuple[jax.Array, int] | None' = None
@@ -141,7 +151,7 @@ class Target:
   def take(self, center: np.ndarray, size: np.ndarray, score: float,
            frame_size: tuple[int, int]) -> None:
     """What the network says of a frame."""
-    self.score = score
+    self.score, self.updated = score, True
     self.memory, self.center, self.size = self.judge.settle(
         self.memory, center, size, score,
         float(self.hyperparameters.threshold), frame_size)
@@ -153,6 +163,16 @@ class Target:
                              float(self.hyperparameters.threshold))
     return TrackResult(found, cxcywh_to_xywh(box), self.score,
                        self.judge.confidence(self.memory, self.score))
+
+  def saved(self) -> Saved:
+    """What the next boxes depend on."""
+    return Saved(self.view.input, self.center, self.size, self.memory,
+                 self.hyperparameters, self.score, self.updated)
+
+  def restore(self, saved: Saved) -> None:
+    """Goes on from there; the first frame and the settings are its own."""
+    self.center, self.size, self.memory = saved.center, saved.size, saved.memory
+    self.score, self.updated = saved.score, saved.updated
 
 
 class Search:

@@ -1,5 +1,6 @@
 """A tracker of one target, used like `cv2.Tracker`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
+from siamkpn_jax.tracking.saved_state import Origin, from_arrays
 
 
 class Tracker:
@@ -40,7 +42,7 @@ class Tracker:
 
   def __init__(self, model: SiamKPN, variables: Any, config: DecodeConfig, *,
                every_stage: bool = False, judge: Judge = BELIEVING,
-               color: str = 'bgr'):
+               color: str = 'bgr', weights: str | None = None):
     """Creates a tracker without a target; call `init` next.
 
     Args:
@@ -50,10 +52,12 @@ class Tracker:
       every_stage: keep the heatmaps of every stage, not only of the last.
       judge: of what the network says.
       color: order of the channels of frames, 'bgr' or 'rgb'.
+      weights: what tells them from others, for `state`.
     """
     self._batch = BatchTracker(model, variables, config,
                                every_stage=every_stage, judge=judge,
-                               color=color)
+                               color=color, weights=weights)
+    self._origin = Origin(weights, config, judge)
     self._target: int | None = None
     self.score = 0.0
     self.confidence: float | None = None
@@ -92,6 +96,37 @@ class Tracker:
     result = self._batch.update({target: frame})[target]
     self.score, self.confidence = result.score, result.confidence
     return result.found, result.box_xywh
+
+  def state(self) -> dict[str, np.ndarray]:
+    """All that the next boxes depend on, except the weights.
+
+    Returns:
+      Arrays by name, without pickled objects: `np.savez(file, **state)` writes
+      them. `heatmaps` and `search_crop` are not among them.
+
+    Raises:
+      RuntimeError: `init` has not been called.
+      ValueError: the tracker was created without a name for its weights.
+    """
+    return self._batch.state(self._known())
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Goes on from a state, instead of a target if there is one.
+
+    Args:
+      state: of a tracker with the same weights, maybe in another process or
+        engine; or `np.load(file)`. Its hyperparameters are used until `init`.
+
+    Raises:
+      UserError: it is of other weights, or of tracking by other rules
+        (`long_term`, `topk_max`, `topk_min`); or an entry is missing, has
+        another type or shape, or is out of range. The target is kept.
+      ValueError: the tracker was created without a name for its weights.
+    """
+    saved = from_arrays(state, self._origin)
+    self._target = self._batch.add_state(state, replace=self._target)
+    self.score = saved.score
+    self.confidence = saved.confidence(self._origin.judge)
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """Where the next `update` will search.

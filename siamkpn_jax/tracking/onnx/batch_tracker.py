@@ -38,7 +38,7 @@ class OnnxBatchTracker:
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
                slots: int = 1, judge: Judge = BELIEVING,
-               color: str = 'bgr'):
+               color: str = 'bgr', weights: str | None = None):
     """Creates a tracker without targets.
 
     Args:
@@ -48,6 +48,7 @@ class OnnxBatchTracker:
         leave one thread for each.
       judge: of what the network says.
       color: order of the channels of frames, 'bgr' or 'rgb'.
+      weights: what tells them from others, for `state`.
 
     Raises:
       ValueError: a number of slots that is not whole, or out of range.
@@ -56,6 +57,7 @@ class OnnxBatchTracker:
     slots, self._rgb = check_slots(slots), check_color(color)
     self.slots, self.devices, self.crops_seen = slots, 1, 0
     self._network, self._config, self._judge = network, config, judge
+    self._weights = weights
     self._threads = max(1, cores() // slots)
     self._template = open_session(network.template, cores())
     self._trackers: dict[int, OnnxTracker] = {}
@@ -78,12 +80,22 @@ class OnnxBatchTracker:
           name: float(value) for name, value in dataclasses.asdict(
               checked(hyperparameters)).items()}
       config = dataclasses.replace(config, **own)
-    tracker = OnnxTracker(self._network, config, threads=self._threads,
-                          judge=self._judge, template=self._template)
+    tracker = self._new(config)
     tracker.init(as_bgr(frame, rgb=self._rgb), box_xywh)
-    number = self._free() if replace is None else replace
-    self._trackers[number] = tracker
-    return number
+    return self._keep(tracker, replace)
+
+  def state(self, target: int) -> dict[str, np.ndarray]:
+    """See `BatchTracker.state`."""
+    return known(self._trackers, target).state()
+
+  def add_state(self, state: Mapping[str, Any], *,
+                replace: int | None = None) -> int:
+    """See `BatchTracker.add_state`."""
+    if replace is not None:
+      known(self._trackers, replace)
+    tracker = self._new(self._config)
+    tracker.restore(state)
+    return self._keep(tracker, replace)
 
   def remove(self, target: int) -> None:
     """See `BatchTracker.remove`."""
@@ -117,6 +129,16 @@ class OnnxBatchTracker:
   def network_speed(self) -> float | None:
     """None: not known, as crops are cut while other targets' networks run."""
     return None
+
+  def _new(self, config: DecodeConfig) -> OnnxTracker:
+    return OnnxTracker(self._network, config, threads=self._threads,
+                       judge=self._judge, template=self._template,
+                       weights=self._weights)
+
+  def _keep(self, tracker: OnnxTracker, replace: int | None) -> int:
+    number = self._free() if replace is None else replace
+    self._trackers[number] = tracker
+    return number
 
   def _free(self) -> int:
     number = next(n for n in range(len(self._trackers) + 1)

@@ -4,6 +4,7 @@ It shares crops with `Tracker`, and its box is chosen in NumPy. Nothing of a
 frame runs in JAX, which is not even imported.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,12 @@ from siamkpn_jax.tracking.frames import as_bgr, check_color
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 from siamkpn_jax.tracking.onnx.decode import decode
 from siamkpn_jax.tracking.onnx.serialized import Serialized
+from siamkpn_jax.tracking.saved_state import (
+    Origin,
+    Saved,
+    from_arrays,
+    to_arrays,
+)
 
 # Microseconds for which an idle thread waits for work without sleeping. ONNX
 # Runtime's default, without end, takes the core of whatever else runs. Ms of a
@@ -46,7 +53,7 @@ class OnnxTracker:
   def __init__(self, network: Serialized, config: DecodeConfig, *,
                threads: int = 0, judge: Judge = BELIEVING,
                template: onnxruntime.InferenceSession | None = None,
-               color: str = 'bgr'):
+               color: str = 'bgr', weights: str | None = None):
     """Creates a tracker without a target; call `init` next.
 
     Args:
@@ -56,9 +63,10 @@ class OnnxTracker:
       judge: of what the network says.
       template: the session of `network.template`, if there is one already.
       color: order of the channels of frames, 'bgr' or 'rgb'.
+      weights: what tells them from others, for `state`.
     """
     self._threads, self._rgb = threads or cores(), check_color(color)
-    self._config, self._judge = config, judge
+    self._judge, self._origin = judge, Origin(weights, config, judge)
     self._template = template or open_session(network.template, self._threads)
     self._network = network.search
     self._session: onnxruntime.InferenceSession | None = None
@@ -70,13 +78,36 @@ class OnnxTracker:
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """See `Tracker.init`; makes a session, which takes longer than a frame."""
     first = template_input(as_bgr(frame, rgb=self._rgb), box_xywh)
+    config = self._origin.config
+    self._start(Saved(first, first.center, first.size,
+                      Memory(first.center, first.size), config.hyperparameters,
+                      0.0, updated=False))
+
+  def state(self) -> dict[str, np.ndarray]:
+    """See `Tracker.state`."""
+    if self._session is None:
+      raise RuntimeError(_NO_TARGET)
+    return to_arrays(Saved(
+        self._first, self._center, self._size, self._memory,
+        self._config.hyperparameters, self.score, self._updated), self._origin)
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """See `Tracker.restore`."""
+    self._start(from_arrays(state, self._origin))
+
+  def _start(self, saved: Saved) -> None:
+    """Goes on from a state; makes a session."""
     names = [output.name for output in self._template.get_outputs()]
-    kernels = run_crop(self._template, first.crop)
+    kernels = run_crop(self._template, saved.first.crop)
     self._session = open_session(
         self._network, self._threads, dict(zip(names, kernels, strict=True)))
-    self._center, self._size, self._fill = first.center, first.size, first.fill
-    self._memory = Memory(first.center, first.size)
-    self._heatmap, self.score, self.confidence = None, 0.0, None
+    self._config = dataclasses.replace(
+        self._origin.config, **vars(saved.hyperparameters))
+    self._first, self._memory = saved.first, saved.memory
+    self._center, self._size = saved.center, saved.size
+    self.score, self._updated = saved.score, saved.updated
+    self.confidence = saved.confidence(self._judge)
+    self._heatmap = None
     self.search_crop = np.zeros((0, 0, 3), np.uint8)
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -87,7 +118,7 @@ class OnnxTracker:
     width_height = frame.shape[1], frame.shape[0]
     limit = np.array(width_height, np.float32)
     center, scale = self.search_window()
-    crop = search_crop(frame, center, scale, self._fill)
+    crop = search_crop(frame, center, scale, self._first.fill)
     heatmap, offsets, sizes = (m[0] for m in run_crop(self._session, crop))
     shift, size, self.score = decode(
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
@@ -97,7 +128,7 @@ class OnnxTracker:
         self._memory, np.clip(center + shift, 0, limit),
         np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit),
         self.score, threshold, width_height)
-    self._heatmap, self.search_crop = heatmap, crop
+    self._heatmap, self.search_crop, self._updated = heatmap, crop, True
     self.confidence = self._judge.confidence(self._memory, self.score)
     box = np.concatenate([self._center, self._size]).astype(np.float64)
     return (self._judge.found(self._memory, self.score, threshold),
