@@ -198,6 +198,18 @@ def test_the_tutorial_of_programs_runs(tmp_path, monkeypatch, capsys):
   assert 'check the path' in capsys.readouterr().out
 
 
+def test_the_example_of_a_saved_state_runs(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  frame = np.random.default_rng(0).integers(0, 256, (240, 400, 3), np.uint8)
+  for number in range(1, 4):
+    cv2.imwrite(f'000{number}.jpg', frame)
+  (code,) = re.findall(r'(?s)```python\n(.*?)```',
+                       _text(ROOT / 'docs' / 'tracking.md'))
+  scope = {}
+  exec(code, scope)
+  assert scope['box'].shape == (4,)
+
+
 def _python(tutorial):
   return re.findall(r'(?s)```python\n(.*?)```',
                     _text(ROOT / 'docs' / 'tutorials' / f'{tutorial}.md'))
