@@ -27,6 +27,7 @@ _ALIASES = {'left': 'x', 'top': 'y', 'width': 'w', 'height': 'h',
             'bb_left': 'x', 'bb_top': 'y', 'bb_width': 'w', 'bb_height': 'h',
             'frame_id': 'frame', 'frame_number': 'frame', 'track_id': 'id',
             'object_id': 'id'}
+_LARGEST = 2**31  # frames and ids are below
 
 
 class GivenBox(NamedTuple):
@@ -276,8 +277,11 @@ def _read_csv(text: str, path: Path) -> list[GivenBox]:
 
 def _from_rows(rows: list[Mapping[str, Any]], path: Path, word: str,
                first: int) -> list[GivenBox]:
-  """Boxes of rows with names; one without numbers (nan) or lost is left out."""
-  found = []
+  """Boxes of rows with names; one without numbers (nan) or lost is left out.
+
+  Rows without ids are targets of their own.
+  """
+  found, named = [], set()
   for number, given in enumerate(rows, start=first):
     row = {_name(key): value for key, value in given.items() if key}
     _check_columns(row, path)
@@ -291,6 +295,10 @@ def _from_rows(rows: list[Mapping[str, Any]], path: Path, word: str,
     if frame is not None and frame < 1:
       raise UserError(f'{path} {word} {number}: frame {frame}; expected frames '
                       'counted from 1: correct it')
+    named.add(target is not None)
+    if len(named) > 1:
+      raise UserError(f'{path} {word} {number}: some rows have an id, others '
+                      'none; expected one for all of them, or for none')
     if np.isfinite(box).all():
       left, top, width, height = box
       found.append(GivenBox(frame, number - first + 1 if target is None
@@ -309,11 +317,12 @@ def _name(key: str) -> str:
 
 
 def _whole(value: Any) -> int | None:
-  """A whole number; None for nothing."""
+  """A whole number that files hold exactly; None for nothing."""
   if value is None or value == '':
     return None
   number = float(value)
-  if not number.is_integer() or isinstance(value, bool):
+  if (not number.is_integer() or isinstance(value, bool) or
+      abs(number) >= _LARGEST):
     raise ValueError(value)
   return int(number)
 

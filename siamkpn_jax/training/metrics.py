@@ -138,6 +138,7 @@ def best_validation(rows: Iterable[Mapping[str, Any]]
   scored = [row for row in rows if math.isfinite(row.get(AUC, math.nan))]
   if not scored:
     return None
+  count = scored[-1].get(SCORED)  # rows of earlier versions have none
   auc, step = max((row[AUC], row['step']) for row in scored
-                  if row.get(SCORED) == scored[-1].get(SCORED))
+                  if row.get(SCORED, count) == count)
   return step, auc

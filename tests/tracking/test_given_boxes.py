@@ -77,6 +77,10 @@ def test_a_target_begins_at_its_first_box_from_a_frame_on() -> None:
     ('x,y,w,h\n1,2,3,four', "line 2"), ('x,y,w,h\n1,2,3', 'line 2'),
     ('frame,x,y,w,h\n0,2,3,4,5', 'line 2: frame 0; expected frames counted'),
     ('frame,x,y,w,h\n1.5,2,3,4,5', 'line 2'),
+    ('id,x,y,w,h\n1e300,2,3,4,5', 'line 2'),
+    ('id,x,y,w,h\n1,2,3,4,5\n,2,3,4,5', 'line 3: some rows have an id'),
+    ('[{"x":1,"y":2,"w":3,"h":4},{"id":1,"x":1,"y":2,"w":3,"h":4}]',
+     'box 2: some rows have an id'),
     ('x1,y1,x2,y2\n1,2,3,4', 'columns')])
 def test_what_is_no_file_of_boxes(
     tmp_path: Path, text: str, message: str) -> None:

@@ -106,6 +106,7 @@ def test_best_of_the_same_sequences():
           for step, auc, count in ((1, 0.9, 6), (2, 0.6, 5), (3, 0.5, 5))]
   assert best_validation(rows) == (2, 0.6)
   assert best_validation(rows[:1]) == (1, 0.9)
+  assert best_validation([{'step': 0, AUC: 0.8}, *rows]) == (0, 0.8)
 
 
 def test_tensorboard_files(tmp_path):

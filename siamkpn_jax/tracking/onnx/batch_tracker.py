@@ -145,6 +145,7 @@ class OnnxBatchTracker:
                   if n not in self._trackers)
     if number >= self.slots:
       self.slots *= 2
+      self._threads = max(1, cores() // self.slots)
       self._map = mapper(self.slots)
     return number
 
