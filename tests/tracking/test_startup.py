@@ -86,7 +86,7 @@ def test_what_is_kept_knows_its_settings(cache, exports):
   loaded = [load_tracker(engine='onnxruntime', **given)
             for given in ({}, {}, {'penalty_k': 0.5})]
   assert exports == ['export']
-  first, kept, other = (tracker._config for tracker in loaded)
+  first, kept, other = (tracker._origin.config for tracker in loaded)
   assert first == kept != other and other.penalty_k == 0.5
   with pytest.raises(UserError, match='penalty_k'):
     load_tracker(engine='onnxruntime', penalty_k=-1)
