@@ -14,9 +14,10 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.follow import TRACKED, FrameResult, TargetBox
+from siamkpn_jax.tracking.follow import FrameResult, TargetBox
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.label_files import KINDS, labels
+from siamkpn_jax.tracking.targets import TRACKED
 
 FORMATS = ('csv', 'json', 'mot', 'otb', *KINDS)
 CSV_HEADER = 'frame,time,id,x,y,w,h,score,state'

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.tracking.follow import LOST, FrameResult, Sight
+from siamkpn_jax.tracking.follow import FrameResult, Sight
+from siamkpn_jax.tracking.targets import LOST
 
 Color = tuple[int, int, int]
 

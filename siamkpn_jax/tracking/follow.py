@@ -9,10 +9,8 @@ import numpy as np
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.targets import LoadedBatchTracker
+from siamkpn_jax.tracking.targets import LOST, TRACKED, LoadedBatchTracker
 from siamkpn_jax.tracking.video import FrameSource
-
-TRACKED, LOST = 'tracked', 'lost'
 
 # The heatmaps [s, 31, 31] of a target and the crop [255, 255, 3] they are of;
 # s = 0 and None or an empty crop before the first update.

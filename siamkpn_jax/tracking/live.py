@@ -44,7 +44,8 @@ class LiveReader:
     Raises:
       UserError: it cannot be opened, or hangs.
     """
-    self.name = f'camera {source}' if isinstance(source, int) else source
+    self.name = (f'camera {source}' if isinstance(source, int) else
+                 without_password(source))
     self._source, self._timeout = source, timeout
     self.fps, self.live = 0.0, True
     self.count: int | None = None
@@ -153,15 +154,21 @@ def is_url(name: str) -> bool:
                        re.IGNORECASE))
 
 
+def without_password(url: str) -> str:
+  """The URL as messages and files may name it."""
+  return re.sub('(?<=://)[^/@]*:[^/@]*@', '***@', url)
+
+
 def _no_source(source: str | int, late: bool, timeout: float) -> UserError:
   if isinstance(source, int):
     return UserError(f'input {source}: no such file, folder or camera; '
                      'expected a video file, a folder of images or a camera '
                      'index: check that the camera is connected')
   if late:
-    return _hangs(source, timeout)
-  return UserError(f'{source}: cannot be opened as a video stream; expected '
-                   'the address of a video or camera that answers: check it')
+    return _hangs(without_password(source), timeout)
+  return UserError(f'{without_password(source)}: cannot be opened as a video '
+                   'stream; expected the address of a video or camera that '
+                   'answers: check it')
 
 
 def _hangs(name: str, timeout: float) -> UserError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
   import jax
 
 T = TypeVar('T')
+TRACKED, LOST = 'tracked', 'lost'  # states, as files and videos name them
 MOST_SLOTS = 4096  # each takes memory for crops and maps
 
 
@@ -41,7 +42,7 @@ class TrackResult(NamedTuple):
   @property
   def state(self) -> str:
     """'tracked' or 'lost', as files and videos name it."""
-    return 'tracked' if self.found else 'lost'
+    return TRACKED if self.found else LOST
 
 
 class LoadedBatchTracker(Protocol):

@@ -17,8 +17,9 @@ from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.core.signals import on_main_thread
 from siamkpn_jax.tracking.boxes_files import Write, boxes_format, boxes_writer
 from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.follow import LOST, Follower, FrameResult, follow
+from siamkpn_jax.tracking.follow import Follower, FrameResult, follow
 from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.targets import LOST
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
 
 _COMPILING_FRAMES = 2  # the first start and the first update compile

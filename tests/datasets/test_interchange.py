@@ -229,14 +229,25 @@ def test_images_that_are_not_those_of_the_frames(tmp_path):
 def test_train_on_label_studio(tmp_path, home):
   """Boxes are fractions of images, which are frames counted from 1."""
   shutil.copy(LABELS / 'label_studio.json', tmp_path / 'project-2.json')
-  miniatures.put_images(tmp_path / home, [f'{k:06d}.jpg' for k in (1, 2, 3)])
+  miniatures.put_images(
+      tmp_path / home, [f'{k:06d}.jpg' for k in range(1, 7)])
   assert catalog.find_kind('mine', tmp_path) == 'labeled'
   (track,) = catalog.LAYOUTS['labeled'].tracks(tmp_path, Dropped())
   assert track.relative and track.images == [
-      f'{home}/{k:06d}.jpg' for k in (1, 2, 3)]
-  assert track.boxes_xywh.tolist() == [
+      f'{home}/{k:06d}.jpg' for k in (1, 2, 3, 5, 6)]  # in 4 it is not seen
+  assert track.boxes_xywh[:3].tolist() == [
       [0.1, 0.2, 0.5, 0.25], pytest.approx([0.15, 0.2, 0.5, 0.25]),
       [0.2, 0.2, 0.5, 0.25]]
+
+
+def test_train_on_label_studio_of_another_frame_rate(tmp_path):
+  """Its frame 24 is frame 30 of a video of 30 frames per second."""
+  shutil.copy(LABELS / 'label_studio.json', tmp_path / 'project-2.json')
+  miniatures.put_images(
+      tmp_path / 'cars', [f'{k:06d}.jpg' for k in range(1, 31)])
+  tracks, dropped = read('labeled', tmp_path)
+  assert not tracks and dropped == {
+      'tracks: unclear which box belongs to which image': 1}
 
 
 @pytest.mark.parametrize(('name', 'home', 'want'), [

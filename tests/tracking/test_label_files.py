@@ -8,9 +8,10 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.interchange import label_studio
 from siamkpn_jax.tracking.boxes_files import boxes_writer
-from siamkpn_jax.tracking.follow import LOST, TRACKED, FrameResult, TargetBox
+from siamkpn_jax.tracking.follow import FrameResult, TargetBox
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.label_files import KINDS, labels
+from siamkpn_jax.tracking.targets import LOST, TRACKED
 
 BOXES = [GivenBox(1, 1, (1.5, 2, 30, 40)), GivenBox(2, 1, (2.5, 2, 30, 40)),
          GivenBox(2, 7, (9, 8, 7, 6)), GivenBox(4, 1, (4.5, 2, 30, 40))]

@@ -153,3 +153,10 @@ def test_a_reader_that_is_closed_lets_its_thread_end(camera) -> None:
   reader.close()
   thread.join(2)
   assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(('url', 'shown'), [
+    ('rtsp://me:secret@cam:554/a', 'rtsp://***@cam:554/a'),
+    ('http://cam/a@b', 'http://cam/a@b'), ('rtsp://cam', 'rtsp://cam')])
+def test_messages_have_no_password(url: str, shown: str) -> None:
+  assert live.without_password(url) == shown

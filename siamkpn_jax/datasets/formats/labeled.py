@@ -151,4 +151,8 @@ def _of_label_studio(folder: Path, path: Path, video: Video
   if numbers is None or numbers[0] < 1 or (
       numbers[0] > 1 and len(images) == video.length):
     return None
+  # It counts by a rate of its own, which need not be the video's.
+  if video.length and (
+      abs(video.length - numbers[-1]) > max(2, video.length // 100)):
+    return None
   return dict(zip(numbers, images, strict=True))
