@@ -152,6 +152,9 @@ def _read_torch(path: Path) -> tuple[State, str]:
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> UserError:
+  if isinstance(error, OSError) and error.errno is not None:
+    return UserError(f'{path}: cannot be read ({error.strerror}); see to the '
+                     'cause and try again')
   return UserError(f'{path}: cannot be read ({first_line(error)}); expected an '
                    f'intact {kind} of plain arrays: download it again, or save '
                    'its state_dict()')

@@ -1,5 +1,6 @@
 """Files of weights: three formats, and those that are refused."""
 
+import errno
 import os
 import pickle
 import sys
@@ -8,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from siamkpn_jax.conversion import files
 from siamkpn_jax.conversion.files import (
   read_state,
   read_wrapped_state,
@@ -272,3 +274,16 @@ def test_a_zip_file_of_something_else(tmp_path):
     file.writestr('readme.txt', 'x')
   with pytest.raises(UserError, match='a zip file of something else'):
     read_state(path)
+
+
+@pytest.mark.parametrize('place', ['foreign_kind', '_check_sums'])
+def test_a_disk_that_fails_is_no_damage(tmp_path, monkeypatch, place):
+  """The file need not be downloaded again."""
+  path = tmp_path / 'weights.npz'
+  files.write_state(path, {'a': np.ones(3, np.float32)})
+  def fail(path):
+    raise OSError(errno.EIO, 'Input/output error')
+  monkeypatch.setattr(files, place, fail)
+  with pytest.raises(UserError, match='Input/output error.; see to') as caught:
+    files.read_state(path)
+  assert 'download' not in str(caught.value)
