@@ -25,6 +25,7 @@ class Tracker:
     stored = self._update.get_modelmeta().custom_metadata_map
     self._settings = {name: np.float32([value]) for name, value in
                       json.loads(stored['hyperparameters']).items()}
+    self._search_size = int(stored['search_size'])
 
   def init(self, frame, box_xywh):
     """Takes the target from its first frame; pixels, counted from 0."""
@@ -39,7 +40,8 @@ class Tracker:
   def update(self, frame):
     """The box x,y,w,h in the next frame, and its score, 0..1."""
     scale = 127 / side(self.size)
-    crop = cut(frame, self.center, 255 / scale, 255, self._fill)
+    n = self._search_size
+    crop = cut(frame, self.center, n / scale, n, self._fill)
     shift, size, score = self._update.run(['shift', 'new_size', 'score'], {
         'crop': crop[None], 'kernels': self._kernels, 'size': self.size[None],
         'scale': np.float32([scale]), **self._settings})

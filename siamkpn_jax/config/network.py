@@ -14,6 +14,8 @@ from siamkpn_jax.config.section import (
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 
+_MOST_CELLS = geometry.map_size(geometry.SEARCH_SIZES[-1])**2  # of a map
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(Section):
@@ -73,16 +75,27 @@ class TrackingConfig(Section):
     topk_max: largest number of candidates.
     topk_min: number of best candidates that are kept whatever their score.
     threshold: score that any further candidate must exceed.
+    search_size: side of the search crop, pixels, at the scale at which the
+      template has 127. A network of any weights takes all of them: a smaller
+      one is faster, a larger one sees a target that moves further in a frame.
   """
 
   penalty_k: float = setting(0.10, at_least(0, 1000))
   window_influence: float = setting(0.54, between(0, 1))
   size_lr: float = setting(0.59, between(0, 1))
-  topk_max: int = setting(16, between(1, geometry.MAP_SIZE**2))
-  topk_min: int = setting(4, between(1, geometry.MAP_SIZE**2))
+  topk_max: int = setting(16, between(1, _MOST_CELLS))
+  topk_min: int = setting(4, between(1, _MOST_CELLS))
   threshold: float = setting(0.15, between(0, 1))
+  search_size: int = setting(geometry.SEARCH_SIZE, Range(
+      geometry.SEARCH_SIZES.__contains__,
+      f'{geometry.SEARCH_SIZES[0]}, {geometry.SEARCH_SIZES[1]}, ... or '
+      f'{geometry.SEARCH_SIZES[-1]} (steps of {geometry.SEARCH_SIZES.step})'))
 
   def _check(self) -> None:
+    cells = geometry.map_size(self.search_size)**2
+    if self.topk_max > cells:
+      raise self.wrong('topk_max', f'1 to {cells}, the cells of a map of '
+                       f'config.tracking.search_size {self.search_size}')
     if self.topk_min > self.topk_max:
       raise self.wrong(
           'topk_min', f'1 to config.tracking.topk_max, {self.topk_max}')

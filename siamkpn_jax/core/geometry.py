@@ -2,6 +2,8 @@
 
 Cell (i, j) of an output map sits at crop pixel (y, x) =
 (CROP_CENTER + STRIDE * (i - MAP_CENTER), CROP_CENTER + STRIDE * (j - ...)).
+Training has search crops of 255 pixels. Tracking may have others, at the same
+scale: their maps have fewer cells or more, around the same central one.
 """
 
 import numpy as np
@@ -14,11 +16,23 @@ TEMPLATE_MAP = 15  # cells
 MAP_SIZE = 31  # cells
 MAP_CENTER = MAP_SIZE // 2  # cell
 CROP_CENTER = SEARCH_SIZE // 2  # pixel
+# Those for which every backbone's maps have a cell in the middle of the crop.
+SEARCH_SIZES = range(TEMPLATE_SIZE, CONTEXT_SIZE + 1, 2 * STRIDE)
 
 
 def cell_positions() -> np.ndarray:
   """Crop pixel of each row (or column) of the output map, [31]."""
-  return CROP_CENTER + STRIDE * (np.arange(MAP_SIZE) - MAP_CENTER)
+  return CROP_CENTER + cell_shifts(MAP_SIZE)
+
+
+def map_size(search_size: int) -> int:
+  """Cells along a side of the map of a search crop."""
+  return search_size // STRIDE
+
+
+def cell_shifts(cells: int) -> np.ndarray:
+  """Crop pixels from the crop's center to each row of a map, [cells]."""
+  return STRIDE * (np.arange(cells) - cells // 2)
 
 
 def context_side(w, h):

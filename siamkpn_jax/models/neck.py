@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.core import geometry
+from siamkpn_jax.config.architectures import EVERY_SECOND_CELL
 from siamkpn_jax.models.layers import ConvBN
 
 
@@ -28,20 +28,17 @@ class Neck(nn.Module):
     """{level: [b, h, w, c]} -> {level: [b, s, s, channels]}.
 
     Levels of every second cell (16x16, 8x8) get those between by linear
-    interpolation: s is 31 or 15.
+    interpolation: s is 31 or 15, of search crops of 255 pixels.
     """
-    return {
-        level: to_cells(ConvBN(self.channels, 1, dtype=self.dtype, name=level)(
-            x, train=train))
-        for level, x in features.items()}
+    maps = {level: ConvBN(self.channels, 1, dtype=self.dtype, name=level)(
+        x, train=train) for level, x in features.items()}
+    return {level: to_cells(x) if level in EVERY_SECOND_CELL else x
+            for level, x in maps.items()}
 
 
 def to_cells(x: jax.Array) -> jax.Array:
-  """[b, 16, 16, c] -> [b, 31, 31, c], or 8 -> 15; a map of all cells stays."""
-  size = x.shape[1]
-  if size in (geometry.MAP_SIZE, geometry.TEMPLATE_MAP):
-    return x
-  weights = jnp.asarray(_between(size), x.dtype)
+  """[b, n, n, c] -> [b, 2 n - 1, 2 n - 1, c]: the cells between, too."""
+  weights = jnp.asarray(_between(x.shape[1]), x.dtype)
   x = jnp.einsum('oh,bhwc->bowc', weights, x)
   return jnp.einsum('ow,bhwc->bhoc', weights, x)
 

@@ -106,10 +106,8 @@ class Many:
 def _seen(result: TrackResult, heatmaps: np.ndarray,
           window: tuple[np.ndarray, float]) -> Seen:
   center, scale = window
-  first, last = geometry.cell_positions()[[0, -1]]
-  half = geometry.STRIDE / 2
-  corner = center + (first - half - geometry.CROP_CENTER) / scale
-  side = (last - first + geometry.STRIDE) / scale
+  side = geometry.STRIDE * heatmaps.shape[-1] / scale
+  corner = center - side / 2
   shades = np.round(255 * np.clip(heatmaps, 0, 1)).astype(np.uint8)
   return Seen(result, shades, np.array([*corner, side, side], np.float64))
 

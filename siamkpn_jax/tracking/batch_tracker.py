@@ -17,12 +17,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.cpu_devices import mapper
 from siamkpn_jax.models.inference import crops_at_once, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
-from siamkpn_jax.tracking.choice import checked
+from siamkpn_jax.tracking.choice import checked, no_heatmaps
 from siamkpn_jax.tracking.crop import TemplateInput, template_input
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.frames import (
@@ -206,21 +205,22 @@ class BatchTracker:
       ValueError: a frame has another shape, type or range.
     """
     searches = [
-        Search(slot, known(self._targets, slot), frame) for slot, frame in
+        Search(slot, known(self._targets, slot), frame,
+               self._config.search_size) for slot, frame in
         frames_of(self._targets, frames, rgb=self._rgb).items()]
     for some in self._batches(searches):
       self._update_batch(some)
     return {search.slot: search.target.result() for search in searches}
 
   def heatmaps(self, target: int) -> np.ndarray:
-    """[s, 31, 31] heatmaps of a target's last update; s = 0 before it."""
+    """[s, cells, cells] heatmaps of a target's last update; s = 0 before it."""
     seen = known(self._targets, target).seen
     if seen is None:
-      return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
+      return no_heatmaps(self._config)
     return jax.device_get(seen[0])[seen[1]]
 
   def search_crop(self, target: int) -> np.ndarray | None:
-    """[255, 255, 3] uint8 search crop of a target's last update, or None."""
+    """[side, side, 3] uint8 search crop of a target's last update, or None."""
     return known(self._targets, target).crop
 
   def network_speed(self) -> float | None:
@@ -299,12 +299,12 @@ class BatchTracker:
         target.crop, target.seen = crops[row], (heatmaps, slot)
 
   def _cut(self, rows: Sequence[int], searches: Sequence[Search]) -> np.ndarray:
-    """[n, 255, 255, 3] uint8 crops, each in its row."""
+    """[n, side, side, 3] uint8 crops, each in its row."""
     count = self._rows if self._share else self.slots
     if count == 1:  # new memory costs a frame of a compact network 2 %
       return searches[0].crop()[None]
-    crops = np.zeros(
-        (count, geometry.SEARCH_SIZE, geometry.SEARCH_SIZE, 3), np.uint8)
+    side = self._config.search_size
+    crops = np.zeros((count, side, side, 3), np.uint8)
 
     def cut(row: int, search: Search) -> None:
       crops[row] = search.crop()

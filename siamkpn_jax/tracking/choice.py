@@ -66,7 +66,7 @@ class CandidateRule:
 
 @dataclasses.dataclass(frozen=True)
 class DecodeConfig:
-  """How a box is chosen: `Hyperparameters` and `CandidateRule` in one.
+  """How a box is chosen: `Hyperparameters`, `CandidateRule`, search crops.
 
   Raises:
     UserError: a value that its setting in `TrackingConfig` does not allow.
@@ -78,6 +78,7 @@ class DecodeConfig:
   topk_max: int = TrackingConfig.topk_max
   topk_min: int = TrackingConfig.topk_min
   threshold: float = TrackingConfig.threshold
+  search_size: int = TrackingConfig.search_size
   offset_unit: float = geometry.offset_unit(TargetsConfig.offset_target)
 
   def __post_init__(self) -> None:
@@ -95,3 +96,9 @@ class DecodeConfig:
   def rule(self) -> CandidateRule:
     """Those that are compiled in."""
     return CandidateRule(self.topk_max, self.topk_min, self.offset_unit)
+
+
+def no_heatmaps(config: DecodeConfig) -> np.ndarray:
+  """[0, n, n] float32: the maps of a target that was not searched for."""
+  side = geometry.map_size(config.search_size)
+  return np.zeros((0, side, side), np.float32)

@@ -151,7 +151,7 @@ def search_scale(size: np.ndarray) -> float:
 
 
 def search_crop(frame: np.ndarray, center: np.ndarray, scale: float,
-                fill: np.ndarray) -> np.ndarray:
-  """[255, 255, 3] uint8 part of a frame around a center [2]."""
-  return crop_square(frame, center, geometry.SEARCH_SIZE / scale,
-                     geometry.SEARCH_SIZE, fill)
+                fill: np.ndarray, side: int = geometry.SEARCH_SIZE
+                ) -> np.ndarray:
+  """[side, side, 3] uint8 part of a frame around a center [2]."""
+  return crop_square(frame, center, side / scale, side, fill)

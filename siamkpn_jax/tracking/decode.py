@@ -47,12 +47,13 @@ def decode(maps: Predictions, size: jax.Array | np.ndarray,
     hyperparameters: of this target.
     rule: which cells are candidates.
   """
-  score = jax.nn.sigmoid(maps.heatmap[..., 0]).reshape(-1)  # n = 961
-  shift = _cell_shifts() + rule.offset_unit * maps.offsets.reshape(-1, 2)
+  cells = maps.heatmap.shape[0]
+  score = jax.nn.sigmoid(maps.heatmap[..., 0]).reshape(-1)  # n = cells^2
+  shift = _cell_shifts(cells) + rule.offset_unit * maps.offsets.reshape(-1, 2)
   predicted = maps.size.reshape(-1, 2)  # n x 2
   penalty = _penalty(predicted, size * scale, hyperparameters.penalty_k)  # n
   influence = hyperparameters.window_influence
-  final = score * penalty * (1 - influence) + _window() * influence
+  final = score * penalty * (1 - influence) + _window(cells) * influence
   candidates = _candidates(score, hyperparameters.threshold, rule)
   best = jnp.argmax(jnp.where(candidates, final, -jnp.inf))
   rate = penalty[best] * score[best] * hyperparameters.size_lr
@@ -101,14 +102,14 @@ def _larger_ratio(a: jax.Array, b: jax.Array) -> jax.Array:
   return jnp.maximum(a / b, b / a)
 
 
-def _cell_shifts() -> np.ndarray:
+def _cell_shifts(cells: int) -> np.ndarray:
   """[n, 2] x, y of every cell relative to the crop's center, crop pixels."""
-  position = geometry.cell_positions() - geometry.CROP_CENTER
+  position = geometry.cell_shifts(cells)
   y, x = np.meshgrid(position, position, indexing='ij')
   return np.stack([x, y], -1).reshape(-1, 2).astype(np.float32)
 
 
-def _window() -> np.ndarray:
+def _window(cells: int) -> np.ndarray:
   """[n] Hanning window over the map."""
-  hanning = np.hanning(geometry.MAP_SIZE)
+  hanning = np.hanning(cells)
   return np.outer(hanning, hanning).reshape(-1).astype(np.float32)

@@ -168,9 +168,9 @@ def _draw_insets(frame: np.ndarray, sights: Mapping[int, Sight],
 def _heatmap_row(heatmaps: Sequence[np.ndarray] | np.ndarray,
                  crop: np.ndarray, side: int) -> np.ndarray:
   """[side, s * side, 3]: each stage over the middle of the crop it covers."""
-  first, last = geometry.cell_positions()[[0, -1]]
-  low = max(round(float(first) - geometry.STRIDE / 2), 0)
-  high = round(float(last) + geometry.STRIDE / 2)
+  covered = geometry.STRIDE * heatmaps[0].shape[-1]
+  low = max((len(crop) - covered) // 2, 0)
+  high = low + covered
   below = cv2.resize(np.ascontiguousarray(crop[low:high, low:high]),
                      (side, side), interpolation=cv2.INTER_AREA)
   tiles = []

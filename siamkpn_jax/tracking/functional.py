@@ -8,7 +8,7 @@ target, so that changing them does not recompile anything.
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax
@@ -71,7 +71,7 @@ class Observation:
 
   Attributes:
     score: [b] score of the chosen cell, 0..1.
-    heatmaps: [b, s, 31, 31] heatmaps of the last stage (s = 1) or of every
+    heatmaps: [b, s, n, n] heatmaps of the last stage (s = 1) or of every
       stage, 0..1.
   """
 
@@ -98,7 +98,7 @@ def init(variables: Any, crops: Array, center: Array, size: Array,
     TypeError: the crops are no array.
     ValueError: they have another shape or type.
   """
-  _check_crops(crops, geometry.TEMPLATE_SIZE)
+  _check_crops(crops, (geometry.TEMPLATE_SIZE,))
   template: Any = model.apply(
       variables, crops.astype(jnp.float32), train=False,
       method=SiamKPN.template)
@@ -134,7 +134,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
     TypeError: the crops are no array.
     ValueError: they have another shape or type.
   """
-  _check_crops(search.crops, geometry.SEARCH_SIZE)
+  _check_crops(search.crops, geometry.SEARCH_SIZES)
   template = state.template
   if search.owner is not None:
     template = jax.tree.map(lambda t: t[search.owner], template)  # n x ...
@@ -209,11 +209,13 @@ def update_box(maps: Predictions, center: Array, size: Array,
           jnp.clip(found.size, MIN_SIDE, frame_size), found.score)
 
 
-def _check_crops(crops: Any, side: int) -> None:
+def _check_crops(crops: Any, sides: Sequence[int]) -> None:
   """Raises what the functions above say; it costs nothing once compiled."""
-  expected = f'expected an array [n, {side}, {side}, 3] uint8'
+  side = geometry.SEARCH_SIZE if geometry.SEARCH_SIZE in sides else sides[0]
+  expected = f'expected an array [n, {side}, {side}, 3] uint8' + (
+      ', or of another config.tracking.search_size' if len(sides) > 1 else '')
   if not isinstance(crops, jax.Array | np.ndarray):
     raise TypeError(f'crops is a {type(crops).__name__}; {expected}')
-  if crops.shape[1:] != (side, side, 3) or crops.ndim != 4 or (
-      crops.dtype != np.uint8):
+  if crops.ndim != 4 or crops.shape[1] not in sides or (
+      crops.shape[2:] != (crops.shape[1], 3) or crops.dtype != np.uint8):
     raise ValueError(f'crops of shape {crops.shape}, {crops.dtype}; {expected}')

@@ -18,8 +18,8 @@ class Sight:
 
   Attributes:
     title: shown at the left.
-    search_crop: [255, 255, 3] uint8 BGR.
-    heatmaps: [s, 31, 31] of every stage, 0..1.
+    search_crop: [side, side, 3] uint8 BGR.
+    heatmaps: [s, cells, cells] of every stage, 0..1.
     target: [2] x, y of the true center, crop pixels.
     distractors: [n, 2] x, y of the distractors, crop pixels.
   """
@@ -51,7 +51,7 @@ def save_heatmap_figure(path: Path, sights: Sequence[Sight]) -> None:
     row[0].set_title(sight.title, fontsize=9)
     for s, axes in enumerate(row[1:]):
       _draw_crop(axes, sight)
-      _draw_heatmap(axes, sight.heatmaps[s])
+      _draw_heatmap(axes, sight.heatmaps[s], len(sight.search_crop) // 2)
       axes.set_title(f'stage {s + 1}, max {sight.heatmaps[s].max():.2f}',
                      fontsize=9)
   save_figure(figure, path)
@@ -62,13 +62,12 @@ def _draw_crop(axes, sight: Sight) -> None:
   axes.plot(*sight.target, '+', color='white', markersize=9)
   if len(sight.distractors):
     axes.plot(*sight.distractors.T, 'x', color='white', markersize=7)
-  axes.set(xlim=(-0.5, geometry.SEARCH_SIZE - 0.5), xticks=[], yticks=[],
-           ylim=(geometry.SEARCH_SIZE - 0.5, -0.5))
+  end = len(sight.search_crop) - 0.5
+  axes.set(xlim=(-0.5, end), ylim=(end, -0.5), xticks=[], yticks=[])
 
 
-def _draw_heatmap(axes, heatmap: np.ndarray) -> None:
-  first, last = geometry.cell_positions()[[0, -1]]
-  half = geometry.STRIDE / 2
-  extent = (first - half, last + half, last + half, first - half)
+def _draw_heatmap(axes, heatmap: np.ndarray, center: int) -> None:
+  half = geometry.STRIDE * len(heatmap) / 2
+  extent = (center - half, center + half, center + half, center - half)
   axes.imshow(heatmap, cmap='inferno', alpha=0.7, extent=extent, vmin=0,
               vmax=heatmap.max(), interpolation='bilinear')

@@ -43,11 +43,11 @@ class LoadedTracker(SingleTracker, Protocol):
 
   @property
   def heatmaps(self) -> np.ndarray:
-    """[s, 31, 31] heatmaps of the last update; empty before the first one."""
+    """[s, n, n] heatmaps of the last update; empty before the first one."""
 
   @property
   def search_crop(self) -> np.ndarray:
-    """[255, 255, 3] uint8 crop of the last update; empty before it."""
+    """[side, side, 3] uint8 crop of the last update; empty before it."""
 
   def state(self) -> dict[str, np.ndarray]:
     """All that the next boxes depend on; see `Tracker.state`."""
@@ -105,11 +105,12 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  loaded = _load(weights, engine, faster_in_jax, every_stage=every_stage,
-                 precision=precision)
-  decoding = decode_config(with_tracking(loaded.config, hyperparameters))
+  loaded = _load(weights, engine, faster_in_jax, hyperparameters,
+                 every_stage=every_stage, precision=precision)
+  decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
-      'judge': judge_of(loaded.path, long_term=long_term), 'color': color,
+      'judge': judge_of(loaded.path, decoding, long_term=long_term),
+      'color': color,
       'weights': loaded.digest}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
@@ -153,11 +154,12 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
     8
   """
-  loaded = _load(weights, engine, wide, every_stage=every_stage,
-                 precision=precision)
-  decoding = decode_config(with_tracking(loaded.config, hyperparameters))
+  loaded = _load(weights, engine, wide, hyperparameters,
+                 every_stage=every_stage, precision=precision)
+  decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
-      'judge': judge_of(loaded.path, long_term=long_term), 'color': color,
+      'judge': judge_of(loaded.path, decoding, long_term=long_term),
+      'color': color,
       'weights': loaded.digest}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
@@ -180,7 +182,8 @@ class _Loaded:
 
 
 def _load(weights: str | Path | None, engine: str,
-          left_to_jax: Callable[[ModelConfig], bool], *,
+          left_to_jax: Callable[[ModelConfig], bool],
+          hyperparameters: Mapping[str, Any], *,
           every_stage: bool, precision: str) -> _Loaded:
   """Loads what the engine needs.
 
@@ -188,6 +191,7 @@ def _load(weights: str | Path | None, engine: str,
     weights: as for `load_tracker`.
     engine: as for `load_tracker`.
     left_to_jax: which networks 'auto' runs in JAX.
+    hyperparameters: as for `load_tracker`.
     every_stage: as for `load_tracker`.
     precision: as for `load_tracker`.
 
@@ -202,20 +206,28 @@ def _load(weights: str | Path | None, engine: str,
   path = find_weights(weights)
   digest = content_digest(path)
   if onnx:
-    from siamkpn_jax.tracking.onnx.kept import export_and_keep, read_kept
-    kept = read_kept(digest, precision)
+    from siamkpn_jax.tracking.onnx.kept import (
+        SEARCH_SIZE,
+        export_and_keep,
+        read_kept,
+    )
+    kept = read_kept(digest, precision, hyperparameters.get(SEARCH_SIZE))
     if kept and suits(kept[0]):
-      return _Loaded(path, digest, *kept)
+      config, network = kept
+      return _Loaded(path, digest, with_tracking(config, hyperparameters),
+                     network)
 
   from siamkpn_jax.checkpoints.weights import load_model
   from siamkpn_jax.models.siamkpn import build_model
 
-  config, variables = load_model(path)
+  stored, variables = load_model(path)
+  config = with_tracking(stored, hyperparameters)
   model = build_model(config.model)
   if onnx and suits(config):
     try:
       return _Loaded(path, digest, config, export_and_keep(
-          path, digest, config, model, variables, precision))
+          path, digest, stored, model, variables, precision,
+          hyperparameters.get(SEARCH_SIZE)))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
@@ -249,9 +261,11 @@ def load_follower(weights: str | Path | None, targets: int, *,
   return Together(load_batch_tracker(weights, slots=targets, **options))
 
 
-def judge_of(path: Path, *, long_term: bool = False) -> Judge:
+def judge_of(path: Path, decoding: DecodeConfig, *,
+             long_term: bool = False) -> Judge:
   """What decides whether boxes of a file of weights are to be believed."""
-  return Judge(calibration_of(path), Rule() if long_term else None)
+  rule = Rule(search_size=decoding.search_size) if long_term else None
+  return Judge(calibration_of(path), rule)
 
 
 def decode_config(config: Config) -> DecodeConfig:

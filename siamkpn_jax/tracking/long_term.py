@@ -42,6 +42,7 @@ class Rule:
     apart: from a search region to the next, in its sides.
     most: regions in a frame; beyond it they are larger than usual.
     wide: side of a region around where the target was last seen, in usual ones.
+    search_size: side of the search crop, pixels of the crop.
   """
 
   low: float = 0.35
@@ -51,6 +52,7 @@ class Rule:
   apart: float = 0.65
   most: int = 100
   wide: float = 1.6
+  search_size: int = geometry.SEARCH_SIZE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +212,7 @@ def _inside(memory: Memory, frame_size: tuple[int, int]) -> Memory:
 
 def _further(memory: Memory, frame_size: tuple[int, int], rule: Rule) -> Memory:
   """Looking at the next place."""
-  usual = geometry.SEARCH_SIZE / search_scale(memory.size)
+  usual = rule.search_size / search_scale(memory.size)
   looks = memory.looks + 1
   memory = dataclasses.replace(
       memory, count=0, place=memory.center, looks=looks,

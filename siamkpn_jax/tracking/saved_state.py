@@ -25,7 +25,7 @@ _COLOR = (0, 255)
 _PLACE, _SIZE = (-_FAR, _FAR), (1e-3, _FAR)
 _HYPERPARAMETERS = tuple(
     field.name for field in dataclasses.fields(Hyperparameters))
-_RULE = ('topk_max', 'topk_min')  # compiled in
+_RULE = ('topk_max', 'topk_min', 'search_size')  # compiled in
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.crop import TemplateInput, search_crop, window
@@ -126,8 +125,8 @@ class Target:
     score: of the last update, 0..1.
     updated: whether there was one.
     memory: of long-term tracking.
-    crop: [255, 255, 3] uint8, what the last update looked at.
-    seen: [b, s, 31, 31] heatmaps of the last batch, and the row of this target.
+    crop: [side, side, 3] uint8, what the last update looked at.
+    seen: [b, s, n, n] heatmaps of the last batch, and the row of this target.
   """
 
   view: TemplateView
@@ -185,21 +184,23 @@ class Search:
     frame: [h, w, 3] uint8 BGR.
     center: [2] of the search crop, frame pixels.
     scale: crop pixels per frame pixel.
+    side: of the search crop, pixels.
   """
 
-  def __init__(self, slot: int, target: Target, frame: np.ndarray):
+  def __init__(self, slot: int, target: Target, frame: np.ndarray, side: int):
     self.slot, self.target, self.frame = slot, target, frame
+    self.side = side
     self.center, self.scale = target.window()
 
   def crop(self) -> np.ndarray:
-    """[255, 255, 3] uint8 search crop."""
+    """[side, side, 3] uint8 search crop."""
     return search_crop(self.frame, self.center, self.scale,
-                       self.target.view.input.fill)
+                       self.target.view.input.fill, self.side)
 
   def pixels(self) -> tuple[int, ...]:
     """Equal for two searches where the network would see the same."""
     return (id(self.target.view), id(self.frame), *window(
-        self.center, geometry.SEARCH_SIZE / self.scale))
+        self.center, self.side / self.scale))
 
 
 def known(targets: Mapping[int, T], target: int) -> T:

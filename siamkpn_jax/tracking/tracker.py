@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.core import geometry
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.choice import no_heatmaps
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.saved_state import Origin, from_arrays
@@ -22,10 +22,11 @@ class Tracker:
     score: score of the last update, 0..1; 0 before the first one.
     confidence: probability that its box is right; None before it, and where the
       weights have not been measured.
-    heatmaps: [s, 31, 31] heatmaps of the last update, of the last stage (s = 1)
-      or of every stage; empty before the first one.
-    search_crop: [255, 255, 3] uint8 search crop of the last update; empty
-      before the first one.
+    heatmaps: [s, n, n] heatmaps of the last update, of the last stage (s = 1)
+      or of every stage; empty before the first one. A cell has 8 pixels of the
+      search crop: n = 31 for one of 255 pixels.
+    search_crop: uint8 search crop of the last update, as high and wide as
+      `TrackingConfig.search_size`; empty before the first one.
 
   Examples:
     >>> import siamkpn_jax
@@ -144,7 +145,7 @@ class Tracker:
   def heatmaps(self) -> np.ndarray:
     """See the class."""
     if self._target is None:
-      return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
+      return no_heatmaps(self._origin.config)
     return self._batch.heatmaps(self._target)
 
   @property

@@ -179,7 +179,8 @@ def test_programs_describe_themselves(exported, format):
   assert told['hyperparameters'] == {
       'penalty_k': 0.1, 'window_influence': 0.2, 'size_lr': 0.7,
       'threshold': 0.15}
-  assert told['programs'] == metadata.SIGNATURES[format]
+  assert told['programs'] == metadata.signatures(
+      format, told['search_size'])
   assert (told['template_size'], told['search_size']) == (127, 255)
   if format == 'stablehlo':
     return  # the test of its boxes calls it by these names

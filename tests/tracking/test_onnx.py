@@ -256,7 +256,7 @@ def test_the_interface_of_a_tracker():
 
 def test_a_network_that_cannot_be_exported(monkeypatch):
   """Runs in JAX, unless ONNX Runtime was asked for."""
-  def export(model, variables):
+  def export(model, variables, search_size):
     raise NotImplementedError('fft: no translation')
   monkeypatch.setattr(network, 'export', export)
   assert isinstance(load_tracker(), Tracker)

@@ -51,9 +51,9 @@ def load_for_sequences(
   path = find_weights(weights)
   config, variables = load_model(path)
   config = with_tracking(config, hyperparameters or {})
-  judge = judge_of(path, long_term=long_term)
   mode = {'long_term': True} if long_term else {}
   model, decoding = build_model(config.model), decode_config(config)
+  judge = judge_of(path, decoding, long_term=long_term)
   details = {'weights': fingerprint(variables),
              'tracking': {**dataclasses.asdict(config.tracking),
                           'offset_target': config.targets.offset_target,

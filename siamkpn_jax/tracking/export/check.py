@@ -23,7 +23,7 @@ class Sample(NamedTuple):
 
   Attributes:
     first: [b, 127, 127, 3] uint8 template crops.
-    second: [b, 255, 255, 3] uint8 search crops.
+    second: [b, side, side, 3] uint8 search crops.
     center, size: [b, 2] of the boxes, frame pixels.
     scale: [b] crop pixels per frame pixel.
     frame_size: [b, 2] width and height, pixels.
@@ -47,7 +47,8 @@ def sample(config: DecodeConfig) -> Sample:
     frame, box = scene.render(0)
     one = template_input(frame, box)
     scale = search_scale(one.size)
-    crop = search_crop(scene.render(1)[0], one.center, scale, one.fill)
+    crop = search_crop(scene.render(1)[0], one.center, scale, one.fill,
+                       config.search_size)
     rows.append((one.crop, crop, one.center, one.size, np.float32(scale),
                  np.array(_FRAME, np.float32)))
   numbers = {name: np.full(_BATCH, value, np.float32) for name, value in

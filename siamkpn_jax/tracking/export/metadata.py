@@ -15,50 +15,53 @@ from siamkpn_jax.tracking.choice import (
 
 _SIZE = 'float32 [batch, 2]: width and height of the last box, frame pixels'
 _CROP = 'uint8 [batch, {0}, {0}, 3]: BGR, 0..255, as OpenCV reads it'
-_TEMPLATE, _SEARCH = map(_CROP.format, (
-    geometry.TEMPLATE_SIZE, geometry.SEARCH_SIZE))
 _SCALE = 'float32 [batch]: crop pixels per frame pixel'
 _NUMBERS = {field.name: 'float32 [batch]: see "hyperparameters"'
             for field in dataclasses.fields(Hyperparameters)}
 _SCORE = 'float32 [batch]: 0..1; above "threshold" the target is found'
 
-# format -> program -> inputs and outputs
-SIGNATURES: Mapping[str, Any] = {
-    'onnx': {
+
+def signatures(format: str, search_size: int) -> dict[str, Any]:
+  """Program -> inputs and outputs, of 'onnx' or 'stablehlo'."""
+  template, search = map(_CROP.format, (geometry.TEMPLATE_SIZE, search_size))
+  n = geometry.map_size(search_size)
+  if format == 'onnx':
+    return {
         'template': {
-            'inputs': {'crop': _TEMPLATE},
+            'inputs': {'crop': template},
             'outputs': {'kernels': 'float32 [batch, n, 5, 5]: for update'}},
         'update': {
             'inputs': {
-                'crop': _SEARCH, 'kernels': 'float32 [batch, n, 5, 5]',
+                'crop': search, 'kernels': 'float32 [batch, n, 5, 5]',
                 'size': _SIZE, 'scale': _SCALE, **_NUMBERS},
             'outputs': {
-                'heatmap': 'float32 [batch, 1, 31, 31]: logits',
-                'offsets': 'float32 [batch, 2, 31, 31]: x, y from the cell to '
-                           'the center, in "offset_unit"',
-                'size_map': 'float32 [batch, 2, 31, 31]: width, height, crop '
-                            'pixels',
+                'heatmap': f'float32 [batch, 1, {n}, {n}]: logits',
+                'offsets': f'float32 [batch, 2, {n}, {n}]: x, y from the cell '
+                           'to the center, in "offset_unit"',
+                'size_map': f'float32 [batch, 2, {n}, {n}]: width, height, '
+                            'crop pixels',
                 'shift': 'float32 [batch, 2]: x, y to add to the center, frame '
                          'pixels',
                 'new_size': 'float32 [batch, 2]: width, height, frame pixels',
-                'score': _SCORE}}},
-    'stablehlo': {
-        'template': {
-            'inputs': {
-                'crop': _TEMPLATE,
-                'center': 'float32 [batch, 2]: x, y of the box, frame pixels',
-                'size': _SIZE},
-            'outputs': {'state': '{kernels, center, size}'}},
-        'update': {
-            'inputs': {
-                'state': '{kernels, center, size}', 'crop': _SEARCH,
-                'scale': _SCALE,
-                'frame_size': 'float32 [batch, 2]: width, height, pixels',
-                'hyperparameters': dict(_NUMBERS)},
-            'outputs': {
-                'state': '{kernels, center, size}',
-                'found': {'score': _SCORE, 'heatmaps':
-                          'float32 [batch, 1, 31, 31]: 0..1'}}}}}
+                'score': _SCORE}}}
+  return {
+      'template': {
+          'inputs': {
+              'crop': template,
+              'center': 'float32 [batch, 2]: x, y of the box, frame pixels',
+              'size': _SIZE},
+          'outputs': {'state': '{kernels, center, size}'}},
+      'update': {
+          'inputs': {
+              'state': '{kernels, center, size}', 'crop': search,
+              'scale': _SCALE,
+              'frame_size': 'float32 [batch, 2]: width, height, pixels',
+              'hyperparameters': dict(_NUMBERS)},
+          'outputs': {
+              'state': '{kernels, center, size}',
+              'found': {'score': _SCORE, 'heatmaps':
+                        f'float32 [batch, 1, {n}, {n}]: 0..1'}}}}
+
 
 _CROP_RULE = (
     'With p = (w + h) / 2 the side of a box is sqrt((w + p) (h + p)), and '
@@ -87,12 +90,12 @@ def describe(format: str, config: Config, decode: DecodeConfig,
       'format': f'siamkpn_jax {format}',
       'version': siamkpn_jax.__version__,
       'template_size': geometry.TEMPLATE_SIZE,
-      'search_size': geometry.SEARCH_SIZE,
+      'search_size': decode.search_size,
       'crop_rule': _CROP_RULE,
       'min_side': MIN_SIDE,
       'hyperparameters': dataclasses.asdict(decode.hyperparameters),
       'candidates': dataclasses.asdict(decode.rule),
       'offset_unit': decode.offset_unit,
-      'programs': SIGNATURES[format],
+      'programs': signatures(format, decode.search_size),
       'config': to_plain(config),
       'origin': dict(origin)}

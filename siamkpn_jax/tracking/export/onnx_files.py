@@ -30,7 +30,7 @@ def write(folder: Path, model: SiamKPN, variables: Any, config: DecodeConfig,
     UserError: the network has an operation that is not exported.
   """
   try:
-    exported = programs.export(model, variables, config.rule)
+    exported = programs.export(model, variables, config)
   except NotImplementedError as error:  # a network of one's own
     raise UserError(f'--format onnx: {error}; or use --format stablehlo'
                     ) from error

@@ -58,15 +58,15 @@ def _plain(state: functional.TrackerState) -> State:
 
 
 def export(model: SiamKPN, variables: Any,
-           rule: CandidateRule) -> dict[str, jax.export.Exported]:
+           config: DecodeConfig) -> dict[str, jax.export.Exported]:
   """'template' and 'update', see `functions`.
 
   Args:
     model: the network.
     variables: its weights, arrays of the host.
-    rule: which cells are candidates.
+    config: how boxes are chosen.
   """
-  template, update = functions(model, variables, rule)
+  template, update = functions(model, variables, config.rule)
   (b,) = jax.export.symbolic_shape('batch')
   crop = lambda side: jax.ShapeDtypeStruct((b, side, side, 3), jnp.uint8)
   pair, number = (jax.ShapeDtypeStruct((b, *n), jnp.float32)
@@ -77,7 +77,7 @@ def export(model: SiamKPN, variables: Any,
     start = jax.export.export(jax.jit(template), platforms=PLATFORMS)(*one)
     state = jax.eval_shape(template, *one)
     step = jax.export.export(jax.jit(update), platforms=PLATFORMS)(
-        state, crop(geometry.SEARCH_SIZE), number, pair,
+        state, crop(config.search_size), number, pair,
         {f.name: number for f in dataclasses.fields(Hyperparameters)})
   return {'template': start, 'update': step}
 
@@ -86,7 +86,7 @@ def write(folder: Path, model: SiamKPN, variables: Any, config: DecodeConfig,
           metadata: dict[str, Any]) -> None:
   """Writes template.stablehlo and update.stablehlo, see `jax.export`."""
   del metadata  # which is in a file of its own alone
-  for name, program in export(model, variables, config.rule).items():
+  for name, program in export(model, variables, config).items():
     (folder / f'{name}.stablehlo').write_bytes(program.serialize())
 
 

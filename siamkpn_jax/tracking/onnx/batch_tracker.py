@@ -42,7 +42,7 @@ class OnnxBatchTracker:
     """Creates a tracker without targets.
 
     Args:
-      network: with its weights.
+      network: as for `OnnxTracker`.
       config: how boxes are chosen, unless a target has its own hyperparameters.
       slots: expected number of targets; as many as there are cores or more
         leave one thread for each.

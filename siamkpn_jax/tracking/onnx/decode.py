@@ -1,5 +1,8 @@
 """The choice of the box in NumPy: as `tracking.decode`, candidates alone."""
 
+import functools
+import math
+
 import numpy as np
 
 from siamkpn_jax.core import geometry
@@ -22,17 +25,18 @@ def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
   Returns:
     Shift of the center [2] and new size [2], frame pixels, and the score.
   """
+  shifts, window = _places(heatmap.size)
   with np.errstate(all='ignore'):  # sizes may be anything
     score = 1 / (1 + np.exp(-heatmap[0]))
     cells = _candidates(score, config)
     score, predicted = score[cells], sizes[:, cells]
     penalty = _penalty(predicted, last * scale, config.penalty_k)
     final = (score * penalty * (1 - config.window_influence) +
-             _WINDOW[cells] * config.window_influence)
+             window[cells] * config.window_influence)
     best = int(np.argmax(final))
     rate = penalty[best] * score[best] * config.size_lr
     size = (1 - rate) * last + rate * predicted[:, best] / scale
-    shift = _CELLS[:, cells[best]] + (
+    shift = shifts[:, cells[best]] + (
         config.offset_unit * offsets[:, cells[best]])
   if not np.isfinite(size).all():
     size = last
@@ -57,13 +61,11 @@ def _penalty(predicted: np.ndarray, last: np.ndarray, k: float) -> np.ndarray:
   return np.where(np.isfinite(penalty), penalty, np.float32(0))
 
 
-def _cells() -> np.ndarray:
-  """[2, n] x, y of every cell from the crop's center, crop pixels."""
-  position = geometry.cell_positions() - geometry.CROP_CENTER
-  return np.stack(np.meshgrid(position, position)).reshape(2, -1).astype(
-      np.float32)
-
-
-_HANNING = np.hanning(geometry.MAP_SIZE)
-_WINDOW = np.outer(_HANNING, _HANNING).reshape(-1).astype(np.float32)
-_CELLS = _cells()
+@functools.cache
+def _places(cells: int) -> tuple[np.ndarray, np.ndarray]:
+  """Of n cells: x, y from the crop's center [2, n], crop pixels; window [n]."""
+  side = math.isqrt(cells)
+  position, hanning = geometry.cell_shifts(side), np.hanning(side)
+  shifts = np.stack(np.meshgrid(position, position)).reshape(2, -1)
+  return (shifts.astype(np.float32),
+          np.outer(hanning, hanning).reshape(-1).astype(np.float32))

@@ -18,15 +18,28 @@ if TYPE_CHECKING:
   from siamkpn_jax.models.siamkpn import SiamKPN
 
 _PART = 'onnx'  # of the cache
+SEARCH_SIZE = 'search_size'  # the hyperparameter that a network is exported for
 # What an exported network depends on, besides the weights and their settings.
 _MADE_BY = {'sources': ('config', 'core', 'models', 'tracking/onnx'),
             'libraries': ('flax', 'jax', 'onnx')}
 
 
-def read_kept(digest: str | None, precision: str = 'float32'
+def read_kept(digest: str | None, precision: str = 'float32',
+              search_size: int | None = None
               ) -> tuple[Config, Serialized] | None:
-  """What the user's cache holds of weights, by their `content_digest`."""
-  content = read_entry(_PART, _key(digest, precision)) if digest else None
+  """What the user's cache holds of weights, by their `content_digest`.
+
+  Args:
+    digest: None if it is not known.
+    precision: one of `engines.PRECISIONS`.
+    search_size: another one than that of the weights.
+
+  Returns:
+    The configuration of the weights, and the network for such crops.
+  """
+  if digest is None:
+    return None
+  content = read_entry(_PART, _key(digest, precision, search_size))
   if content is None:
     return None
   plain = json.loads(content.pop('config'))
@@ -35,7 +48,8 @@ def read_kept(digest: str | None, precision: str = 'float32'
 
 def export_and_keep(path: Path, digest: str | None, config: Config,
                     model: 'SiamKPN', variables: Any,
-                    precision: str = 'float32') -> Serialized:
+                    precision: str = 'float32',
+                    search_size: int | None = None) -> Serialized:
   """Exports the network of loaded weights, and keeps it for `read_kept`.
 
   Args:
@@ -45,6 +59,7 @@ def export_and_keep(path: Path, digest: str | None, config: Config,
     model: the network.
     variables: the weights.
     precision: one of `engines.PRECISIONS`.
+    search_size: as for `read_kept`.
 
   Raises:
     NotImplementedError: as `network.export`.
@@ -52,11 +67,13 @@ def export_and_keep(path: Path, digest: str | None, config: Config,
   """
   from siamkpn_jax.checkpoints.weights import find_checkpoint
 
-  serialized = in_precision(config, model, variables, precision)
+  given = {} if search_size is None else {SEARCH_SIZE: search_size}
+  serialized = in_precision(
+      config.updated(tracking=given), model, variables, precision)
   # Kept only if it is what was loaded: not replaced meanwhile, and Orbax has
   # not refused what the digest is of.
   if digest and content_digest(find_checkpoint(path)) == digest:
-    write_entry(_PART, _key(digest, precision), {
+    write_entry(_PART, _key(digest, precision, search_size), {
         'config': json.dumps(to_plain(config)).encode(),
         **dataclasses.asdict(serialized)})
   return serialized
@@ -66,18 +83,19 @@ def in_precision(config: Config, model: 'SiamKPN', variables: Any,
                  precision: str) -> Serialized:
   """Exports a network, for float32 or int8; see `export_and_keep`."""
   check_precision(config.model, precision)
-  network = serialize(model, variables)
+  network = serialize(model, variables, config.tracking.search_size)
   if precision == 'int8':
     from siamkpn_jax.tracking.onnx.quantize import quantize
     network = quantize(network)
   return network
 
 
-def _key(digest: str, precision: str) -> str:
+def _key(digest: str, precision: str, search_size: int | None) -> str:
+  of = digest if search_size is None else f'{digest} {search_size}'
   if precision == 'float32':
-    return entry_key(digest, **_MADE_BY)
+    return entry_key(of, **_MADE_BY)
   import onnxruntime  # which quantizes
   return entry_key(
-      f'{digest} {precision} {onnxruntime.__version__}',
+      f'{of} {precision} {onnxruntime.__version__}',
       sources=(*_MADE_BY['sources'], 'datasets/synthetic', 'tracking'),
       libraries=_MADE_BY['libraries'])

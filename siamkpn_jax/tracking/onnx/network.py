@@ -29,19 +29,22 @@ class Exported(NamedTuple):
       crop, BGR 0..255; outputs kernel0, kernel1 ..., [1, c, 5, 5] each.
     search: `SiamKPN.search` up to the last stage: inputs `SEARCH`, a [1, 3,
       255, 255] crop, and the kernels; `OUTPUTS`: [1, 1, 31, 31] logits, [1, 2,
-      31, 31] offsets and sizes (see `Predictions`).
+      31, 31] offsets and sizes (see `Predictions`). Another `search_size` has
+      other sides.
   """
 
   template: onnx.ModelProto
   search: onnx.ModelProto
 
 
-def export(model: SiamKPN, variables: Any) -> Exported:
+def export(model: SiamKPN, variables: Any,
+           search_size: int = geometry.SEARCH_SIZE) -> Exported:
   """Exports a network, in float32.
 
   Args:
     model: the network.
     variables: its weights.
+    search_size: side of the search crop, one of `geometry.SEARCH_SIZES`.
 
   Raises:
     NotImplementedError: an operation that is not known here.
@@ -62,7 +65,7 @@ def export(model: SiamKPN, variables: Any) -> Exported:
   search, _ = convert(
       lambda x, *kernels: apply(
           SiamKPN.search, jax.tree.unflatten(tree, kernels), x)[-1],
-      {SEARCH: crop(geometry.SEARCH_SIZE)} | {
+      {SEARCH: crop(search_size)} | {
           name: Input(kernel.shape, CHANNELS_FIRST) for name, kernel in zip(
               _names(len(leaves)), leaves, strict=True)},
       lambda count: OUTPUTS)

@@ -19,6 +19,7 @@ from siamkpn_jax.models import head, resnet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.decode import (
     CandidateRule,
+    DecodeConfig,
     Hyperparameters,
     decode,
 )
@@ -43,7 +44,7 @@ def template_function(model: SiamKPN, variables: Any) -> Callable[..., Any]:
 
 def update_function(model: SiamKPN, variables: Any,
                     rule: CandidateRule) -> Callable[..., Any]:
-  """The inputs of `update` -> `MAPS`, [b, 31, 31, c], and `CHANGE`."""
+  """The inputs of `update` -> `MAPS`, [b, n, n, c], and `CHANGE`."""
   leaves, tree = jax.tree.flatten(jax.eval_shape(
       lambda z: model.apply(variables, z, train=False,
                             method=SiamKPN.template),
@@ -68,13 +69,13 @@ def update_function(model: SiamKPN, variables: Any,
 
 
 def export(model: SiamKPN, variables: Any,
-           rule: CandidateRule) -> dict[str, onnx.ModelProto]:
+           config: DecodeConfig) -> dict[str, onnx.ModelProto]:
   """'template' and 'update', in float32; docs/export.md says what they take.
 
   Args:
     model: the network.
     variables: its weights.
-    rule: which cells are candidates.
+    config: how boxes are chosen.
 
   Raises:
     NotImplementedError: an operation that is not known to `translate`.
@@ -90,8 +91,8 @@ def export(model: SiamKPN, variables: Any,
         template_function(model, variables),
         {'crop': crop(geometry.TEMPLATE_SIZE)}, lambda count: ['kernels'])
     update, _ = convert(
-        update_function(model, variables, rule),
-        {'crop': crop(geometry.SEARCH_SIZE),
+        update_function(model, variables, config.rule),
+        {'crop': crop(config.search_size),
          'kernels': Input(kernels.shape, CHANNELS_FIRST),
          'size': Input((b, 2), (0, 1)), 'scale': number,
          **dict.fromkeys(HYPERPARAMETERS, number)},

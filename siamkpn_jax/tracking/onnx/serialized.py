@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from siamkpn_jax.core import geometry
+
 if TYPE_CHECKING:
   from siamkpn_jax.models.siamkpn import SiamKPN
 
@@ -24,13 +26,14 @@ class Serialized:
   search: bytes
 
 
-def serialize(model: 'SiamKPN', variables: Any) -> Serialized:
+def serialize(model: 'SiamKPN', variables: Any,
+              search_size: int = geometry.SEARCH_SIZE) -> Serialized:
   """Exports a network; arguments and errors as of `network.export`."""
   import onnx
 
   from siamkpn_jax.tracking.onnx import network
 
-  exported = network.export(model, variables)
+  exported = network.export(model, variables, search_size)
   shapes = {
       output.name: [d.dim_value for d in output.type.tensor_type.shape.dim]
       for output in exported.template.graph.output}

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.core.cpu_devices import cores
-from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig
+from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig, no_heatmaps
 from siamkpn_jax.tracking.crop import search_crop, template_input
 from siamkpn_jax.tracking.engines import has_vnni
 from siamkpn_jax.tracking.frames import as_bgr, check_color
@@ -46,8 +45,7 @@ class OnnxTracker:
   Attributes:
     score: score of the last update, 0..1; 0 before the first one.
     confidence: as of `Tracker`.
-    search_crop: [255, 255, 3] uint8 search crop of the last update; empty
-      before the first one.
+    search_crop: as of `Tracker`.
   """
 
   def __init__(self, network: Serialized, config: DecodeConfig, *,
@@ -57,7 +55,7 @@ class OnnxTracker:
     """Creates a tracker without a target; call `init` next.
 
     Args:
-      network: with its weights.
+      network: with its weights, for crops of `config.search_size`.
       config: how boxes are chosen.
       threads: of ONNX Runtime; 0 for one per core.
       judge: of what the network says.
@@ -118,7 +116,8 @@ class OnnxTracker:
     width_height = frame.shape[1], frame.shape[0]
     limit = np.array(width_height, np.float32)
     center, scale = self.search_window()
-    crop = search_crop(frame, center, scale, self._first.fill)
+    crop = search_crop(frame, center, scale, self._first.fill,
+                       self._config.search_size)
     heatmap, offsets, sizes = (m[0] for m in run_crop(self._session, crop))
     shift, size, self.score = decode(
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
@@ -142,9 +141,9 @@ class OnnxTracker:
 
   @property
   def heatmaps(self) -> np.ndarray:
-    """[1, 31, 31] heatmap of the last stage; [0, 31, 31] before an update."""
+    """[1, n, n] heatmap of the last stage; [0, n, n] before an update."""
     if self._heatmap is None:
-      return np.zeros((0, geometry.MAP_SIZE, geometry.MAP_SIZE), np.float32)
+      return no_heatmaps(self._origin.config)
     return 1 / (1 + np.exp(-self._heatmap))
 
 
