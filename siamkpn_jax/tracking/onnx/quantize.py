@@ -40,6 +40,8 @@ def quantize(network: Serialized) -> Serialized:
     network: in float32, of a compact network.
   """
   search = onnx.load_model_from_string(network.search)
+  (side,) = {dim.dim_value for pixels in search.graph.input
+             for dim in pixels.type.tensor_type.shape.dim[2:]}
   kernels = _take_constants(search)
   for number, node in enumerate(search.graph.node):
     node.name = f'{node.op_type}{number}'
@@ -49,7 +51,7 @@ def quantize(network: Serialized) -> Serialized:
   with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, 'int8.onnx')
     quantization.quantize_static(
-        search, path, _Reader(examples(network.template)),
+        search, path, _Reader(examples(network.template, side)),
         quant_format=quantization.QuantFormat.QDQ, per_channel=True,
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
@@ -62,11 +64,12 @@ def quantize(network: Serialized) -> Serialized:
   return Serialized(network.template, result.SerializeToString())
 
 
-def examples(template: bytes) -> Iterator[dict[str, np.ndarray]]:
+def examples(template: bytes, side: int) -> Iterator[dict[str, np.ndarray]]:
   """Inputs of a search, with the target's kernels, as a tracker gives them.
 
   Args:
     template: the model of the template crop.
+    side: of the search crop, pixels.
   """
   session = open_session(template, threads=1)
   names = [output.name for output in session.get_outputs()]
@@ -78,7 +81,7 @@ def examples(template: bytes) -> Iterator[dict[str, np.ndarray]]:
       box_xywh = scene.box(before)
       crop = search_crop(
           scene.render(now)[0], box_xywh[:2] + (box_xywh[2:] - 1) / 2,
-          search_scale(box_xywh[2:]), first.fill)
+          search_scale(box_xywh[2:]), first.fill, side)
       pixels = crop.transpose(2, 0, 1)[None]
       yield {'search': np.ascontiguousarray(pixels, np.float32), **kernels}
 
