@@ -23,7 +23,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.hostile import damage, oracle, strategies
+from tests.hostile import damage, oracle, strategies, watch
 from tests.hostile.oracle import Crash, Target
 from tests.hostile.targets import TARGETS
 
@@ -157,13 +157,12 @@ def _run(targets: list[Target], args: argparse.Namespace) -> int:
     for target in targets:
       if time.perf_counter() >= end:
         break
-      faulthandler.dump_traceback_later(  # if a library never returns
-          300, exit=True, file=sys.stderr)
+      watch.start(sys.stderr)  # if a library never returns
       fuzzer.turn(target, turn)
     if time.perf_counter() > told + 60:
       told = time.perf_counter()
       _tell(fuzzer, told - start)
-  faulthandler.cancel_dump_traceback_later()
+  watch.stop()
   for name, (tried, seconds) in fuzzer.by_target.items():
     print(f'  {name:24} {tried:9,} inputs, {tried / seconds:6.0f}/s')
   for (name, kind), count in fuzzer.crashes.items():

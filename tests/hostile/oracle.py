@@ -1,9 +1,9 @@
 """What a reader may do with an input, and what is a crash.
 
 It returns, or raises `UserError` (or what its documentation says). A crash is
-any other exception or warning, more than 5 s of computing or a minute of
-waiting, more than 1 GiB of memory, a file written outside of its folder, a
-process, a connection, an unpickled object.
+any other exception or warning, more than 5 s of computing, ten minutes of
+waiting for something other than a processor, more than 1 GiB of memory, a file
+written outside of its folder, a process, a connection, an unpickled object.
 """
 
 import contextlib
@@ -26,7 +26,8 @@ try:
 except ImportError:  # Windows
   resource = None  # type: ignore[assignment]
 
-SECONDS, WAITING, MEMORY = 5, 60, 2**30
+SECONDS, WAITING, MEMORY = 5, 600, 2**30
+_TICK = 1.0  # second
 # In memory, where there is such a place.
 _PLACE = '/dev/shm' if os.path.isdir('/dev/shm') else None
 _NEVER = ('subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn',
@@ -195,21 +196,26 @@ def _crash(error: BaseException) -> Crash:
 
 
 class _Clock:
-  """Ends what takes too long; set up once, since a late signal would kill."""
+  """Ends what takes too long; set up once, since a late signal would kill.
+
+  Computing is measured of the process, and a wait in ticks. A process that is
+  stopped gets one tick at most, and one that waits for a processor has none
+  counted: neither is a fault of the reader.
+  """
 
   def __init__(self) -> None:
     self.ready = self.running = False
     self.ticks = 0
+    self.delay = 0.0
 
   def start(self) -> None:
     if not self.ready:
       signal.signal(signal.SIGPROF, self._computed)
       signal.signal(signal.SIGALRM, self._waited)
       self.ready = True
-    self.running, self.ticks = True, 0
-    # Of the process, so that a busy machine is no reason.
+    self.running, self.ticks, self.delay = True, 0, _delay()
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, 1, 1)
+    signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
 
   def stop(self) -> None:
     self.running = False
@@ -221,9 +227,21 @@ class _Clock:
       raise Forbidden(f'more than {SECONDS} s of computing')
 
   def _waited(self, *_) -> None:
-    self.ticks += 1  # one tick alone comes of the time that it is stopped
-    if self.running and self.ticks > WAITING:
-      raise Forbidden(f'more than {WAITING} s')
+    before, self.delay = self.delay, _delay()
+    self.ticks += self.delay < before + _TICK / 2
+    if self.running and self.ticks * _TICK > WAITING:
+      raise Forbidden(f'more than {WAITING} s of waiting, with less than '
+                      f'{SECONDS} s of computing')
+
+
+def _delay() -> float:
+  """Seconds that this process waited for a processor."""
+  try:
+    with open('/proc/self/schedstat', 'rb') as file:
+      return int(file.read().split()[1]) / 1e9
+  # Not on this system, or called where a reader went too deep.
+  except (OSError, ValueError, IndexError, RecursionError, MemoryError):
+    return 0.0
 
 
 _clock = _Clock()
