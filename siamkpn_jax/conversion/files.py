@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -16,12 +17,18 @@ from siamkpn_jax.conversion.names import COUNTER
 from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.core.foreign_files import foreign_kind
+from siamkpn_jax.core.npz import read_npz, unpacked_size
 
 TORCH_SUFFIXES = ('.pth', '.pt', '.tar', '.ckpt', '.bin', '.model')
 SUFFIXES = (*TORCH_SUFFIXES, '.safetensors', '.npz')
 
-_EXPANSION = 100  # weights hardly compress
-_SMALL = 2**26  # bytes that any file may unpack to
+# What torch.load raises at bytes that are not what they should be. A bug or a
+# full memory is not among it, but see `_is_memory`.
+_NO_TORCH = (RuntimeError, ValueError, TypeError, LookupError, AttributeError,
+             AssertionError, EOFError, OverflowError, struct.error, OSError,
+             MemoryError)
+
+_PLAIN_KIND = re.compile('[FIU](8|16|32|64)|BF16|BOOL')  # of safetensors
 
 State = dict[str, np.ndarray]
 
@@ -87,8 +94,8 @@ def _check_kind(path: Path) -> None:
     kind = foreign_kind(path)
     if not kind and zipfile.is_zipfile(path):
       with zipfile.ZipFile(path) as file:
-        size = sum(info.file_size for info in file.infolist())
-      if size > _EXPANSION * path.stat().st_size + _SMALL:
+        size = unpacked_size(file, path.stat().st_size)
+      if size:
         kind = (f'a file that unpacks to {size:,} bytes, which no weights do: '
                 'do not use it')
       else:
@@ -114,10 +121,14 @@ def _check_sums(path: Path) -> None:
 
 def _plain(path: Path, name: str, array: np.ndarray) -> np.ndarray:
   if array.dtype.kind not in 'fiub' and array.dtype.name != 'bfloat16':
-    raise UserError(f'{path}: {name} is of type {array.dtype}; expected '
-                    'numbers of 16, 32 or 64 bits: convert it with PyTorch')
+    raise _of_kind(path, name, str(array.dtype))
   is_float = array.dtype.kind == 'f' or array.dtype.name == 'bfloat16'
   return array.astype(np.float32) if is_float else array
+
+
+def _of_kind(path: Path, name: str, kind: str) -> UserError:
+  return UserError(f'{path}: {name} is of type {kind}; expected numbers of 16, '
+                   '32 or 64 bits: convert it with PyTorch')
 
 
 def _read_torch(path: Path) -> tuple[State, str]:
@@ -133,7 +144,7 @@ def _read_torch(path: Path) -> tuple[State, str]:
     raise UserError(f'{path}: refused, as {_what_code(error)}; nothing of it '
                     'was executed: if you trust it, load it with PyTorch and '
                     'save its state_dict()') from error
-  except Exception as error:  # damage shows as errors of any kind
+  except _NO_TORCH as error:
     raise _damaged(path, 'PyTorch file', error) from error
   try:
     tensors, under = wrappers.unwrap(
@@ -144,7 +155,10 @@ def _read_torch(path: Path) -> tuple[State, str]:
   for name, value in tensors.items():
     try:
       arrays[name] = _tensor_to_numpy(torch, value)
-    except Exception as error:  # sparse, quantized and other kinds
+    # Sparse, quantized and other kinds.
+    except (RuntimeError, TypeError, ValueError) as error:
+      if _is_memory(error):
+        raise _damaged(path, 'PyTorch file', error) from error
       raise UserError(f'{path}: {name} is no plain array '
                       f'({first_line(error)}); expected dense tensors: convert '
                       'it with PyTorch') from error
@@ -155,9 +169,21 @@ def _damaged(path: Path, kind: str, error: Exception) -> UserError:
   if isinstance(error, OSError) and error.errno is not None:
     return UserError(f'{path}: cannot be read ({error.strerror}); see to the '
                      'cause and try again')
+  if _is_memory(error):
+    return UserError(f'{path}: asks for more memory than there is '
+                     f'({first_line(error)}); expected arrays that take about '
+                     f'the {path.stat().st_size:,} bytes of the file: end '
+                     'other programs, or, if they are enough, download it '
+                     'again')
   return UserError(f'{path}: cannot be read ({first_line(error)}); expected an '
                    f'intact {kind} of plain arrays: download it again, or save '
                    'its state_dict()')
+
+
+def _is_memory(error: Exception) -> bool:
+  """Whether memory was short, which PyTorch tells in words."""
+  return isinstance(error, MemoryError) or bool(re.search(
+      r"can't allocate memory|not enough memory|out of memory", str(error)))
 
 
 def _tensor_to_numpy(torch: Any, value: Any) -> np.ndarray:
@@ -198,10 +224,17 @@ def _import_torch(path: Path) -> Any:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-  from safetensors.numpy import load_file
+  import ml_dtypes  # noqa: F401  tells NumPy what bfloat16 is
+  from safetensors import SafetensorError, safe_open
+  state: State = {}
   try:
-    state: State = load_file(path)
-  except Exception as error:  # as in _read_torch
+    with safe_open(path, 'numpy') as file:
+      for name in file.keys():  # noqa: SIM118
+        kind = file.get_slice(name).get_dtype()
+        if not _PLAIN_KIND.fullmatch(kind):
+          raise _of_kind(path, name, kind)
+        state[name] = file.get_tensor(name)
+  except (OSError, SafetensorError) as error:
     raise _damaged(path, 'safetensors file', error) from error
   if any(name.startswith('params/') for name in state):
     raise UserError(f'{path}: already a file of python -m siamkpn_jax.export; '
@@ -213,12 +246,8 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
   try:
     with path.open('rb') as file:
-      content = np.load(file, allow_pickle=False)
-      arrays = {name: content[name] for name in content.files}
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-      raise ValueError('a zip file of something else')
-    return arrays
-  except Exception as error:  # as in _read_torch
+      return read_npz(file)
+  except (OSError, ValueError) as error:
     raise _damaged(path, '.npz file', error) from error
 
 

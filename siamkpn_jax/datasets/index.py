@@ -13,6 +13,7 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import atomic_paths
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.npz import read_npz
 from siamkpn_jax.core.user_cache import cache_home
 from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.stored_arrays import (
@@ -20,7 +21,6 @@ from siamkpn_jax.datasets.stored_arrays import (
   check_starts,
   dropped_from_text,
   dropped_to_text,
-  read_npz,
   take,
 )
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack

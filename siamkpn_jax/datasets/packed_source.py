@@ -16,13 +16,13 @@ from fsspec.implementations.local import LocalFileSystem
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.npz import read_npz
 from siamkpn_jax.datasets.patches import EncodedFrame, decode_patch
 from siamkpn_jax.datasets.stored_arrays import (
   check,
   check_starts,
   dropped_from_text,
   dropped_to_text,
-  read_npz,
   take,
 )
 from siamkpn_jax.datasets.tracks import Dropped

@@ -5,24 +5,11 @@ version or by someone else, or repaired by a program that knows nothing of it.
 """
 
 import json
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from siamkpn_jax.datasets.tracks import Dropped
-
-
-def read_npz(file: BinaryIO) -> dict[str, np.ndarray]:
-  """The arrays of an npz file.
-
-  Raises:
-    ValueError: it is none.
-  """
-  try:
-    with np.load(file, allow_pickle=False) as content:
-      return dict(content)
-  except Exception as error:  # damage shows as errors of any kind
-    raise ValueError('not an intact npz file') from error
 
 
 def take(content: dict[str, np.ndarray], name: str, kinds: str,

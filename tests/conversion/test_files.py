@@ -287,3 +287,47 @@ def test_a_disk_that_fails_is_no_damage(tmp_path, monkeypatch, place):
   with pytest.raises(UserError, match='Input/output error.; see to') as caught:
     files.read_state(path)
   assert 'download' not in str(caught.value)
+
+
+@pytest.mark.parametrize('suffix, place', [
+    ('.pth', 'torch.load'), ('.npz', 'siamkpn_jax.conversion.files.read_npz'),
+    ('.safetensors', 'safetensors.safe_open')])
+def test_what_is_no_damage_is_not_called_so(tmp_path, torch, monkeypatch,
+                                            suffix, place):
+  path = tmp_path / f'w{suffix}'
+  write_state(path, STATE)
+  def fail_with(error):
+    def fail(*args, **kwargs):
+      raise error
+    monkeypatch.setattr(place, fail)
+
+  fail_with(OSError(errno.ESTALE, 'Stale file handle'))
+  with pytest.raises(UserError, match=r'\(Stale file handle\); see to'):
+    read_state(path)
+  for bug in (NameError('x'), ImportError('x'), KeyboardInterrupt()):
+    fail_with(bug)
+    with pytest.raises(type(bug)):
+      read_state(path)
+
+
+@pytest.mark.parametrize('error', [
+    MemoryError('Unable to allocate 8 GiB'), RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't "
+        'allocate memory')])
+def test_too_little_memory(tmp_path, torch, monkeypatch, error):
+  """Which may be of this machine, or of what a damaged file asks for."""
+  path = tmp_path / 'w.pth'
+  write_state(path, STATE)
+  def fail(*args, **kwargs):
+    raise error
+  monkeypatch.setattr(torch, 'load', fail)
+  with pytest.raises(UserError, match='asks for more memory than there is'):
+    read_state(path)
+
+
+def test_safetensors_of_other_kinds(tmp_path, torch):
+  from safetensors.torch import save_file
+  save_file({'a': torch.ones(4).to(torch.float8_e4m3fn)},
+            tmp_path / 'w.safetensors')
+  with pytest.raises(UserError, match='a is of type F8_E4M3; expected numbers'):
+    read_state(tmp_path / 'w.safetensors')

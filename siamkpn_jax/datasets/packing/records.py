@@ -20,8 +20,9 @@ import tensorflow as tf
 from etils import epath
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.npz import read_npz
 from siamkpn_jax.datasets.packed_source import take_crops
-from siamkpn_jax.datasets.stored_arrays import read_npz, take
+from siamkpn_jax.datasets.stored_arrays import take
 
 # A record: length (8 bytes) and its checksum (4), content, its checksum (4).
 _BEFORE, _AROUND = 12, 16
