@@ -3,11 +3,13 @@
 They may lie in object storage: every crop is one request for a range of bytes.
 """
 
+import contextlib
 import dataclasses
 import io
 import os
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -29,6 +31,7 @@ from siamkpn_jax.datasets.tracks import Dropped
 
 INDEX_NAME = 'siamkpn_index.npz'
 PLAN_NAME = 'siamkpn_plan.json'  # there from the start of the packing on
+_FILES = 'the record files of this data set'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,20 +127,14 @@ class PackedSource:
     """
     self.name = name
     self._place = place
-    try:
+    with _reading(f'{place}/{INDEX_NAME}',
+                  'a data set packed by python -m siamkpn_jax.pack'):
       # fsspec would find a meaning in '::' and the like of a local path.
       if '://' in place:
         self._files, self._folder = fsspec.core.url_to_fs(place)
       else:
         self._files, self._folder = LocalFileSystem(), os.path.abspath(place)
       content = self._files.cat_file(f'{self._folder}/{INDEX_NAME}')
-    except ImportError as error:
-      raise UserError(f'{place}: {error}; expected the package for this '
-                      'storage: install it') from error
-    except Exception as error:  # each storage has errors of its own
-      raise UserError(
-          f'{place}/{INDEX_NAME}: cannot be read ({first_line(error)}); '
-          'expected a data set packed by python -m siamkpn_jax.pack') from error
     try:
       self._index, self.dropped = PackedIndex.from_bytes(content)
     except ValueError as error:
@@ -153,11 +150,10 @@ class PackedSource:
     sizes: dict[str, int] = {}
     for parent in sorted({f'{self._folder}/{name}'.rpartition('/')[0]
                           for name in names}):
-      try:
+      with (_reading(f'{self._place}/', _FILES),
+            contextlib.suppress(FileNotFoundError)):
         listed = self._files.ls(parent, detail=True)
-      except FileNotFoundError:
-        continue
-      sizes |= {entry['name'].lstrip('/'): entry['size'] for entry in listed}
+        sizes |= {entry['name'].lstrip('/'): entry['size'] for entry in listed}
     bad = [name for name, size in zip(names, self._index.sizes, strict=True)
            if sizes.get(f'{self._folder}/{name}'.lstrip('/')) != size]
     if bad:
@@ -201,11 +197,31 @@ class PackedSource:
 
   def _range(self, file: str, begin: int, end: int) -> bytes:
     path = file.replace(self._place, self._folder, 1)
-    try:
+    with _reading(file, _FILES):
       return self._files.cat_file(path, begin, end)
-    except Exception as error:  # each storage has errors of its own
-      raise UserError(f'{file}: cannot be read ({first_line(error)}); expected '
-                      'the record files of this data set') from error
+
+
+@contextlib.contextmanager
+def _reading(what: str, expected: str) -> Iterator[None]:
+  """Turns what a storage raises into a UserError, and nothing else.
+
+  Args:
+    what: is read.
+    expected: to be there.
+  """
+  try:
+    yield
+  except ImportError as error:
+    raise UserError(f'{what}: {error}; expected the package for this storage: '
+                    'install it') from error
+  except Exception as error:
+    # Each storage has errors of its own; Python's other ones are bugs, or a
+    # full memory.
+    if not isinstance(error, OSError | ValueError | RuntimeError) and (
+        type(error).__module__ == 'builtins'):
+      raise
+    raise UserError(f'{what}: cannot be read ({first_line(error)}); expected '
+                    f'{expected}') from error
 
 
 def is_packed(folder: Path) -> bool:

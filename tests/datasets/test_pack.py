@@ -1,5 +1,6 @@
 """Packing: the same crops, resumed, damaged, in a pipeline."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip('tensorflow_datasets', reason='needs the train extra')
+import tensorflow as tf
 from etils import epath
 
 from siamkpn_jax.config.settings import DataConfig
@@ -203,6 +205,44 @@ def test_beam_pipeline(folder, tmp_path):
   output = tmp_path / 'packed'
   pack_here(folder, output, beam_options='runner=DirectRunner')
   assert_same_crops(output, folder)
+
+
+def _fails_with(monkeypatch, place, error):
+  def fail(*args, **kwargs):
+    raise error
+  monkeypatch.setattr(place, fail)
+
+
+@pytest.mark.parametrize('beam', ['', 'runner=DirectRunner'])
+@pytest.mark.parametrize('error', [
+    OSError(errno.ENOSPC, 'No space left on device'),
+    AttributeError('a bug'), MemoryError('Unable to allocate')])
+def test_why_it_failed(folder, tmp_path, monkeypatch, beam, error):
+  """A full disk is told; a bug and a full memory are no story about it."""
+  if beam:
+    pytest.importorskip('apache_beam', reason='needs the beam extra')
+  _fails_with(monkeypatch, 'siamkpn_jax.datasets.packing.builder._example',
+              error)
+  full = isinstance(error, OSError)
+  with pytest.raises(Exception, match=str(error.args[-1])) as caught:
+    pack_here(folder, tmp_path / 'packed', beam_options=beam)
+  assert isinstance(caught.value, UserError) == full
+  assert ('packing failed' in str(caught.value)) == full
+
+
+@pytest.mark.parametrize('place', [
+    'tensorflow_datasets.builder_from_directory',
+    'siamkpn_jax.datasets.packing.pack.Records.from_bytes'])
+@pytest.mark.parametrize('error', [
+    OSError(errno.ESTALE, 'Stale file handle'), MemoryError(), NameError('x'),
+    tf.errors.UnavailableError(None, None, 'storage is away')])
+def test_parts_are_kept_where_the_disk_fails(packed, folder, monkeypatch,
+                                             place, error):
+  before = record_files(packed)
+  _fails_with(monkeypatch, place, error)
+  with pytest.raises((OSError, MemoryError, NameError, UserError)):
+    pack_here(folder, packed)
+  assert record_files(packed) == before
 
 
 def test_crops_are_kept_as_they_are(tmp_path):

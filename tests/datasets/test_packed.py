@@ -144,6 +144,38 @@ def test_file_that_vanishes(content, place):
     source.read(1, 2, 143)
 
 
+@pytest.mark.parametrize('error', [
+    MemoryError(), AttributeError('a bug'), TypeError('a bug')])
+def test_what_is_no_storage_s_comes_through(content, tmp_path, monkeypatch,
+                                            error):
+  for name, data in content[0].items():
+    path = tmp_path / 'mine' / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+  source = open_set(str(tmp_path))
+  def fail(*args, **kwargs):
+    raise error
+  monkeypatch.setattr(source._files, 'cat_file', fail)
+  with pytest.raises(type(error)):
+    source.read(0, 0, 143)
+
+
+def test_storage_that_cannot_be_listed(content, place, monkeypatch):
+  """Errors of its own kind are told as well."""
+  files, *_ = content
+  root, write = place
+  for name, data in files.items():
+    write(name, data)
+  source = open_set(root)
+  class HttpError(Exception):
+    pass
+  def fail(*args, **kwargs):
+    raise HttpError('Forbidden, 403')
+  monkeypatch.setattr(source._files, 'ls', fail)
+  with pytest.raises(UserError, match='cannot be read .Forbidden, 403'):
+    source._check_files()
+
+
 def test_unknown_storage():
   with pytest.raises(UserError, match='nowhere://x/mine'):
     open_set('nowhere://x')

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
+from google.protobuf import json_format
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import file_lock
@@ -35,6 +36,9 @@ from siamkpn_jax.datasets.packing.builder import (
 from siamkpn_jax.datasets.packing.records import Records
 from siamkpn_jax.datasets.tracks import Dropped
 
+# A part that is not whole; of a disk, and of storage.
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError,
+            tf.errors.NotFoundError)
 _RECORDS_NAME = 'siamkpn_records.npz'  # in a part: where its crops are
 
 
@@ -152,9 +156,9 @@ def _make(builder: SiamkpnCrops,
     with contextlib.redirect_stdout(io.StringIO()):  # talks of downloading
       builder.download_and_prepare(
           download_config=download or tfds.download.DownloadConfig())
-  except Exception as error:  # TFDS and Beam wrap what went wrong
-    cause = error.__cause__ or error
-    if download is None and not isinstance(cause, tf.errors.OpError | OSError):
+  except Exception as error:
+    cause = _outside(error, beam=download is not None)
+    if cause is None:
       raise
     reason = ' '.join(str(cause).split())
     raise UserError(
@@ -163,13 +167,32 @@ def _make(builder: SiamkpnCrops,
         'same command to resume (--debug shows more)') from error
 
 
+def _outside(error: BaseException, *, beam: bool) -> BaseException | None:
+  """What went wrong outside of the program: TFDS and Beam wrap it; or None.
+
+  Args:
+    error: of the packing.
+    beam: a pipeline of Beam did it: its runners have errors of their own, and
+      a worker elsewhere sends text alone.
+  """
+  reason: BaseException | None = error
+  while reason is not None:
+    if isinstance(reason, tf.errors.OpError | OSError | UserError):
+      return reason
+    # Beam leaves the cause to the context; that of others may be anything.
+    reason, last = reason.__cause__ or (
+        reason.__context__ if type(reason) is RuntimeError else None), reason
+  ours = type(last).__module__ == 'builtins' and type(last) is not RuntimeError
+  return error if beam and not ours else None
+
+
 def _whole(place: epath.Path, config: PartConfig,
            verify: bool) -> Records | None:
   """What is noted of a part; None if it is not there, or to be made again."""
   if not place.exists():
     return None
   try:
-    tfds.builder_from_directory(place)
+    _check_described(place)
     found = Records.from_bytes((place / _RECORDS_NAME).read_bytes())
     fine = (place / 'features.json').exists() and np.array_equal(
         np.sort(found.frames), np.arange(*config.frames)) and all(
@@ -177,7 +200,7 @@ def _whole(place: epath.Path, config: PartConfig,
         for name, size in zip(found.files, found.sizes, strict=True))
     if fine and verify:
       fine = found.to_bytes() == records.scan(place).to_bytes()
-  except Exception as error:  # damage shows as errors of any kind
+  except (UserError, ValueError, *_MISSING) as error:
     print(f'{place}: {" ".join(str(error).split())}', file=sys.stderr)
     fine = False
   if not fine:
@@ -189,6 +212,25 @@ def _whole(place: epath.Path, config: PartConfig,
           'rebuilding it', file=sys.stderr)
     return None
   return found
+
+
+def _check_described(place: epath.Path) -> None:
+  """Checks that TFDS can read what it wrote of a part.
+
+  Raises:
+    ValueError: it cannot.
+    OSError: nor can anybody else.
+  """
+  try:
+    tfds.builder_from_directory(place)
+  # What JSON of another form makes of its code.
+  except (json_format.Error, RecursionError, TypeError, LookupError,
+          AttributeError) as error:
+    raise ValueError(str(error)) from error
+  except OSError as error:
+    if error.errno is not None:
+      raise
+    raise ValueError(str(error)) from error  # its own for damage
 
 
 def _index(source: ImageSource,

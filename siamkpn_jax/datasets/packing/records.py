@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 from etils import epath
+from google.protobuf.message import DecodeError
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.npz import read_npz
@@ -107,7 +108,9 @@ def _scan_file(path: epath.Path) -> Records:
                    start + _BEFORE + content.index(jpeg), len(jpeg),
                    zlib.crc32(jpeg), tuple(feature['wh'].float_list.value)))
       start += len(content) + _AROUND
-  except (tf.errors.OpError, IndexError, ValueError) as error:
+  except (tf.errors.DataLossError, tf.errors.OutOfRangeError,
+          tf.errors.InvalidArgumentError, IndexError, ValueError,
+          DecodeError) as error:
     raise UserError(f'{path}: damaged at byte {start}; expected intact '
                     'records') from error
   frames, offsets, lengths, checksums, wh = (
