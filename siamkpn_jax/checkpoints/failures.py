@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.errors import UserError, first_line, raised_in
 
 _LIBRARIES = ('asyncio', 'orbax', 'tensorstore', 'uvloop')
 
@@ -44,6 +44,9 @@ def loading(path: Path) -> Iterator[None]:
       except UserError:
         raise
       except Exception as error:
+        if raised_in(error).startswith('siamkpn_jax.') and (
+            not isinstance(error, ValueError)):
+          raise  # a bug
         traceback.clear_frames(error.__traceback__)
         gc.collect()
         raise unreadable(path, error) from error

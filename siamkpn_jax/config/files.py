@@ -22,7 +22,7 @@ from siamkpn_jax.config.settings import (
   flatten,
   unknown_key,
 )
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, raised_in
 
 if typing.TYPE_CHECKING:
   from ml_collections import ConfigDict
@@ -119,7 +119,7 @@ def _get_config(path: Path, arg: str) -> 'ConfigDict':
     if arg and not takes_one:
       raise UserError(f"takes no argument; expected no ':{arg}': omit it")
     config = get_config(arg) if takes_one and arg else get_config()
-  except UserError:
+  except (UserError, MemoryError):
     raise
   except Exception as error:  # a configuration file can raise anything
     raise _file_error(error) from error
@@ -137,11 +137,12 @@ def _file_error(error: Exception) -> UserError:
   missing = (re.search(r'Key "(\w+)"', text) or
              re.match(r'\W*(\w+)\W*(?:\n|\\n|$)', text))
   if isinstance(error, KeyError | AttributeError) and missing:
-    key = missing[1]
-    if key == 'get_config':
+    key, place = missing[1], raised_in(error)
+    if key == 'get_config' and place == __name__:
       return UserError('no get_config(); expected a function that returns a '
                        'modified default_config(): add it')
-    return unknown_key(key)
+    if place.startswith('ml_collections.'):  # not of a dict of the file's
+      return unknown_key(key)
   return UserError(f'{type(error).__name__}: {" ".join(str(error).split())}')
 
 

@@ -1,5 +1,7 @@
 """The one exception that means: the input is at fault, not the program."""
 
+import traceback
+
 
 class UserError(Exception):
   """A mistake in what the user gave: a file, a box, a setting.
@@ -7,6 +9,13 @@ class UserError(Exception):
   The message is one line that says what is wrong, where, what was expected and
   what to do. Entry points print it and exit with status 2 (see cli/command.py).
   """
+
+
+def raised_in(error: BaseException) -> str:
+  """Name of the module whose code raised an error; '' if none did."""
+  names = [frame.f_globals.get('__name__', '')
+           for frame, _ in traceback.walk_tb(error.__traceback__)]
+  return names[-1] if names else ''
 
 
 def first_line(error: BaseException) -> str:

@@ -180,7 +180,9 @@ def _initialize(arguments: dict[str, Any], found: str, start_timeout: int,
           **arguments, initialization_timeout=start_timeout + 60,
           heartbeat_timeout_seconds=silence_timeout,
           shutdown_timeout_seconds=_PARTING)
-    except Exception as error:  # network, environment, metadata: of any kind
+    # Of the network, the environment, the metadata of a cluster.
+    except (RuntimeError, ValueError, OSError, LookupError, ImportError
+            ) as error:
       reason = first_line(error)
       raise UserError(
           f'{who}: cannot join the other processes ({reason}): set '

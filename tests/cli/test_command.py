@@ -50,6 +50,8 @@ class Sample:
       raise OSError(28, 'No space left on device', 'out.txt')
     if args.do == 'import':
       raise ModuleNotFoundError("No module named 'optax'", name='optax.losses')
+    if args.do == 'arrays':
+      raise MemoryError('Unable to allocate 8.00 EiB')
     if args.do == 'memory':
       raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
     if args.do == 'devices':
@@ -91,6 +93,19 @@ def test_no_such_device(sample, monkeypatch, error):
                   str(error))
   with pytest.raises(type(error)):
     sample('--do=devices', '--debug')
+
+
+def test_memory(sample):
+  assert_one_line(sample('--do=arrays'), 'out of memory (Unable to allocate')
+
+
+def test_a_bug_where_there_is_no_device_either(sample, monkeypatch):
+  """JAX may not have been needed at all."""
+  def fail():
+    raise RuntimeError("Unable to initialize backend 'cuda'")
+  monkeypatch.setattr(jax, 'devices', fail)
+  with pytest.raises(ZeroDivisionError):
+    sample('--do=bug')
 
 
 def test_arguments_of_the_process(monkeypatch, capsys):

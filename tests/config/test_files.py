@@ -66,6 +66,11 @@ WRONG = {
     'value': (_file('config.train.epochs = 0'), 'config.train.epochs is 0; '),
     'unlocked': (_file('config.unlock()', 'config.train.later = 1'),
                  "key 'train.later'"),
+    'a bug of its own': (
+        _file("import os; os.environ['NO_SUCH_NAME']"),
+        "KeyError: 'NO_SUCH_NAME'"),
+    'a bug with an attribute': (
+        _file('None.get_config'), 'AttributeError: .*no attribute'),
     'no function': ('a = 1', r': no get_config\(\)'),
     'no argument': (_file(arguments=''), "takes no argument; expected no "
                     "':some': omit it"),

@@ -231,6 +231,20 @@ def test_a_folder_with_a_superscript_is_no_step(saved_model, tmp_path):
   assert weights.find_checkpoint(folder).name == '0'
 
 
+def test_a_bug_is_no_trouble_with_a_checkpoint(tmp_path):
+  def fail(name, error):
+    exec('def fail(error):\n  raise error', place := {'__name__': name})
+    with failures.loading(tmp_path):
+      place['fail'](error)
+
+  with pytest.raises(AttributeError):
+    fail('siamkpn_jax.checkpoints.weights', AttributeError('a bug'))
+  with pytest.raises(UserError, match='no arrays'):
+    fail('siamkpn_jax.checkpoints.weights', ValueError('no arrays'))
+  with pytest.raises(UserError, match='RESOURCE_EXHAUSTED'):
+    fail('jaxlib.xla', RuntimeError('RESOURCE_EXHAUSTED'))
+
+
 def test_only_what_passed_orbax_is_hushed(tmp_path, monkeypatch):
   """Another thread's errors are shown while a checkpoint is read."""
   shown = []

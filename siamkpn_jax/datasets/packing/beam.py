@@ -41,7 +41,9 @@ def beam_download(text: str) -> tfds.download.DownloadConfig:
         create_runner(runner)
     every = options.get_all_options(
         drop_default=True, retain_unknown_options=True)
-  except (SystemExit, Exception) as error:  # argparse exits
+  # Of argparse, and of a runner that is unknown or lacks a package.
+  except (SystemExit, ValueError, TypeError, ImportError, AttributeError
+          ) as error:
     last = complaint.getvalue().strip().splitlines()[-1:] or [str(error)]
     raise UserError(f'{_FLAG}={text}: {" ".join(last[0].split())}; expected '
                     'runner=NAME and other options of Beam') from error
