@@ -16,6 +16,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.avi_repair import is_avi
+from siamkpn_jax.tracking.container import is_program_stream
 from siamkpn_jax.tracking.mp4_edit import read_edit
 from siamkpn_jax.tracking.opened_video import opened
 
@@ -75,6 +76,9 @@ class FrameNumbers:
     self._time = 0.0  # of the last frame, milliseconds
     self._failed = False  # any read so far
     self._delay = 0  # see `_place`
+    self._program = is_program_stream(name)
+    self._holes = False  # any so far
+    self._latest = 0.0, 0  # time and number
 
   @functools.cached_property
   def _packets(self) -> Packets:
@@ -111,6 +115,9 @@ class FrameNumbers:
       return None
     self._time = time
     lost, self._next = number - self._next, number + 1
+    self._holes |= lost > 0
+    if time >= self._latest[0]:
+      self._latest = time, number
     return lost
 
   def lost_at_the_end(self) -> int:
@@ -119,6 +126,9 @@ class FrameNumbers:
     Raises:
       UserError: frames are missing, and nothing says which.
     """
+    if self._program and self._holes and (
+        self._number_at(self._latest[0]) < self._latest[1]):
+      raise self._unclear()  # what was damaged came more than once
     if self._next == self._announced:
       return 0
     total = len(self._packets.times)
@@ -129,10 +139,13 @@ class FrameNumbers:
       total = max(total, min(self._announced, self._most()))
     lost = max(total - self._next, 0)
     if (lost or self._failed) and total > 1 and not self._packets.timed:
-      raise UserError(
-          f'{self._name}: damaged, and without time stamps that say which '
-          'frames are missing; expected an intact file: repair or convert it')
+      raise self._unclear()
     return lost
+
+  def _unclear(self) -> UserError:
+    return UserError(
+        f'{self._name}: damaged, and without time stamps that say which '
+        'frames are missing; expected an intact file: repair or convert it')
 
   def time_of(self, number: int) -> float:
     """Seconds of a frame that may not have been decoded, from 1."""
@@ -147,10 +160,17 @@ class FrameNumbers:
       return self._next + failures
     if self._by_time():
       place = self._number_at(time)
+    elif self._program:
+      return self._next
     else:  # the first of those at this time that is left
       first, last = np.searchsorted(
           self._packets.times, [time - _SAME, time + _SAME])
       place = int(max(first, min(self._next, last - 1)))
+    if self._program:
+      # Its packets share time stamps, which is why those of some frames are
+      # earlier ones, or none: such a frame follows the last one.
+      known = self._next <= place < 2 * len(self._packets.times)
+      return place if known else self._next
     if not is_avi(self._name):
       return place
     # FFmpeg counts the packets of AVI, and gives a frame the number of the
@@ -169,7 +189,7 @@ class FrameNumbers:
     Of a file of varying rate, and of one in which long steps are meant, only
     the order counts.
     """
-    if self._failed or self._packets.failed:
+    if self._failed or self._packets.failed or self._program:
       return self._packets.constant(self._fps, share=0.5)
     return (len(self._packets.times) < self._announced and
             self._packets.constant(self._fps, share=0.7))

@@ -14,6 +14,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.avi_repair import is_avi
+from siamkpn_jax.tracking.container import check_beginning
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers
 from siamkpn_jax.tracking.opened_video import opened
 from siamkpn_jax.tracking.quiet import quiet
@@ -41,6 +42,11 @@ class VideoFile:
           f'{name}: cannot be opened as a video; expected a format that OpenCV '
           'reads (mp4, avi, mkv, ...): check that it plays, or use a folder of '
           'images')
+    try:
+      check_beginning(name)
+    except UserError:
+      self._stack.close()
+      raise
     # Phones store what the sensor sees, and how to turn it: frames are upright.
     self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     self.fps = self._capture.get(cv2.CAP_PROP_FPS)

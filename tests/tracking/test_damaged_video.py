@@ -160,6 +160,71 @@ def test_avi_damaged_before_its_frames(tmp_path: Path) -> None:
     open_frames(path)
 
 
+@pytest.mark.parametrize(('name', 'codec'), [
+    ('v.mp4', 'mp4v'), ('v.mov', 'mp4v'), ('V.M4V', 'mp4v'), ('v.3gp', 'mp4v'),
+    ('v', 'mp4v'), ('v.avi', 'XVID'), ('v.mpg', 'mpg2'), ('v.vob', 'mpg2'),
+    ('v.mpeg', 'PIM1'), ('v.ts', 'mp4v'), ('v.mjpg', 'MJPG')])
+def test_head_lost(tmp_path: Path, name: str, codec: str) -> None:
+  """FFmpeg makes a bare stream of what follows, numbered from anywhere."""
+  made = tmp_path / (name if Path(name).suffix else 'v.mp4')
+  data = write_video(made, codec)
+  path = made.rename(tmp_path / name)
+  assert read(path) == list(range(COUNT))
+  for changed in (bytes(1000) + data[1000:], data[5000:],
+                  bytes(5000) + data[5000:]):
+    if name == 'v.ts' and changed == data[5000:]:
+      continue  # a recording may begin anywhere
+    path.write_bytes(changed)
+    with pytest.raises(UserError, match=r'before its first frame|be opened|be '
+                                        'decoded'):
+      open_frames(path)
+
+
+@pytest.mark.parametrize('name', ['v.mpg', 'v.vob'])
+@pytest.mark.parametrize('start', [0.3, 0.5])
+def test_program_streams(tmp_path: Path, name: str, start: float) -> None:
+  """Their packets share time stamps, so that some frames have others'."""
+  path = tmp_path / name
+  data = write_video(path, 'mpg2')
+  assert read(path) == list(range(COUNT))
+  damage(path, data, start, 4000)
+  found = read(path)
+  assert len(found) == COUNT
+  assert found[:10] == list(range(10)) and found[-3:] == [37, 38, 39]
+
+
+def _program_stream(monkeypatch: pytest.MonkeyPatch, path: Path,
+                    times: list[float]) -> FrameNumbers:
+  monkeypatch.setattr('siamkpn_jax.tracking.frame_numbers.read_packets',
+                      lambda name: Packets(np.sort(times), 0))
+  path.write_bytes(b'\0\0\1\xba' + bytes(9999))
+  return FrameNumbers(str(path), 25, len(times))
+
+
+@pytest.mark.parametrize(('places', 'lost'), [
+    # Frames of others' times, or none, as FFmpeg's muxer makes them.
+    ([*range(8), 6, 7, 8, 11, 12, 0], [0] * 14),
+    ([0, 1, 2, 6, 7, 8, 0], [0, 0, 0, 3, 0, 0, 0]),
+    ([0, 1, 2, 1000, 4, 5], [0] * 6)])
+def test_times_of_a_program_stream(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, places: list[int],
+    lost: list[int]) -> None:
+  times = [40.0 * place for place in places]
+  numbers = _program_stream(monkeypatch, tmp_path / 'v.mpg', times)
+  assert [numbers.lost_before(time, 0) for time in times] == lost
+
+
+def test_program_stream_whose_frames_came_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+  """Then those behind it have wrong numbers."""
+  times = [40.0 * place for place in [0, 1, 2, 5, 5, 6, 7, 8]]
+  numbers = _program_stream(monkeypatch, tmp_path / 'v.mpg', times)
+  for time in times:
+    numbers.lost_before(time, 0)
+  with pytest.raises(UserError, match='damaged, and without time stamps'):
+    numbers.lost_at_the_end()
+
+
 def with_steps(data: bytes, steps: list[tuple[int, int]]) -> bytearray:
   """An mp4 with another table of time steps: (samples, length) each."""
   at = data.index(b'stts') + 8
