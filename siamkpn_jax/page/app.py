@@ -150,10 +150,10 @@ class Page:
   async def heatmaps(self, request: Request) -> Response:
     """[s, 31, 31] bytes of a target in a frame; none if there are none."""
     words = request.path_params
-    found = self._clip(request).heatmaps.get((words['target'],
-                                              words['number']))
-    return Response(b'' if found is None else found.tobytes(),
-                    media_type='application/octet-stream')
+    found = await run_in_threadpool(
+        self._clip(request).findings.heatmaps, words['target'],
+        words['number'])
+    return Response(found, media_type='application/octet-stream')
 
   async def track(self, request: Request) -> Response:
     """Notes targets, and begins to track where nothing is tracked."""
@@ -286,7 +286,7 @@ class Page:
     self.turns.submit(job)
 
   def _described(self, clip: Clip, since: int) -> dict[str, Any]:
-    rows = clip.rows[since:]
+    rows, following = clip.findings.rows(since)
     film = clip.film
     job = next(iter(clip.alive()), None)
     errors = [job.error for job in clip.jobs if job.error]
@@ -297,8 +297,7 @@ class Page:
                      'box': target.box_xywh.tolist(), 'state': target.state,
                      'error': target.error}
                     for target in tuple(clip.targets.values())],
-        'rows': [row for row in rows if row[1] in clip.targets],
-        'next': since + len(rows),
+        'rows': rows, 'next': following,
         'film': film is not None and film[1] == clip.version,
         'job': job and {
             'kind': job.kind, 'state': job.state, 'note': job.note,

@@ -13,6 +13,7 @@ import numpy as np
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.page.findings import Findings
 from siamkpn_jax.page.limits import SIDE_SHOWN, Limits, RefusedError
 from siamkpn_jax.page.turns import Job
 from siamkpn_jax.tracking.video import FrameSource, open_frames
@@ -61,9 +62,7 @@ class Clip:
     times: of these, in seconds.
     notes: what is unusual about it.
     targets: by number.
-    rows: [frame, target, x, y, w, h, score, state, place x, y, side] in the
-      order in which they were found; only ever longer.
-    heatmaps: [s, 31, 31] uint8 by (target, frame).
+    findings: what was found of them.
     jobs: those that have not ended, the oldest first, and the last one.
     film: what `outputs` has drawn, and of which version.
     version: grows when a target comes or goes.
@@ -87,8 +86,7 @@ class Clip:
       self.times: dict[int, float] = {}
       self._keep(source, next(iter(source)))
     self.targets: dict[int, Target] = {}
-    self.rows: list[list[Any]] = []
-    self.heatmaps: dict[tuple[int, int], np.ndarray] = {}
+    self.findings = Findings(folder)
     self.jobs: list[Job] = []
     self.film: tuple[Path, int] | None = None
     self.version, self._last = 0, 0
@@ -152,6 +150,7 @@ class Clip:
       self._last += 1
       target = Target(self._last, frame, box_xywh)
       self.targets[target.number] = target
+      self.findings.begin(target.number)
       self.version += 1
     return target
 
@@ -161,8 +160,7 @@ class Clip:
       if self.targets.pop(number, None) is None:
         return False
       self.version += 1
-      for key in [key for key in self.heatmaps if key[0] == number]:
-        del self.heatmaps[key]
+      self.findings.remove(number)
     return True
 
   def alive(self) -> list[Job]:
@@ -174,11 +172,6 @@ class Clip:
     with self.lock:
       return [target for target in self.targets.values()
               if target.state == 'waiting']
-
-  def kept_rows(self) -> list[list[Any]]:
-    """`rows` of targets that are still there, by frame and target."""
-    return sorted((row for row in self.rows[:] if row[1] in self.targets),
-                  key=lambda row: (row[0], row[1]))
 
   def _keep(self, source: FrameSource, frame: np.ndarray) -> None:
     number = source.number

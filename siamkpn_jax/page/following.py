@@ -71,7 +71,7 @@ class _Run:
         target.state, target.error = 'ended', str(error)
         continue
       self._active[key], target.state = target, 'tracking'
-      self._clip.rows.append([number, target.number, *_rounded(
+      self._clip.findings.add([number, target.number, *_rounded(
           target.box_xywh), 1., 'tracked', None, None, None])
 
   def update(self, number: int, frame: np.ndarray) -> None:
@@ -98,14 +98,11 @@ class _Run:
       self._group.remove(key)
 
   def _note(self, number: int, target: Target, seen: Seen) -> None:
-    clip, result = self._clip, seen.result
-    with clip.lock:
-      if target.number in clip.targets:
-        clip.heatmaps[target.number, number] = seen.heatmaps
-    clip.rows.append([
+    result = seen.result
+    self._clip.findings.add([
         number, target.number, *_rounded(result.box_xywh),
         round(float(result.score), 4), result.state,
-        *_rounded(seen.place_xywh[:3])])
+        *_rounded(seen.place_xywh[:3])], seen.heatmaps)
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -20,7 +20,7 @@ from siamkpn_jax.tracking.video import VideoWriter
 def boxes_csv(clip: Clip) -> str:
   """A line per frame and target; frames from 1, times in seconds."""
   lines = [csv_line(row[0], clip.times[row[0]], row[1], _target(row))
-           for row in clip.kept_rows()]
+           for row in clip.findings.in_order()]
   return '\n'.join([CSV_HEADER, *lines, ''])
 
 
@@ -33,7 +33,7 @@ def draw_film(clip: Clip, job: Job) -> None:
   with clip.lock:
     version = clip.version
   found: dict[int, dict[int, TargetBox]] = {}
-  for row in clip.kept_rows():
+  for row in clip.findings.in_order():
     found.setdefault(row[0], {})[row[1]] = _target(row)
   colors = [_bgr(color) for color in COLORS]
   path = clip.folder / 'film.mp4'

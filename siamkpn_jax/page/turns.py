@@ -3,7 +3,6 @@
 Two at once would each be half as fast, and the trackers need no lock.
 """
 
-import queue
 import threading
 import traceback
 from collections.abc import Callable
@@ -39,9 +38,8 @@ class Turns:
   """Runs jobs in the order in which they came, in one thread."""
 
   def __init__(self) -> None:
-    self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     self._order: list[Job] = []  # waiting or running
-    self._lock = threading.Lock()
+    self._lock = threading.Condition()
     self._closed = False
     self._thread = threading.Thread(target=self._run, name='turns', daemon=True)
     self._thread.start()
@@ -50,7 +48,7 @@ class Turns:
     """Puts a job at the end of the queue."""
     with self._lock:
       self._order.append(job)
-    self._queue.put(job)
+      self._lock.notify()
 
   def position(self, job: Job) -> int:
     """How many jobs come first; 0 for one that runs or has ended."""
@@ -70,17 +68,19 @@ class Turns:
     """Stops everything; whether it ended in these seconds."""
     with self._lock:
       self._closed, jobs = True, list(self._order)
+      self._lock.notify()
     for job in jobs:
       self.stop(job)
-    self._queue.put(None)
     self._thread.join(patience)
     return not self._thread.is_alive()
 
   def _run(self) -> None:
-    while (job := self._queue.get()) is not None:
+    while True:
       with self._lock:
-        if job.state != 'waiting' or self._closed:
-          continue
+        self._lock.wait_for(lambda: self._closed or self._order)
+        if self._closed:
+          return
+        job = self._order[0]
         job.state = 'running'
       try:
         job.work(job)
@@ -92,3 +92,4 @@ class Turns:
       with self._lock:
         job.state = 'ended'
         self._order.remove(job)
+      del job  # with its clip, which may be removed before the next one comes

@@ -158,6 +158,7 @@ def test_a_video_is_tracked(server, video):
   assert client.delete(f'{path}/targets/1').status_code == 204
   state = client.get(path).json()
   assert {row[1] for row in state['rows']} == {2} and not state['film']
+  assert client.get(f'{path}/heatmaps/1/2').content == b''
   refused(client.delete(f'{path}/targets/1'), 404, 'no longer')
 
 
