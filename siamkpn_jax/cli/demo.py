@@ -43,6 +43,9 @@ def add_arguments(parser: Parser) -> None:
       '--upload_mb', type=real(0.001, 1e5), default=Limits.upload_mb,
       help='Megabytes of an uploaded video at most.')
   parser.add_argument(
+      '--upload_minutes', type=real(0.01, 1e5), default=Limits.upload_minutes,
+      help='Time that an upload may take.')
+  parser.add_argument(
       '--seconds', type=real(0.1, 1e5), default=Limits.seconds,
       help='Length of a video at most.')
   parser.add_argument(
@@ -71,6 +74,6 @@ def run(args: argparse.Namespace) -> None:
       trackers = Trackers(weights, **tracking)
       trackers.group(1, stages=False)  # wrong weights show before a visitor
     serve(listening, args.host, args.names,
-          Limits(upload_mb=args.upload_mb, seconds=args.seconds,
-                 frames=args.frames, clients=args.clients,
-                 minutes=args.minutes), trackers)
+          Limits(upload_mb=args.upload_mb, upload_minutes=args.upload_minutes,
+                 seconds=args.seconds, frames=args.frames,
+                 clients=args.clients, minutes=args.minutes), trackers)

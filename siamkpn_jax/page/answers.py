@@ -1,7 +1,5 @@
-"""Answers as JSON, also to what is refused, and requests in JSON."""
+"""Answers as JSON, also to what is refused."""
 
-import contextlib
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -9,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from siamkpn_jax.page.limits import RefusedError
 
-_SHORT = 64_000  # bytes of a request that is no upload
+_SHOWN = 80  # characters of an address
 
 
 async def refused(request: Request, error: Exception) -> Response:
@@ -28,27 +26,10 @@ async def mistaken(request: Request, error: Exception) -> Response:
 async def not_found(request: Request, error: Exception) -> Response:
   """No such page."""
   del error
-  return as_json({'error': f'{request.url.path}: there is no such page'}, 404)
+  path = request.url.path[:_SHOWN]
+  return as_json({'error': f'{path}: there is no such page'}, 404)
 
 
 def as_json(content: Any, status: int = 200) -> Response:
   """What nobody may keep: it changes."""
   return JSONResponse(content, status, headers={'cache-control': 'no-store'})
-
-
-async def body_of(request: Request) -> dict[str, Any]:
-  """The JSON object that a request has sent.
-
-  Raises:
-    RefusedError: it is none, or too long.
-  """
-  data = b''
-  async for chunk in request.stream():
-    data += chunk
-    if len(data) > _SHORT:
-      raise RefusedError(413, f'expected at most {_SHORT} bytes')
-  with contextlib.suppress(ValueError, RecursionError):
-    found = json.loads(data)
-    if isinstance(found, dict):
-      return found
-  raise RefusedError(400, 'expected a JSON object')

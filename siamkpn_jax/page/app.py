@@ -6,28 +6,23 @@ comes, and a foreign page cannot send one without asking first.
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.page.answers import (
-    as_json,
-    body_of,
-    mistaken,
-    not_found,
-    refused,
-)
+from siamkpn_jax.page.answers import as_json, mistaken, not_found, refused
+from siamkpn_jax.page.bodies import json_of, upload_of
 from siamkpn_jax.page.camera import serve_camera
 from siamkpn_jax.page.clip import Clip
 from siamkpn_jax.page.following import follow
@@ -36,12 +31,21 @@ from siamkpn_jax.page.guard import Guard
 from siamkpn_jax.page.limits import Limits, RefusedError
 from siamkpn_jax.page.outputs import boxes_csv, draw_film
 from siamkpn_jax.page.sample import Sample
-from siamkpn_jax.page.store import Store
+from siamkpn_jax.page.store import Store, delete
 from siamkpn_jax.page.turns import Job, Turns
 from siamkpn_jax.tracking.video import browsers_play
 
 STATIC = Path(__file__).with_name('static')
 _SWEEP = 10.0  # seconds
+
+
+class _Number(IntegerConvertor):
+  """A number in an address; Python does not read one of any length."""
+
+  regex = '[0-9]{1,9}'
+
+
+register_url_convertor('number', _Number())
 
 
 class Page:
@@ -63,10 +67,10 @@ class Page:
         Route('/api/sample', self.open_sample, methods=['POST']),
         Route(one, self.state),
         Route(one, self.remove, methods=['DELETE']),
-        Route(one + '/frames/{number:int}', self.frame),
-        Route(one + '/heatmaps/{target:int}/{number:int}', self.heatmaps),
+        Route(one + '/frames/{number:number}', self.frame),
+        Route(one + '/heatmaps/{target:number}/{number:number}', self.heatmaps),
         Route(one + '/targets', self.track, methods=['POST']),
-        Route(one + '/targets/{target:int}', self.remove_target,
+        Route(one + '/targets/{target:number}', self.remove_target,
               methods=['DELETE']),
         Route(one + '/stop', self.stop, methods=['POST']),
         Route(one + '/film', self.draw, methods=['POST']),
@@ -110,22 +114,19 @@ class Page:
 
   async def upload(self, request: Request) -> Response:
     """Takes a video, the body of the request."""
-    with self.store.place():
-      folder = self.store.new_folder()
-      try:
-        path = folder / 'video'
-        await self._receive(request, path)
-        return await self._open(path, folder)
-      except BaseException:
-        await run_in_threadpool(shutil.rmtree, folder, True)
-        raise
+    async with self._place() as folder:
+      path = folder / 'video'
+      with path.open('wb') as file:
+        async for chunk in upload_of(request, self._limits):
+          await run_in_threadpool(file.write, chunk)
+      return await self._open(path, folder)
 
   async def open_sample(self, request: Request) -> Response:
     """Opens the sample, as if it were uploaded."""
     del request
-    with self.store.place():
+    async with self._place() as folder:
       path = await run_in_threadpool(self.sample.path)
-      return await self._open(path, self.store.new_folder())
+      return await self._open(path, folder)
 
   async def state(self, request: Request) -> Response:
     """All of a clip; of the rows those from number `since` on."""
@@ -136,7 +137,7 @@ class Page:
 
   async def remove(self, request: Request) -> Response:
     """Closes a clip."""
-    self.store.remove(request.path_params['name'])
+    await run_in_threadpool(self.store.remove, request.path_params['name'])
     return Response(status_code=204)
 
   async def frame(self, request: Request) -> Response:
@@ -158,7 +159,7 @@ class Page:
   async def track(self, request: Request) -> Response:
     """Notes targets, and begins to track where nothing is tracked."""
     clip = self._clip(request)
-    wanted = await body_of(request)
+    wanted = await json_of(request, self._limits)
     targets = wanted.get('targets')
     if not isinstance(targets, list):
       raise RefusedError(400, 'targets: expected a list of {"frame": 1, "box": '
@@ -218,6 +219,7 @@ class Page:
     """A webcam, for as long as the connection lasts."""
     await socket.accept()
     try:
+      await run_in_threadpool(self.store.sweep)
       with self.store.place():
         await serve_camera(socket, self.turns, self._trackers, self._limits)
     except RefusedError as error:
@@ -230,34 +232,19 @@ class Page:
   async def _sweep(self) -> None:
     while True:
       await asyncio.sleep(_SWEEP)
-      self.store.sweep()
+      await run_in_threadpool(self.store.sweep)
 
-  async def _receive(self, request: Request, path: Path) -> None:
-    """Writes the body to a file, if it is not too long."""
-    limit = self._limits.upload_bytes
-    line = (f'this file is larger than {self._limits.upload_mb:g} MB, the most '
-            'that is taken here; cut it, or start `siamkpn demo` with a larger '
-            '--upload-mb')
-    announced = request.headers.get('content-length', '')
-    if announced.isdecimal() and int(announced) > limit:
-      raise RefusedError(413, line)
-    chunks, size = request.stream().__aiter__(), 0
-    with path.open('wb') as file:
-      while True:
-        try:
-          chunk = await asyncio.wait_for(
-              anext(chunks), self._limits.patience)
-        except StopAsyncIteration:
-          return
-        except TimeoutError:
-          raise RefusedError(408, 'nothing came for '
-                        f'{self._limits.patience:g} s; try again') from None
-        except ClientDisconnect:
-          raise RefusedError(400, 'the upload was broken off') from None
-        size += len(chunk)
-        if size > limit:
-          raise RefusedError(413, line)
-        await run_in_threadpool(file.write, chunk)
+  @contextlib.asynccontextmanager
+  async def _place(self) -> AsyncIterator[Path]:
+    """A folder for a clip, which goes again if that cannot be opened."""
+    await run_in_threadpool(self.store.sweep)
+    with self.store.place():
+      folder = self.store.new_folder()
+      try:
+        yield folder
+      except BaseException:
+        await run_in_threadpool(delete, folder)
+        raise
 
   async def _open(self, path: Path, folder: Path) -> Response:
     """Looks at a video; answers with its state, and begins to read it."""

@@ -110,7 +110,7 @@ async def _listen(socket: WebSocket, newest: Newest) -> None:
     if message.get('bytes') is not None:
       newest.put(message['bytes'])
       continue
-    with contextlib.suppress(json.JSONDecodeError):
+    with contextlib.suppress(ValueError, RecursionError):  # as of a request
       change = json.loads(message.get('text') or '')
       if isinstance(change, dict):
         newest.change(change)

@@ -24,6 +24,7 @@ class Limits:
 
   Attributes:
     upload_mb: megabytes of an uploaded file.
+    upload_minutes: that an upload may take.
     seconds: of a video.
     frames: of a video.
     pixels: of a frame.
@@ -34,6 +35,7 @@ class Limits:
   """
 
   upload_mb: float = 200.
+  upload_minutes: float = 15.
   seconds: float = 120.
   frames: int = 3600
   pixels: int = 4096 * 2304

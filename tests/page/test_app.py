@@ -4,6 +4,7 @@ import asyncio
 import csv
 import itertools
 import json
+import shutil
 import threading
 import time
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.boxes import iou_xywh
+from siamkpn_jax.page import store
 from siamkpn_jax.page.groups import Seen
 from siamkpn_jax.page.limits import Limits
+from siamkpn_jax.page.turns import Job, Turns
 from siamkpn_jax.tracking.targets import TrackResult
 from siamkpn_jax.tracking.video import VideoWriter, open_frames
 from tests.optional import import_or_skip
@@ -389,7 +392,8 @@ def test_a_camera_is_tracked(server):
     camera.send_text(json.dumps({'add': BOX}))
     camera.send_bytes(jpeg())
     assert answer()['rows'] == [[1, *BOX, 1., 'tracked', None]]
-    camera.send_text('no JSON')
+    for text in ('no JSON', '[' * 60000, f'{{"remove": {"9" * 5000}}}'):
+      camera.send_text(text)
     camera.send_text(json.dumps({'add': [900, 900, 9, 9]}))
     camera.send_bytes(jpeg())
     found = answer()
@@ -420,7 +424,6 @@ def test_a_camera_is_tracked(server):
 
 def test_answers_to_a_browser_that_takes_none_are_bounded():
   from siamkpn_jax.page import camera
-  from siamkpn_jax.page.turns import Turns
 
   class Deaf:
     """Sends 200 frames, and takes no answer."""
@@ -468,22 +471,133 @@ def test_a_camera_that_sends_nothing_ends(server):
   assert 'ended' in found['end']
 
 
-def test_an_upload_that_stands_still_is_given_up(server, video):
-  """By the application itself: a test client sends all it has at once."""
-  client, _ = server(patience=0.05)
-  sent = []
+def sent_slowly(client, path, chunks, pause):
+  """(status, line) of a request whose body comes in pieces, then nothing.
+
+  By the application itself: a test client sends all it has at once.
+  """
+  chunks, sent = list(chunks), []
 
   async def receive():
-    await asyncio.sleep(9)
+    await asyncio.sleep(pause if chunks else 9)
+    return {'type': 'http.request', 'body': chunks.pop(0), 'more_body': True}
 
   async def send(message):
     sent.append(message)
 
-  scope = {'type': 'http', 'method': 'POST', 'path': '/api/videos',
+  scope = {'type': 'http', 'method': 'POST', 'path': path,
            'headers': [(b'host', b'127.0.0.1')], 'query_string': b'',
            'scheme': 'http', 'server': ('127.0.0.1', 80), 'root_path': ''}
   asyncio.run(client.app(scope, receive, send))
-  assert sent[0]['status'] == 408
+  return sent[0]['status'], json.loads(sent[1]['body'])['error']
+
+
+def test_an_upload_that_stands_still_is_given_up(server):
+  client, _ = server(patience=0.05)
+  status, line = sent_slowly(client, '/api/videos', [], 0)
+  assert status == 408 and 'nothing came' in line
+  assert not list(client.app.state.page.store.folder.iterdir())
+
+
+def test_an_upload_that_never_ends_is_given_up(server, video):
+  """A byte now and then is not patience without an end; nor for requests."""
+  client, _ = server(upload_minutes=0.3 / 60, patience=0.2)
+  status, line = sent_slowly(client, '/api/videos', [b'\0'] * 99, 0.05)
+  assert status == 408 and '--upload-minutes' in line
+  assert not list(client.app.state.page.store.folder.iterdir())
+  path = opened(client, video)
+  status, line = sent_slowly(client, f'{path}/targets', [b'['] * 99, 0.05)
+  assert status == 408 and 'within 0.2 s' in line
+
+
+@pytest.mark.parametrize('digits', ['9' * 10, '9' * 5000,
+                                    '0' * 5000 + '9' * 10])
+def test_announced_lengths(server, video, digits):
+  client, _ = server()
+  refused(upload(client, video, **{'content-length': digits}), 413,
+          'larger than')
+
+
+@pytest.mark.parametrize('digits', ['-5', '1e3', '\u00b2', '', '1, 2'])
+def test_lengths_that_are_none(server, video, digits):
+  client, _ = server()
+  refused(upload(client, video, **{'content-length': digits.encode('latin-1')}),
+          400, 'number of bytes')
+
+
+@pytest.mark.parametrize('number', ['9' * 5000, '9' * 10, '-1', '1e3', '%D9%A3',
+                                    '%C2%B2', '1.5'])
+def test_numbers_in_addresses(server, video, number):
+  """Of any length, and digits that are not of ASCII."""
+  client, _ = server()
+  path = opened(client, video)
+  for one in (f'frames/{number}', f'heatmaps/{number}/1',
+              f'heatmaps/1/{number}'):
+    answer = client.get(f'{path}/{one}')
+    assert answer.status_code == 404 and len(answer.text) < 200
+  assert client.delete(f'{path}/targets/{number}').status_code == 404
+
+
+def test_nothing_is_left_of_a_sample_that_cannot_be_opened(
+    server, monkeypatch, tmp_path):
+  client, _ = server(pixels=99)
+  path = tmp_path / 'sample.mp4'
+  with VideoWriter(path, SIZE, 25) as writer:
+    writer.write(np.zeros((120, 160, 3), np.uint8))
+  page = client.app.state.page
+  monkeypatch.setattr(page.sample, 'path', lambda: path)
+  refused(client.post('/api/sample'), 413, 'smaller')
+  assert not list(page.store.folder.iterdir())
+  path.unlink()
+
+
+def test_files_are_deleted_beside_the_answers(server, video, monkeypatch):
+  """Thousands of them: the server would stand still meanwhile."""
+  client, _ = server(frames=FRAMES)
+  page = client.app.state.page
+  where = []
+  real = shutil.rmtree
+
+  def noted(*args, **more):
+    try:
+      asyncio.get_running_loop()
+      where.append('the loop')
+    except RuntimeError:
+      where.append('a thread')
+    real(*args, **more)
+
+  monkeypatch.setattr('shutil.rmtree', noted)
+  old = lambda path: setattr(
+      page.store.get(path.rpartition('/')[2]), 'used', -9999.)
+  upload(client, b'Dear diary')
+  client.delete(opened(client, video))
+  old(opened(client, video))
+  old(opened(client, video))
+  with client.websocket_connect('ws://127.0.0.1:8765/api/camera'):
+    pass
+  assert where == ['a thread'] * 4
+  assert not list(page.store.folder.iterdir())
+
+
+def test_a_job_leaves_nothing_in_a_folder_that_is_deleted(tmp_path):
+  """It may write until it notices that it is to stop."""
+  turns = Turns()
+  folder = tmp_path / 'clip'
+  begun = threading.Event()
+
+  def write(job):
+    while not job.stop.is_set():
+      folder.mkdir(exist_ok=True)
+      begun.set()
+    time.sleep(0.02)
+    folder.mkdir(exist_ok=True)
+
+  job = Job('film', write)
+  turns.submit(job)
+  assert begun.wait(20)
+  turns.stop(job)
+  store.delete(folder, [job])
+  assert turns.close() and not folder.exists()
 
 
 def test_the_sample_has_three_things_to_track():
