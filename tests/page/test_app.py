@@ -4,6 +4,7 @@ import asyncio
 import csv
 import itertools
 import json
+import re
 import shutil
 import threading
 import time
@@ -368,11 +369,15 @@ def test_the_page_loads_nothing_from_elsewhere(server):
   answer = client.get('/')
   assert "default-src 'none'" in answer.headers['content-security-policy']
   assert answer.headers['x-content-type-options'] == 'nosniff'
-  for name in ('page.js', 'api.js', 'camera.js', 'paint.js', 'pointer.js',
-               'page.css', 'icon.svg'):
-    text = client.get(f'/static/{name}')
+  from siamkpn_jax.page.app import STATIC
+  parts = {'page.js'}
+  for path in STATIC.iterdir():
+    text = client.get(f'/static/{path.name}')
     assert text.status_code == 200
     assert 'https://' not in text.text and '//cdn' not in text.text
+    parts |= set(re.findall(r"^(?:import|export).* '\./(.*)';$", text.text,
+                            re.MULTILINE))
+  assert parts == {path.name for path in STATIC.glob('*.js')}
 
 
 def jpeg(size=SIZE):
