@@ -31,7 +31,7 @@ from siamkpn_jax.tracking.engines import (
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.given_boxes import GivenBox
-  from siamkpn_jax.tracking.track_files import TrackSummary
+  from siamkpn_jax.tracking.track_files import Outputs, TrackSummary
   from siamkpn_jax.tracking.video import FrameSource
 
 _LONG = 2.0  # seconds; the first time, a network may be exported
@@ -88,9 +88,6 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Tracks as the flags say; the cheap checks come before the weights."""
-  from siamkpn_jax.tracking.follow import check_boxes
-  from siamkpn_jax.tracking.video import open_frames
-
   if args.video and args.input:
     raise UserError(f'--input {args.input}: VIDEO {args.video} is given as '
                     'well; expected one of them')
@@ -98,7 +95,14 @@ def run(args: argparse.Namespace) -> None:
   if not video:
     raise UserError('missing VIDEO: expected a video file, a folder or pattern '
                     'of images, a camera index or a URL')
-  outputs = track_outputs.chosen(args, video)
+  with track_outputs.chosen(args, video) as outputs:
+    _track(args, video, outputs)
+
+
+def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
+  from siamkpn_jax.tracking.follow import check_boxes
+  from siamkpn_jax.tracking.video import open_frames
+
   given = [parse_box(text) for text in args.box or ()]
   if given and args.boxes_from:
     raise UserError('--boxes-from: --box is given as well; expected one of '
@@ -112,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
     boxes = _boxes(args, given, source)
     check_boxes(boxes, source)
     track_outputs.check(outputs, len(boxes))
-    with track_outputs.shown(args, outputs) as outputs:
+    with track_outputs.shown(args, outputs) as wanted:
       # Late: a wrong box shows before the slow imports of the model.
       from siamkpn_jax.tracking.load import load_follower
       from siamkpn_jax.tracking.track_files import track_to_files
@@ -126,7 +130,7 @@ def run(args: argparse.Namespace) -> None:
       for note in [*source.notes, *_doubts(boxes, source),
                    *filter(None, [precision_note(args.precision)])]:
         print(f'note: {note}', file=sys.stderr)
-      summary = track_to_files(follower, source, boxes, outputs,
+      summary = track_to_files(follower, source, boxes, wanted,
                                progress=not args.quiet)
   track_outputs.report(outputs)
   _report(summary, source, boxes)

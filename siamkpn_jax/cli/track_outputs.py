@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from urllib.parse import urlparse
 from siamkpn_jax.cli.parser import Parser, Switch, real
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_lock import HeldError, target_lock
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.track_files import Outputs
@@ -43,21 +45,27 @@ def add_arguments(parser: Parser) -> None:
       '25 for a folder.')
 
 
-def chosen(args: argparse.Namespace, video: str) -> 'Outputs':
-  """The files that are wanted, checked.
+@contextlib.contextmanager
+def chosen(args: argparse.Namespace, video: str) -> 'Iterator[Outputs]':
+  """The files that are wanted, checked; other runs do not choose them.
 
   Raises:
     UserError: one that cannot be written, or must not.
   """
+  if args.output == '' and args.boxes == '' and not args.show:
+    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
+  with contextlib.ExitStack() as stack:
+    yield _checked(args, video, *(
+        stack.enter_context(default_names(video)) if args.output is None and
+        args.boxes is None and not args.show else (args.output, args.boxes)))
+
+
+def _checked(args: argparse.Namespace, video: str, output: str | None,
+             boxes: str | None) -> 'Outputs':
   from siamkpn_jax.core.images import SUFFIXES
   from siamkpn_jax.tracking.track_files import Outputs
   from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
 
-  output, boxes = args.output, args.boxes
-  if output == '' and boxes == '' and not args.show:
-    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
-  if output is None and boxes is None and not args.show:
-    output, boxes = default_names(video)
   check_distinct({'--input': video, '--output': output, '--boxes': boxes,
                   '--boxes-from': args.boxes_from})
   for flag, path in (('--output', output), ('--boxes', boxes)):
@@ -75,20 +83,36 @@ def chosen(args: argparse.Namespace, video: str) -> 'Outputs':
                  args.heatmaps)
 
 
-def default_names(video: str) -> tuple[str, str]:
-  """Names after that of the input, in this folder, which are not there yet."""
+@contextlib.contextmanager
+def default_names(video: str) -> Iterator[tuple[str, str]]:
+  """Names after that of the input, in this folder, which are not there yet.
+
+  Nor are they those of another run, until the `with` block ends.
+  """
+  stem = _stem(video)
+  with contextlib.ExitStack() as stack:
+    for number in itertools.count(1):
+      mark = f'_{number}' if number > 1 else ''
+      names = f'{stem}_tracked{mark}.mp4', f'{stem}_tracked{mark}.csv'
+      if any(map(os.path.lexists, names)):
+        continue
+      check_output(names[1], '--boxes')  # or no lock can be held
+      try:
+        stack.enter_context(target_lock(Path(names[1]), '--boxes'))
+      except HeldError:
+        continue
+      if not any(map(os.path.lexists, names)):  # by a run that just ended
+        break
+    yield names
+
+
+def _stem(video: str) -> str:
   name = urlparse(video).path if '://' in video else video
   if re.search('[*?[]', name):  # a pattern: the folder that holds the images
     name = re.sub('/?[^/]*[*?[].*', '', name) or '.'
   stem = Path(os.path.abspath(name)).stem
-  stem = f'camera{video}' if video.isdigit() else (
+  return f'camera{video}' if video.isdigit() else (
       re.sub(r'[^\w.-]', '_', stem) or 'video')
-  mark, number = '', 1
-  while any(os.path.lexists(f'{stem}_tracked{mark}{suffix}')
-            for suffix in ('.mp4', '.csv')):
-    number += 1
-    mark = f'_{number}'
-  return f'{stem}_tracked{mark}.mp4', f'{stem}_tracked{mark}.csv'
 
 
 def check(outputs: 'Outputs', targets: int) -> None:

@@ -17,6 +17,10 @@ LOCK_NAME = '.siamkpn_lock'
 _PLACE = 2**30  # of the byte that is locked on Windows, behind the content
 
 
+class HeldError(UserError):
+  """Another process holds the lock."""
+
+
 @contextlib.contextmanager
 def folder_lock(folder: Path, flag: str, part: str = '') -> Iterator[None]:
   """Keeps others from writing to a folder, for a `with` block.
@@ -28,7 +32,8 @@ def folder_lock(folder: Path, flag: str, part: str = '') -> Iterator[None]:
       each other for the same part alone, and all that share nothing.
 
   Raises:
-    UserError: another process writes there, or the folder cannot be made.
+    HeldError: another process writes there.
+    UserError: the folder cannot be made.
   """
   made = not folder.exists()
   with file_errors(folder):
@@ -53,7 +58,8 @@ def target_lock(target: Path, flag: str) -> Iterator[None]:
   """As `folder_lock`, for a file or folder that appears whole or not at all.
 
   Raises:
-    UserError: another process makes it.
+    HeldError: another process makes it.
+    UserError: its folder cannot be written to.
   """
   mark = zlib.crc32(os.fsencode(target.name))  # however long the name is
   path = target.absolute().parent / f'{LOCK_NAME}_{mark:08x}'
@@ -84,7 +90,8 @@ def file_lock(path: Path, held: str | Callable[[str], str], *,
     keep: leave the file there.
 
   Raises:
-    UserError: another process holds it, or the file cannot be made.
+    HeldError: another process holds it.
+    UserError: the file cannot be made.
   """
   with _locked(path, held, shared) as file:
     with contextlib.suppress(OSError):
@@ -111,7 +118,7 @@ def _locked(path: Path, held: str | Callable[[str], str],
             'must write there meanwhile', file=sys.stderr)
     if ours is False:
       file.close()
-      raise UserError(held if isinstance(held, str) else held(_holder(path)))
+      raise HeldError(held if isinstance(held, str) else held(_holder(path)))
     if _is_at(file, path):
       return file
     file.close()  # of one that has just removed it

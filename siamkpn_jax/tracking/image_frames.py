@@ -43,7 +43,9 @@ def _in_folder(folder: Path) -> Images:
     raise UserError(
         f'{folder}: no images in this folder or its img subfolder; expected '
         f'{_KINDS} files: check the path, or use a video file')
-  return Images(paths, _doubtful_names(paths))
+  there = [path.name for path in paths[0].parent.iterdir()
+           if is_image(path.name)]
+  return Images(paths, _doubtful_names(paths, there))
 
 
 def _fitting(pattern: str) -> Images:
@@ -58,19 +60,24 @@ def _fitting(pattern: str) -> Images:
     raise UserError(f'input {pattern!r}: images of {len(folders)} folders, as '
                     f'{first} and {second}; expected the frames of one video')
   (folder,) = folders
-  names = frame_names(path.name for path in found)
-  return Images([folder / name for name in names], ())
+  there = [path.name for path in found]
+  paths = [folder / name for name in frame_names(there)]
+  return Images(paths, _doubtful_names(paths, there))
 
 
-def _doubtful_names(paths: list[Path]) -> tuple[str, ...]:
-  """What to say of images that may not be frames of one video."""
+def _doubtful_names(paths: list[Path], there: list[str]) -> tuple[str, ...]:
+  """What to say of images that may not be frames of one video.
+
+  Args:
+    paths: of the frames.
+    there: names of all images that were meant.
+  """
   folder = paths[0].parent
-  there = {path.name for path in folder.iterdir()
-           if is_image(path.name)} - {path.name for path in paths}
+  left = set(there) - {path.name for path in paths}
   notes = []
-  if there:
-    notes.append(f'{folder}: {len(there)} images without a number in the name '
-                 f'are no frames, as {min(there)}')
+  if left:
+    notes.append(f'{folder}: {len(left)} images without a number in the name '
+                 f'are no frames, as {min(left)}')
   kinds: dict[str, list[str]] = {}
   for path in paths:
     kinds.setdefault(re.sub('[0-9.]+', '0', path.stem), []).append(path.name)

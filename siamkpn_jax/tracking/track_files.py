@@ -85,7 +85,7 @@ def track_to_files(follower: Follower, source: FrameSource,
   """Tracks from the first frame of a source to its last.
 
   The files appear together at the end, or not at all. Whatever the length of
-  the source, only a frame is kept in memory.
+  the source, only a frame is kept in memory, and the boxes of labels.
   Ctrl-C ends a camera like the end of a video; elsewhere it is an interruption.
 
   Args:

@@ -4,6 +4,7 @@ Every command of this file runs once, here; what C libraries print counts as
 well. The tracker is a stand-in.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -441,8 +442,39 @@ def test_without_outputs_names_are_those_of_the_input(
 def test_names_of_outputs(tmp_path, monkeypatch, video, name) -> None:
   (tmp_path / 'here').mkdir()
   monkeypatch.chdir(tmp_path / 'here')
-  assert track_outputs.default_names(video) == (
-      f'{name}_tracked.mp4', f'{name}_tracked.csv')
+  with track_outputs.default_names(video) as names:
+    assert names == (f'{name}_tracked.mp4', f'{name}_tracked.csv')
+
+
+def test_runs_at_once_choose_other_names(tmp_path, monkeypatch) -> None:
+  """Whatever one has not written yet; nothing is left of their choice."""
+  monkeypatch.chdir(tmp_path)
+  choose = lambda: track_outputs.default_names('walk.avi')
+  with choose() as first, choose() as second:
+    assert first[0] == 'walk_tracked.mp4' and second[0] == 'walk_tracked_2.mp4'
+    Path(first[0]).touch()
+    with choose() as third:
+      assert third[1] == 'walk_tracked_3.csv'
+  with choose() as names:
+    assert names[1] == 'walk_tracked_2.csv'
+  assert _files(tmp_path) == ['walk_tracked.mp4']
+
+
+def test_a_run_that_ends_meanwhile_keeps_its_names(
+    tmp_path, monkeypatch) -> None:
+  monkeypatch.chdir(tmp_path)
+  lock = track_outputs.target_lock
+
+  @contextlib.contextmanager
+  def slow(path, flag):
+    if path.name == 'walk_tracked.csv':
+      path.touch()
+    with lock(path, flag):
+      yield
+
+  monkeypatch.setattr(track_outputs, 'target_lock', slow)
+  with track_outputs.default_names('walk.avi') as names:
+    assert names[1] == 'walk_tracked_2.csv'
 
 
 def test_a_pattern_without_quotes_is_explained(command) -> None:

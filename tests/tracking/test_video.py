@@ -103,6 +103,11 @@ def test_images_that_may_be_no_frames_are_told(tmp_path: Path) -> None:
   write_images(tmp_path / 'c', ['1.png', '2.png', '10.png'])
   with open_frames(tmp_path / 'c') as source:
     assert not source.notes
+  for pattern, notes in (('a/*', 1), ('a/*.png', 0), ('b/*', 1), ('b/f*', 0)):
+    with open_frames(tmp_path / pattern) as source:
+      assert len(source.notes) == notes
+      if pattern == 'a/*':
+        assert source.notes[0].endswith('are no frames, as thumbnail.jpg')
 
 
 def test_natural_key_orders_mixed_names() -> None:
