@@ -3,7 +3,8 @@
 Each does what the command of the same name does, without printing a table.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,8 +127,11 @@ def track_video(path: str | Path, boxes: Any, *,
                 timeout: float = 10.0, heatmaps: bool = False,
                 long_term: bool = False,
                 **hyperparameters: Any
-                ) -> 'Iterator[FrameResult]':
+                ) -> 'Generator[FrameResult, None, None]':
   """Tracks targets through a video, frame by frame.
+
+  What is wrong with the video, a box or the weights is raised by the call, not
+  by the first frame; a frame that cannot be read, when it is its turn.
 
   Args:
     path: a video file, a folder or pattern of images, a camera's index, or a
@@ -144,10 +148,10 @@ def track_video(path: str | Path, boxes: Any, *,
     long_term: as for `load_tracker`.
     **hyperparameters: as for `load_tracker`.
 
-  Yields:
-    For each frame its `number`, its `time` in seconds, the `frame` itself, and
-    its `targets`: by id `box_xywh`, `score` and `state`, 'tracked' or 'lost'.
-    Leaving the loop closes the video.
+  Returns:
+    A generator: for each frame its `number`, its `time` in seconds, the `frame`
+    itself, and its `targets`: by id `box_xywh`, `score` and `state`, 'tracked'
+    or 'lost'. Leaving the loop closes the video.
 
   Raises:
     UserError: a video, box, file or weights that cannot be used.
@@ -171,13 +175,21 @@ def track_video(path: str | Path, boxes: Any, *,
   from siamkpn_jax.tracking.load import load_follower
   from siamkpn_jax.tracking.video import open_frames
 
-  with open_frames(path, start=start_frame, timeout=timeout) as source:
+  with contextlib.ExitStack() as stack:
+    source = stack.enter_context(
+        open_frames(path, start=start_frame, timeout=timeout))
     given = as_given(boxes, start_frame, source.count, source.size)
     check_boxes(given, source)
     follower = load_follower(weights, len(given), engine=engine,
                              precision=precision, every_stage=heatmaps,
                              long_term=long_term, **hyperparameters)
-    yield from follow(follower, source, given, sights=heatmaps)
+    stack.pop_all()  # the video stays open for the generator
+
+  def results() -> 'Generator[FrameResult, None, None]':
+    with source:
+      yield from follow(follower, source, given, sights=heatmaps)
+
+  return results()
 
 
 def score(benchmark: str, annotations: str | Path, results: str | Path, *,

@@ -160,7 +160,48 @@ def test_boxes_of_track_video_that_are_none(
     tmp_path: Path, boxes, message: str) -> None:
   cv2.imwrite(str(tmp_path / '1.png'), np.zeros((48, 64, 3), np.uint8))
   with pytest.raises(UserError, match=message):
-    next(siamkpn_jax.track_video(tmp_path, boxes))
+    siamkpn_jax.track_video(tmp_path, boxes)
+
+
+@pytest.mark.parametrize(('wrong', 'message'), [
+    ({'path': 'none.mp4'}, 'no such file'), ({'start_frame': 9}, 'number 9'),
+    ({'weights': 'none'}, 'no such checkpoint'), ({'engine': 'x'}, 'engine'),
+    ({'precision': 'int8', 'engine': 'jax'}, 'int8'),
+    ({'penalty_kk': 1}, 'penalty_kk')])
+def test_what_track_video_refuses_at_once(
+    tmp_path: Path, wrong, message: str) -> None:
+  """Before the first frame is asked for."""
+  cv2.imwrite(str(tmp_path / '1.png'), np.zeros((48, 64, 3), np.uint8))
+  with pytest.raises(UserError, match=message):
+    siamkpn_jax.track_video(**{'path': tmp_path, 'boxes': BOX} | wrong)
+
+
+def test_a_video_that_is_left_early_is_closed(tmp_path: Path) -> None:
+  """Before a frame was asked for, after one, by what is refused."""
+  closed = []
+
+  def frames():
+    try:
+      for _ in range(3):
+        yield np.zeros((48, 64, 3), np.uint8)
+    finally:
+      closed.append(True)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr('siamkpn_jax.tracking.video.open_frames',
+                  lambda *args, **more: FrameSource('three', frames()))
+    patch.setattr('siamkpn_jax.tracking.load.load_follower',
+                  lambda *args, **more: Shifting())
+    results = siamkpn_jax.track_video(tmp_path, BOX)
+    assert not closed
+    del results
+    assert closed
+    for _ in siamkpn_jax.track_video(tmp_path, BOX):
+      break
+    assert len(closed) == 2
+    with pytest.raises(UserError):
+      siamkpn_jax.track_video(tmp_path, (1, 2, 3))
+    assert len(closed) == 3
 
 
 def _peak(count: int, folder: Path) -> int:
