@@ -98,6 +98,21 @@ def test_frames_counted_from_1():
   assert 'counted from 0 or 1' in coco_video.parse(content)[0].unclear
 
 
+@pytest.mark.parametrize('first', [1, 2])
+def test_frames_are_counted_alike_in_all_videos_of_a_file(first):
+  """From 0, as another one has it, though the first image is not there."""
+  content = json.loads((LABELS / 'coco_vid.json').read_text())
+  for image in content['images']:
+    image['frame_id'] += first
+  content['videos'].append({'id': 2, 'name': 'others'})
+  content['images'].append({'id': 99, 'video_id': 2, 'frame_id': 0,
+                            'file_name': 'others/1.jpg'})
+  (video, _) = coco_video.parse(content)
+  assert [*video.files] == [first + 1, first + 2, first + 3]
+  assert not video.unclear
+  assert [*video.targets[0].boxes_xywh] == [first + 1, first + 3]
+
+
 @pytest.mark.parametrize(('name', 'write'), [
     ('a.xml', cvat.write),
     ('a.json', lambda video: json.dumps(label_studio.write(video))),

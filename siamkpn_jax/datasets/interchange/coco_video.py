@@ -130,13 +130,15 @@ def _frames(images: list[Any], videos: dict[Id, Video],
     seen.add(key)
     numbers.setdefault(home, {})[number] = key, file
   found: dict[Id, tuple[Id, int]] = {}
+  # Programs count all videos of a file alike.
+  from_zero = any(0 in of_video for of_video in numbers.values())
   for home, of_video in numbers.items():
     video, first = videos[home], min(of_video)
-    if first > 1:
+    if first > 1 and not from_zero:
       video.unclear = (f'its first image has the number {first}, which may be '
                        'counted from 0 or 1')
     for number, (key, file) in sorted(of_video.items()):
-      frame = number + (first != 1)
+      frame = number + from_zero
       found[key] = home, frame
       video.files[frame] = file
     video.length = max(video.length, len(of_video))
