@@ -150,8 +150,9 @@ def track_video(path: str | Path, boxes: Any, *,
 
   Returns:
     A generator: for each frame its `number`, its `time` in seconds, the `frame`
-    itself, and its `targets`: by id `box_xywh`, `score` and `state`, 'tracked'
-    or 'lost'. Leaving the loop closes the video.
+    itself, its `targets`: by id `box_xywh`, `score` and `state`, 'tracked' or
+    'lost', and by id their `confidence`, where it is known. Leaving the loop
+    closes the video.
 
   Raises:
     UserError: a video, box, file or weights that cannot be used.
@@ -187,7 +188,8 @@ def track_video(path: str | Path, boxes: Any, *,
 
   def results() -> 'Generator[FrameResult, None, None]':
     with source:
-      yield from follow(follower, source, given, sights=heatmaps)
+      yield from follow(follower, source, given, sights=heatmaps,
+                        confidence=True)
 
   return results()
 

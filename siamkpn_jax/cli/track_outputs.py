@@ -80,7 +80,7 @@ def _checked(args: argparse.Namespace, video: str, output: str | None,
     raise UserError('--heatmaps: nothing to inset them in; add --output VIDEO')
   return Outputs(check_output(output, '--output', suffixes=VIDEO_SUFFIXES),
                  check_output(boxes, '--boxes'), args.format, args.fps,
-                 args.heatmaps)
+                 args.heatmaps, args.long_term)
 
 
 @contextlib.contextmanager

@@ -39,7 +39,8 @@ def draw_result(result: FrameResult,
     colors: of the targets, in turn.
 
   Returns:
-    A new frame, uint8 [h, w, 3] BGR. The box of a lost target is dashed.
+    A new frame, uint8 [h, w, 3] BGR. The box of a lost target is dashed; its
+    label has the confidence where the result has one, else the score.
   """
   shown = result.frame.copy()
   thickness = max(1, round(min(shown.shape[:2]) / 200))
@@ -55,7 +56,7 @@ def draw_result(result: FrameResult,
   for number, (x1, y1, _, y2) in outlines.items():  # on top of all outlines
     target = result.targets[number]
     label = (f'{number} {"lost " if target.state == LOST else ""}'
-             f'{target.score:.2f}')
+             f'{result.confidence.get(number, target.score):.2f}')
     high = _plate(shown, label)[1]
     places = [(x1, y) for y in (y1 - high, y1 - 2 * high, y2, y2 + high)]
     taken.append(_write(shown, label, places, color_of(number, colors), _DARK,

@@ -9,7 +9,12 @@ import numpy as np
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.targets import LOST, TRACKED, LoadedBatchTracker
+from siamkpn_jax.tracking.targets import (
+    LOST,
+    TRACKED,
+    LoadedBatchTracker,
+    TrackResult,
+)
 from siamkpn_jax.tracking.video import FrameSource
 
 # The heatmaps [s, 31, 31] of a target and the crop [255, 255, 3] they are of;
@@ -57,6 +62,7 @@ class FrameResult:
     decoded: False for a frame that cannot be decoded: the targets that are
       known have boxes and scores of nan, and are lost.
     sights: by id, what the network saw, where that is wanted.
+    confidence: by id, that the box is right, where that is wanted and known.
   """
 
   number: int
@@ -65,6 +71,7 @@ class FrameResult:
   targets: Mapping[int, TargetBox]
   decoded: bool = True
   sights: Mapping[int, Sight] = dataclasses.field(default_factory=dict)
+  confidence: Mapping[int, float] = dataclasses.field(default_factory=dict)
 
 
 class Follower(Protocol):
@@ -78,6 +85,9 @@ class Follower(Protocol):
 
   def sight(self, target: int) -> Sight:
     """What the network saw in the last update."""
+
+  def confidence(self, target: int) -> float | None:
+    """That the box of the last update is right; None: it is not known."""
 
 
 class Alone:
@@ -105,6 +115,10 @@ class Alone:
     tracker: Any = self._tracker
     return tracker.heatmaps, tracker.search_crop
 
+  def confidence(self, target: int) -> float | None:
+    """See `Follower`."""
+    return getattr(self._tracker, 'confidence', None)
+
 
 class Together:
   """Several targets, one batch per frame."""
@@ -112,6 +126,7 @@ class Together:
   def __init__(self, tracker: LoadedBatchTracker):
     self._tracker = tracker
     self._slots: dict[int, int] = {}
+    self._found: Mapping[int, TrackResult] = {}
 
   def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
     """See `Follower`."""
@@ -122,7 +137,7 @@ class Together:
     """See `Follower`."""
     if not self._slots:
       return {}
-    found = self._tracker.update(frame)
+    self._found = found = self._tracker.update(frame)
     return {target: TargetBox(found[slot].box_xywh, found[slot].score,
                               found[slot].state)
             for target, slot in self._slots.items()}
@@ -131,6 +146,11 @@ class Together:
     """See `Follower`."""
     slot = self._slots[target]
     return self._tracker.heatmaps(slot), self._tracker.search_crop(slot)
+
+  def confidence(self, target: int) -> float | None:
+    """See `Follower`."""
+    found = self._found.get(self._slots[target])
+    return found.confidence if found else None
 
 
 def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
@@ -148,8 +168,8 @@ def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
 
 
 def follow(follower: Follower, source: FrameSource,
-           boxes: Sequence[GivenBox], *, sights: bool = False
-           ) -> Iterator[FrameResult]:
+           boxes: Sequence[GivenBox], *, sights: bool = False,
+           confidence: bool = False) -> Iterator[FrameResult]:
   """A result for each frame, those that cannot be decoded included.
 
   Args:
@@ -158,6 +178,7 @@ def follow(follower: Follower, source: FrameSource,
     boxes: one for each target. It starts in the first frame, from its own on,
       that can be decoded.
     sights: add them to the results.
+    confidence: likewise.
   """
   waiting = sorted(boxes, key=lambda box: box.frame or 0)
   known: dict[int, TargetBox] = {}
@@ -167,13 +188,17 @@ def follow(follower: Follower, source: FrameSource,
     yield from _undecoded(source, frame if last is None else last, known, done,
                           number - 1)
     known = follower.update(frame)
+    sure = {target: found for target in known if confidence and
+            (found := follower.confidence(target)) is not None}
     while waiting and (waiting[0].frame or 0) <= number:
       given = waiting.pop(0)
       box = np.array(given.box_xywh, np.float64)
       follower.start(given.id, frame, box)
       known[given.id] = TargetBox(box, 1.0, TRACKED)
+      sure.pop(given.id, None)  # of the target before it
     seen = {target: follower.sight(target) for target in known if sights}
-    yield FrameResult(number, source.time, frame, known, sights=seen)
+    yield FrameResult(number, source.time, frame, known, sights=seen,
+                      confidence=sure)
     done, last = number, frame
   if last is not None:
     yield from _undecoded(source, last, known, done, source.number)

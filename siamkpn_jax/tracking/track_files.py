@@ -37,6 +37,8 @@ class Outputs:
     format: of `boxes`; None: by its suffix.
     fps: of the video; None: as the source, whose time stamps an mp4 keeps.
     heatmaps: inset them in the video.
+    confidence: write it at the boxes of the video where it is known, in place
+      of the score.
     show: shows a frame, and returns whether the run is to end.
   """
   video: Path | None = None
@@ -44,6 +46,7 @@ class Outputs:
   format: str | None = None
   fps: float | None = None
   heatmaps: bool = False
+  confidence: bool = False
   show: Show | None = None
 
   @property
@@ -106,7 +109,8 @@ def track_to_files(follower: Follower, source: FrameSource,
     write = list(_writers(stack, partial, source, len(boxes), outputs))
     stop = stack.enter_context(_ctrl_c_ends(source))
     results = _until(stop, follow(follower, source, boxes,
-                                  sights=outputs.heatmaps))
+                                  sights=outputs.heatmaps,
+                                  confidence=outputs.confidence))
     for result in _with_progress(results, source, summary, shown=progress):
       summary.add(result)
       for one in write:

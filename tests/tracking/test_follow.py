@@ -17,6 +17,7 @@ from siamkpn_jax.tracking.follow import Alone, TargetBox, Together, follow
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
 from siamkpn_jax.tracking.h264 import available
 from siamkpn_jax.tracking.label_files import KINDS
+from siamkpn_jax.tracking.targets import TrackResult
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
 
@@ -130,6 +131,47 @@ def test_one_target_has_the_single_tracker(monkeypatch) -> None:
   monkeypatch.setattr(load, 'load_batch_tracker', lambda *a, **b: (a, b))
   assert isinstance(load.load_follower('w', 1, engine='onnxruntime'), Alone)
   assert isinstance(load.load_follower('w', 2), Together)
+
+
+class Sure:
+  """A tracker of one target or of many that knows how sure it is."""
+
+  score, confidence = 0.9, 0.2
+
+  def init(self, frame, box_xywh) -> None:
+    pass
+
+  def add(self, frame, box_xywh, *, replace=None) -> int:
+    return 5
+
+  def update(self, frame):
+    if isinstance(self, One):
+      return False, np.array(BOX)
+    return {5: TrackResult(False, np.array(BOX), 0.9, 0.2)}
+
+
+class One(Sure):
+  pass
+
+
+@pytest.mark.parametrize('follower', [Alone(One()), Together(Sure())])
+def test_results_have_the_confidence_where_it_is_wanted(follower) -> None:
+  """From the second frame on: the first box is given."""
+  results = list(follow(follower, source(4, lost=(3,)),
+                        [GivenBox(None, 1, BOX)], confidence=True))
+  assert [one.confidence for one in results] == [{}, {1: 0.2}, {}, {1: 0.2}]
+  (result, *_) = follow(follower, source(2), [GivenBox(None, 1, BOX)])
+  assert not result.confidence
+
+
+def test_long_term_films_have_the_confidence(tmp_path: Path) -> None:
+  shown = []
+  show = lambda frame: shown.append(frame) or False
+  for confidence in (False, True):
+    track_to_files(Alone(One()), source(2), [GivenBox(None, 1, BOX)],
+                   Outputs(confidence=confidence, show=show), progress=False)
+  np.testing.assert_array_equal(shown[0], shown[2])
+  assert (shown[1] != shown[3]).any()  # 0.90 and 0.20
 
 
 def test_track_video(tmp_path: Path) -> None:

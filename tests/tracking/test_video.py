@@ -201,6 +201,15 @@ def test_draw_result_leaves_the_frame_alone() -> None:
   assert 0.3 < edge.mean() < 0.8  # dashed
 
 
+def test_labels_have_the_confidence_where_there_is_one() -> None:
+  """The score of a lost target is that of another place."""
+  frame, box = gray_frame(100, 320, 240), np.array([100, 100, 50, 40])
+  draw = lambda score, **more: draw_result(FrameResult(
+      7, 0.0, frame, {1: TargetBox(box, score, LOST)}, **more))
+  np.testing.assert_array_equal(draw(0.87, confidence={1: 0.1}), draw(0.1))
+  np.testing.assert_array_equal(draw(0.87, confidence={2: 0.1}), draw(0.87))
+
+
 @pytest.mark.parametrize('size', [(176, 144), (640, 480), (1920, 1080)])
 def test_labels_do_not_hide_one_another(size: tuple[int, int]) -> None:
   """Two beside each other, and one below the caption."""
