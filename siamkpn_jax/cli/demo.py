@@ -8,10 +8,13 @@ It is for this machine alone unless --host is given; Ctrl-C ends it.
 import argparse
 import contextlib
 
-from siamkpn_jax.checkpoints.packaged import DEFAULT
 from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, names, real, whole
 from siamkpn_jax.cli.paths import existing_weights
+from siamkpn_jax.cli.tracker_flags import (
+    add_tracking_argument,
+    add_weights_argument,
+)
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.page.limits import Limits
@@ -31,14 +34,8 @@ def add_arguments(parser: Parser) -> None:
       '--names', type=names, default=(),
       help='Names, with commas, by which browsers reach this server besides '
       'its addresses: behind a proxy, for example.')
-  parser.add_argument(
-      '--weights',
-      help='Checkpoint or .safetensors file of the tracker, or the name of a '
-      f'packaged model; default: {DEFAULT}.')
-  parser.add_argument(
-      '--tracking', default='',
-      help="Override the checkpoint's tracking hyperparameters: "
-      'penalty_k=0.1,... (docs/tracking.md).')
+  add_weights_argument(parser)
+  add_tracking_argument(parser)
   parser.add_argument(
       '--upload_mb', type=real(0.001, 1e5), default=Limits.upload_mb,
       help='Megabytes of an uploaded video at most.')

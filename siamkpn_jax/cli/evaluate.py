@@ -21,6 +21,10 @@ from siamkpn_jax.checkpoints.packaged import DEFAULT, SUFFIX
 from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.cli.paths import existing_weights, output_folder
+from siamkpn_jax.cli.tracker_flags import (
+    add_tracking_argument,
+    add_weights_argument,
+)
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
@@ -46,10 +50,7 @@ def add_arguments(parser: Parser) -> None:
       '--data', required=True,
       help='Benchmark folder with annotations and images '
       '(docs/evaluation.md).')
-  parser.add_argument(
-      '--weights',
-      help='Checkpoint or .safetensors file of the tracker, or the name of a '
-      f'packaged model; default: {DEFAULT}.')
+  add_weights_argument(parser)
   parser.add_argument(
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
@@ -64,10 +65,7 @@ def add_arguments(parser: Parser) -> None:
       help='Sequences in OTB layout whose annotations are 0-based '
       '(comma-separated names or patterns, such as "uav_*"); all others are '
       '1-based, as in OTB.')
-  parser.add_argument(
-      '--tracking', default='',
-      help="Override the checkpoint's tracking hyperparameters: "
-      'penalty_k=0.1,... (docs/tracking.md).')
+  add_tracking_argument(parser)
   parser.add_argument(
       '--long_term', action=Switch, default=False,
       help='Let the tracker lose its target and search for it '

@@ -13,6 +13,7 @@ import argparse
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.cli.parser import Parser, Switch
+from siamkpn_jax.cli.tracker_flags import add_tracking_argument
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import target_lock
 from siamkpn_jax.tracking.export.formats import FORMATS, check_target
@@ -34,10 +35,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--overwrite', action=Switch, default=False,
       help='Replace --output if it exists; a file alone.')
-  parser.add_argument(
-      '--tracking', default='',
-      help="Override the checkpoint's tracking hyperparameters: "
-      'penalty_k=0.1,... (docs/tracking.md).')
+  add_tracking_argument(parser)
   parser.add_argument(
       '--command', default='',
       help='Training command to record in the export.')

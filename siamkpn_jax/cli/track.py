@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siamkpn_jax.checkpoints.packaged import DEFAULT, find_weights
+from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.cli import track_outputs
 from siamkpn_jax.cli.parser import Parser, Switch, real, whole
+from siamkpn_jax.cli.tracker_flags import (
+    add_tracking_argument,
+    add_weights_argument,
+)
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
@@ -58,14 +62,8 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--start_frame', type=whole(1), default=1,
       help='Number of the first frame to track in, and of that of --box.')
-  parser.add_argument(
-      '--weights',
-      help='Checkpoint or .safetensors file of the tracker, or the name of a '
-      f'packaged model; default: {DEFAULT}.')
-  parser.add_argument(
-      '--tracking', default='',
-      help="Override the checkpoint's tracking hyperparameters: "
-      'penalty_k=0.1,... (docs/tracking.md).')
+  add_weights_argument(parser)
+  add_tracking_argument(parser)
   parser.add_argument(
       '--long_term', action=Switch, default=False,
       help='Let the tracker lose the object, and search for it '

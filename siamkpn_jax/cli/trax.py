@@ -11,6 +11,10 @@ import argparse
 
 from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.cli.paths import existing_weights
+from siamkpn_jax.cli.tracker_flags import (
+    add_tracking_argument,
+    add_weights_argument,
+)
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError
@@ -18,14 +22,8 @@ from siamkpn_jax.core.errors import UserError
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--weights', required=True,
-      help='Checkpoint or .safetensors file of the tracker, or the name of a '
-      'packaged model.')
-  parser.add_argument(
-      '--tracking', default='',
-      help="Override the checkpoint's tracking hyperparameters: "
-      'penalty_k=0.1,... (docs/tracking.md).')
+  add_weights_argument(parser, required=True)
+  add_tracking_argument(parser)
   parser.add_argument(
       '--trackers_ini',
       help='Instead of tracking, add the tracker to this vot-toolkit file; '

@@ -28,6 +28,7 @@ from siamkpn_jax.tracking.follow import (
     Together,
 )
 from siamkpn_jax.tracking.long_term import Judge, Rule
+from siamkpn_jax.tracking.saved_state import name_of
 from siamkpn_jax.tracking.targets import LoadedBatchTracker
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
   more: dict[str, Any] = {
       'judge': judge_of(loaded.path, decoding, long_term=long_term),
       'color': color,
-      'weights': loaded.digest}
+      'weights': name_of(loaded.digest, precision)}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     return OnnxTracker(loaded.network, decoding, **more)
@@ -160,7 +161,7 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
   more: dict[str, Any] = {
       'judge': judge_of(loaded.path, decoding, long_term=long_term),
       'color': color,
-      'weights': loaded.digest}
+      'weights': name_of(loaded.digest, precision)}
   if loaded.network:
     from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
     return OnnxBatchTracker(loaded.network, decoding, slots=slots, **more)

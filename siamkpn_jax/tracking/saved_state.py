@@ -19,6 +19,7 @@ from siamkpn_jax.tracking.crop import TemplateInput
 from siamkpn_jax.tracking.long_term import Judge, Memory
 
 VERSION = 1
+_USUAL, _IN = 'float32', ' in '
 _FAR = 1e7  # pixels, beyond any frame
 _MANY = 2**53  # frames
 _COLOR = (0, 255)
@@ -110,6 +111,18 @@ class Origin:
     return self.weights
 
 
+def name_of(digest: str | None, precision: str) -> str | None:
+  """For `Origin.weights`: in another precision they are another network."""
+  return (digest if digest is None or precision == _USUAL else
+          f'{digest}{_IN}{precision}')
+
+
+def _parts(name: str) -> tuple[str, str]:
+  """(digest, precision) of a name."""
+  digest, _, precision = name.partition(_IN)
+  return digest, precision or _USUAL
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Saved:
   """A target between two frames; attributes as of `targets.Target`."""
@@ -170,7 +183,13 @@ def from_arrays(state: Mapping[str, Any], origin: Origin) -> Saved:
   if version.shape or version != VERSION:
     raise UserError(f'state: version {version}; expected {VERSION}: save it '
                     'anew by this release')
-  if str(_read(state, 'weights')) != name:
+  stored = str(_read(state, 'weights'))
+  (ours, mine), (theirs, other) = (_parts(one) for one in (name, stored))
+  if (ours, mine != other) == (theirs, True):
+    raise UserError(f'state: is of a tracker in {other}, whose boxes are '
+                    f'others than in {mine}; expected one loaded with '
+                    f'precision={other!r}')
+  if stored != name:
     raise UserError('state: is of other weights; expected one that was saved '
                     'by a tracker of the same weights: load those')
   arrays = {key: _read(state, key) for key in _ENTRIES}

@@ -125,6 +125,25 @@ print('onnx' not in sys.modules)
   assert light == 'True'
 
 
+def test_states_are_of_one_precision(quantized):
+  """In int8 it is another network, which would go on with other boxes."""
+  scene = Scene(3, 0, size=(240, 180))
+  plain, int8 = (load_tracker(engine='onnxruntime', precision=precision)
+                 for precision in ('float32', 'int8'))
+  for one in (plain, int8):
+    one.init(*scene.render(0))
+  for own, other, name in ((plain, int8, 'int8'), (int8, plain, 'float32')):
+    before = own.state()
+    with pytest.raises(UserError, match=f"precision='{name}'"):
+      own.restore(other.state())
+    np.testing.assert_array_equal(own.state()['center'], before['center'])
+  load_tracker(precision='int8').restore(int8.state())
+  batch = load_batch_tracker(precision='int8')
+  batch.add_state(int8.state())
+  with pytest.raises(UserError, match='precision='):
+    batch.add_state(plain.state())
+
+
 def test_what_is_refused(tmp_path, monkeypatch):
   """It is never left out without a word."""
   for load in (load_tracker, load_batch_tracker):
