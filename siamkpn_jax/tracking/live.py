@@ -105,8 +105,8 @@ class LiveReader:
       capture = self._open()
       try:
         self._announce(capture)
+        began = self._began  # opening waits for the first data
         while self._opened and not self._closed:
-          began = time.monotonic()
           decoded, frame = capture.read()
           if not decoded:  # OpenCV may give up before `frames` does
             self.hung = time.monotonic() - began > 0.9 * self._timeout
@@ -114,6 +114,7 @@ class LiveReader:
           stamp = (time.monotonic() if self.live else
                    capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
           self._put(frame, stamp)
+          began = time.monotonic()
       finally:
         capture.release()
     with self._changed:

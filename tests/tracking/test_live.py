@@ -61,13 +61,56 @@ def test_what_is_no_stream(server, tmp_path) -> None:
       open_frames(f'{server}/{name}', timeout=5)
 
 
-def test_a_stream_that_hangs_ends_in_time() -> None:
+@pytest.mark.parametrize('scheme', ['http', 'rtsp', 'rtmp', 'tcp'])
+def test_a_stream_that_hangs_ends_in_time(scheme: str) -> None:
   with socket.create_server(('127.0.0.1', 0)) as silent:
     began = time.monotonic()
     with pytest.raises(UserError, match=r'no frame within 0\.5 s') as error:
-      open_frames(f'http://127.0.0.1:{silent.getsockname()[1]}/v', timeout=0.5)
+      open_frames(f'{scheme}://127.0.0.1:{silent.getsockname()[1]}/v',
+                  timeout=0.5)
   assert time.monotonic() - began < 4
   assert '--timeout' in str(error.value)
+
+
+@pytest.mark.parametrize('share', [0.4, 0.8])
+def test_a_file_that_stops_coming_ends_in_time(tmp_path, share) -> None:
+  """Before its first frame: an error; later: what came is kept."""
+  with VideoWriter(tmp_path / 'v.avi', (64, 48), 20) as writer:
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    for k in range(200):
+      writer.write(np.roll(noise, k, axis=1))
+  data = (tmp_path / 'v.avi').read_bytes()
+
+  class Stops(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+      self.send_response(200)
+      self.send_header('content-length', str(len(data)))
+      self.end_headers()
+      self.wfile.write(data[:4000 if share < 0.5 else int(share * len(data))])
+      self.wfile.flush()
+      ended.wait(20)
+
+    def log_message(self, *args):
+      del args
+
+  ended = threading.Event()
+  server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Stops)
+  threading.Thread(target=server.serve_forever, daemon=True).start()
+  url = f'http://127.0.0.1:{server.server_port}/v.avi'
+  began = time.monotonic()
+  try:
+    if share < 0.5:
+      with pytest.raises(UserError, match=r'no frame within 0\.6 s'):
+        open_frames(url, timeout=0.6)
+    else:
+      with open_frames(url, timeout=0.6) as source:
+        assert 100 < sum(1 for _ in source) < 200
+      assert source.reader.hung
+  finally:
+    ended.set()
+    server.shutdown()
+    server.server_close()
+  assert time.monotonic() - began < 5
 
 
 class Camera:
@@ -134,6 +177,21 @@ def test_a_camera_that_goes_silent_ends(camera) -> None:
   with open_frames('0', timeout=0.3) as source:
     count = sum(1 for _ in source)
   assert 1 <= count <= 3 and source.reader.hung
+
+
+def test_a_stream_whose_opening_took_all_the_time_is_silent(
+    monkeypatch) -> None:
+  """OpenCV looked for frames until its timeout, then it opened, and has none.
+
+  So it is with an mp4 of which the beginning came.
+  """
+  def opened(index: int) -> Camera:
+    time.sleep(0.3)
+    return Camera(0, frames=0)
+
+  monkeypatch.setattr(live.cv2, 'VideoCapture', opened)
+  with pytest.raises(UserError, match=r'no frame within 0\.3 s'):
+    open_frames('0', timeout=0.3)
 
 
 def test_a_stream_that_opencv_gives_up_went_silent(camera) -> None:
