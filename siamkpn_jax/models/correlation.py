@@ -75,8 +75,10 @@ def tap_products(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...],
                  stride: int = 1) -> jax.Array:
   """The gradient of each example's kernel.
 
-  One row after the other, because XLA:CPU's reduction of a product of shifted
-  arrays is ten times slower.
+  One row of the result after the other, each as a sum of shifted products in
+  which the row takes the kernel's part: XLA:CPU's reduction of a product of
+  shifted arrays is tens of times slower, and a total that still has the row's
+  cells does not fit its caches.
 
   Args:
     x: [b, h, w, c] what the kernels met, already padded.
@@ -89,18 +91,19 @@ def tap_products(x: jax.Array, g: jax.Array, kernel_size: tuple[int, ...],
   """
   kh, kw = kernel_size
   b, h, w, c = g.shape
-  end = (w - 1) * stride + 1
+  wide = jnp.promote_types(jnp.result_type(x, g), jnp.float32)
 
   def add(total, r):
     rows = jax.lax.dynamic_slice_in_dim(x, r * stride, kh, axis=1)
-    row = jax.lax.dynamic_index_in_dim(g, r, axis=1, keepdims=False)
-    taps = [rows[:, i, j:j + end:stride] * row  # b x w' x c
-            for i in range(kh) for j in range(kw)]
-    return total + jnp.stack(taps), None
+    row = jax.lax.dynamic_slice_in_dim(g, r, 1, axis=1)  # b x 1 x w' x c
+    rows, row = rows.astype(wide), row.astype(wide)
+    for k in range(w):
+      at = k * stride
+      total = total + rows[:, :, at:at + kw] * row[:, :, k:k + 1]
+    return total, None
 
-  start = jnp.zeros((kh * kw, b, w, c), jnp.result_type(x, g))
-  total, _ = jax.lax.scan(add, start, jnp.arange(h))
-  return jnp.moveaxis(total.sum(axis=2), 0, 1).reshape(b, kh, kw, c)
+  start = jnp.zeros((b, kh, kw, c), wide)
+  return jax.lax.scan(add, start, jnp.arange(h))[0]
 
 
 def windows(x: jax.Array, kernel_size: tuple[int, ...], stride: int
