@@ -149,7 +149,7 @@ class Page:
         'cache-control': 'private, max-age=3600'})
 
   async def heatmaps(self, request: Request) -> Response:
-    """[s, 31, 31] bytes of a target in a frame; none if there are none."""
+    """Of a target in a frame, see `Findings.heatmaps`."""
     words = request.path_params
     found = await run_in_threadpool(
         self._clip(request).findings.heatmaps, words['target'],

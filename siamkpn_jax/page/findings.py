@@ -14,7 +14,6 @@ import numpy as np
 from siamkpn_jax.core.atomic_io import file_errors
 
 Row = list[Any]  # frame, target, x, y, w, h, score, state, place x, y, side
-_MARK = b'\1'  # after the heatmaps of a frame: those of others are zeros
 
 
 class Findings:
@@ -45,7 +44,7 @@ class Findings:
       self._rows = [one for one in self._rows if one[1][1] != target]
 
   def add(self, row: Row, heatmaps: np.ndarray | None = None) -> None:
-    """Keeps a row and the heatmaps, [s, 31, 31] uint8, of its target.
+    """Keeps a row and the heatmaps, [s, n, n] uint8, of its target.
 
     Raises:
       UserError: the disk takes no more.
@@ -55,7 +54,8 @@ class Findings:
       if target not in self._sizes:
         return
       if heatmaps is not None:
-        data = heatmaps.tobytes() + _MARK
+        # Where nothing was written, a file has zeros.
+        data = bytes([heatmaps.shape[-1]]) + heatmaps.tobytes()
         self._sizes[target] = len(data)
         path = self._file(target)
         with file_errors(path), path.open(
@@ -66,7 +66,7 @@ class Findings:
       self._next += 1
 
   def heatmaps(self, target: int, frame: int) -> bytes:
-    """Of [s, 31, 31] uint8; none where there are none."""
+    """n, a byte, then [s, n, n] uint8; nothing where there are none."""
     with self._lock:
       size = self._sizes.get(target)
       if not size:
@@ -77,7 +77,7 @@ class Findings:
           data = file.read(size)
       except FileNotFoundError:  # the clip is removed meanwhile
         return b''
-    return data[:-1] if data.endswith(_MARK) and len(data) == size else b''
+    return data if data[:1] != b'\0' and len(data) == size else b''
 
   def rows(self, since: int = 0) -> tuple[list[Row], int]:
     """Those that came from number `since` on, and the next one's number."""

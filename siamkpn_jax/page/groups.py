@@ -19,7 +19,7 @@ class Seen(NamedTuple):
 
   Attributes:
     result: where it is.
-    heatmaps: [s, 31, 31] uint8, 255 for 1; of every stage, or the last.
+    heatmaps: [s, n, n] uint8, 255 for 1; of every stage, or the last.
     place_xywh: [4] where the heatmaps lie, frame pixels.
   """
 

@@ -147,7 +147,7 @@ def test_a_video_is_tracked(server, video):
   picture = client.get(f'{path}/frames/8')
   assert cv2.imdecode(np.frombuffer(picture.content, np.uint8),
                       cv2.IMREAD_COLOR).shape == (120, 160, 3)
-  assert client.get(f'{path}/heatmaps/1/2').content == b'\t' * 961
+  assert client.get(f'{path}/heatmaps/1/2').content == b'\x1f' + b'\t' * 961
   assert client.get(f'{path}/heatmaps/1/1').content == b''
   rows = list(csv.DictReader(client.get(f'{path}/boxes.csv').text.splitlines()))
   assert rows[0] == dict(

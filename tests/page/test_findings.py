@@ -24,9 +24,9 @@ def test_rows_and_heatmaps_of_targets(tmp_path):
   for frame, target, value, stages in (
       (6, 1, 0, 1), (9, 1, 7, 1), (5, 2, 8, 3)):
     found.add(row(frame, target), maps(value, stages))
-  assert found.heatmaps(1, 6) == bytes(961)
-  assert found.heatmaps(1, 9) == b'\7' * 961
-  assert found.heatmaps(2, 5) == b'\x08' * 2883
+  assert found.heatmaps(1, 6) == b'\x1f' + bytes(961)
+  assert found.heatmaps(1, 9) == b'\x1f' + b'\7' * 961
+  assert found.heatmaps(2, 5) == b'\x1f' + b'\x08' * 2883
   for target, frame in ((1, 5), (1, 7), (1, 10), (1, 0), (2, 6), (3, 5)):
     assert found.heatmaps(target, frame) == b''
   rows, following = found.rows()

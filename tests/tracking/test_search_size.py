@@ -73,7 +73,7 @@ def test_the_network_sees_such_a_crop():
   usual = new_tracker()
   usual.init(frames[0], box)
   for frame in frames[1:4]:
-    found, got = alone.update(frame)
+    _, got = alone.update(frame)
     np.testing.assert_allclose(batch.update(frame)[target].box_xywh, got,
                                atol=1e-3)
     assert alone.search_crop.shape == (207, 207, 3)

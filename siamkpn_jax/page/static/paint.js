@@ -4,7 +4,6 @@ export const COLORS = ['#2f7fd6', '#d9701f', '#2a9a5d', '#b35ac4', '#a98600',
                        '#d44a58'];
 export const colorOf = (id) => COLORS[(id - 1) % COLORS.length];
 
-const CELLS = 31;
 // Dark to bright, from matplotlib's inferno, by eye.
 const STOPS = [[0, 0, 4], [66, 10, 104], [147, 38, 103], [221, 81, 58],
                [252, 165, 10], [252, 255, 164]];
@@ -107,27 +106,28 @@ export function frameAt(canvas, clientX, first, last) {
   return Math.round(first + Math.min(Math.max(share, 0), 1) * (last - first));
 }
 
-function mapCanvas(values, alpha) {
+function mapCanvas(values, cells, alpha) {
   const canvas = document.createElement('canvas');
-  canvas.width = canvas.height = CELLS;
+  canvas.width = canvas.height = cells;
   const paint = canvas.getContext('2d');
-  const image = paint.createImageData(CELLS, CELLS);
+  const image = paint.createImageData(cells, cells);
   values.forEach((value, i) => image.data.set(
     [...shade(value), alpha(value)], 4 * i));
   paint.putImageData(image, 0, 0);
   return canvas;
 }
 
-// Bytes of [s, 31, 31] -> [{canvas, veil, most}], each scaled to its own
+// n and the bytes of [s, n, n] -> [{canvas, veil, most}], each scaled to its own
 // maximum; the veil lets through what lies under low values.
 export function paintHeatmaps(bytes) {
   const found = [];
-  for (let k = 0; (k + 1) * CELLS * CELLS <= bytes.length; k++) {
-    const one = bytes.slice(k * CELLS * CELLS, (k + 1) * CELLS * CELLS);
+  const [cells] = bytes;
+  for (let at = 1; at < bytes.length; at += cells * cells) {
+    const one = bytes.slice(at, at + cells * cells);
     const most = one.reduce((a, b) => Math.max(a, b), 0);
     const values = Array.from(one, (v) => v / (most || 1));
-    found.push({canvas: mapCanvas(values, () => 255), most: most / 255,
-                veil: mapCanvas(values, (v) => 230 * v)});
+    found.push({canvas: mapCanvas(values, cells, () => 255), most: most / 255,
+                veil: mapCanvas(values, cells, (v) => 230 * v)});
   }
   return found;
 }

@@ -99,7 +99,9 @@ function cameraFrame(frame, answer) {
     const rows = clip.rows.get(id);
     rows.set(clip.now, {box: [x, y, w, h], score, state, place: [null]});
     while (rows.size > CURVE) rows.delete(rows.keys().next().value);
-    if (maps) bytes.set(id, Uint8Array.from(maps.flat()));
+    if (maps) {
+      bytes.set(id, Uint8Array.of(Math.sqrt(maps[0].length), ...maps.flat()));
+    }
   }
   clip.targets.sort((a, b) => a.id - b.id);
   const ids = clip.targets.map(({id}) => id);
