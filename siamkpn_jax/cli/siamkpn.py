@@ -12,9 +12,9 @@ from siamkpn_jax.cli import command, process
 COMMANDS = {
     'track': 'track', 'train': 'train', 'eval': 'evaluate', 'score': 'score',
     'compare': 'compare', 'tune': 'tune', 'demo': 'demo', 'convert': 'convert',
-    'export': 'export', 'pack': 'pack', 'shrink': 'shrink',
-    'inspect': 'inspect', 'report': 'report', 'ablate': 'ablate',
-    'train-demo': 'train_demo', 'trax': 'trax'}
+    'export': 'export', 'weights': 'list_weights', 'pack': 'pack',
+    'shrink': 'shrink', 'inspect': 'inspect', 'report': 'report',
+    'ablate': 'ablate', 'train-demo': 'train_demo', 'trax': 'trax'}
 # What `python -m siamkpn_jax.X` may have taught the user.
 _MODULE_NAMES = {module: name for name, module in COMMANDS.items()}
 
