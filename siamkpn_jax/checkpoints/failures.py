@@ -14,7 +14,7 @@ from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError, first_line, raised_in
 
-_LIBRARIES = ('asyncio', 'orbax', 'tensorstore', 'uvloop')
+_LIBRARIES = {'orbax', 'tensorstore'}
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
@@ -34,9 +34,10 @@ def loading(path: Path) -> Iterator[None]:
   # their threads, and by the garbage collector. Others' errors are shown.
   hooks = excepthook, unraisablehook = sys.excepthook, sys.unraisablehook
   sys.excepthook = lambda kind, error, trace: (
-      None if _of_orbax(trace) else excepthook(kind, error, trace))
+      None if _of_orbax(error, trace) else excepthook(kind, error, trace))
   sys.unraisablehook = lambda dropped: (
-      None if _of_orbax(dropped.exc_traceback) else unraisablehook(dropped))
+      None if _of_orbax(dropped.exc_value, dropped.exc_traceback)
+      else unraisablehook(dropped))
   try:
     with quiet():
       try:
@@ -54,11 +55,26 @@ def loading(path: Path) -> Iterator[None]:
     sys.excepthook, sys.unraisablehook = hooks
 
 
-def _of_orbax(trace: types.TracebackType | None) -> bool:
-  """Whether an error passed Orbax or a library below it, or nothing at all."""
+def _of_orbax(error: BaseException | None,
+              trace: types.TracebackType | None) -> bool:
+  """Whether an error passed Orbax or TensorStore, or came too late for them.
+
+  TensorStore's threads tell a loop of asyncio that they are done; once it is
+  closed the loop, which others have as well, is all that the error passed.
+  """
   names = {frame.f_globals.get('__name__', '').partition('.')[0]
            for frame, _ in traceback.walk_tb(trace)}
-  return not names or not names.isdisjoint(_LIBRARIES)
+  return not names.isdisjoint(_LIBRARIES) or (
+      names <= {'asyncio', 'uvloop'} and str(error) == 'Event loop is closed')
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+  """Whether a record is of others; asyncio's tell of which task they are."""
+  error = record.exc_info[1] if record.exc_info else None
+  place = {*Path(record.pathname).parts} if record.name == 'absl' else {
+      name for name in _LIBRARIES if name in record.getMessage()}
+  return place.isdisjoint(_LIBRARIES) and not (
+      error and _of_orbax(error, error.__traceback__))
 
 
 def os_reason(error: BaseException) -> str:
@@ -86,13 +102,12 @@ def without_tracebacks() -> Iterator[None]:
 def quiet() -> Iterator[None]:
   """Orbax and the libraries below it report what becomes our one line."""
   loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
-  levels = [logger.level for logger in loggers]
   with warnings.catch_warnings():
     warnings.simplefilter('ignore')
     for logger in loggers:
-      logger.setLevel(logging.CRITICAL)
+      logger.addFilter(_is_shown)
     try:
       yield
     finally:
-      for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+      for logger in loggers:
+        logger.removeFilter(_is_shown)

@@ -46,7 +46,8 @@ def sequences(tmp_path):
 
 def _run(tracker, sequences, out, repetitions=1):
   """Runs what is left, and scores."""
-  supervised.check_sequences(sequences)
+  jobs.check_names([s.name for s in sequences])
+  supervised.check_images(sequences)
   planned = supervised.supervised_jobs(sequences, out, PROTOCOL, repetitions)
   jobs.run_jobs(OneTarget(tracker), jobs.unfinished(planned), progress=False)
   runs = {s.name: [job.check() for job in planned if job.task.name == s.name]

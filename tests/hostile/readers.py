@@ -109,7 +109,8 @@ def vot_sequences(path: str = '') -> Reader:
 
   def read(folder: Path) -> None:
     found = load_vot(folder / path)
-    supervised.check_sequences(found)
+    jobs.check_names([s.name for s in found])
+    supervised.check_images(found)
     rule = vot.find_protocol(vot.OWN_RULE)
     for sequence in found:
       frame_size(sequence)

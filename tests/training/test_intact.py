@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import os
 import random
 import shutil
@@ -257,7 +258,28 @@ def test_only_what_passed_orbax_is_hushed(tmp_path, monkeypatch):
 
   orbax = {'__name__': 'orbax.checkpoint.reading'}
   exec('class Fails:\n  def __del__(self):\n    raise ValueError', orbax)
+  loop = {'__name__': 'uvloop.loop'}
+  exec('class Fails:\n  def __init__(self, text):\n    self.text = text\n'
+       '  def __del__(self):\n    raise RuntimeError(self.text)', loop)
   with failures.loading(tmp_path):
     del [Fails()][0]
     del [orbax['Fails']()][0]
-  assert shown == [KeyError]
+    del [loop['Fails']('Event loop is closed')][0]
+    assert shown == [KeyError]
+    del [loop['Fails']('of a server')][0]
+  assert shown == [KeyError, RuntimeError]
+
+
+def test_only_orbax_s_log_is_hushed(tmp_path, caplog):
+  """Tasks of other libraries tell of their errors as ever."""
+  text = 'Task exception was never retrieved\nfuture: <Task coro=<{} done at {}'
+  tell = lambda name, path, text: logging.getLogger(name).handle(
+      logging.LogRecord(name, logging.ERROR, path, 1, text, (), None))
+  with failures.loading(tmp_path):
+    tell('asyncio', 'events.py', text.format(
+        'read()', '/lib/orbax/checkpoint/reading.py:1'))
+    tell('asyncio', 'events.py', text.format('serve()', '/lib/server.py:1'))
+    tell('absl', '/lib/orbax/checkpoint/reading.py', 'restoring')
+    tell('absl', '/lib/other/reading.py', 'of another')
+  assert [record.message.split()[-1] for record in caplog.records] == [
+      '/lib/server.py:1', 'another']

@@ -261,7 +261,7 @@ def _plan_vot(request: EvaluationRequest,
         supervised.check_sequence(sequence)
   fine = [s for s in found if s.name not in failed]
   _check_any(fine, failed)
-  supervised.check_sequences(fine)
+  supervised.check_images(fine)
   return EvaluationPlan(request, supervised.supervised_jobs(
       fine, request.output, protocol), False, failed)
 

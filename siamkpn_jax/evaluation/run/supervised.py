@@ -21,7 +21,6 @@ from siamkpn_jax.evaluation.formats.vot_sequences import (
 from siamkpn_jax.evaluation.metrics import regions, vot
 from siamkpn_jax.evaluation.metrics.regions import Regions
 from siamkpn_jax.evaluation.metrics.vot import Protocol
-from siamkpn_jax.evaluation.run import jobs
 from siamkpn_jax.evaluation.run.experiments import (
   Action,
   Experiment,
@@ -126,13 +125,12 @@ def check_sequence(sequence: VotSequence) -> None:
                     'download')
 
 
-def check_sequences(sequences: Collection[VotSequence]) -> None:
-  """Checks that sequences can be run.
+def check_images(sequences: Collection[VotSequence]) -> None:
+  """Checks that sequences have images.
 
   Raises:
-    UserError: none, two of one name, or one without images.
+    UserError: one has none.
   """
-  jobs.check_names([s.name for s in sequences])
   bare = [s.name for s in sequences if not s.frames]
   if bare:
     raise UserError(f'no images for {len(bare)} sequences: '
