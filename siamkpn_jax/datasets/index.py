@@ -26,7 +26,7 @@ from siamkpn_jax.datasets.stored_arrays import (
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
-_VERSION = 3  # of the arrays below and of what the layouts read
+_VERSION = 4  # of the arrays below and of what the layouts read
 _FAR = 1e6  # pixels; no image is as large
 
 
@@ -143,6 +143,11 @@ def build_index(tracks: Iterator[RawTrack], folder: Path,
     keep = _usable(track, existing, dropped)
     if not keep.any():
       dropped.add('tracks: no usable frame', track.name)
+      continue
+    if not track.relative and (track.boxes_xywh[keep] <= 1).all() and (
+        track.boxes_xywh[keep, 2:] < 1).all():
+      dropped.add('tracks: boxes are fractions of the image, not pixels',
+                  track.name)
       continue
     for k in np.flatnonzero(keep):
       parent, _, name = track.images[k].rpartition('/')

@@ -88,6 +88,20 @@ def test_images_beside_the_annotations(tmp_path):
   assert index.image(0) == '1.jpg'
 
 
+def test_boxes_in_fractions(tmp_path):
+  """As other programs write them; a part of a pixel is no target."""
+  (tmp_path / '1.jpg').write_bytes(b'x')
+  dropped = Dropped()
+  tracks = [RawTrack(name, ['1.jpg'], np.array([box]), np.zeros(1, bool))
+            for name, box in (('a', (0.4, 0.5, 0.1, 0.2)), ('b', (0, 0, 1, 1)),
+                              ('c', (0.5, 30, 0.5, 0.5)))]
+  index = build_index(iter(tracks), tmp_path, dropped)
+  assert index.num_tracks == 2
+  assert dropped.counts == {
+      'tracks: boxes are fractions of the image, not pixels': 1}
+  assert dropped.examples[[*dropped.counts][0]] == 'a'
+
+
 def test_cache(folder):
   """Read back as it was; a change or a cut file rebuilds."""
   layout = FakeLayout()

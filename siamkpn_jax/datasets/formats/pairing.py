@@ -8,6 +8,7 @@ others.
 """
 
 import itertools
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from siamkpn_jax.datasets.formats import scan
 
 _Image = TypeVar('_Image', str, Path)
+_ZEROS = re.compile('(?<![0-9])0+(?=[0-9])')  # that fill a number up
 
 
 def frame_number(image: str | Path) -> int | None:
@@ -75,6 +77,8 @@ def pair(images: Sequence[str], num_boxes: int, *, first: int | None = None,
     None: nothing tells which box belongs to which image.
   """
   frames = frames_only(images)
+  if _twice(frames):
+    return None
   if len(frames) == num_boxes:
     row_of = {image: row for row, image in enumerate(frames)}
   else:
@@ -90,6 +94,13 @@ def pair(images: Sequence[str], num_boxes: int, *, first: int | None = None,
               for image, number in zip(frames, numbers, strict=True)
               if 0 <= number - begin < num_boxes}
   return np.array([row_of.get(image, -1) for image in images], np.int64)
+
+
+def _twice(images: Sequence[str]) -> bool:
+  """Whether a frame is there in two files, as 1.jpg and 1.png or 001.jpg."""
+  different = {*images}
+  return len({_ZEROS.sub('', os.path.splitext(image)[0])
+              for image in different}) < len(different)
 
 
 def _first(numbers: list[int], num_boxes: int, first: int | None,

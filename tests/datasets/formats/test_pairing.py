@@ -46,11 +46,20 @@ def test_numbers_that_do_not_decide(numbers, boxes):
 
 @pytest.mark.parametrize('names', [
     ['a.jpg', 'b.jpg'], ['a_1.jpg', 'b_1.jpg'], ['a_2.jpg', 'b_1.jpg'],
-    ['1.jpg', '1.png'], [f'{"9" * 5000}.jpg', f'{"9" * 5001}.jpg']])
+    [f'{"9" * 5000}.jpg', f'{"9" * 5001}.jpg']])
 def test_names_that_do_not_decide(names):
   assert pairing.pair(names, 1) is None
   assert pairing.pair(names, 4) is None
   assert pairing.pair(names, 2).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize('names', [
+    ['1.jpg', '1.png', '2.jpg'], ['1.jpg', '01.jpg', '2.jpg'],
+    ['v/a_9.jpg', 'v/a_10.jpg', 'v/a_0010.jpg']])
+def test_a_frame_in_two_files(names):
+  """As many boxes as files are those of other frames."""
+  assert pairing.pair(names, 3) is None
+  assert pairing.pair([*names[:1], *names[2:]], 2).tolist() == [0, 1]
 
 
 def test_what_the_data_set_says():
