@@ -99,7 +99,7 @@ def test_boxes_in_fractions(tmp_path):
   assert index.num_tracks == 2
   assert dropped.counts == {
       'tracks: boxes are fractions of the image, not pixels': 1}
-  assert dropped.examples[[*dropped.counts][0]] == 'a'
+  assert dropped.examples[next(iter(dropped.counts))] == 'a'
 
 
 def test_cache(folder):
