@@ -137,6 +137,8 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
 def parse_box(text: str) -> tuple[float, float, float, float]:
   """'x,y,w,h' -> four numbers; UserError if it is something else."""
   try:
+    if '_' in text:  # which Python leaves out of numbers
+      raise ValueError
     left, top, width, height = (float(part) for part in text.split(','))
   except ValueError:
     raise UserError(f'--box {text!r}: expected four numbers left,top,width,'

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, Switch, whole
 from siamkpn_jax.cli.paths import output_folder
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.file_names import stays_inside
 
 if TYPE_CHECKING:
   from siamkpn_jax.config.settings import Config
@@ -69,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
   from siamkpn_jax.distributed import initialize, multihost, preemption
 
   config = config_flags.load(args)
+  if not (args.workdir or stays_inside(config.name)):
+    raise UserError(f'config.name {config.name!r}: leads out of the folder '
+                    'runs/; expected the name of a folder in it: rename it, '
+                    'or choose a --workdir')
   workdir = output_folder(
       args.workdir or str(Path('runs') / config.name), '--workdir')
   try:

@@ -61,13 +61,17 @@ def check_distinct(paths: dict[str, str | os.PathLike[str] | None]) -> None:
   """Checks that no two paths, by flag, are one file; empty ones may be.
 
   Raises:
-    UserError: two flags name the same file.
+    UserError: two flags name the same file, or one what none can be called.
   """
   seen: dict[str, str] = {}
   for flag, path in paths.items():
     if not path:
       continue
-    real = os.path.realpath(path)
+    try:
+      real = os.path.realpath(path)
+    except ValueError as error:  # NUL, or half a surrogate pair
+      raise UserError(f'{flag} {os.fspath(path)!a}: no file can have this '
+                      'name; expected a path: check it') from error
     if real in seen:
       raise UserError(f'{flag} {os.fspath(path)}: same file as {seen[real]}; '
                       f'expected different files: choose another {flag}')

@@ -8,11 +8,13 @@ skips a frame without a word; frame_numbers.py finds out which ones are missing.
 import contextlib
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.foreign_files import foreign_kind
 from siamkpn_jax.tracking.avi_repair import is_avi
 from siamkpn_jax.tracking.container import check_beginning
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers
@@ -38,10 +40,12 @@ class VideoFile:
     self._capture = self._stack.enter_context(opened(name))
     if not self._capture.isOpened():
       self._stack.close()
+      kind = foreign_kind(Path(name))
+      reason = f', as it is {kind}' if kind else ''
       raise UserError(
-          f'{name}: cannot be opened as a video; expected a format that OpenCV '
-          'reads (mp4, avi, mkv, ...): check that it plays, or use a folder of '
-          'images')
+          f'{name}: cannot be opened as a video{reason}; expected a format '
+          'that OpenCV reads (mp4, avi, mkv, ...): check that it plays, or use '
+          'a folder of images')
     try:
       check_beginning(name)
     except UserError:

@@ -191,6 +191,9 @@ TRAIN = {
         ['--config=unknown.py'], ['batchsize', 'unknown.py']),
     'unknown argument': (
         ['--config={0}/kpn3s.py:nonsense'], ['nonsense', 'otb']),
+    'name of another folder': (
+        ['--config=kpn3s', '--config.name=../mine'],
+        ["config.name '../mine': leads out of the folder runs/"]),
     'no config': ([], ['missing --config', '(see --help)']),
     'no data': (
         ['--config=kpn3s'],

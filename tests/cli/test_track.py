@@ -34,6 +34,7 @@ GOOD = {'input': '{0}/video.avi', 'box': BOX, 'weights': 'any',
 BAD = {
     'three numbers': ('expected four numbers', {'box': '1,2,3'}),
     'words': ('expected four numbers', {'box': 'a,b,c,d'}),
+    'underscore': ('expected four numbers', {'box': '1_0,2,30,40'}),
     'no box': ('expected four numbers', {'box': ''}),
     'nan': ('four finite numbers', {'box': '1,2,nan,4'}),
     'infinite': ('four finite numbers', {'box': '1,2,inf,4'}),

@@ -66,6 +66,12 @@ def test_check_output(tmp_path: Path) -> None:
     check_output(tmp_path / 'pipe', '--boxes')
 
 
+@pytest.mark.parametrize('name', ['a\0b', 'a\ud800'])
+def test_check_distinct_of_what_is_no_name(name: str) -> None:
+  with pytest.raises(UserError, match='--output .*no file can have this name'):
+    check_distinct({'--output': name})
+
+
 def test_check_distinct_sees_through_links(tmp_path: Path) -> None:
   (tmp_path / 'a').write_text('')
   (tmp_path / 'b').symlink_to('a')

@@ -225,6 +225,16 @@ def test_program_stream_whose_frames_came_again(
     numbers.lost_at_the_end()
 
 
+@pytest.mark.parametrize(('content', 'told'), [
+    (b'\n<!DOCTYPE html><p>', 'an HTML page'), (b'', 'an empty file'),
+    (b'version https://git-lfs.github.com/spec/v1\n', 'a Git LFS pointer')])
+def test_what_it_is_instead(tmp_path: Path, content: bytes, told: str) -> None:
+  path = tmp_path / 'v.mp4'
+  path.write_bytes(content)
+  with pytest.raises(UserError, match=f'be opened as a video, as it is {told}'):
+    open_frames(path)
+
+
 def with_steps(data: bytes, steps: list[tuple[int, int]]) -> bytearray:
   """An mp4 with another table of time steps: (samples, length) each."""
   at = data.index(b'stts') + 8
