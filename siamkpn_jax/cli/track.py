@@ -204,7 +204,8 @@ def _oddities(summary: 'TrackSummary', source: 'FrameSource',
   wanted = None if source.count is None else source.count - source.start + 1
   if reader and reader.hung:
     yield 'sent no more frames; what was tracked before is kept'
-  elif wanted is not None and summary.frames < wanted:
+  elif wanted is not None and summary.frames < wanted and (
+      not summary.stopped):
     yield (f'{read} of {wanted} announced frames could be read; the file may '
            'be cut off')
   elif summary.undecoded:

@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
       help="Inset the heatmaps of the cascade's stages in --output.")
   parser.add_argument(
       '--show', action=Switch, default=False,
-      help='Show the frames in a window while they are tracked; q ends.')
+      help='Show the frames in a window while they are tracked; q ends it.')
   parser.add_argument(
       '--fps', type=real(),
       help='Frame rate of --output; default: the time stamps of the input, or '

@@ -66,12 +66,14 @@ class TrackSummary:
     fps: frames per second, reading and writing included, the first two frames
       and their compilation not; None for fewer than three frames.
     last: number of the last frame.
+    stopped: whether the user ended it.
   """
   frames: int = 0
   undecoded: int = 0
   lost: int = 0
   fps: float | None = None
   last: int = 0
+  stopped: bool = False
 
   def add(self, result: FrameResult) -> None:
     """Counts a frame."""
@@ -116,6 +118,7 @@ def track_to_files(follower: Follower, source: FrameSource,
       for one in write:
         if one(result):
           stop.set()
+    summary.stopped = stop.is_set()
   return summary
 
 

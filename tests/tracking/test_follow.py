@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import siamkpn_jax
+from siamkpn_jax.cli import track
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.tracking import load
@@ -162,6 +163,20 @@ def test_results_have_the_confidence_where_it_is_wanted(follower) -> None:
   assert [one.confidence for one in results] == [{}, {1: 0.2}, {}, {1: 0.2}]
   (result, *_) = follow(follower, source(2), [GivenBox(None, 1, BOX)])
   assert not result.confidence
+
+
+def test_a_run_that_is_ended_in_its_window_is_not_cut_off(
+    tmp_path: Path) -> None:
+  video, boxes = source(9), [GivenBox(None, 1, BOX)]
+  summary = track_to_files(
+      Shifting(), video, boxes,
+      Outputs(boxes=tmp_path / 'a.csv', show=lambda frame: True),
+      progress=False)
+  assert summary.stopped and summary.frames == 2  # of which the first compiles
+  assert not list(track._oddities(summary, video, boxes))  # none cut off
+  assert not track_to_files(Shifting(), source(3), [GivenBox(None, 1, BOX)],
+                            Outputs(tmp_path / 'a.mp4'),
+                            progress=False).stopped
 
 
 def test_long_term_films_have_the_confidence(tmp_path: Path) -> None:
