@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from siamkpn_jax.models import initializers, winograd
+from siamkpn_jax.models import initializers, wide, winograd
 from siamkpn_jax.models.convolutions import convolution, depthwise, pointwise
 
 EPSILON = 1e-5
@@ -100,8 +100,8 @@ class Convolution(nn.Module):
   kernel_init: nn.initializers.Initializer
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """[b, h, w, c] -> [b, h', w', features]."""
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """[b, h, w, c] -> [b, h', w', features]; `train` if with a gradient."""
     size = self.kernel_size
     if self.has_variable('params', WINOGRAD):
       assert (size, self.stride) == (3, 1), self.name
@@ -111,6 +111,9 @@ class Convolution(nn.Module):
     kernel = parameter(self, 'kernel', self.kernel_init,
                        (size, size, x.shape[-1], self.features))
     x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
+    if train and wide.suits(
+        x, kernel, self.stride, self.padding, self.dilation):
+      return wide.convolve(x, kernel, self.padding, self.dilation)
     return convolution(x, kernel, self.stride, self.padding, self.dilation)
 
 
@@ -219,7 +222,8 @@ class ConvBN(nn.Module):
     else:
       x = Convolution(
           self.features, self.kernel_size, self.stride, self.padding,
-          self.dilation, self.dtype, self.kernel_init, name='conv')(x)
+          self.dilation, self.dtype, self.kernel_init, name='conv')(
+              x, train=train)
     return BatchNorm(self.dtype, name='bn')(x, train=train)
 
 

@@ -3,13 +3,13 @@
 A tile of 4x4 results needs 6x6 inputs and, instead of 144 products for each
 pair of channels, 36 in transformed coordinates; one of 2x2 needs 16 instead of
 36 (A. Lavin and S. Gray: Fast Algorithms for Convolutional Neural Networks,
-CVPR 2016). The kernel is transformed once, to 4 or 1.8 times its size. Rounding
-grows to some 1e-5 of the largest value, which suits inference in float32 alone.
+CVPR 2016). A tracker's kernel is transformed once, to 4 or 1.8 times its size.
+Rounding grows to some 1e-5 of the largest value, which suits float32 alone.
 """
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,8 +46,8 @@ _FORMS = {
          (0, 1, -1, 8, -8, 1)))}
 
 
-def transform_kernel(kernel: np.ndarray, step: int) -> np.ndarray:
-  """For `convolve`.
+def transform_kernel(kernel: Any, step: int) -> Any:
+  """For `convolve`; an array of numpy or JAX, as the kernel is.
 
   Args:
     kernel: [3, 3, i, o].
@@ -56,11 +56,15 @@ def transform_kernel(kernel: np.ndarray, step: int) -> np.ndarray:
   Returns:
     [(step + 2)^2, i, o].
   """
+  both = _both(step).astype(kernel.dtype)
+  return (both @ kernel.reshape(9, -1)).reshape(-1, *kernel.shape[2:])
+
+
+def _both(step: int) -> np.ndarray:
+  """[(step + 2)^2, 9] of a kernel's two axes."""
   one = np.array(_FORMS[step].kernel)
   # Column by row: `convolve` transforms rows first, and stacks columns outside.
-  both = np.einsum('ay,bx->bayx', one, one).reshape(-1, 9)
-  return (both.astype(kernel.dtype) @ kernel.reshape(9, -1)).reshape(
-      -1, *kernel.shape[2:])
+  return np.einsum('ay,bx->bayx', one, one).reshape(-1, 9)
 
 
 def convolve(x: jax.Array, transformed: jax.Array, padding: int,
@@ -76,28 +80,68 @@ def convolve(x: jax.Array, transformed: jax.Array, padding: int,
   Returns:
     [b, h', w', o].
   """
-  batch, channels = x.shape[0], x.shape[-1]
+  batch = x.shape[0]
   side = math.isqrt(len(transformed))
   step = side - 2
   form = _FORMS[step]
   out = [size + 2 * (padding - dilation) for size in x.shape[1:3]]
   tiles = [-(-size // (dilation * step)) for size in out]
-  parts = _split(x, [step * n + 2 for n in tiles], padding, dilation)
-  # From here b' = b d d, and k x k are the coordinates of a tile.
-  v = _tiles(form.input, parts, tiles[0], axis=1)  # k x b' x th x w' x i
-  v = _tiles(form.input, v, tiles[1], axis=3)  # k x k x b' x th x tw x i
-  # XLA:CPU would compute what makes an array again for each of its uses.
-  v = jax.lax.optimization_barrier(v.reshape(side**2, -1, channels))
+  v = _inputs(x, step, tiles, padding, dilation)
   y = jnp.matmul(v, transformed)
   y = y.reshape(side, side, batch * dilation**2, *tiles, -1)
   y = _sums(form.result, y, axis=4)  # k x b' x th x tw x step x o
   y = _sums(form.result, y, axis=2)  # b' x th x step x tw x step x o
-  h, w = (step * n for n in tiles)
-  y = y.reshape(batch, dilation, dilation, h, w, -1)
-  if dilation > 1:
-    y = y.transpose(0, 3, 1, 4, 2, 5)
-  y = y.reshape(batch, h * dilation, w * dilation, -1)
+  y = _join(y.reshape(-1, *(step * n for n in tiles), y.shape[-1]), dilation)
   return y[:, :out[0], :out[1]]
+
+
+def gradients(x: jax.Array, kernel: jax.Array, g: jax.Array, *, step: int,
+              padding: int, dilation: int) -> tuple[jax.Array, jax.Array]:
+  """Of x and of a kernel that is not transformed.
+
+  Args:
+    x: as of `convolve`.
+    kernel: [3, 3, i, o].
+    g: [b, h', w', o] gradient of the result.
+    step: results along a side of a tile.
+    padding: as of `convolve`.
+    dilation: as of `convolve`.
+
+  Returns:
+    [b, h, w, i] and [3, 3, i, o].
+  """
+  side, form = step + 2, _FORMS[step]
+  tiles = [-(-size // (dilation * step)) for size in g.shape[1:3]]
+  v = _inputs(x, step, tiles, padding, dilation)
+  g = _split(g, [step * n for n in tiles], 0, dilation)
+  spread = _transposed(form.result)
+  g = _tiles(spread, g, step, tiles[0], axis=1)
+  g = _tiles(spread, g, step, tiles[1], axis=3)
+  g = jax.lax.optimization_barrier(g.reshape(side**2, -1, kernel.shape[-1]))
+  products = jnp.einsum('kti,kto->kio', v, g).reshape(side**2, -1)
+  d_kernel = jnp.matmul(_both(step).T.astype(kernel.dtype), products)
+  d_v = jnp.einsum('kto,kio->kti', g, transform_kernel(kernel, step))
+  d_v = d_v.reshape(side, side, -1, *tiles, x.shape[-1])
+  d_x = _overlaps(form.input, d_v, axis=3)
+  d_x = _overlaps(form.input, d_x, axis=1)
+  d_x = _join(d_x, dilation)
+  h, w = x.shape[1:3]
+  d_x = d_x[:, padding:padding + h, padding:padding + w]
+  return d_x, d_kernel.reshape(kernel.shape)
+
+
+def _inputs(x: jax.Array, step: int, tiles: Sequence[int], padding: int,
+            dilation: int) -> jax.Array:
+  """[b, h, w, i] -> [(step + 2)^2, b d d th tw, i], transformed."""
+  form = _FORMS[step]
+  parts = _split(x, [step * n + 2 for n in tiles], padding, dilation)
+  # From here b' = b d d, and k x k are the coordinates of a tile.
+  v = _tiles(form.input, parts, step, tiles[0], axis=1)  # k x b' x th x w' x i
+  v = _tiles(form.input, v, step, tiles[1], axis=3)
+  # From k x k x b' x th x tw x i. XLA:CPU would compute what makes an array
+  # again for each of its uses.
+  return jax.lax.optimization_barrier(
+      v.reshape((step + 2)**2, -1, x.shape[-1]))
 
 
 def _split(x: jax.Array, sides: Sequence[int], padding: int,
@@ -113,14 +157,39 @@ def _split(x: jax.Array, sides: Sequence[int], padding: int,
   return x
 
 
-def _tiles(matrix: Matrix, x: jax.Array, tiles: int, axis: int) -> jax.Array:
-  """Overlapping tiles along an axis, transformed; stacked in front."""
-  side = len(matrix)
-  step = side - 2
+def _join(x: jax.Array, dilation: int) -> jax.Array:
+  """[b d d, h, w, c] -> [b, d h, d w, c], `_split` undone."""
+  if dilation == 1:
+    return x
+  _, h, w, c = x.shape
+  x = x.reshape(-1, dilation, dilation, h, w, c).transpose(0, 3, 1, 4, 2, 5)
+  return x.reshape(-1, h * dilation, w * dilation, c)
+
+
+def _tiles(matrix: Matrix, x: jax.Array, step: int, tiles: int,
+           axis: int) -> jax.Array:
+  """Tiles every `step` along an axis, transformed; stacked in front."""
   x = jax.lax.optimization_barrier(x)
   parts = [jax.lax.slice_in_dim(x, i, i + step * (tiles - 1) + 1, step, axis)
-           for i in range(side)]
+           for i in range(len(matrix[0]))]
   return jnp.stack([_sum(row, parts) for row in matrix])
+
+
+def _overlaps(matrix: Matrix, v: jax.Array, axis: int) -> jax.Array:
+  """`_tiles` of overlapping ones transposed: the sum over all tiles."""
+  v = jax.lax.optimization_barrier(v)
+  step = len(v) - 2
+  parts = [_sum(column, list(v)) for column in _transposed(matrix)]
+  inside = jnp.stack(parts[:step], axis + 1)  # ... x tiles x step x ...
+  beyond = jnp.stack(parts[step:], axis + 1)  # the next tile's first two
+  pad = lambda x, tiles, cells: jnp.pad(
+      x, [(0, 0)] * axis + [tiles, cells] + [(0, 0)] * (x.ndim - axis - 2))
+  total = pad(inside, (0, 1), (0, 0)) + pad(beyond, (1, 0), (0, step - 2))
+  return total.reshape(*total.shape[:axis], -1, *total.shape[axis + 2:])
+
+
+def _transposed(matrix: Matrix) -> Matrix:
+  return tuple(zip(*matrix, strict=True))
 
 
 def _sums(matrix: Matrix, x: jax.Array, axis: int) -> jax.Array:
