@@ -64,7 +64,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
              sequences: Collection[str] = (),
              zero_based: Collection[str] = (), batch: int | None = None,
              hyperparameters: Mapping[str, Any] | None = None,
-             engine: str = 'jax', precision: str = 'float32',
+             engine: str | None = None, precision: str = 'float32',
              long_term: bool = False) -> dict[str, Any]:
   """Runs a tracker on a benchmark and scores the results.
 
@@ -83,7 +83,7 @@ def evaluate(benchmark: str, data: str | Path, output: str | Path, *,
     hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
       stored with the weights.
     engine: what runs the network: 'jax' or 'onnxruntime', of the extra
-      'export'. Boxes differ by rounding.
+      'export'. Boxes differ by rounding. None: 'jax', for int8 'onnxruntime'.
     precision: as for `load_tracker`.
     long_term: as for `load_tracker`.
 

@@ -32,6 +32,7 @@ from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.tracking.engines import (
     PRECISIONS,
     choose_engine,
+    engine_of_evaluation,
     precision_note,
 )
 
@@ -75,8 +76,9 @@ def add_arguments(parser: Parser) -> None:
       help='Most sequences to track at once; default: chosen for the devices. '
       'Use 1 to measure single-video speed.')
   parser.add_argument(
-      '--engine', choices=('jax', 'onnxruntime'), default='jax',
-      help='What runs the network (docs/evaluation.md).')
+      '--engine', choices=('jax', 'onnxruntime'),
+      help='What runs the network (docs/evaluation.md); default: jax, for int8 '
+      'onnxruntime.')
   parser.add_argument(
       '--precision', choices=PRECISIONS, default=PRECISIONS[0],
       help='int8: faster in ONNX Runtime, with other boxes '
@@ -104,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
       args.benchmark, Path(data), output_folder(args.output, '--output'),
       args.protocol, args.sequences, args.zero_based, _shard(args.shard)))
   existing_weights(weights)
-  choose_engine(args.engine, precision=args.precision)
+  choose_engine(args.engine or engine_of_evaluation(args.precision),
+                precision=args.precision, flags=True)
   if not plan.hidden:  # for the report, hours later
     extras.require('evaluate', 'matplotlib')
   k, n = plan.request.shard

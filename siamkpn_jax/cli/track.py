@@ -105,9 +105,9 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
   if given and args.boxes_from:
     raise UserError('--boxes-from: --box is given as well; expected one of '
                     'them: add the box to the file')
-  if args.precision != PRECISIONS[0]:  # before a window opens
+  if args.heatmaps or args.precision != PRECISIONS[0]:  # before a window opens
     choose_engine(args.engine, every_stage=bool(args.heatmaps),
-                  precision=args.precision)
+                  precision=args.precision, flags=True)
   weights = find_weights(args.weights)
   with open_frames(video, start=args.start_frame, timeout=args.timeout
                    ) as source:

@@ -16,17 +16,30 @@ _WIDE = 64  # a ResNet's first layer
 
 
 def choose_engine(engine: str, *, every_stage: bool = False,
-                  precision: str = 'float32') -> str:
-  """'jax' or 'onnxruntime'; arguments and errors as of `load_tracker`."""
+                  precision: str = 'float32', flags: bool = False) -> str:
+  """What runs the network; errors as of `load_tracker`.
+
+  Args:
+    engine: as for `load_tracker`.
+    every_stage: as for `load_tracker`.
+    precision: as for `load_tracker`.
+    flags: they were given as flags of a command: mistakes are named so.
+
+  Returns:
+    'jax' or 'onnxruntime'.
+  """
   if engine not in ENGINES:
     raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
   if precision not in PRECISIONS:
     raise UserError(f'precision {precision!r}; expected one of '
                     f'{", ".join(PRECISIONS)}')
+  named = '--{} {}' if flags else '{}={!r}'
+  cause = named.format('engine', engine)
   if precision == 'int8':
+    cause, chosen = named.format('precision', precision), cause
     if engine == 'jax':
-      raise UserError("precision 'int8': engine 'jax' has float32 alone; "
-                      "expected engine='onnxruntime'")
+      raise UserError(f'{cause}: {chosen} has float32 alone; expected '
+                      f'{named.format("engine", "onnxruntime")}')
     engine = 'onnxruntime'  # so it is never left out without a word
   missing = [name for name in ('onnx', 'onnxruntime')
              if not importlib.util.find_spec(name)]
@@ -34,12 +47,20 @@ def choose_engine(engine: str, *, every_stage: bool = False,
     usable = not missing and not every_stage and _only_a_cpu()
     return 'onnxruntime' if usable else 'jax'
   if engine == 'onnxruntime' and missing:
-    raise UserError(f"engine 'onnxruntime': {' and '.join(missing)} missing; "
-                    "install it: pip install 'siamkpn_jax[export]'")
+    raise UserError(f"{cause}: {' and '.join(missing)} missing; install it: "
+                    "pip install 'siamkpn_jax[export]'")
   if engine == 'onnxruntime' and every_stage:
-    raise UserError("engine 'onnxruntime': has the last stage alone; expected "
-                    "every_stage=False, or engine='jax'")
+    other = named.format(*(('engine', 'jax') if precision == PRECISIONS[0] else
+                           ('precision', PRECISIONS[0])))
+    raise UserError(
+        f'{cause}: has the last stage alone; expected {other}, or '
+        f'{"no --heatmaps" if flags else "every_stage=False"}')
   return engine
+
+
+def engine_of_evaluation(precision: str) -> str:
+  """What runs an evaluation that names none: JAX, unless it has not got it."""
+  return 'jax' if precision == PRECISIONS[0] else 'onnxruntime'
 
 
 def check_precision(model: ModelConfig, precision: str) -> None:
@@ -55,7 +76,7 @@ def check_precision(model: ModelConfig, precision: str) -> None:
   if precision == 'int8' and not model.arch.startswith('efficientnet'):
     raise UserError(f"precision 'int8': has been tried with EfficientNets "
                     f'alone, and these weights are of a {model.arch}; expected '
-                    "precision='float32'")
+                    "the precision 'float32'")
 
 
 @functools.cache

@@ -231,8 +231,8 @@ def _load(weights: str | Path | None, engine: str,
           hyperparameters.get(SEARCH_SIZE)))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
-        raise UserError(f"engine 'onnxruntime': {error}; or use engine='jax'"
-                        ) from error
+        raise UserError(f"engine 'onnxruntime': {error}; or use the engine "
+                        "'jax'") from error
   return _Loaded(path, digest, config, None, model, variables)
 
 

@@ -149,12 +149,14 @@ def test_what_is_refused(tmp_path, monkeypatch):
   for load in (load_tracker, load_batch_tracker):
     with pytest.raises(UserError, match="'int4'; expected one of float32, int"):
       load(precision='int4')
-    with pytest.raises(UserError, match="'int8': engine 'jax' has float32 "):
+    with pytest.raises(UserError, match="^precision='int8': engine='jax' has "
+                       "float32 alone; expected engine='onnxruntime'$"):
       load(precision='int8', engine='jax')
-    with pytest.raises(UserError, match='the last stage alone'):
+    with pytest.raises(UserError, match="^precision='int8': has the last .*"
+                       "expected precision='float32', or every_stage=False$"):
       load(precision='int8', every_stage=True)
-  with pytest.raises(UserError, match="'int8': engine 'jax' has float32 alone"):
-    run_load.load_for_sequences(None, [2], precision='int8')
+  with pytest.raises(UserError, match="engine='jax' has float32 alone"):
+    run_load.load_for_sequences(None, [2], engine='jax', precision='int8')
   config = tiny_config()
   path = tmp_path / 'model.safetensors'
   weights_file.save_weights_file(
@@ -162,13 +164,15 @@ def test_what_is_refused(tmp_path, monkeypatch):
   with pytest.raises(UserError, match=f'are of a {config.model.arch}; expect'):
     load_tracker(path, precision='int8')
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-  with pytest.raises(UserError, match=r"missing; .*siamkpn_jax\[export"):
-    load_tracker(precision='int8')
+  for fault in (lambda: load_tracker(precision='int8'), lambda:
+                run_load.load_for_sequences(None, [2], precision='int8')):
+    with pytest.raises(UserError, match=r"^precision='int8': onnx and onnxrunt"
+                       r"ime missing; .*siamkpn_jax\[export"):
+      fault()
 
 
 def test_results_of_an_evaluation_are_told_apart(quantized):
-  _, details = run_load.load_for_sequences(
-      None, [2], engine='onnxruntime', precision='int8')
+  _, details = run_load.load_for_sequences(None, [2], precision='int8')
   _, plain = run_load.load_for_sequences(None, [2], engine='onnxruntime')
   assert details == plain | {'precision': 'int8'} and 'precision' not in plain
   assert quantized == ['int8']
@@ -180,20 +184,26 @@ def test_commands(quantized, command, tmp_path):
   (name,) = synthetic.write_otb(data, seed=0, count=1, length=3)
   video = ['track', data / name / 'img', '--precision=int8']
   for box in ([], ['--box=50,50,40,40']):  # before a window opens
-    commands.assert_one_line(command(*video, *box, '--engine=jax'),
-                             "'int8': engine 'jax' has float32 alone")
+    commands.assert_one_line(
+        command(*video, *box, '--engine=jax'), '--precision int8: --engine jax '
+        'has float32 alone; expected --engine onnxruntime')
+    commands.assert_one_line(
+        command(*video, *box, '--heatmaps'),
+        'expected --precision float32, or no --heatmaps')
   evaluate = ['evaluate', f'--data={data}', f'--output={output}']
-  commands.assert_one_line(command(*evaluate, '--precision=int8'),
-                           "'int8': engine 'jax' has float32 alone")
+  commands.assert_one_line(
+      command(*evaluate, '--precision=int8', '--engine=jax'),
+      'expected --engine onnxruntime')
   assert not output.exists() and not quantized
   done = command(*video, '--box=50,50,40,40', f'--boxes={tmp_path / "b.csv"}')
   assert done.returncode == 0 and quantized == ['int8']
-  evaluate += ['--engine=onnxruntime']
   done = command(*evaluate, '--precision=int8', '--quiet=true')
   assert done.returncode == 0, done.stderr
   settings = json.loads((output / 'settings.json').read_text())
   assert settings['precision'] == 'int8'
-  commands.assert_one_line(command(*evaluate, '--quiet=true'), 'precision')
+  assert settings['engine'] == 'onnxruntime'  # which it implies
+  commands.assert_one_line(command(
+      *evaluate, '--engine=onnxruntime', '--quiet=true'), 'precision')
 
 
 def test_slow_processors_are_named(tmp_path, monkeypatch):

@@ -205,8 +205,12 @@ def test_engines(monkeypatch):
   assert choose_engine('auto', every_stage=True) == 'jax'
   with pytest.raises(UserError, match="engine 'tpu'; expected one of auto, "):
     load_tracker(engine='tpu')
-  with pytest.raises(UserError, match='the last stage alone'):
+  with pytest.raises(UserError, match="^engine='onnxruntime': has the last sta"
+                     "ge alone; expected engine='jax', or every_stage=False$"):
     load_tracker(engine='onnxruntime', every_stage=True)
+  with pytest.raises(UserError, match='^--engine onnxruntime: .* expected '
+                     '--engine jax, or no --heatmaps$'):
+    choose_engine('onnxruntime', every_stage=True, flags=True)
   monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
   assert choose_engine('auto') == 'jax'
   assert choose_engine('onnxruntime') == 'onnxruntime'

@@ -16,7 +16,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
-from siamkpn_jax.tracking.engines import choose_engine
+from siamkpn_jax.tracking.engines import choose_engine, engine_of_evaluation
 from siamkpn_jax.tracking.load import decode_config, judge_of
 from siamkpn_jax.tracking.slots import good_slots
 
@@ -26,7 +26,8 @@ ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
 def load_for_sequences(
     weights: str | Path | None, lengths: Sequence[int], *,
     batch: int | None = None, hyperparameters: Mapping[str, Any] | None = None,
-    engine: str = 'jax', precision: str = 'float32', long_term: bool = False
+    engine: str | None = None, precision: str = 'float32',
+    long_term: bool = False
     ) -> tuple[MultiTargetTracker, dict[str, Any]]:
   """A tracker with as many slots as sequences need.
 
@@ -35,7 +36,8 @@ def load_for_sequences(
     lengths: of the sequences that it will be given, in frames.
     batch: targets at once, at most; None: what suits the devices.
     hyperparameters: of tracking, other ones than those stored with the weights.
-    engine: one of `ENGINES`, what runs the network.
+    engine: one of `ENGINES`, what runs the network; None: JAX, unless another
+      one is needed for the precision.
     precision: as for `load_tracker`.
     long_term: as for `load_tracker`.
 
@@ -45,6 +47,7 @@ def load_for_sequences(
   Raises:
     UserError: as for `load_tracker`, or an engine that is none of `ENGINES`.
   """
+  engine = engine or engine_of_evaluation(precision)
   if engine not in ENGINES:
     raise UserError(f'engine {engine!r}; expected one of {", ".join(ENGINES)}')
   in_onnx = choose_engine(engine, precision=precision) == 'onnxruntime'
@@ -68,7 +71,7 @@ def load_for_sequences(
   try:
     network = in_precision(config, model, variables, precision)
   except NotImplementedError as error:  # a network of one's own
-    raise UserError(f"engine 'onnxruntime': {error}; or use engine 'jax'"
+    raise UserError(f"engine 'onnxruntime': {error}; or use the engine 'jax'"
                     ) from error
   slots = good_slots(lengths, cores(), batch)
   return (OnnxBatchTracker(network, decoding, slots=slots, judge=judge),
