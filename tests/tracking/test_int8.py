@@ -35,6 +35,7 @@ for name in ('onnx', 'onnxruntime'):
   import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
 
 import onnx  # noqa: E402
+from onnx import numpy_helper  # noqa: E402
 
 from siamkpn_jax.tracking.onnx import quantize, serialized, tracker  # noqa: E402
 
@@ -46,7 +47,8 @@ def networks():
   """Those of the packaged model, in float32 and in int8; how boxes are chosen.
   """
   config, variables = load_model(find_weights(None))
-  plain = serialized.serialize(build_model(config.model), variables)
+  plain = serialized.serialize(build_model(config.model), variables,
+                               config.tracking.search_size)
   return plain, quantize.quantize(plain), decode_config(config)
 
 
@@ -63,12 +65,16 @@ def test_boxes_are_near_those_in_float32(index):
   scene = Scene(3, index, size=(240, 180))
   want = boxes(tracker.OnnxTracker(plain, config), scene)
   got = boxes(tracker.OnnxTracker(int8, config), scene)
-  assert iou_xywh(got, want).min() > 0.8
+  assert iou_xywh(got, want).mean() > 0.9
   assert np.abs(got - want).max() > 0.01  # it is another network
 
 
 def test_it_is_the_same_each_time(monkeypatch):
-  """Few examples here; the ends and the kernels stay in float32."""
+  """Few examples here; the ends and the kernels stay in float32.
+
+  Sums of two products fit 16 bits, in which ONNX Runtime adds them on
+  processors without VNNI.
+  """
   monkeypatch.setattr(quantize, '_SCENES', 1)
   plain = networks()[0]
   first, second = (quantize.quantize(plain) for _ in range(2))
@@ -78,11 +84,38 @@ def test_it_is_the_same_each_time(monkeypatch):
   kernels = [i.name for i in graph.initializer
              if i.data_location == onnx.TensorProto.EXTERNAL]
   assert kernels == [f'kernel{k}' for k in range(6)]
-  floats = {i.name for i in graph.initializer
-            if i.data_type == onnx.TensorProto.FLOAT and len(i.dims) == 4}
-  convolutions = [n for n in graph.node if n.op_type == 'Conv']
-  # The first, and the last of both levels; all others are int8.
-  assert sum(n.input[1] in floats for n in convolutions) == 3
+  constants = {i.name: i for i in graph.initializer}
+  made_by = {name: node for node in graph.node for name in node.output}
+  kinds, depths = [], {True: 0, False: 0}
+  for node in graph.node:
+    if node.op_type == 'Conv':
+      source = made_by.get(node.input[1])
+      kinds.append(source is not None and source.op_type == 'DequantizeLinear')
+      if kinds[-1]:
+        weights = numpy_helper.to_array(constants[source.input[0]])
+        assert weights.dtype == np.int8
+        alone = weights.shape[1] == 1
+        depths[alone] = max(depths[alone], np.abs(weights.astype(int)).max())
+  # Not the first three; the backbone, and the first ones of both levels.
+  assert kinds == [False] * 3 + [True] * 32 + [False] * 22
+  assert depths == {True: 127, False: 64}
+
+
+def test_a_kernel_keeps_its_sum():
+  """So that what cancels out in it still does."""
+  weights = np.random.default_rng(0).normal(size=(50, 1, 3, 3))
+  weights -= weights.mean((1, 2, 3), keepdims=True)
+  weights[0] = 0
+  got = quantize.keep_sum(weights)
+  steps = np.abs(weights).max((1, 2, 3)) / 127
+  assert (np.abs(got.sum((1, 2, 3))) <= 1e-12 + steps / 2).all()
+  whole = got[1:] / steps[1:, None, None, None]
+  np.testing.assert_allclose(whole, np.rint(whole), atol=1e-9)
+  assert np.abs(whole).max() < 127.5
+  assert (np.abs(got - weights).max((1, 2, 3)) <= steps).all()
+  plain = np.rint(weights[1:] / steps[1:, None, None, None]).sum((1, 2, 3))
+  assert np.abs(plain).max() > 1  # rounded one by one
+  assert not got[0].any()
 
 
 @pytest.fixture
@@ -207,7 +240,7 @@ def test_commands(quantized, command, tmp_path):
 
 
 def test_slow_processors_are_named(tmp_path, monkeypatch):
-  """Where Linux says what the processor has; sums are exact on the others."""
+  """Where Linux says what the processor has."""
   assert engines.has_vnni(tmp_path / 'none') is None  # another system
   for k, (flags, want) in enumerate((
       ('flags\t\t: fpu avx2\nflags\t\t: fpu avx2\n', False),
@@ -216,16 +249,10 @@ def test_slow_processors_are_named(tmp_path, monkeypatch):
       ('Features : asimd asimddp\n', None))):
     (tmp_path / f'{k}').write_text(f'processor : 0\n{flags}')
     assert engines.has_vnni(tmp_path / f'{k}') is want
-  template = networks()[0].template
-  for known, note, exact in ((True, False, False), (False, True, True),
-                             (None, False, True)):
+  for known, note in ((True, False), (False, True), (None, False)):
     monkeypatch.setattr(engines, 'has_vnni', lambda known=known: known)
-    monkeypatch.setattr(tracker, 'has_vnni', lambda known=known: known)
     assert bool(engines.precision_note('int8')) == note
     assert engines.precision_note('float32') is None
-    options = tracker.open_session(template, 1).get_session_options()
-    assert options.get_session_config_entry(
-        'session.x64quantprecision') == str(int(exact))
 
 
 @pytest.mark.slow

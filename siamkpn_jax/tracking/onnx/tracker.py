@@ -15,7 +15,6 @@ from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig, no_heatmaps
 from siamkpn_jax.tracking.crop import search_crop, template_input
-from siamkpn_jax.tracking.engines import has_vnni
 from siamkpn_jax.tracking.frames import as_bgr, check_color
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 from siamkpn_jax.tracking.onnx.decode import decode
@@ -162,10 +161,6 @@ def open_session(model: bytes, threads: int,
   options.add_session_config_entry('session.intra_op.spin_duration_us', _SPIN)
   # Nor after a run: another target's session would get half of the cores.
   options.add_session_config_entry('session.force_spinning_stop', '1')
-  # In int8, sums of products overflow on an x86 processor without VNNI, unless
-  # ONNX Runtime is told to be exact; that costs the gain in speed.
-  options.add_session_config_entry(
-      'session.x64quantprecision', '0' if has_vnni() else '1')
   options.graph_optimization_level = (
       onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
   if constants:
