@@ -288,7 +288,8 @@ def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
 
 
 def export(weights: str | Path, output: str | Path, *,
-           format: str = 'safetensors', overwrite: bool = False,
+           format: str = 'safetensors', precision: str = 'float32',
+           overwrite: bool = False,
            hyperparameters: Mapping[str, Any] | None = None) -> Path:
   """Exports weights and settings for this or another program.
 
@@ -298,6 +299,8 @@ def export(weights: str | Path, output: str | Path, *,
     output: with format='safetensors' a file, which `load_tracker` accepts; else
       a new folder.
     format: 'safetensors', 'onnx' or 'stablehlo', see docs/export.md.
+    precision: 'float32', or with format='onnx' 'float16' or, for an
+      EfficientNet, 'int8' (docs/deploy.md).
     overwrite: replace the file if it exists.
     hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
       stored with the weights.
@@ -323,5 +326,5 @@ def export(weights: str | Path, output: str | Path, *,
   from siamkpn_jax.tracking.export import run
 
   run.export(weights, output, format, overwrite=overwrite,
-             tracking=hyperparameters)
+             tracking=hyperparameters, precision=precision)
   return Path(output)

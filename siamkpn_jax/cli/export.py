@@ -16,7 +16,11 @@ from siamkpn_jax.cli.parser import Parser, Switch
 from siamkpn_jax.cli.tracker_flags import add_tracking_argument
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import target_lock
-from siamkpn_jax.tracking.export.formats import FORMATS, check_target
+from siamkpn_jax.tracking.export.formats import (
+    FORMATS,
+    PRECISIONS,
+    check_target,
+)
 
 
 def add_arguments(parser: Parser) -> None:
@@ -29,6 +33,10 @@ def add_arguments(parser: Parser) -> None:
       '--format', choices=FORMATS, default=FORMATS[0],
       help='safetensors: one file for this program; onnx: for ONNX Runtime; '
       'stablehlo: for JAX without this package.')
+  parser.add_argument(
+      '--precision', choices=PRECISIONS, default=PRECISIONS[0],
+      help='With --format onnx. float16: weights of half the size; int8: a '
+      'smaller and faster update, with other boxes (docs/deploy.md).')
   parser.add_argument(
       '--output', required=True,
       help=f'File to write, NAME{SUFFIX}; for other formats a new folder.')
@@ -45,13 +53,15 @@ def run(args: argparse.Namespace) -> None:
   """Exports as the flags say; the cheap checks come before the weights."""
   if not args.weights:
     raise UserError('--weights: empty; expected a checkpoint')
-  output = check_target(args.output, args.format, overwrite=args.overwrite)
+  output = check_target(args.output, args.format, overwrite=args.overwrite,
+                        precision=args.precision)
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.config.overrides import parse_tracking
   from siamkpn_jax.tracking.export.run import export
   with target_lock(output, '--output'):
     done = export(args.weights, output, args.format, overwrite=args.overwrite,
-                  tracking=parse_tracking(args.tracking), command=args.command)
+                  tracking=parse_tracking(args.tracking), command=args.command,
+                  precision=args.precision)
   print(done)
   print(f'wrote {output}')
   if args.format == 'safetensors':

@@ -85,6 +85,8 @@ def test_places_of_the_machine_are_left_out():
     (['--weights', '', '--output', '{0}/a.safetensors'], '--weights: empty'),
     (['--weights', '{0}', '--output', ''], '--output: empty'),
     (['--weights', '{0}', '--output', '{0}/a.npz'], 'ends in .safetensors'),
+    (['--weights', '{0}', '--output', '{0}/a.safetensors', '--precision',
+      'float16'], '--precision float16: of --format onnx alone'),
     (['--weights', '{0}', '--output', '{0}/a.safetensors'],
      'expected the folder of a training')])
 def test_mistakes(export, tmp_path, flags, message):

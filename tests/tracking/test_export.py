@@ -20,7 +20,9 @@ import pytest
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
 from siamkpn_jax.config.settings import Config
+from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.models.correlation import correlate_grouped
 from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.models.siamkpn import build_model
@@ -40,7 +42,7 @@ from tests.tracking.test_tracker import SMALL, small_network, video
 onnx = import_or_skip('onnx', 'the export to ONNX needs it')
 onnxruntime = import_or_skip('onnxruntime', 'the export to ONNX needs it')
 
-from siamkpn_jax.tracking.onnx import programs  # noqa: E402
+from siamkpn_jax.tracking.onnx import programs, quantize  # noqa: E402
 from siamkpn_jax.tracking.onnx.correlation import correlate  # noqa: E402
 from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
 
@@ -238,6 +240,38 @@ def test_the_program_of_the_page_tracks(exported, weights, tmp_path,
   np.testing.assert_allclose(got[:, :4], want[:, :4], rtol=0, atol=0.01)
   np.testing.assert_allclose(got[:, 4], want[:, 4], rtol=0, atol=1e-4)
   assert len(got) == len(frames) - 1 and np.ptp(got[:, :4], axis=0).max() > 1
+
+
+@pytest.mark.parametrize(('precision', 'least', 'most'), [
+    ('float16', 0.45, 0.55), ('int8', 0.3, 0.45)])
+def test_smaller_precisions_track(tmp_path, monkeypatch, precision, least,
+                                  most):
+  """The program of the page, unchanged; the sizes of update.onnx."""
+  monkeypatch.setattr(quantize, '_SCENES', 1)
+  run.export('kpn3s_nano', tmp_path / 'out', 'onnx', precision=precision)
+  scene = Scene(3, 0, size=(240, 180))
+  for k in range(8):
+    cv2.imwrite(str(tmp_path / f'{k:02d}.png'), scene.render(k)[0])
+  given = tmp_path / '%02d.png', tuple(scene.box(0))
+  got = run_example(tmp_path / 'out', *given, monkeypatch)
+  want = run_tracker('kpn3s_nano', *given)
+  assert iou_xywh(got[:, :4], want[:, :4]).mean() > 0.9
+  assert np.abs(got - want).max() > 1e-4  # they are other networks
+  weights_of_float32 = 3_091_188
+  size = (tmp_path / 'out' / 'update.onnx').stat().st_size
+  assert least < size / weights_of_float32 < most
+  stored = json.loads((tmp_path / 'out' / 'metadata.json').read_text())
+  assert stored['precision'] == precision
+
+
+def test_precisions_that_are_refused(weights, tmp_path):
+  for format, precision, message in (
+      ('stablehlo', 'int8', '^--precision int8: of --format onnx alone'),
+      ('onnx', 'int4', "^precision='int4': expected one of float32, float16, "),
+      ('onnx', 'int8', "^precision 'int8': .* these weights are of a resnet10")):
+    with pytest.raises(UserError, match=message):
+      run.export(weights, tmp_path / 'out', format, precision=precision)
+  assert nothing_but(tmp_path)
 
 
 @pytest.mark.realdata

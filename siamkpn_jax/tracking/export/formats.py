@@ -7,10 +7,11 @@ from siamkpn_jax.core.atomic_io import check_new_folder, check_output
 from siamkpn_jax.core.errors import UserError
 
 FORMATS = ('safetensors', 'onnx', 'stablehlo')
+PRECISIONS = ('float32', 'float16', 'int8')
 
 
-def check_target(output: str | Path, format: str, *,
-                 overwrite: bool = False) -> Path:
+def check_target(output: str | Path, format: str, *, overwrite: bool = False,
+                 precision: str = 'float32') -> Path:
   """Checks, before the weights are loaded, where an export is to be written.
 
   Args:
@@ -18,16 +19,23 @@ def check_target(output: str | Path, format: str, *,
       tracker belong together.
     format: one of `FORMATS`.
     overwrite: replace a file that exists; folders are never replaced.
+    precision: one of `PRECISIONS`.
 
   Returns:
     The path.
 
   Raises:
-    UserError: an unknown format, or nothing can be written there.
+    UserError: an unknown format or precision, or nothing can be written there.
   """
   if format not in FORMATS:
     raise UserError(f'format={format!r}: expected one of '
                     f'{", ".join(FORMATS)}')
+  if precision not in PRECISIONS:
+    raise UserError(f'precision={precision!r}: expected one of '
+                    f'{", ".join(PRECISIONS)}')
+  if precision != PRECISIONS[0] and format != 'onnx':
+    raise UserError(f'--precision {precision}: of --format onnx alone; expected '
+                    f'that, or no --precision with --format {format}')
   if format != 'safetensors':
     if not str(output):
       raise UserError('--output: empty; expected a new folder')

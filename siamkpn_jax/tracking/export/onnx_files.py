@@ -18,7 +18,8 @@ from siamkpn_jax.tracking.decode import (
     Hyperparameters,
     decode,
 )
-from siamkpn_jax.tracking.export.check import Errors, sample
+from siamkpn_jax.tracking.export.check import TOLERANCES, Errors, sample
+from siamkpn_jax.tracking.export.precision import reduce
 from siamkpn_jax.tracking.onnx import programs
 
 
@@ -34,6 +35,7 @@ def write(folder: Path, model: SiamKPN, variables: Any, config: DecodeConfig,
   except NotImplementedError as error:  # a network of one's own
     raise UserError(f'--format onnx: {error}; or use --format stablehlo'
                     ) from error
+  exported = reduce(exported, metadata['precision'])
   texts = {key: value if isinstance(value, str) else json.dumps(value)
            for key, value in metadata.items()}
   for name, program in exported.items():
@@ -42,9 +44,10 @@ def write(folder: Path, model: SiamKPN, variables: Any, config: DecodeConfig,
 
 
 def check(folder: Path, model: SiamKPN, variables: Any,
-          config: DecodeConfig) -> dict[str, float]:
+          config: DecodeConfig, precision: str) -> dict[str, float]:
   """The largest errors of what was written, in ONNX Runtime; see `Errors`."""
   errors, given = Errors(), sample(config)
+  rough = TOLERANCES[precision]
   template, update = (onnxruntime.InferenceSession(
       folder / f'{name}.onnx', providers=['CPUExecutionProvider'])
       for name in ('template', 'update'))
@@ -55,7 +58,7 @@ def check(folder: Path, model: SiamKPN, variables: Any,
   wanted = jax.jit(programs.template_function(model, variables))(given.first)
   kernels = _channels_first(wanted)
   errors.compare('kernels', template.run(None, {'crop': given.first}),
-                 [kernels])
+                 [kernels], rough)
 
   found = dict(zip([*programs.MAPS, *programs.CHANGE], update.run(
       [*programs.MAPS, *programs.CHANGE],
@@ -65,7 +68,7 @@ def check(folder: Path, model: SiamKPN, variables: Any,
   maps = jax.jit(programs.update_function(model, variables, config.rule))(
       given.second, wanted, *rest)
   for name, value in zip(programs.MAPS, maps, strict=False):
-    errors.compare(name, found[name], _channels_first(value))
+    errors.compare(name, found[name], _channels_first(value), rough)
 
   # Of the same maps: rounding may make another of two equal cells the best.
   same = Predictions(*(found[name].transpose(0, 2, 3, 1)

@@ -17,16 +17,17 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.atomic_io import atomic_folder, file_errors
 from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import build_model
+from siamkpn_jax.tracking.engines import check_precision
 from siamkpn_jax.tracking.export.formats import check_target
 from siamkpn_jax.tracking.export.metadata import describe
 from siamkpn_jax.tracking.load import decode_config
 
-METADATA = 'metadata.json'
+METADATA, PRECISION = 'metadata.json', 'precision'
 
 
 def export(weights: str | Path, output: str | Path, format: str, *,
            overwrite: bool = False, tracking: Mapping[str, Any] | None = None,
-           command: str = '') -> str:
+           command: str = '', precision: str = 'float32') -> str:
   """Exports weights.
 
   Args:
@@ -36,28 +37,31 @@ def export(weights: str | Path, output: str | Path, format: str, *,
     overwrite: see `check_target`.
     tracking: hyperparameters that replace those stored with the weights.
     command: the training command, to be recorded.
+    precision: see `check_target`.
 
   Returns:
     What was written, for the terminal.
 
   Raises:
     UserError: as `check_target` and `load_tracker`, or the network cannot be
-      exported.
+      exported, or not in that precision.
     ModuleNotFoundError: what the format needs is not installed.
     RuntimeError: what was exported computes something else.
   """
-  path = check_target(output, format, overwrite=overwrite)
+  path = check_target(output, format, overwrite=overwrite, precision=precision)
   if format != 'safetensors':
     # Before the weights: a package that is missing shows at once.
     files = importlib.import_module(f'{__package__}.{format}_files')
   source = find_weights(weights)
   config, variables = load_model(source)
   config = portable(with_tracking(config, tracking or {}))
+  check_precision(config.model, precision)
   origin = read_origin(source) | ({'command': command} if command else {})
   if format == 'safetensors':
     return text(save_weights_file(path, config, variables, origin))
   return _programs(path, files, config, variables, describe(
-      format, config, decode_config(config), origin))
+      format, config, decode_config(config), origin) | {
+          PRECISION: precision})
 
 
 def _programs(folder: Path, files: ModuleType, config: Config, variables: Any,
@@ -72,7 +76,7 @@ def _programs(folder: Path, files: ModuleType, config: Config, variables: Any,
     with file_errors(folder):
       files.write(partial, *network, metadata)
       (partial / METADATA).write_text(json.dumps(metadata, indent=2) + '\n')
-    errors = files.check(partial, *network)
+    errors = files.check(partial, *network, metadata[PRECISION])
     sizes = {file.name: file.stat().st_size
              for file in sorted(partial.iterdir())}
   return '\n'.join(
