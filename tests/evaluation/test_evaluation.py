@@ -237,7 +237,7 @@ def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
 
 @pytest.mark.parametrize('times', [
     '\n\nnan\n', '\n\ninf\n', '\n\n1e300\n1e300\n', '\n\n-1\n', '\n\nx\n',
-    '\n\n0\n'])
+    '\n\n0\n', '\n\n5e-324\n'])
 def test_senseless_times_are_no_speed(tmp_path, times):
   (tmp_path / 'x.txt').write_text(times)
   job = types.SimpleNamespace(time_path=tmp_path / 'x.txt')

@@ -206,7 +206,7 @@ def test_track_video(tmp_path: Path) -> None:
       np.testing.assert_allclose(result.targets[target].box_xywh,
                                  found[slot].box_xywh, atol=1e-3)
       assert result.targets[target].state == found[slot].state
-      assert result.sights[target][0].shape == (3, 31, 31)
+      assert result.sights[target][0].shape == (3, 25, 25)
 
 
 @pytest.mark.parametrize(('boxes', 'message'), [

@@ -165,7 +165,7 @@ def test_in_an_evaluation(monkeypatch):
   assert isinstance(ours, BatchTracker) and plain == details
   with pytest.raises(UserError, match="engine 'auto'; expected one of jax, on"):
     run_load.load_for_sequences('w', [10], engine='auto')
-  def unknown(model, variables):
+  def unknown(model, variables, search_size):
     raise NotImplementedError('fft: no translation')
   monkeypatch.setattr(kept, 'serialize', unknown)
   with pytest.raises(UserError, match=r"fft: no translation; or .*'jax'"):

@@ -27,7 +27,7 @@ from siamkpn_jax.evaluation.run.experiments import Task
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 _SHORT = 200  # characters of a setting that a message shows
-_LONGEST = 1e6  # seconds; no frame takes as long
+_SHORTEST, _LONGEST = 1e-8, 1e6  # seconds: the last digit written, 12 days
 _OWN_FILES = frozenset({'settings', 'summary'})
 
 
@@ -224,7 +224,8 @@ def _steady_seconds(job: Job) -> list[float]:
     seconds = [float(line) for line in lines[2:] if line]
   except ValueError:  # damaged: no reason to lose the scores
     return []
-  return seconds if all(0 < value < _LONGEST for value in seconds) else []
+  possible = all(_SHORTEST <= value < _LONGEST for value in seconds)
+  return seconds if possible else []
 
 
 def _write_seconds(path: Path, seconds: np.ndarray) -> None:
