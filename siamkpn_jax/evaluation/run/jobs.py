@@ -27,7 +27,7 @@ from siamkpn_jax.evaluation.run.experiments import Task
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
 _SHORT = 200  # characters of a setting that a message shows
-_SHORTEST, _LONGEST = 1e-8, 1e6  # seconds: the last digit written, 12 days
+_SHORTEST, _LONGEST = 1e-8, 1e6  # seconds of a frame that are believed
 _OWN_FILES = frozenset({'settings', 'summary'})
 
 
