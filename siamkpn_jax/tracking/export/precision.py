@@ -24,12 +24,14 @@ def reduce(programs: dict[str, onnx.ModelProto], precision: str
 def _halve(graph: onnx.GraphProto) -> None:
   """Stores convolutions' weights as float16, where their range suits it.
 
-  Every processor computes in float32: a session casts them once.
+  Every processor computes in float32: a session casts them once. Depth-wise
+  kernels stay: they are small, and cancel out (see `quantize`).
   """
   for constant in graph.initializer:
     with np.errstate(over='ignore'):
       weights = numpy_helper.to_array(constant).astype(np.float16)
-    if weights.ndim != 4 or not np.isfinite(weights).all():
+    if (weights.ndim != 4 or weights.shape[1] == 1 or
+        not np.isfinite(weights).all()):
       continue
     name = constant.name
     constant.CopyFrom(numpy_helper.from_array(weights, f'{name}_float16'))
