@@ -268,7 +268,7 @@ def test_precisions_that_are_refused(weights, tmp_path):
   for format, precision, message in (
       ('stablehlo', 'int8', '^--precision int8: of --format onnx alone'),
       ('onnx', 'int4', "^precision='int4': expected one of float32, float16, "),
-      ('onnx', 'int8', "^precision 'int8': .* these weights are of a resnet10")):
+      ('onnx', 'int8', "^precision 'int8': .* these weights are of a resnet")):
     with pytest.raises(UserError, match=message):
       run.export(weights, tmp_path / 'out', format, precision=precision)
   assert nothing_but(tmp_path)

@@ -34,8 +34,8 @@ def check_target(output: str | Path, format: str, *, overwrite: bool = False,
     raise UserError(f'precision={precision!r}: expected one of '
                     f'{", ".join(PRECISIONS)}')
   if precision != PRECISIONS[0] and format != 'onnx':
-    raise UserError(f'--precision {precision}: of --format onnx alone; expected '
-                    f'that, or no --precision with --format {format}')
+    raise UserError(f'--precision {precision}: of --format onnx alone; '
+                    f'expected that, or no --precision with --format {format}')
   if format != 'safetensors':
     if not str(output):
       raise UserError('--output: empty; expected a new folder')
