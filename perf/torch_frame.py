@@ -31,7 +31,7 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.compiling import Jitted
-from siamkpn_jax.models.inference import inference_variables
+from siamkpn_jax.models.inference import for_cpu, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 
 _INSTRUCTIONS = ('avx512_bf16', 'amx_bf16')
@@ -102,9 +102,11 @@ def _seconds(way: Callable[[], Any]) -> float:
 
 def _jax(config: Config, variables: Any, z: np.ndarray, x: np.ndarray
          ) -> Callable[[], Any]:
+  on_cpu = jax.default_backend() == 'cpu'
   model = build_model(config.model)
+  model = for_cpu(model) if on_cpu else model
   given = jax.device_put(inference_variables(
-      model, variables, winograd=jax.default_backend() == 'cpu'))
+      model, variables, winograd=on_cpu))
   template = jax.jit(functools.partial(
       model.apply, train=False, method=SiamKPN.template))(given, z)
   search = Jitted(lambda given, template, x: model.apply(

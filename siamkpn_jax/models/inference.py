@@ -68,6 +68,15 @@ def winograd_step(shape: tuple[int, ...]) -> int | None:
                if min(shape[2:]) >= channels), None)
 
 
+def for_cpu(model: SiamKPN) -> SiamKPN:
+  """The network as a CPU computes it: in float32.
+
+  XLA has no products of bfloat16 there: it converts, and takes twice the time
+  of Winograd's method, which is of float32 alone.
+  """
+  return model.clone(dtype='float32')
+
+
 def crops_at_once(model: SiamKPN) -> int:
   """How many crops a CPU searches at a time, whatever the batch; 0 for all.
 

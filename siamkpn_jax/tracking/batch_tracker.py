@@ -18,7 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax.core.cpu_devices import mapper
-from siamkpn_jax.models.inference import crops_at_once, inference_variables
+from siamkpn_jax.models.inference import (
+    crops_at_once,
+    for_cpu,
+    inference_variables,
+)
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked, no_heatmaps
@@ -103,6 +107,7 @@ class BatchTracker:
     everywhere, self._divided = shardings(devices)
     self._state_sharding = everywhere if share_crops else self._divided
     on_cpu = devices[0].platform == 'cpu'
+    model = for_cpu(model) if on_cpu else model
     self._variables = jax.device_put(
         inference_variables(model, variables, winograd=on_cpu), everywhere)
     self._config, self._share, self._judge = config, share_crops, judge

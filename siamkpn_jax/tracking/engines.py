@@ -112,7 +112,7 @@ def faster_in_jax(model: ModelConfig) -> bool:
   As measured (docs/performance.md): a wide ResNet, most of whose time goes to
   convolutions that JAX computes by Winograd's method.
   """
-  return wide(model) and model.dtype == 'float32'
+  return wide(model)
 
 
 def wide(model: ModelConfig) -> bool:

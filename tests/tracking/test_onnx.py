@@ -227,8 +227,7 @@ def test_auto_takes_the_faster_one():
   assert not faster_in_jax(load_config('kpn3s_nano').model)
   assert not faster_in_jax(load_config('demo').model)
   assert faster_in_jax(load_config('kpn3s').model)
-  assert not faster_in_jax(load_config(
-      'kpn3s', ['model.dtype=bfloat16']).model)
+  assert faster_in_jax(load_config('kpn3s', ['model.dtype=bfloat16']).model)
 
 
 def test_the_interface_of_a_tracker():

@@ -449,3 +449,16 @@ def test_load_tracker_of_nothing(tmp_path):
     load_tracker(tmp_path / 'missing')
   with pytest.raises(UserError, match='expected the folder'):
     load_tracker(tmp_path)
+
+
+@pytest.mark.skipif(jax.default_backend() != 'cpu', reason='of a CPU')
+def test_a_cpu_tracks_in_float32():
+  """Its bfloat16 is slower, and less exact."""
+  frames, box = video()
+  model, variables = small_network()
+  boxes = []
+  for dtype in ('float32', 'bfloat16'):
+    tracker = Tracker(model.clone(dtype=dtype), variables, CONFIG)
+    tracker.init(frames[0], box)
+    boxes.append([tracker.update(frame)[1] for frame in frames[1:4]])
+  np.testing.assert_array_equal(*boxes)
