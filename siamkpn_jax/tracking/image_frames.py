@@ -49,11 +49,13 @@ def _in_folder(folder: Path) -> Images:
 
 
 def _fitting(pattern: str) -> Images:
-  found = [Path(path) for path in glob.glob(pattern, recursive=True)
-           if is_image(os.path.basename(path))]
+  fitting = sorted(glob.glob(pattern, recursive=True))
+  found = [Path(path) for path in fitting if is_image(os.path.basename(path))]
   if not found:
+    near = next(filter(os.path.isdir, fitting), None)
+    advice = f'use the folder {near}' if near else 'check it'
     raise UserError(f'input {pattern!r}: no image fits this pattern; expected '
-                    f'{_KINDS} files: check it')
+                    f'{_KINDS} files: {advice}')
   folders = {path.parent for path in found}
   if len(folders) > 1:
     first, second, *_ = sorted(folders)

@@ -110,6 +110,14 @@ def test_images_that_may_be_no_frames_are_told(tmp_path: Path) -> None:
         assert source.notes[0].endswith('are no frames, as thumbnail.jpg')
 
 
+def test_a_pattern_that_fits_no_image(tmp_path: Path) -> None:
+  """But a folder of them, as in OTB's layout."""
+  write_images(tmp_path / 'walk' / 'img', ['1.png'])
+  for pattern, advice in (('walk/*', 'img$'), ('walk/*.jpg', 'check it$')):
+    with pytest.raises(UserError, match=f'no image fits .*{advice}'):
+      open_frames(tmp_path / pattern)
+
+
 def test_natural_key_orders_mixed_names() -> None:
   names = ['10a', 'b2', '2', 'a', '', '02', 'B10', '2a']
   assert sorted(names, key=natural_key) == [
