@@ -1,6 +1,6 @@
 # make demo   train a compact tracker on rendered videos and show that it tracks
 # make test   lint, types, tests
-# make perf   how fast this machine tracks and trains, in six minutes;
+# make perf   how fast this machine tracks and trains, in ten minutes;
 #             DATA=SEQUENCES MODELS=PEERS beside others (perf/short.py)
 # make fuzz   hostile files on every reader, for an hour; SECONDS=60 for less
 # make docs   the documentation, as pages in site/

@@ -2,7 +2,7 @@
 
   python -m perf.short --output runs/perf --data SEQUENCES --models PEERS
 
-About six minutes on two quiet cores. What each prints is shown, and kept in
+About ten minutes on two quiet cores. What each prints is shown, and kept in
 --output. Without --data or --models, what needs them is left out.
 """
 
@@ -24,16 +24,18 @@ RUNS = (
     ('startup', '--rounds', '2', '--json', f'{_FOLDER}/startup.json'),
     # Random weights: speed alone.
     ('peers', '--config', 'configs/kpn3s_nano.py', '--data', _DATA, '--models',
-     _MODELS, '--peer', 'TrackerNano', '--onnx', '--rounds', '12', '--frames',
-     '40', '--output', f'{_FOLDER}/peers'),
+     _MODELS, '--peer', 'TrackerNano', '--onnx', '--int8', '--rounds', '12',
+     '--frames', '40', '--output', f'{_FOLDER}/peers'),
     ('targets', '--rounds', '6', '--json', f'{_FOLDER}/targets.json'),
     ('overhead', '--rounds', '12', '--json', f'{_FOLDER}/overhead.json'),
+    ('torch_frame', '--config', 'configs/kpn3s.py', '--rounds', '3', '--json',
+     f'{_FOLDER}/float32.json'),
     ('torch_frame', '--config', 'configs/kpn3s.py', '--dtype', 'bfloat16',
      '--rounds', '3', '--json', f'{_FOLDER}/bfloat16.json'),
     ('evaluation', '--data', _DATA, '--batch', '8', '--frames', '40',
      '--rounds', '3'),
-    ('train_step', '--config', 'configs/demo.py', '--rounds', '5', '--steps',
-     '1'),
+    ('train_step', '--config', 'configs/kpn3s_nano.py',
+     '--config.train.batch_size=8', '--rounds', '5', '--steps', '1'),
 )
 
 

@@ -26,9 +26,9 @@ def test_help(name, monkeypatch, capsys):
   assert f'usage: python -m perf.{name}' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('name', [name for name, *_ in short.RUNS])
-def test_flags(name):
-  (arguments,) = (rest for first, *rest in short.RUNS if first == name)
+@pytest.mark.parametrize('line', short.RUNS, ids=' '.join)
+def test_flags(line):
+  name, *arguments = line
   parser = Parser('x', '')
   importlib.import_module(f'perf.{name}').add_arguments(parser)
   left, _ = config_flags.take_overrides(arguments)
