@@ -48,6 +48,19 @@ class _Number(IntegerConvertor):
 register_url_convertor('number', _Number())
 
 
+class _Checked(StaticFiles):
+  """Files of which a browser asks whether they are still the same.
+
+  After an upgrade it would else mix modules of two versions.
+  """
+
+  def file_response(self, *args: Any, **kwargs: Any) -> Response:
+    """As of `StaticFiles`."""
+    response = super().file_response(*args, **kwargs)
+    response.headers['cache-control'] = 'no-cache'
+    return response
+
+
 class Page:
   """The answers, by the routes of `routes`."""
 
@@ -77,7 +90,7 @@ class Page:
         Route(one + '/film.mp4', self.film),
         Route(one + '/boxes.csv', self.boxes),
         WebSocketRoute('/api/camera', self.camera),
-        Mount('/static', StaticFiles(directory=STATIC))]
+        Mount('/static', _Checked(directory=STATIC))]
 
   @contextlib.asynccontextmanager
   async def lifespan(self, app: Starlette) -> AsyncIterator[None]:

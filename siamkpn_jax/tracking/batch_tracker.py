@@ -18,11 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from siamkpn_jax.core.cpu_devices import mapper
-from siamkpn_jax.models.inference import (
-    crops_at_once,
-    for_cpu,
-    inference_variables,
-)
+from siamkpn_jax.models import inference
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked, no_heatmaps
@@ -107,17 +103,18 @@ class BatchTracker:
     everywhere, self._divided = shardings(devices)
     self._state_sharding = everywhere if share_crops else self._divided
     on_cpu = devices[0].platform == 'cpu'
-    model = for_cpu(model) if on_cpu else model
+    model = inference.for_cpu(model) if on_cpu else model
     self._variables = jax.device_put(
-        inference_variables(model, variables, winograd=on_cpu), everywhere)
+        inference.inference_variables(model, variables, winograd=on_cpu),
+        everywhere)
     self._config, self._share, self._judge = config, share_crops, judge
     self._origin = Origin(weights, config, judge)
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
     self._update = functools.partial(
         update_packed.jitted, model=model, rule=config.rule,
-        every_stage=every_stage,
-        at_once=crops_at_once(model) if on_cpu else 0, devices=self.devices)
+        every_stage=every_stage, devices=self.devices,
+        at_once=inference.crops_at_once(model) if on_cpu else 0)
     self._targets: dict[int, Target] = {}  # by slot
     self._templates: Any = None  # of `Template`, [slots, ...] on the devices
     self._newest: TemplateView | None = None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Number = Union['jax.Array', np.ndarray, float]
 MIN_SIDE = 10.0  # of a box, pixels
+SEARCH_SIZE = 'search_size'  # the hyperparameter that a network is exported for
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,24 +28,34 @@ class Calibration:
     return 0.5 + 0.5 * math.tanh(odds / 2)  # which does not overflow
 
 
-# By size and SHA-256 of a file of weights. A curve is that of one network with
-# its own settings; docs/tracking.md has the measurement.
+# By size and SHA-256 of a file of weights, and by search size: a curve is that
+# of one network with its own settings; docs/tracking.md has the measurement.
 _MEASURED = {
     (2437120, '24b3b69388957175fe5752e2f423e107'
-     'f31d018ad5e277c6e4edf83fec6594dc'):  # kpn3s_nano
-    Calibration(slope=6.73, middle=0.503)}
+     'f31d018ad5e277c6e4edf83fec6594dc'): {  # kpn3s_nano
+         207: Calibration(slope=6.73, middle=0.503),
+         255: Calibration(slope=7.64, middle=0.529)}}
 
 
-def calibration_of(path: Path) -> Calibration | None:
+def calibration_of(path: Path, search_size: int) -> Calibration | None:
   """What has been measured of a file of weights, whatever its name.
 
-  None for others, and for what cannot be read: loading it will tell.
+  Args:
+    path: of the file.
+    search_size: of tracking; another one has the curve of the nearest.
+
+  Returns:
+    The curve; None for other weights, and for what cannot be read: loading it
+    will tell.
   """
   try:
     if path.stat().st_size not in {size for size, _ in _MEASURED}:
       return None  # a large file is not read for nothing
     with path.open('rb') as content:
       digest = hashlib.file_digest(content, 'sha256').hexdigest()
-    return _MEASURED.get((path.stat().st_size, digest))
+    curves = _MEASURED.get((path.stat().st_size, digest))
   except OSError:
     return None
+  if curves is None:
+    return None
+  return curves[min(curves, key=lambda size: abs(size - search_size))]

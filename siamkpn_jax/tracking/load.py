@@ -18,7 +18,7 @@ from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.choice import DecodeConfig
+from siamkpn_jax.tracking.choice import SEARCH_SIZE, DecodeConfig
 from siamkpn_jax.tracking.confidence import calibration_of
 from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax, wide
 from siamkpn_jax.tracking.follow import (
@@ -80,6 +80,7 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
       alone.
     long_term: a target that is not seen for some frames is lost: its box stays,
       and is searched for in ever larger parts of the frame (docs/tracking.md).
+      Unless it is given, `search_size` is that of training, 255.
     color: order of the channels of frames: 'bgr', as OpenCV reads them, or
       'rgb'. A frame is [h, w, 3], or gray: [h, w] or [h, w, 1]; uint8, or
       floats 0..1, which are multiplied by 255 and rounded.
@@ -106,7 +107,8 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  loaded = _load(weights, engine, faster_in_jax, hyperparameters,
+  loaded = _load(weights, engine, faster_in_jax,
+                 settings(hyperparameters, long_term=long_term),
                  every_stage=every_stage, precision=precision)
   decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
@@ -155,7 +157,8 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
     8
   """
-  loaded = _load(weights, engine, wide, hyperparameters,
+  loaded = _load(weights, engine, wide,
+                 settings(hyperparameters, long_term=long_term),
                  every_stage=every_stage, precision=precision)
   decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
@@ -207,11 +210,7 @@ def _load(weights: str | Path | None, engine: str,
   path = find_weights(weights)
   digest = content_digest(path)
   if onnx:
-    from siamkpn_jax.tracking.onnx.kept import (
-        SEARCH_SIZE,
-        export_and_keep,
-        read_kept,
-    )
+    from siamkpn_jax.tracking.onnx.kept import export_and_keep, read_kept
     kept = read_kept(digest, precision, hyperparameters.get(SEARCH_SIZE))
     if kept and suits(kept[0]):
       config, network = kept
@@ -262,11 +261,22 @@ def load_follower(weights: str | Path | None, targets: int, *,
   return Together(load_batch_tracker(weights, slots=targets, **options))
 
 
+def settings(hyperparameters: Mapping[str, Any], *, long_term: bool
+             ) -> dict[str, Any]:
+  """The hyperparameters that replace stored ones.
+
+  Long-term tracking looks as far as training did, unless these say how far: in
+  a small search crop scores are low too often to tell what is lost.
+  """
+  usual = {SEARCH_SIZE: geometry.SEARCH_SIZE} if long_term else {}
+  return {**usual, **hyperparameters}
+
+
 def judge_of(path: Path, decoding: DecodeConfig, *,
              long_term: bool = False) -> Judge:
   """What decides whether boxes of a file of weights are to be believed."""
   rule = Rule(search_size=decoding.search_size) if long_term else None
-  return Judge(calibration_of(path), rule)
+  return Judge(calibration_of(path, decoding.search_size), rule)
 
 
 def decode_config(config: Config) -> DecodeConfig:

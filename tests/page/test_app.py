@@ -373,6 +373,7 @@ def test_the_page_loads_nothing_from_elsewhere(server):
   parts = {'page.js'}
   for path in STATIC.iterdir():
     text = client.get(f'/static/{path.name}')
+    assert text.headers['cache-control'] == 'no-cache'
     assert text.status_code == 200
     assert 'https://' not in text.text and '//cdn' not in text.text
     parts |= set(re.findall(r"^(?:import|export).* '\./(.*)';$", text.text,

@@ -240,12 +240,25 @@ def test_a_calibration_is_that_of_the_content(tmp_path):
   """Whatever the file's name; other weights have none."""
   (packaged,) = packaged_weights().values()
   content = packaged.read_bytes()
-  known = calibration_of(packaged)
+  known = calibration_of(packaged, 207)
   assert known and known(0.0) < 0.1 < 0.9 < known(1.0)
   copy = tmp_path / 'copy.safetensors'
   copy.write_bytes(content)
-  assert calibration_of(copy) == known
+  assert calibration_of(copy, 207) == known
+  assert calibration_of(packaged, 191) == known
+  assert calibration_of(packaged, 239) == calibration_of(packaged, 255) != known
   copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-  assert calibration_of(copy) is None
-  assert calibration_of(tmp_path) is None
-  assert calibration_of(tmp_path / 'missing') is None
+  assert calibration_of(copy, 207) is None
+  assert calibration_of(tmp_path, 207) is None
+  assert calibration_of(tmp_path / 'missing', 207) is None
+
+
+@pytest.mark.skipif(not packaged_weights(), reason='no packaged weights')
+def test_looks_further_than_usual():
+  """Unless it is told how far."""
+  frames = [np.full((120, 160, 3), 90, np.uint8)] * 2
+  for given, wide in (({}, 255), ({'search_size': 175}, 175)):
+    tracker = load_tracker(long_term=True, **given)
+    tracker.init(frames[0], [60, 50, 40, 30])
+    tracker.update(frames[1])
+    assert tracker.search_crop.shape == (wide, wide, 3)

@@ -17,7 +17,7 @@ from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.engines import choose_engine, engine_of_evaluation
-from siamkpn_jax.tracking.load import decode_config, judge_of
+from siamkpn_jax.tracking.load import decode_config, judge_of, settings
 from siamkpn_jax.tracking.slots import good_slots
 
 ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
@@ -53,7 +53,8 @@ def load_for_sequences(
   in_onnx = choose_engine(engine, precision=precision) == 'onnxruntime'
   path = find_weights(weights)
   config, variables = load_model(path)
-  config = with_tracking(config, hyperparameters or {})
+  config = with_tracking(config, settings(hyperparameters or {},
+                                          long_term=long_term))
   mode = {'long_term': True} if long_term else {}
   model, decoding = build_model(config.model), decode_config(config)
   judge = judge_of(path, decoding, long_term=long_term)

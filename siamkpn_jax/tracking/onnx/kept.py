@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from siamkpn_jax.checkpoints.content import content_digest
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.user_cache import entry_key, read_entry, write_entry
+from siamkpn_jax.tracking.choice import SEARCH_SIZE
 from siamkpn_jax.tracking.engines import check_precision
 from siamkpn_jax.tracking.onnx.serialized import Serialized, serialize
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
   from siamkpn_jax.models.siamkpn import SiamKPN
 
 _PART = 'onnx'  # of the cache
-SEARCH_SIZE = 'search_size'  # the hyperparameter that a network is exported for
 # What an exported network depends on, besides the weights and their settings.
 _MADE_BY = {'sources': ('config', 'core', 'models', 'tracking/onnx'),
             'libraries': ('flax', 'jax', 'onnx')}
