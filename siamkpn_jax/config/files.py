@@ -113,6 +113,7 @@ def _find(name: str) -> Path:
 def _get_config(path: Path, arg: str) -> 'ConfigDict':
   """Runs a configuration file."""
   from ml_collections import ConfigDict
+  _check_nesting(path)
   try:
     get_config: Callable[..., Any] = runpy.run_path(str(path))['get_config']
     takes_one = bool(inspect.signature(get_config).parameters)
@@ -129,6 +130,21 @@ def _get_config(path: Path, arg: str) -> 'ConfigDict':
     raise UserError(f'get_config() returns a {type(config).__name__}; '
                     'expected a modified default_config(): return that')
   return config
+
+
+def _check_nesting(path: Path) -> None:
+  """Refuses what Python's parser has no room for.
+
+  It raises MemoryError, as does a configuration that is too large in earnest.
+  """
+  try:
+    compile(path.read_bytes(), str(path), 'exec')
+  except MemoryError as error:
+    raise UserError('no configuration: nested too deeply for Python to read it '
+                    '(or memory is short); expected a Python file with '
+                    'get_config()') from error
+  except (SyntaxError, ValueError, RecursionError, OSError):
+    return  # told when the file runs
 
 
 def _file_error(error: Exception) -> UserError:

@@ -75,6 +75,9 @@ WRONG = {
     'no argument': (_file(arguments=''), "takes no argument; expected no "
                     "':some': omit it"),
     'syntax': ('def', 'SyntaxError: '),
+    'nested': ('lambda:' * 3000 + '1', 'nested too deeply'),
+    'nested otherwise': ('-' * 5000 + '1', 'RecursionError: '),
+    'no text': ('a = "\0"', '(Syntax|Value)Error: .*null bytes'),
     'import': ('import nothing_of_this_name', 'ModuleNotFoundError: '),
     'result': (_file('config = 5'), r'get_config\(\) returns a int; '),
 }
