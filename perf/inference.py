@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> None:
   rows = {}
   for batch in map(int, args.batches):
     seconds = turns.take_turns(
-        _programs(model, jax.device_get(variables), batch), args.rounds)
+        _programs(model, jax.device_get(variables), batch,
+                  config.tracking.search_size), args.rounds)
     rows[batch] = {name: 1e3 * float(np.median(values)) / batch
                    for name, values in seconds.items()}
     print(f'batch {batch}: ' + ', '.join(
@@ -68,12 +69,12 @@ def run(args: argparse.Namespace) -> None:
     circumstances.write(output, {'rows': rows, 'rounds': args.rounds, **found})
 
 
-def _programs(model: SiamKPN, variables: Any,
-              batch: int) -> dict[str, Callable[[], float]]:
+def _programs(model: SiamKPN, variables: Any, batch: int,
+              search_size: int) -> dict[str, Callable[[], float]]:
   """Each way to search a batch of crops; a call returns its seconds."""
   rng = np.random.default_rng(0)
   z, x = (jnp.asarray(rng.integers(0, 256, (batch, side, side, 3)), jnp.float32)
-          for side in (geometry.TEMPLATE_SIZE, geometry.SEARCH_SIZE))
+          for side in (geometry.TEMPLATE_SIZE, search_size))
   template = jax.jit(functools.partial(
       model.apply, train=False, method=SiamKPN.template))(variables, z)
 

@@ -41,7 +41,8 @@ def serialized(config: Config, variables: Any) -> Any:
     import onnxruntime  # noqa: F401
 
     from siamkpn_jax.tracking.onnx.serialized import serialize
-    return serialize(build_model(config.model), variables)
+    return serialize(build_model(config.model), variables,
+                     config.tracking.search_size)
   except ModuleNotFoundError:
     return None
 

@@ -25,7 +25,6 @@ from perf import circumstances, networks, turns
 from perf.gpu_inputs import video
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.follow import Alone, SingleTracker
@@ -144,9 +143,10 @@ def _onnx_idle(tracker: Any) -> Callable[[], Any]:
 def _onnx_step(tracker: Any) -> Callable[[], Any]:
   """The session of a tracker that has a target."""
   session = tracker._session
-  crop = np.full((1, 3, *[geometry.SEARCH_SIZE] * 2), 128, np.float32)
+  (pixels,) = session.get_inputs()
+  crop = np.full(pixels.shape, 128, np.float32)
   crop += np.random.default_rng(0).normal(0, 40, crop.shape)
-  given = {session.get_inputs()[0].name: crop}
+  given = {pixels.name: crop}
   return lambda: session.run(None, given)
 
 

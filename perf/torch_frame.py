@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
   loads = [circumstances.load()]
   rng = np.random.default_rng(0)
   z, x = (rng.integers(0, 256, (1, side, side, 3)).astype(np.float32)
-          for side in (geometry.TEMPLATE_SIZE, geometry.SEARCH_SIZE))
+          for side in (geometry.TEMPLATE_SIZE, config.tracking.search_size))
   ways = {'JAX': _jax(config, variables, z, x),
           **_torch(config, variables, z, x, threads, args)}
   network = args.dtype == 'float32' and networks.serialized(config, variables)

@@ -201,10 +201,10 @@ class Head(nn.Module):
     return dict(zip(TASKS, zip(*parts, strict=True), strict=True))
 
 
-def to_cells(x):
+def to_cells(x, level):
   """16x16 -> 31x31, 8x8 -> 15x15, linear between; maps of all cells stay."""
   side = x.shape[-1]
-  if side in (15, 31):
+  if level not in ('stage4', 'stage5'):
     return x
   return F.interpolate(x, size=(2 * side - 1,) * 2, mode='bilinear',
                        align_corners=True)
@@ -230,7 +230,7 @@ class SiamKPN(nn.Module):
     """The crop -> {level: [b, channels, 15 or 31, same]}."""
     return {
         level: to_cells(
-            self.neck[f'downsample{level[-1]}']['downsample'](feature))
+            self.neck[f'downsample{level[-1]}']['downsample'](feature), level)
         for level, feature in self.backbone(crop).items()}
 
   def forward(self, z, x):
