@@ -43,7 +43,7 @@ def as_given(boxes: Any, first: int, frames: int | None = None,
 def _given(number: int, box: Any) -> GivenBox:
   try:
     left, top, width, height = (float(side) for side in box)
-  except (TypeError, ValueError):
+  except (TypeError, ValueError, OverflowError):
     raise UserError(f'box {str(box)[:60]!r}: expected four numbers left, top, '
                     'width, height in pixels') from None
   return GivenBox(None, number, (left, top, width, height))

@@ -81,10 +81,11 @@ def test_crowds_as_text(tmp_path):
   path = tmp_path / 'a.json'
   path.write_text(json.dumps(content))
   assert read_boxes(path) == read_boxes(LABELS / 'coco_vid.json')
-  content['annotations'][0]['iscrowd'] = 'maybe'
-  path.write_text(json.dumps(content))
-  with pytest.raises(UserError, match='annotation 0'):
-    given(path)
+  for other in ('maybe', '9' * 400, 0.5):
+    content['annotations'][0]['iscrowd'] = other
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match='annotation 0'):
+      given(path)
 
 
 def test_frames_counted_from_1():

@@ -211,6 +211,7 @@ def test_track_video(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(('boxes', 'message'), [
     ([], 'boxes: none'), ([1, 2, 3], "box '1'"), ([[1, 2, 3]], 'four numbers'),
+    ([[10**400, 2, 3, 4]], 'four numbers'),
     ([999, 999, 9, 9], 'lies outside'), ({1: 'here'}, 'four numbers'),
     ('none.csv', 'cannot be read'), ([GivenBox(9, 1, BOX)], 'begins in frame')])
 def test_boxes_of_track_video_that_are_none(

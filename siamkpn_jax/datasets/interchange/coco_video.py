@@ -32,7 +32,10 @@ def is_crowd(value: Any) -> bool:
   """
   if isinstance(value, str):
     value = {'': 0, 'false': 0, 'true': 1}.get(value.lower(), value)
-  number = 0.0 if value is None else float(value)
+  try:
+    number = 0.0 if value is None else float(value)
+  except OverflowError:  # an integer of hundreds of digits
+    number = math.inf
   if number not in (0, 1):
     raise ValueError('neither 0 nor 1')
   return number == 1

@@ -76,7 +76,8 @@ def test_files_of_these_names_that_are_something_else(tmp_path, text):
     ('"0"', False), ('"1"', True), ('false', False), ('true', True),
     ('0', False), ('1', True), ('0.0', False), ('"0.0"', False),
     ('"false"', False), ('"True"', True), ('null', False), ('""', False),
-    ('2', None), ('"x"', None), ('[0]', None), ('NaN', None), ('-1', None)])
+    ('2', None), ('"x"', None), ('[0]', None), ('NaN', None), ('-1', None),
+    ('9' * 400, None)])
 def test_coco_crowds(tmp_path, value, crowd):
   """Also as text; what is neither 0 nor 1 is not guessed."""
   miniatures.put_images(tmp_path, ['1.jpg'])
