@@ -20,6 +20,7 @@ from siamkpn_jax.tracking.quiet import quiet
 
 TIMEOUT = 10.0  # seconds
 _POLL = 0.1  # seconds between two looks at Ctrl-C
+_HELD = 17  # frames that a decoder may still give after a silence, and one
 
 
 class LiveReader:
@@ -106,10 +107,13 @@ class LiveReader:
       try:
         self._announce(capture)
         began = self._began  # opening waits for the first data
+        held = 0
         while self._opened and not self._closed:
           decoded, frame = capture.read()
+          late = time.monotonic() - began > 0.9 * self._timeout
+          held = _HELD if late else held - 1
           if not decoded:  # OpenCV may give up before `frames` does
-            self.hung = time.monotonic() - began > 0.9 * self._timeout
+            self.hung = held > 0
             break
           stamp = (time.monotonic() if self.live else
                    capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)

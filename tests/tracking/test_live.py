@@ -202,6 +202,21 @@ def test_a_stream_that_opencv_gives_up_went_silent(camera) -> None:
   assert source.reader.hung
 
 
+def test_frames_that_a_decoder_held_when_the_stream_went_silent(
+    monkeypatch) -> None:
+  """They come at once after OpenCV's timeout, and then the end does."""
+  class Holding(Camera):
+    def read(self):
+      number = next(self._numbers)
+      time.sleep(0.5 if number == 3 else 0.001)
+      return (True, gray(number)) if number < 6 else (False, None)
+
+  monkeypatch.setattr(live.cv2, 'VideoCapture', lambda index: Holding(0))
+  with open_frames('0', timeout=0.55) as source:
+    assert 2 <= sum(1 for _ in source) <= 6
+  assert source.reader.hung
+
+
 def test_a_reader_that_is_closed_lets_its_thread_end(camera) -> None:
   camera(0.001)
   before = set(threading.enumerate())
