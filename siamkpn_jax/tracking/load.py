@@ -13,7 +13,7 @@ import numpy as np
 
 from siamkpn_jax.checkpoints.content import content_digest
 from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.config.network import ModelConfig
+from siamkpn_jax.config.network import ModelConfig, TrackingConfig
 from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
@@ -207,11 +207,14 @@ def _load(weights: str | Path | None, engine: str,
   if precision != 'float32':
     engine = 'onnxruntime'
   suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
+  size: Any = hyperparameters.get(SEARCH_SIZE)
+  if SEARCH_SIZE in hyperparameters:
+    TrackingConfig(search_size=size)  # before it names what is kept
   path = find_weights(weights)
   digest = content_digest(path)
   if onnx:
     from siamkpn_jax.tracking.onnx.kept import export_and_keep, read_kept
-    kept = read_kept(digest, precision, hyperparameters.get(SEARCH_SIZE))
+    kept = read_kept(digest, precision, size)
     if kept and suits(kept[0]):
       config, network = kept
       return _Loaded(path, digest, with_tracking(config, hyperparameters),
@@ -226,8 +229,7 @@ def _load(weights: str | Path | None, engine: str,
   if onnx and suits(config):
     try:
       return _Loaded(path, digest, config, export_and_keep(
-          path, digest, stored, model, variables, precision,
-          hyperparameters.get(SEARCH_SIZE)))
+          path, digest, stored, model, variables, precision, size))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use the engine "

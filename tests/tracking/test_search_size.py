@@ -9,6 +9,7 @@ import pytest
 
 from siamkpn_jax.checkpoints.packaged import packaged_weights
 from siamkpn_jax.config.network import TrackingConfig
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.head import Predictions
@@ -16,6 +17,7 @@ from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import decode
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.long_term import Memory, Rule, step
+from siamkpn_jax.tracking.onnx import kept
 from tests.tracking.test_tracker import (
   CONFIG,
   new_tracker,
@@ -140,3 +142,27 @@ def test_a_lost_target_is_searched_for_in_such_regions():
         seen.add(tuple(memory.place))
     places[side] = len(seen)
   assert places[127] > 2 * places[255] > 4
+
+
+@pytest.mark.parametrize('engine', ['jax', 'onnxruntime'])
+def test_sizes_that_are_no_numbers(engine):
+  """They are refused before they name anything in the user's cache."""
+  if engine == 'onnxruntime':
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnx')
+  for size in ('207', '\udc80', 10**5000, 207.0, True, None, [207],
+               np.int64(207)):
+    with pytest.raises(UserError, match='search_size is .*expected'):
+      load_tracker(engine=engine, search_size=size)
+
+
+def test_candidates_that_are_stored_do_not_matter_to_an_export(
+    tmp_path, monkeypatch):
+  """They may be too many for the size, where others are given with it."""
+  sizes = []
+  monkeypatch.setattr(kept, 'serialize', lambda model, variables, size:
+                      sizes.append(size))
+  config = Config().updated(tracking={'topk_max': 961})
+  kept.export_and_keep(tmp_path, None, config, None, None, search_size=127)
+  kept.export_and_keep(tmp_path, None, config, None, None)
+  assert sizes == [127, 255]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from siamkpn_jax.checkpoints.content import content_digest
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.core.user_cache import entry_key, read_entry, write_entry
-from siamkpn_jax.tracking.choice import SEARCH_SIZE
 from siamkpn_jax.tracking.engines import check_precision
 from siamkpn_jax.tracking.onnx.serialized import Serialized, serialize
 
@@ -67,9 +66,7 @@ def export_and_keep(path: Path, digest: str | None, config: Config,
   """
   from siamkpn_jax.checkpoints.weights import find_checkpoint
 
-  given = {} if search_size is None else {SEARCH_SIZE: search_size}
-  serialized = in_precision(
-      config.updated(tracking=given), model, variables, precision)
+  serialized = in_precision(config, model, variables, precision, search_size)
   # Kept only if it is what was loaded: not replaced meanwhile, and Orbax has
   # not refused what the digest is of.
   if digest and content_digest(find_checkpoint(path)) == digest:
@@ -80,10 +77,11 @@ def export_and_keep(path: Path, digest: str | None, config: Config,
 
 
 def in_precision(config: Config, model: 'SiamKPN', variables: Any,
-                 precision: str) -> Serialized:
+                 precision: str, search_size: int | None = None) -> Serialized:
   """Exports a network, for float32 or int8; see `export_and_keep`."""
   check_precision(config.model, precision)
-  network = serialize(model, variables, config.tracking.search_size)
+  network = serialize(model, variables,
+                      search_size or config.tracking.search_size)
   if precision == 'int8':
     from siamkpn_jax.tracking.onnx.quantize import quantize
     network = quantize(network)
