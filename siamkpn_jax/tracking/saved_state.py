@@ -27,6 +27,8 @@ _PLACE, _SIZE = (-_FAR, _FAR), (1e-3, _FAR)
 _HYPERPARAMETERS = tuple(
     field.name for field in dataclasses.fields(Hyperparameters))
 _RULE = ('topk_max', 'topk_min', 'search_size')  # compiled in
+# What states were of before there was an entry for it.
+_OLDER = {'search_size': np.array(geometry.SEARCH_SIZE, np.int64)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +194,8 @@ def from_arrays(state: Mapping[str, Any], origin: Origin) -> Saved:
   if stored != name:
     raise UserError('state: is of other weights; expected one that was saved '
                     'by a tracker of the same weights: load those')
-  arrays = {key: _read(state, key) for key in _ENTRIES}
+  arrays = {key: _read(state, key) if key in state or key not in _OLDER else
+            _OLDER[key] for key in _ENTRIES}
   for key, entry in _ENTRIES.items():
     if not entry.fits(arrays[key]):
       raise UserError(f'state: {key} is {_short(arrays[key])}; '

@@ -267,3 +267,17 @@ def test_trackers_in_threads(engine):
     thread.join()
   for k in range(3):
     np.testing.assert_array_equal(got[k], want[k])
+
+
+def test_a_state_from_before_there_were_search_sizes():
+  """It is of the usual one."""
+  frames, box = video()
+  one = new('jax')
+  one.init(frames[0], box)
+  older = one.state()
+  del older['search_size']
+  two = new('jax')
+  two.restore(older)
+  assert two.state().keys() == one.state().keys()
+  with pytest.raises(UserError, match='search_size is 255, not 207'):
+    new('jax', search_size=207).restore(older)
