@@ -36,9 +36,9 @@ def test_demonstration(tmp_path):
 class Oracle:
   """Knows where the target is; its crops are black, its heatmaps zero."""
 
-  def __init__(self, scene: Scene):
+  def __init__(self, scene: Scene, side: int):
     self._scene, self._t = scene, 0
-    self.search_crop = np.zeros((255, 255, 3), np.uint8)
+    self.search_crop = np.zeros((side, side, 3), np.uint8)
     self.heatmaps = np.zeros((2, 31, 31))
 
   def init(self, frame, box):
@@ -55,20 +55,22 @@ class Oracle:
     self._t += 1
 
 
-def test_distractor_sights():
+@pytest.mark.parametrize('side', [255, 207])
+def test_distractor_sights(side):
   """Rows in order and apart; the marks are where target and twins are."""
   seed = split_seed('val', 3)
   scenes = (Scene(seed, i, distractors=4, length=40) for i in range(20))
   scene, sights = next(
       (scene, found) for scene in scenes
       if len(found := train_demo.distractor_sights(
-          Oracle(scene), scene, 3)) == 3)
+          Oracle(scene, side), scene, 3)) == 3)
   frames = [int(sight.title.split()[1]) - 1 for sight in sights]
   assert np.diff(frames).min() >= 5
   for t, sight in zip(frames, sights, strict=True):
     (lx, ly, lw, lh), (x, y, w, h) = scene.box(t - 1), scene.box(t)
     scale = 127 / geometry.context_side(lw, lh)
     moved = np.array([x + w / 2 - lx - lw / 2, y + h / 2 - ly - lh / 2])
-    np.testing.assert_allclose(sight.target, 127 + scale * moved, atol=1e-6)
+    np.testing.assert_allclose(sight.target, side // 2 + scale * moved,
+                               atol=1e-6)
     assert 1 <= len(sight.distractors) <= 4
-    assert np.abs(sight.distractors - 127).max() < 115
+    assert np.abs(sight.distractors - side // 2).max() < side // 2 - 12

@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from siamkpn_jax.config.settings import Config
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
@@ -39,7 +38,7 @@ _LENGTH = 60  # frames of an unseen video
 _DISTRACTORS = 4  # in the video of the figure
 _FIGURE_ROWS = 4
 _APART = 5  # frames between two rows of the figure
-_NEAR = 115  # crop pixels from the center along each axis
+_MARGIN = 12  # crop pixels that are clearly inside are from the edge
 
 Rows = list[tuple[str, float, float, float]]
 Files = list[tuple[Path, str]]
@@ -141,12 +140,13 @@ def distractor_sights(tracker: LoadedTracker, scene: Scene,
       continue
     window = tracker.search_window()
     tracker.update(frame)
+    side = len(tracker.search_crop)
     others = scene.distractor_boxes(t)
     apart = others[iou_xywh(others, box) < 0.05]
-    centers = _in_crop(apart, *window)
-    inside = _inside(centers)
-    target = _in_crop(box, *window)
-    if inside.any() and _inside(target):
+    centers = _in_crop(apart, *window, side)
+    inside = _inside(centers, side)
+    target = _in_crop(box, *window, side)
+    if inside.any() and _inside(target, side):
       distance = np.linalg.norm(centers[inside] - target, axis=-1).min()
       found.append((float(distance), t, Sight(
           f'frame {t + 1}', tracker.search_crop, tracker.heatmaps, target,
@@ -158,16 +158,17 @@ def distractor_sights(tracker: LoadedTracker, scene: Scene,
   return [chosen[t] for t in sorted(chosen)]
 
 
-def _inside(points: np.ndarray) -> np.ndarray:
+def _inside(points: np.ndarray, side: int) -> np.ndarray:
   """[..., 2] crop pixels -> [...] whether clearly inside a search crop."""
-  return np.all(np.abs(points - geometry.CROP_CENTER) < _NEAR, axis=-1)
+  middle = side // 2
+  return np.all(np.abs(points - middle) < middle - _MARGIN, axis=-1)
 
 
-def _in_crop(xywh: np.ndarray, center: np.ndarray,
-             scale: float) -> np.ndarray:
+def _in_crop(xywh: np.ndarray, center: np.ndarray, scale: float,
+             side: int) -> np.ndarray:
   """[..., 4] frame boxes -> [..., 2] centers in a search crop, pixels."""
   pixel = xywh_to_cxcywh(xywh)[..., :2] - 0.5
-  return (pixel - center) * scale + geometry.CROP_CENTER
+  return (pixel - center) * scale + side // 2
 
 
 def _say(what: str) -> None:
