@@ -20,8 +20,8 @@ from numpy.lib import format as npy
 _EXPANSION = 100  # numbers hardly compress
 _SMALL = 2**26  # bytes that any file may unpack to
 # Of zipfile; RuntimeError: with a password.
-_DAMAGE = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
-           struct.error)
+_DAMAGE = (ValueError, EOFError, RuntimeError, OverflowError,
+           zipfile.BadZipFile, zlib.error, struct.error)
 # Of numpy, which evaluates a header; those of memory and depth are Python's
 # parser's.
 _NO_HEADER = (ValueError, TypeError, LookupError, SyntaxError, OverflowError,

@@ -44,6 +44,7 @@ def test_what_was_written(save):
 @pytest.mark.parametrize('content', [
     _npy(_header()), _npy(_header(shape='(2**40,)')),
     _npy(_header(shape='(1099511627776,)')),
+    _npy(_header(shape='(18446744073709551616, 0)')),
     _npy(_header("'<U0'", '(1099511627776,)')), _npy(_header("'|O'")),
     _npy(_header(shape='(-1, -2)'), b'x' * 8), _npy('-' * 9000 + '1'),
     _npy('[' * 9000), _npy('{[]: 1}'), _npy("'''"), _npy(_header('[1, 2]')),
