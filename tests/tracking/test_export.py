@@ -324,6 +324,14 @@ def test_what_computes_something_else_is_not_written(weights, tmp_path,
   assert nothing_but(tmp_path)
 
 
+def test_weights_that_do_not_suit_a_precision():
+  """Rounding depends on them: no bug of the program."""
+  errors, far = check.Errors(), np.float32([2, 1.5])
+  with pytest.raises(UserError, match='^not written: heatmap .* in float32$'):
+    errors.compare('heatmap', far, np.float32([2, 1]), check.TOLERANCES['int8'])
+  errors.compare('heatmap', far, np.float32([2, 1.4]), check.TOLERANCES['int8'])
+
+
 def test_weights_that_give_no_numbers(tmp_path, monkeypatch):
   def break_(variables):  # finite, but what they compute is not
     head = variables['params']['head']['layer2_shared_stage2']['predict_out']

@@ -74,7 +74,7 @@ class Errors:
     """Compares trees of arrays.
 
     Raises:
-      UserError: JAX itself gives no finite numbers.
+      UserError: JAX itself gives no finite numbers, or rounding is too coarse.
       RuntimeError: they differ.
     """
     for one, other in zip(jax.tree.leaves(got), jax.tree.leaves(want),
@@ -86,8 +86,11 @@ class Errors:
                         'another checkpoint')
       error = np.abs(got - want).max() / max(np.abs(want).max(), 1e-12)
       if not error <= tolerance:
-        raise RuntimeError(
-            f'not written: {name} of the exported program differs from that of '
-            f'JAX by {error:.1e} of the largest value; expected at most '
-            f'{tolerance}')
+        line = (f'not written: {name} of the exported program differs from '
+                f'that of JAX by {error:.1e} of the largest value; expected at '
+                f'most {tolerance}')
+        if tolerance > TOLERANCES['float32']:  # no bug: others may be rounded
+          raise UserError(f'{line}: these weights do not suit the precision; '
+                          'export them in float32')
+        raise RuntimeError(line)
       self.found[name] = max(float(error), self.found.get(name, 0.))
