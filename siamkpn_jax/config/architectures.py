@@ -21,9 +21,6 @@ _EFFICIENTNET = ('stem', 'stage1', 'stage2', 'stage3', 'stage4', 'stage5')
 # Other backbones: name -> their layers, from the image up.
 _OTHERS = {'efficientnet_lite0': _EFFICIENTNET}
 
-# Layers whose outputs have stride 16, where others have 8.
-EVERY_SECOND_CELL = ('stage4', 'stage5')
-
 # Layers whose outputs have stride 8 or 16.
 _LEVELS = {_RESNET: _RESNET[2:], _EFFICIENTNET: _EFFICIENTNET[3:]}
 

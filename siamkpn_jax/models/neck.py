@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from siamkpn_jax.config.architectures import EVERY_SECOND_CELL
 from siamkpn_jax.models.layers import ConvBN
 
 
@@ -23,16 +22,16 @@ class Neck(nn.Module):
   dtype: Any = None
 
   @nn.compact
-  def __call__(self, features: dict[str, jax.Array], *,
+  def __call__(self, features: dict[str, jax.Array], cells: int, *,
                train: bool) -> dict[str, jax.Array]:
-    """{level: [b, h, w, c]} -> {level: [b, s, s, channels]}.
+    """{level: [b, h, w, c]} -> {level: [b, cells, cells, channels]}.
 
-    Levels of every second cell (16x16, 8x8) get those between by linear
-    interpolation: s is 31 or 15, of search crops of 255 pixels.
+    Levels of every second cell (16x16 of 31x31, 8x8 of 15x15) get those between
+    by linear interpolation.
     """
     maps = {level: ConvBN(self.channels, 1, dtype=self.dtype, name=level)(
         x, train=train) for level, x in features.items()}
-    return {level: to_cells(x) if level in EVERY_SECOND_CELL else x
+    return {level: to_cells(x) if 2 * x.shape[1] - 1 == cells else x
             for level, x in maps.items()}
 
 

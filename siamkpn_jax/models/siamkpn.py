@@ -82,7 +82,9 @@ class SiamKPN(nn.Module):
       The features that `search` needs.
     """
     features = self.backbone(z, train_layers=train_layers)
-    return self.head.template(self.neck(features, train=train), train=train)
+    return self.head.template(
+        self.neck(features, geometry.map_size(z.shape[1]), train=train),
+        train=train)
 
   def search(self, template: Template, x: jax.Array, *, train: bool,
              train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:
@@ -99,7 +101,8 @@ class SiamKPN(nn.Module):
     """
     features = self.backbone(x, train_layers=train_layers)
     return self.head.search(
-        template, self.neck(features, train=train), train=train)
+        template, self.neck(features, geometry.map_size(x.shape[1]),
+                            train=train), train=train)
 
   def __call__(self, z: jax.Array, x: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> tuple[Predictions, ...]:

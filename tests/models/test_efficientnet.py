@@ -13,7 +13,7 @@ from siamkpn_jax.conversion.run import to_jax
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.efficientnet import EfficientNet
-from siamkpn_jax.models.neck import to_cells
+from siamkpn_jax.models.neck import Neck, to_cells
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from tests.models.capture import assert_close
 
@@ -88,6 +88,16 @@ def test_cells_lie_on_the_grid(side):
     change = np.abs(np.asarray(value)[0]).sum(-1)
     middle = np.argwhere(change >= change.max() * (1 - 1e-5)).mean(0)
     np.testing.assert_allclose(middle, (i, j), atol=1e-6, err_msg=level)
+
+
+@pytest.mark.parametrize(('cells', 'sides'), [(31, (31, 16)), (15, (15, 8)),
+                                              (25, (13, 25)), (15, (8, 8))])
+def test_levels_are_of_all_cells_whatever_their_names(cells, sides):
+  """Another backbone's layers have names of their own (CONTRIBUTING.md)."""
+  maps = {f'stage{k}': jnp.zeros((1, n, n, 3)) for k, n in enumerate(sides, 3)}
+  found, _ = jax.eval_shape(lambda: Neck(4).init_with_output(
+      jax.random.key(0), maps, cells, train=False))
+  assert {x.shape for x in found.values()} == {(1, cells, cells, 4)}
 
 
 def test_cells_between_are_linear():
