@@ -17,12 +17,13 @@ _KNOWN = re.compile(
     rb'.{4}(?:ftyp|styp|moov|moof|sidx|prft|emsg|mdat|free|skip|wide|pnot|uuid|'
     rb'PICT|junk)|'  # mp4
     rb'RIFF|RIFX|\x1a\x45\xdf\xa3|FLV|\x30\x26\xb2\x75|OggS|DKIF|GIF8|\xff\xd8|'
-    rb'\x89PNG|YUV4MPEG2|--|'
-    rb'\x00\x00\x01[\xb0-\xbf\x00\x20-\x2f]|\x00{2,3}\x01[\x09\x27\x67\x40\x46]',
+    rb'\x89PNG|YUV4MPEG2|--|\x06\x0e\x2b\x34|\x1f\x07\x00|nut/|'  # MXF, DV, NUT
+    rb'\x00\x00\x01[\xb0-\xbf\x00\x20-\x2f]|'
+    rb'\x00{2,3}\x01[\x09\x27\x47\x67\x40\x46]',
     re.DOTALL)
-# Of a transport stream, which may begin within a packet.
-_SYNC = re.compile(rb'(?s:.{0,203}?)(?:(?:G.{187}){3}|(?:G.{191}){3})',
-                   re.DOTALL)
+# Of a transport stream, which may begin within a packet, of three lengths.
+_SYNC = re.compile(rb'(?s:.{0,203}?)(?:(?:G.{187}){3}|(?:G.{191}){3}|'
+                   rb'(?:G.{203}){3})', re.DOTALL)
 _HEAD = 1024  # bytes
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.container import check_beginning
 from siamkpn_jax.tracking.follow import Alone
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers, Packets
 from siamkpn_jax.tracking.given_boxes import GivenBox
@@ -348,3 +349,16 @@ def test_rotated_video_is_upright(tmp_path: Path) -> None:
   with open_frames(path) as source:
     turned = [np.rot90(frame) for frame in source]
   assert [shown(frame) for frame in turned] == list(range(COUNT))
+
+
+@pytest.mark.parametrize('head', [
+    b'\x06\x0e\x2b\x34\x02\x05\x01\x01', b'\x1f\x07\x00\xbf', b'nut/multimedia',
+    b'\0\0\0\1\x47\x42', b'..' + 4 * (b'G' + bytes(203))])
+def test_beginnings_of_cameras_and_broadcasts(tmp_path, head):
+  """An upload has no ending: MXF, DV, NUT, H.264, packets of 204 bytes."""
+  path = tmp_path / 'video'
+  path.write_bytes(head + bytes(1000))
+  check_beginning(str(path))
+  path.write_bytes(b'?' + bytes(1000))
+  with pytest.raises(UserError, match='damaged before its first frame'):
+    check_beginning(str(path))
