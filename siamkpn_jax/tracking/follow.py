@@ -17,7 +17,7 @@ from siamkpn_jax.tracking.targets import (
 )
 from siamkpn_jax.tracking.video import FrameSource
 
-# The heatmaps [s, 31, 31] of a target and the crop [255, 255, 3] they are of;
+# The heatmaps [s, n, n] of a target and the crop [side, side, 3] they are of;
 # s = 0 and None or an empty crop before the first update.
 Sight = tuple[np.ndarray, np.ndarray | None]
 

@@ -50,7 +50,7 @@ class SearchInput:
   """Search crops for b targets: n crops, usually one per target.
 
   Attributes:
-    crops: [n, 255, 255, 3] uint8 search crops.
+    crops: [n, side, side, 3] uint8 search crops.
     scale: [b] crop pixels per frame pixel.
     frame_size: [b, 2] width and height of the frame, pixels.
     owner: [n] index of the target whose template each crop is compared with;

@@ -42,7 +42,7 @@ def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
   Args:
     variables: of the network.
     templates: [b, ...] of the targets.
-    crops: [n, 255, 255, 3] uint8 search crops.
+    crops: [n, side, side, 3] uint8 search crops.
     numbers: [b, COLUMNS] a row of `pack` for each target.
     sharing: `owner` [n] and `crop` [b] of `SearchInput`, or None.
     model: the network.

@@ -121,7 +121,8 @@ function mapCanvas(values, cells, alpha) {
 // maximum; the veil lets through what lies under low values.
 export function paintHeatmaps(bytes) {
   const found = [];
-  const [cells] = bytes;
+  const cells = bytes[0] || 0;
+  if (!cells) return found;
   for (let at = 1; at < bytes.length; at += cells * cells) {
     const one = bytes.slice(at, at + cells * cells);
     const most = one.reduce((a, b) => Math.max(a, b), 0);
