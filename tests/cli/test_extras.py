@@ -152,3 +152,12 @@ def test_extras_install_what_they_are_said_to():
   for name, packages in extras.PACKAGES.items():
     for package in packages:
       assert names.get(package, package) in extra[name]
+
+
+def test_all_leaves_out_the_heavy_alone():
+  """And PyAV, for its license: what the README names for all commands."""
+  file = configparser.ConfigParser()
+  file.read(ROOT / 'setup.cfg')
+  (names,) = re.findall(r'\[(.*)\]', file['options.extras_require']['all'])
+  assert (set(extras.PACKAGES) - set(names.split(','))
+          == {'tf', 'beam', 'torch', 'vot', 'video'})
