@@ -14,6 +14,7 @@ import argparse
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.cli.parser import Parser, Switch
 from siamkpn_jax.cli.tracker_flags import add_tracking_argument
+from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import target_lock
 from siamkpn_jax.tracking.export.formats import (
@@ -21,6 +22,8 @@ from siamkpn_jax.tracking.export.formats import (
     PRECISIONS,
     check_target,
 )
+
+_LONG = 2.0  # seconds; JAX and the export are compared, which compiles
 
 
 def add_arguments(parser: Parser) -> None:
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.config.overrides import parse_tracking
   from siamkpn_jax.tracking.export.run import export
-  with target_lock(output, '--output'):
+  with target_lock(output, '--output'), announced('exporting', after=_LONG):
     done = export(args.weights, output, args.format, overwrite=args.overwrite,
                   tracking=parse_tracking(args.tracking), command=args.command,
                   precision=args.precision)
