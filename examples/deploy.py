@@ -83,7 +83,10 @@ if __name__ == '__main__':
   import cv2
 
   tracker, video = Tracker(sys.argv[1]), cv2.VideoCapture(sys.argv[2])
-  tracker.init(video.read()[1], sys.argv[3].split(','))
+  first = video.read()[1]
+  if first is None:
+    sys.exit(f'{sys.argv[2]}: no frame; expected a video that OpenCV reads')
+  tracker.init(first, sys.argv[3].split(','))
   while (image := video.read()[1]) is not None:
     box, score = tracker.update(image)
     print(*(f'{value:.4f}' for value in (*box, score)), sep=',')

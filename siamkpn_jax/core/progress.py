@@ -25,6 +25,13 @@ def progress_bar(**options: Any) -> tqdm:
   return kind(file=sys.stderr, dynamic_ncols=True, **options)
 
 
+def announce(bar: tqdm, text: str) -> None:
+  """Says beside a bar what it waits for; in a log at once."""
+  bar.set_postfix_str(text)
+  if isinstance(bar, _Lines) and not bar.disable:
+    say(f'{bar.desc}: {text}' if bar.desc else text)
+
+
 class _Lines(tqdm):
   """A bar that is not drawn over and over: a log would keep every one."""
 

@@ -12,7 +12,7 @@ import jax
 from tqdm import tqdm
 
 from siamkpn_jax.config.settings import Config, TrainConfig
-from siamkpn_jax.core.progress import progress_bar
+from siamkpn_jax.core.progress import announce, progress_bar
 from siamkpn_jax.distributed.multihost import is_main_host
 from siamkpn_jax.training.bad_steps import BadSteps
 from siamkpn_jax.training.metrics import MetricWriter
@@ -52,7 +52,7 @@ class Progress:
     self._waited = self._paused = 0.0
     self._speed: float | None = None  # seconds per step, without pauses
     self._running: list[Mapping[str, jax.Array]] = []
-    bar.set_postfix_str('compiling, may take a minute or two')
+    announce(bar, 'compiling, may take a minute or two')
 
   @contextlib.contextmanager
   def waiting(self) -> Iterator[None]:

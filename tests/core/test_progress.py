@@ -21,6 +21,19 @@ def clock(monkeypatch):
   return now
 
 
+def test_what_a_bar_waits_for(monkeypatch):
+  """A log says it at once, a terminal beside the bar, a silent run not."""
+  for stream, off, want in ((io.StringIO(), False, 'nano: compiling\n'),
+                            (io.StringIO(), True, ''),
+                            (Terminal(), False, 'compiling]')):
+    monkeypatch.setattr(sys, 'stderr', stream)
+    bar = progress.progress_bar(total=3, desc='nano', disable=off)
+    progress.announce(bar, 'compiling')
+    said = stream.getvalue()
+    assert want in said if want else not said
+    bar.close()
+
+
 def test_a_log_gets_a_line_every_ten_seconds(monkeypatch, clock):
   """And the last; no carriage returns, whatever is shown beside the bar."""
   monkeypatch.setattr(sys, 'stderr', io.StringIO())
