@@ -162,8 +162,7 @@ def load_weights_file(path: Path) -> tuple[Config, dict[str, Any]]:
     raise _unreadable(path, error) from error
   variables = unflatten_dict(arrays, sep='/')
   if fingerprint(variables) != metadata.get('checksum') or (
-      _metadata_checksum(stored) != stored.get(
-          _OF_METADATA, _metadata_checksum(stored))):
+      not _settings_are_intact(stored)):
     raise UserError(f'{path}: damaged (wrong checksum); expected the arrays '
                     f'as they were written: {_AGAIN}')
   return config, variables
@@ -212,10 +211,22 @@ def read_metadata(path: Path) -> dict[str, Any]:
   return metadata | {'config': config}
 
 
-def _metadata_checksum(metadata: Mapping[str, str]) -> str:
+def _settings_are_intact(metadata: Mapping[str, str]) -> bool:
+  """Whether the checksum of the metadata fits; one of earlier versions does.
+
+  They have none; if only its name is damaged, it is that of all the others.
+  """
+  if _OF_METADATA in metadata:
+    return metadata[_OF_METADATA] == _metadata_checksum(metadata)
+  return not any(value == _metadata_checksum(metadata, name)
+                 for name, value in metadata.items())
+
+
+def _metadata_checksum(metadata: Mapping[str, str],
+                       own: str = _OF_METADATA) -> str:
   """Of all but itself: the settings beside the arrays count as well."""
   text = json.dumps({name: value for name, value in metadata.items()
-                     if name != _OF_METADATA}, sort_keys=True)
+                     if name != own}, sort_keys=True)
   return f'{zlib.crc32(text.encode()):08x}'
 
 

@@ -327,6 +327,18 @@ def test_every_flipped_bit(written, tmp_path):
     assert '\n' not in str(error.value) and len(str(error.value)) < 500
 
 
+def test_a_flipped_bit_in_the_name_of_a_checksum(written, tmp_path):
+  """Wherever the file has it: the order of the metadata is that of a hash."""
+  content = written[0].read_bytes()
+  place = content.index(b'metadata_checksum')
+  for bit in range(5):
+    changed = bytearray(content)
+    changed[place + 12] ^= 1 << bit
+    path = tmp_path / 'flipped.safetensors'
+    path.write_bytes(changed)
+    _refused(path, 'damaged|cannot be read|holds no')
+
+
 def test_files_of_earlier_versions(written, tmp_path):
   """Their settings have no checksum."""
   path = _changed(written, tmp_path, None,

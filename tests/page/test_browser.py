@@ -84,7 +84,7 @@ def test_boxes_that_are_drawn_are_tracked(url, scene, size, count):
     page.click('#track')
     page.wait_for_selector('#targets li[data-state=ended]', timeout=LONG)
     page.wait_for_selector('#progress', state='hidden')
-    page.wait_for_selector('#heatmaps canvas')
+    page.wait_for_selector('#heatmaps canvas', timeout=LONG)
     found = overlaps(downloaded(page, '#csv'), scene)
     assert [len(found[n + 1]) for n in range(count)] == (
         [sample.LENGTH - 1] * count)
