@@ -125,8 +125,7 @@ def track_video(path: str | Path, boxes: Any, *,
                 weights: str | Path | None = None, engine: str = 'auto',
                 precision: str = 'float32', start_frame: int = 1,
                 timeout: float = 10.0, heatmaps: bool = False,
-                long_term: bool = False,
-                **hyperparameters: Any
+                long_term: bool = False, **hyperparameters: Any
                 ) -> 'Generator[FrameResult, None, None]':
   """Tracks targets through a video, frame by frame.
 

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.packaged import packaged_weights
+from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.datasets.synthetic import split_seed
 from siamkpn_jax.datasets.synthetic.scene import Scene
 from siamkpn_jax.tracking.choice import DecodeConfig
 from siamkpn_jax.tracking.confidence import Calibration, calibration_of
-from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
+from siamkpn_jax.tracking.load import (
+    for_tracking,
+    load_batch_tracker,
+    load_tracker,
+)
 from siamkpn_jax.tracking.long_term import (
     BELIEVING,
     Judge,
@@ -262,3 +267,13 @@ def test_looks_further_than_usual():
     tracker.init(frames[0], [60, 50, 40, 30])
     tracker.update(frames[1])
     assert tracker.search_crop.shape == (wide, wide, 3)
+
+
+@pytest.mark.parametrize(('stored', 'given', 'expected'), [
+    (207, {}, 255), (351, {}, 351), (207, {'search_size': 175}, 175)])
+def test_never_looks_less_far_than_the_weights(stored, given, expected):
+  config = Config().updated(tracking={'search_size': stored})
+  for long_term, size in ((True, expected),
+                          (False, given.get('search_size', stored))):
+    found = for_tracking(config, given, long_term=long_term)
+    assert found.tracking.search_size == size
