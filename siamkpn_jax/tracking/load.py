@@ -80,7 +80,7 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
       alone.
     long_term: a target that is not seen for some frames is lost: its box stays,
       and is searched for in ever larger parts of the frame (docs/tracking.md).
-      Unless it is given, `search_size` is that of training, 255.
+      Unless it is given, `search_size` is at least that of training, 255.
     color: order of the channels of frames: 'bgr', as OpenCV reads them, or
       'rgb'. A frame is [h, w, 3], or gray: [h, w] or [h, w, 1]; uint8, or
       floats 0..1, which are multiplied by 255 and rounded.
