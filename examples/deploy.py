@@ -13,6 +13,11 @@ import sys
 import numpy as np
 import onnxruntime
 
+# Where the first frame is looked at: places, in sizes of the target, and how
+# much larger than it is it is taken to be.
+LOOKS = ((0, 0, 1), (-.15, 0, 1), (.15, 0, 1), (0, -.15, 1), (0, .15, 1),
+         (0, 0, .87), (0, 0, 1.15))
+
 
 class Tracker:
   """One target; several may share a folder, each with a state of its own."""
@@ -26,6 +31,7 @@ class Tracker:
     self._settings = {name: np.float32([value]) for name, value in
                       json.loads(stored['hyperparameters']).items()}
     self._search_size = int(stored['search_size'])
+    self._box_correction = float(stored['box_correction'])
 
   def init(self, frame, box_xywh):
     """Takes the target from its first frame; pixels, counted from 0."""
@@ -36,19 +42,51 @@ class Tracker:
     self._fill = (frame.sum((0, 1), np.int64) // pixels).astype(np.uint8)
     crop = cut(frame, self.center, side(self.size), 127, self._fill)
     (self._kernels,) = self._template.run(None, {'crop': crop[None]})
+    self._shift, self._ratio = self._measure(frame)
 
   def update(self, frame):
     """The box x,y,w,h in the next frame, and its score, 0..1."""
     scale = 127 / side(self.size)
     n = self._search_size
     crop = cut(frame, self.center, n / scale, n, self._fill)
-    shift, size, score = self._update.run(['shift', 'new_size', 'score'], {
-        'crop': crop[None], 'kernels': self._kernels, 'size': self.size[None],
-        'scale': np.float32([scale]), **self._settings})
     limit = np.float32(frame.shape[1::-1])
-    self.center = np.clip(self.center + shift[0], 0, limit)
-    self.size = np.minimum(np.maximum(size[0], np.float32(10)), limit)
-    return (*(self.center - self.size / 2), *self.size), float(score[0])
+    center, size, score = self._find(
+        crop, self.center, self.size * self._ratio, scale, limit)
+    self.size = clip_size(size / self._ratio, limit)
+    self.center = np.clip(center - self._shift * self.size, 0, limit)
+    return (*(self.center - self.size / 2), *self.size), score
+
+  def _find(self, crop, center, size, scale, limit, **settings):
+    shift, size, score = self._update.run(['shift', 'new_size', 'score'], {
+        'crop': crop[None], 'kernels': self._kernels, 'size': size[None],
+        'scale': np.float32([scale]), **self._settings, **settings})
+    return (np.clip(center + shift[0], 0, limit), clip_size(size[0], limit),
+            float(score[0]))
+
+  def _measure(self, frame):
+    """How the network's boxes differ from the given one, in the first frame."""
+    n, found = self._search_size, [np.zeros((0, 4))]
+    for right, down, larger in LOOKS if self._box_correction else ():
+      place = self.center + np.float32([right, down]) * self.size
+      scale = 127 / side(self.size * np.float32(larger))
+      size = self.size * np.float32(larger * scale)  # in the crop
+      center, new, score = self._find(
+          cut(frame, place, n / scale, n, self._fill), np.float32([n / 2] * 2),
+          size, 1, np.float32([n, n]), penalty_k=np.float32([0]),
+          size_lr=np.float32([1]))
+      shift = place + (center - n / 2) / scale - self.center
+      ratio = (size + (new - size) / score) / scale / self.size
+      if score > self._settings['threshold'] and (
+          max(abs(shift / self.size)) < 0.5 < min(ratio) and max(ratio) < 2):
+        found.append([[*shift / self.size, *np.log(ratio)]])
+    found = np.concatenate(found)
+    mean = self._box_correction * found.sum(0) / max(len(found), 1)
+    return np.float32(mean[:2]), np.float32(np.exp(mean[2:]))
+
+
+def clip_size(size, limit):
+  """At least 10 pixels, and no larger than the frame."""
+  return np.minimum(np.maximum(size, np.float32(10)), limit)
 
 
 def side(size):

@@ -78,6 +78,8 @@ class TrackingConfig(Section):
     search_size: side of the search crop, pixels, at the scale at which the
       template has 127. A network of any weights takes all of them: a smaller
       one is faster, a larger one sees a target that moves further in a frame.
+    box_correction: part of the difference between the network's box and the
+      given one, as measured in the first frame, that is taken off later boxes.
   """
 
   penalty_k: float = setting(0.10, at_least(0, 1000))
@@ -90,6 +92,7 @@ class TrackingConfig(Section):
       geometry.SEARCH_SIZES.__contains__,
       f'{geometry.SEARCH_SIZES[0]}, {geometry.SEARCH_SIZES[1]}, ... or '
       f'{geometry.SEARCH_SIZES[-1]} (steps of {geometry.SEARCH_SIZES.step})'))
+  box_correction: float = setting(0.0, between(0, 1))
 
   def _check(self) -> None:
     cells = geometry.map_size(self.search_size)**2

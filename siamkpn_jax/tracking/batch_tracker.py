@@ -19,9 +19,11 @@ import numpy as np
 
 from siamkpn_jax.core.cpu_devices import mapper
 from siamkpn_jax.models import inference
+from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked, no_heatmaps
+from siamkpn_jax.tracking.correction import Correction, measure, settings
 from siamkpn_jax.tracking.crop import TemplateInput, template_input
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.frames import (
@@ -151,12 +153,25 @@ class BatchTracker:
       known(self._targets, replace)
     numbers = (checked(hyperparameters) if hyperparameters else
                self._config.hyperparameters)
-    first = template_input(as_bgr(frame, rgb=self._rgb), box_xywh)
-    return self._start(first, numbers, replace)
+    frame = as_bgr(frame, rgb=self._rgb)
+    view = self._template(template_input(frame, box_xywh))
+    correction = measure(functools.partial(self._look, view.template), frame,
+                         view.input, self._config)
+    return self._start(view, numbers, correction, replace)
 
-  def _start(self, first: TemplateInput, numbers: Hyperparameters,
-             replace: int | None) -> int:
-    view = self._template(first)
+  def _look(self, template: Template, crop: np.ndarray, size: np.ndarray
+            ) -> tuple[np.ndarray, np.ndarray, float]:
+    """`correction.Look` for one target, by the program of a single slot."""
+    side = crop.shape[0]
+    numbers = pack(np.array([side / 2] * 2), size, 1.0, (side, side),
+                   settings(self._config.hyperparameters))
+    found, _ = self._update(self._variables, template, crop[None],
+                            np.array([numbers], np.float32), None, devices=1)
+    center, size, score = unpack(jax.device_get(found))
+    return center[0], size[0], float(score[0])
+
+  def _start(self, view: TemplateView, numbers: Hyperparameters,
+             correction: Correction, replace: int | None) -> int:
     slot = self._free_slot() if replace is None else replace
     if self.slots == 1:  # nothing to compile
       self._templates = jax.device_put(view.template, self._state_sharding)
@@ -165,7 +180,8 @@ class BatchTracker:
         self._templates = jax.tree.map(self._room, view.template)
       self._templates = _put(self._templates, view.template, np.int32(slot))
     self._targets[slot] = Target(
-        view, numbers, view.input.center, view.input.size, self._judge)
+        view, numbers, view.input.center, view.input.size, self._judge,
+        correction)
     return slot
 
   def state(self, target: int) -> dict[str, np.ndarray]:
@@ -178,7 +194,8 @@ class BatchTracker:
     if replace is not None:
       known(self._targets, replace)
     saved = from_arrays(state, self._origin)
-    slot = self._start(saved.first, saved.hyperparameters, replace)
+    slot = self._start(self._template(saved.first), saved.hyperparameters,
+                       saved.correction, replace)
     self._targets[slot].restore(saved)
     return slot
 
@@ -323,7 +340,8 @@ class BatchTracker:
       for search in group:
         target = search.target
         numbers[search.slot] = pack(
-            search.center, target.size, search.scale, frame_size(search.frame),
+            search.center, target.correction.seen(target.size), search.scale,
+            frame_size(search.frame),
             target.memory.settings(target.hyperparameters))
         shared[search.slot] = row
     if not self._share:

@@ -67,7 +67,7 @@ class CandidateRule:
 
 @dataclasses.dataclass(frozen=True)
 class DecodeConfig:
-  """How a box is chosen: `Hyperparameters`, `CandidateRule`, search crops.
+  """How a box is found: `Hyperparameters`, `CandidateRule`, what is seen.
 
   Raises:
     UserError: a value that its setting in `TrackingConfig` does not allow.
@@ -80,6 +80,7 @@ class DecodeConfig:
   topk_min: int = TrackingConfig.topk_min
   threshold: float = TrackingConfig.threshold
   search_size: int = TrackingConfig.search_size
+  box_correction: float = TrackingConfig.box_correction
   offset_unit: float = geometry.offset_unit(TargetsConfig.offset_target)
 
   def __post_init__(self) -> None:

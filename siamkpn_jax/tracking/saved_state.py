@@ -15,6 +15,7 @@ import numpy as np
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.tracking.choice import DecodeConfig, Hyperparameters, checked
+from siamkpn_jax.tracking.correction import NONE, Correction
 from siamkpn_jax.tracking.crop import TemplateInput
 from siamkpn_jax.tracking.long_term import Judge, Memory
 
@@ -28,7 +29,8 @@ _HYPERPARAMETERS = tuple(
     field.name for field in dataclasses.fields(Hyperparameters))
 _RULE = ('topk_max', 'topk_min', 'search_size')  # compiled in
 # What states were of before there was an entry for it.
-_OLDER = {'search_size': np.array(geometry.SEARCH_SIZE, np.int64)}
+_OLDER = {'search_size': np.array(geometry.SEARCH_SIZE, np.int64),
+          'box_shift': NONE.shift, 'box_ratio': NONE.ratio}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +83,8 @@ _ENTRIES = {
     'memory_looks': _Entry(np.int64),
     'memory_round': _Entry(np.int64, (), (0, 64)),  # 2**round places
     'memory_turn': _Entry(np.int64),
+    'box_shift': _Entry(np.float32, (2,), (-10, 10)),
+    'box_ratio': _Entry(np.float32, (2,), (0.1, 10)),
     **dict.fromkeys(_HYPERPARAMETERS, _Entry(np.float64, (), (0, 1000))),
     **dict.fromkeys(_RULE, _Entry(np.int64))}
 
@@ -134,6 +138,7 @@ class Saved:
   size: np.ndarray
   memory: Memory
   hyperparameters: Hyperparameters
+  correction: Correction
   score: float
   updated: bool
 
@@ -156,6 +161,7 @@ def to_arrays(saved: Saved, origin: Origin) -> dict[str, np.ndarray]:
       'updated': saved.updated, 'long_term': origin.judge.rule is not None,
       **{f'memory_{name}': value for name, value in vars(saved.memory).items()},
       'memory_place': [] if place is None else place,
+      'box_shift': saved.correction.shift, 'box_ratio': saved.correction.ratio,
       **{name: getattr(saved.hyperparameters, name)
          for name in _HYPERPARAMETERS},
       **{name: getattr(origin.config, name) for name in _RULE}}
@@ -207,6 +213,7 @@ def from_arrays(state: Mapping[str, Any], origin: Origin) -> Saved:
       arrays['center'], arrays['size'], _memory(arrays),
       checked(Hyperparameters(*(float(arrays[key])
                                 for key in _HYPERPARAMETERS))),
+      Correction(arrays['box_shift'], arrays['box_ratio']),
       float(arrays['score']), bool(arrays['updated']))
 
 

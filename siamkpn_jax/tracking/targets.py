@@ -8,6 +8,7 @@ import numpy as np
 
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.tracking.choice import Hyperparameters
+from siamkpn_jax.tracking.correction import NONE, Correction
 from siamkpn_jax.tracking.crop import TemplateInput, search_crop, window
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 from siamkpn_jax.tracking.saved_state import Saved
@@ -122,6 +123,7 @@ class Target:
     center: [2] float32 x, y, frame pixels.
     size: [2] float32 width, height, frame pixels.
     judge: of what the network says.
+    correction: of its boxes.
     score: of the last update, 0..1.
     updated: whether there was one.
     memory: of long-term tracking.
@@ -134,6 +136,7 @@ class Target:
   center: np.ndarray
   size: np.ndarray
   judge: Judge = BELIEVING
+  correction: Correction = NONE
   score: float = 0.0
   updated: bool = False
   memory: Memory = dataclasses.field(init=False)
@@ -153,8 +156,8 @@ class Target:
     """What the network says of a frame."""
     self.score, self.updated = score, True
     self.memory, self.center, self.size = self.judge.settle(
-        self.memory, center, size, score,
-        float(self.hyperparameters.threshold), frame_size)
+        self.memory, *self.correction.corrected(center, size, frame_size),
+        score, float(self.hyperparameters.threshold), frame_size)
 
   def result(self) -> TrackResult:
     """Of the last update."""
@@ -167,7 +170,8 @@ class Target:
   def saved(self) -> Saved:
     """What the next boxes depend on."""
     return Saved(self.view.input, self.center, self.size, self.memory,
-                 self.hyperparameters, self.score, self.updated)
+                 self.hyperparameters, self.correction, self.score,
+                 self.updated)
 
   def restore(self, saved: Saved) -> None:
     """Goes on from there; the first frame and the settings are its own."""

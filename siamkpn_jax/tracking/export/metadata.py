@@ -73,7 +73,8 @@ _CROP_RULE = (
     'first frame, truncated; resizing is bilinear. The first center of a box '
     'x, y, w, h is x + (w - 1) / 2, y + (h - 1) / 2. After an update the '
     'center is clipped to 0..frame, the size to min_side..frame; the box '
-    'starts at center - size / 2.')
+    'starts at center - size / 2. Where box_correction is not 0, '
+    'docs/export.md says how the size goes in and what is taken off.')
 
 
 def describe(format: str, config: Config, decode: DecodeConfig,
@@ -91,6 +92,7 @@ def describe(format: str, config: Config, decode: DecodeConfig,
       'version': siamkpn_jax.__version__,
       'template_size': geometry.TEMPLATE_SIZE,
       'search_size': decode.search_size,
+      'box_correction': decode.box_correction,
       'crop_rule': _CROP_RULE,
       'min_side': MIN_SIDE,
       'hyperparameters': dataclasses.asdict(decode.hyperparameters),

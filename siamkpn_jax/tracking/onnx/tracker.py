@@ -14,7 +14,12 @@ import onnxruntime
 from siamkpn_jax.core.boxes import cxcywh_to_xywh
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig, no_heatmaps
-from siamkpn_jax.tracking.crop import search_crop, template_input
+from siamkpn_jax.tracking.correction import measure, settings
+from siamkpn_jax.tracking.crop import (
+    TemplateInput,
+    search_crop,
+    template_input,
+)
 from siamkpn_jax.tracking.frames import as_bgr, check_color
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
 from siamkpn_jax.tracking.onnx.decode import decode
@@ -74,11 +79,20 @@ class OnnxTracker:
 
   def init(self, frame: np.ndarray, box_xywh: Any) -> None:
     """See `Tracker.init`; makes a session, which takes longer than a frame."""
-    first = template_input(as_bgr(frame, rgb=self._rgb), box_xywh)
-    config = self._origin.config
+    frame = as_bgr(frame, rgb=self._rgb)
+    first, config = template_input(frame, box_xywh), self._origin.config
+    self._open(first)
+    looking = dataclasses.replace(
+        config, **vars(settings(config.hyperparameters)))
+
+    def look(crop: np.ndarray, size: np.ndarray
+             ) -> tuple[np.ndarray, np.ndarray, float]:
+      side = np.array(crop.shape[:2], np.float32)
+      return self._find(crop, side / 2, size, 1.0, side, looking)[:3]
+
     self._start(Saved(first, first.center, first.size,
                       Memory(first.center, first.size), config.hyperparameters,
-                      0.0, updated=False))
+                      measure(look, frame, first, config), 0.0, updated=False))
 
   def state(self) -> dict[str, np.ndarray]:
     """See `Tracker.state`."""
@@ -86,21 +100,28 @@ class OnnxTracker:
       raise RuntimeError(_NO_TARGET)
     return to_arrays(Saved(
         self._first, self._center, self._size, self._memory,
-        self._config.hyperparameters, self.score, self._updated), self._origin)
+        self._config.hyperparameters, self._correction, self.score,
+        self._updated), self._origin)
 
   def restore(self, state: Mapping[str, Any]) -> None:
     """See `Tracker.restore`."""
-    self._start(from_arrays(state, self._origin))
+    saved = from_arrays(state, self._origin)
+    self._open(saved.first)
+    self._start(saved)
 
-  def _start(self, saved: Saved) -> None:
-    """Goes on from a state; makes a session."""
+  def _open(self, first: TemplateInput) -> None:
+    """Makes a session that knows the target."""
     names = [output.name for output in self._template.get_outputs()]
-    kernels = run_crop(self._template, saved.first.crop)
+    kernels = run_crop(self._template, first.crop)
     self._session = open_session(
         self._network, self._threads, dict(zip(names, kernels, strict=True)))
+
+  def _start(self, saved: Saved) -> None:
+    """Goes on from a state."""
     self._config = dataclasses.replace(
         self._origin.config, **vars(saved.hyperparameters))
     self._first, self._memory = saved.first, saved.memory
+    self._correction = saved.correction
     self._center, self._size = saved.center, saved.size
     self.score, self._updated = saved.score, saved.updated
     self.confidence = saved.confidence(self._judge)
@@ -117,20 +138,30 @@ class OnnxTracker:
     center, scale = self.search_window()
     crop = search_crop(frame, center, scale, self._first.fill,
                        self._config.search_size)
-    heatmap, offsets, sizes = (m[0] for m in run_crop(self._session, crop))
-    shift, size, self.score = decode(
-        heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
-        self._size, np.float32(scale), self._memory.settings(self._config))
+    center, size, self.score, self._heatmap = self._find(
+        crop, center, self._correction.seen(self._size), scale, limit,
+        self._memory.settings(self._config))
     threshold = self._config.threshold
     self._memory, self._center, self._size = self._judge.settle(
-        self._memory, np.clip(center + shift, 0, limit),
-        np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit),
+        self._memory, *self._correction.corrected(center, size, width_height),
         self.score, threshold, width_height)
-    self._heatmap, self.search_crop, self._updated = heatmap, crop, True
+    self.search_crop, self._updated = crop, True
     self.confidence = self._judge.confidence(self._memory, self.score)
     box = np.concatenate([self._center, self._size]).astype(np.float64)
     return (self._judge.found(self._memory, self.score, threshold),
             cxcywh_to_xywh(box))
+
+  def _find(self, crop: np.ndarray, center: np.ndarray, size: np.ndarray,
+            scale: float, limit: np.ndarray, config: DecodeConfig
+            ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    """`functional.update` of one target: center, size, score, heatmap."""
+    assert self._session is not None
+    heatmap, offsets, sizes = (m[0] for m in run_crop(self._session, crop))
+    shift, size, score = decode(
+        heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
+        size, np.float32(scale), config)
+    return (np.clip(center + shift, 0, limit), np.minimum(
+        np.maximum(size, np.float32(MIN_SIDE)), limit), score, heatmap)
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """See `Tracker.search_window`."""
