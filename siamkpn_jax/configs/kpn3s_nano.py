@@ -57,5 +57,5 @@ def get_config():
   # Found by siamkpn_jax.tune on six real sequences (MODEL_CARD.md).
   # The small search crop costs two thirds of the usual one.
   config.tracking.update(penalty_k=0.4, window_influence=0.6, size_lr=0.28,
-                         search_size=207)
+                         search_size=207, box_correction=0.7)
   return config

@@ -19,11 +19,10 @@ import numpy as np
 
 from siamkpn_jax.core.cpu_devices import mapper
 from siamkpn_jax.models import inference
-from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import checked, no_heatmaps
-from siamkpn_jax.tracking.correction import Correction, measure, settings
+from siamkpn_jax.tracking.correction import Correction, measure
 from siamkpn_jax.tracking.crop import TemplateInput, template_input
 from siamkpn_jax.tracking.decode import DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.frames import (
@@ -33,9 +32,15 @@ from siamkpn_jax.tracking.frames import (
     frames_of,
 )
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
-from siamkpn_jax.tracking.packed import COLUMNS, pack, unpack, update_packed
+from siamkpn_jax.tracking.packed import (
+    COLUMNS,
+    look_with,
+    pack,
+    unpack,
+    update_packed,
+)
 from siamkpn_jax.tracking.saved_state import Origin, from_arrays, to_arrays
-from siamkpn_jax.tracking.slots import crops_each, shardings
+from siamkpn_jax.tracking.slots import crops_each, put, shardings
 from siamkpn_jax.tracking.targets import (
     Search,
     Target,
@@ -155,30 +160,17 @@ class BatchTracker:
                self._config.hyperparameters)
     frame = as_bgr(frame, rgb=self._rgb)
     view = self._template(template_input(frame, box_xywh))
-    correction = measure(functools.partial(self._look, view.template), frame,
-                         view.input, self._config)
-    return self._start(view, numbers, correction, replace)
-
-  def _look(self, template: Template, crop: np.ndarray, size: np.ndarray
-            ) -> tuple[np.ndarray, np.ndarray, float]:
-    """`correction.Look` for one target, by the program of a single slot."""
-    side = crop.shape[0]
-    numbers = pack(np.array([side / 2] * 2), size, 1.0, (side, side),
-                   settings(self._config.hyperparameters))
-    found, _ = self._update(self._variables, template, crop[None],
-                            np.array([numbers], np.float32), None, devices=1)
-    center, size, score = unpack(jax.device_get(found))
-    return center[0], size[0], float(score[0])
+    # By the program of a single slot.
+    look = look_with(functools.partial(
+        self._update, self._variables, view.template, devices=1), self._config)
+    return self._start(view, numbers, measure(
+        look, frame, view.input, self._config), replace)
 
   def _start(self, view: TemplateView, numbers: Hyperparameters,
              correction: Correction, replace: int | None) -> int:
     slot = self._free_slot() if replace is None else replace
-    if self.slots == 1:  # nothing to compile
-      self._templates = jax.device_put(view.template, self._state_sharding)
-    else:
-      if self._templates is None:
-        self._templates = jax.tree.map(self._room, view.template)
-      self._templates = _put(self._templates, view.template, np.int32(slot))
+    self._templates = put(self._templates, view.template, slot, self.slots,
+                          self._state_sharding)
     self._targets[slot] = Target(
         view, numbers, view.input.center, view.input.size, self._judge,
         correction)
@@ -279,11 +271,6 @@ class BatchTracker:
     self._map = mapper(self.slots)
     return self.slots // 2
 
-  def _room(self, leaf: jax.Array) -> jax.Array:
-    """[1, ...] -> zeros [slots, ...]."""
-    return jnp.zeros((self.slots, *leaf.shape[1:]), leaf.dtype,
-                     device=self._state_sharding)
-
   def _batches(self, searches: Sequence[Search]) -> list[list[list[Search]]]:
     """What fits into a batch each; those that share a crop in a list."""
     if not self._share:
@@ -358,11 +345,3 @@ class BatchTracker:
       return crops, *others
     return (jax.device_put(crops, self._divided),
             *jax.device_put(others, self._state_sharding))
-
-
-@functools.partial(jax.jit, donate_argnames='templates')
-def _put(templates: Any, template: Any, slot: jax.Array) -> Any:
-  """`templates` with that of one slot."""
-  return jax.tree.map(
-      lambda every, one: jax.lax.dynamic_update_slice_in_dim(
-          every, one, slot, axis=0), templates, template)

@@ -1,10 +1,12 @@
 """How many targets share a batch, and how a batch is divided over devices."""
 
+import functools
 import heapq
 from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -20,6 +22,33 @@ def shardings(devices: Sequence[Any]) -> tuple[NamedSharding, NamedSharding]:
 def crops_each() -> int:
   """Crops that suit a device in one batch."""
   return 4 if jax.local_devices()[0].platform == 'cpu' else 16
+
+
+def put(templates: Any, template: Any, slot: int, slots: int,
+        sharding: NamedSharding) -> Any:
+  """The templates of all slots with that of one.
+
+  Args:
+    templates: [slots, ...] on the devices; None: there are none yet.
+    template: [1, ...].
+    slot: of the template.
+    slots: how many there are.
+    sharding: of all of them.
+  """
+  if slots == 1:  # nothing to compile
+    return jax.device_put(template, sharding)
+  if templates is None:
+    templates = jax.tree.map(
+        lambda leaf: jnp.zeros((slots, *leaf.shape[1:]), leaf.dtype,
+                               device=sharding), template)
+  return _put(templates, template, np.int32(slot))
+
+
+@functools.partial(jax.jit, donate_argnames='templates')
+def _put(templates: Any, template: Any, slot: np.integer) -> Any:
+  return jax.tree.map(
+      lambda every, one: jax.lax.dynamic_update_slice_in_dim(
+          every, one, slot, axis=0), templates, template)
 
 
 def good_slots(lengths: Sequence[int], devices: int,

@@ -73,8 +73,8 @@ _CROP_RULE = (
     'first frame, truncated; resizing is bilinear. The first center of a box '
     'x, y, w, h is x + (w - 1) / 2, y + (h - 1) / 2. After an update the '
     'center is clipped to 0..frame, the size to min_side..frame; the box '
-    'starts at center - size / 2. Where box_correction is not 0, '
-    'docs/export.md says how the size goes in and what is taken off.')
+    'starts at center - size / 2. Where box_correction is not 0, boxes are '
+    'corrected as docs/export.md says.')
 
 
 def describe(format: str, config: Config, decode: DecodeConfig,
