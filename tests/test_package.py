@@ -127,3 +127,4 @@ def test_what_the_image_is_built_of():
   for name in re.findall(r'file: (\S+)', (ROOT / 'setup.cfg').read_text()):
     assert name in copied
   assert text.index('\nUSER siamkpn') < text.index('\nENTRYPOINT')
+  assert '\nSTOPSIGNAL SIGINT\n' in text  # as process 1 it ignores SIGTERM
