@@ -178,7 +178,8 @@ def track_video(path: str | Path, boxes: Any, *,
   with contextlib.ExitStack() as stack:
     source = stack.enter_context(
         open_frames(path, start=start_frame, timeout=timeout))
-    given = as_given(boxes, start_frame, source.count, source.size)
+    given = as_given(boxes, start_frame, source.count, source.size,
+                     source.rate)
     check_boxes(given, source)
     follower = load_follower(weights, len(given), engine=engine,
                              precision=precision, every_stage=heatmaps,

@@ -153,8 +153,9 @@ def _boxes(args: argparse.Namespace,
 
   if args.boxes_from:
     path = Path(args.boxes_from)
-    return starts(read_boxes(path, source.count, source.size),
-                  args.start_frame, path)
+    return starts(
+        read_boxes(path, source.count, source.size, source.rate),
+        args.start_frame, path)
   if given:
     return [GivenBox(None, number, box)
             for number, box in enumerate(given, start=1)]

@@ -11,7 +11,8 @@ from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
 
 
 def as_given(boxes: Any, first: int, frames: int | None = None,
-             size: tuple[int, int] | None = None) -> list[GivenBox]:
+             size: tuple[int, int] | None = None,
+             rate: float | None = None) -> list[GivenBox]:
   """The targets that a caller names.
 
   Args:
@@ -20,13 +21,14 @@ def as_given(boxes: Any, first: int, frames: int | None = None,
     first: number of the first frame that is tracked.
     frames: of the video, if known.
     size: width and height of the video, pixels.
+    rate: of the video, frames per second, if known.
 
   Raises:
     UserError: none of these, or what `starts` refuses.
   """
   if isinstance(boxes, str | Path):
     path = Path(boxes)
-    return starts(read_boxes(path, frames, size), first, path)
+    return starts(read_boxes(path, frames, size, rate), first, path)
   if isinstance(boxes, Mapping):
     return [_given(number, box) for number, box in boxes.items()]
   boxes = list(boxes)

@@ -28,6 +28,9 @@ _ALIASES = {'left': 'x', 'top': 'y', 'width': 'w', 'height': 'h',
             'frame_id': 'frame', 'frame_number': 'frame', 'track_id': 'id',
             'object_id': 'id'}
 _LARGEST = 2**31  # frames and ids are below
+_SET_RATE = ("set frameRate of Label Studio's <Video> to the video's, label "
+             'again, or use the labeled video')
+_RATES_DIFFER = 0.01  # more than 30 and 29.97 do
 
 
 class GivenBox(NamedTuple):
@@ -42,7 +45,10 @@ class GivenBox(NamedTuple):
   frame: int | None
   id: int
   box_xywh: tuple[float, float, float, float]
-  relative: bool = False  # fractions of the frame; not what `read_boxes` gives
+  # Not of what `read_boxes` gives: fractions of the frame, and the frames per
+  # second by which its number is counted.
+  relative: bool = False
+  rate: float | None = None
 
 
 # What a JSON or XML file of another program begins with tells its reader: the
@@ -60,7 +66,8 @@ XML_READERS: list[XmlReader] = [
 
 
 def read_boxes(path: Path, frames: int | None = None,
-               size: tuple[int, int] | None = None) -> list[GivenBox]:
+               size: tuple[int, int] | None = None,
+               rate: float | None = None) -> list[GivenBox]:
   """All boxes in a file, by frame.
 
   Args:
@@ -70,6 +77,8 @@ def read_boxes(path: Path, frames: int | None = None,
       of one target.
     size: width and height of the video, pixels; for files that give boxes in
       percent of them.
+    rate: of the video, frames per second, if known; labels that count by
+      another one mean other frames.
 
   Raises:
     UserError: it cannot be read, or is none of these, or holds no box.
@@ -89,7 +98,17 @@ def read_boxes(path: Path, frames: int | None = None,
     found = _read_text(data, path, frames)
   if not found:
     raise UserError(f'{path}: no box in it; {_EXPECTED}')
+  _check_rates(found, rate, path)
   return sorted(_in_pixels(found, size, path), key=lambda box: box.frame or 0)
+
+
+def _check_rates(boxes: list[GivenBox], rate: float | None,
+                 path: Path) -> None:
+  for box in boxes:
+    if rate and box.rate and abs(box.rate / rate - 1) > _RATES_DIFFER:
+      raise UserError(
+          f'{path}: labels of {box.rate:.5g} frames per second, but the video '
+          f'has {rate:.5g}; expected as many: {_SET_RATE}')
 
 
 def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
@@ -99,8 +118,9 @@ def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
                     'is not known; expected boxes in pixels: convert them')
   width, height = size or (1, 1)
   scaled = lambda x, y, w, h: (x * width, y * height, w * width, h * height)
-  return [box._replace(box_xywh=scaled(*box.box_xywh), relative=False)
-          if box.relative else box for box in boxes]
+  return [box._replace(
+      box_xywh=scaled(*box.box_xywh) if box.relative else box.box_xywh,
+      relative=False, rate=None) for box in boxes]
 
 
 def starts(boxes: Iterable[GivenBox], first: int, path: Path
@@ -178,9 +198,8 @@ def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
         abs(video.length - frames) > max(2, frames // 100)):
       raise UserError(
           f'{path}: labels of {video.length} frames, but the video has {frames}'
-          '; expected as many: set frameRate of Label Studio\'s <Video> to '
-          "the video's, label again, or use the labeled video")
-  return [GivenBox(frame, target.id, box, video.relative)
+          f'; expected as many: {_SET_RATE}')
+  return [GivenBox(frame, target.id, box, video.relative, video.rate)
           for video in named for target in video.targets
           for frame, box in target.boxes_xywh.items()]
 

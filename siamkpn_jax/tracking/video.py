@@ -38,6 +38,7 @@ class FrameSource:
     name: where the frames come from, for messages.
     size: (width, height) in pixels of every frame.
     fps: frames per second; DEFAULT_FPS where the source does not say.
+    rate: frames per second as a video file says, None if it does not.
     count: announced number of frames, None if unknown. A video's header may
       be wrong: what iteration yields is what counts.
     live: a camera, which ends only when it is told to.
@@ -50,6 +51,7 @@ class FrameSource:
   """
 
   notes: tuple[str, ...] = ()
+  rate: float | None = None
   reader: LiveReader | None = None
 
   def __init__(self, name: str, frames: Iterator[np.ndarray | None], *,
@@ -182,10 +184,12 @@ def _open_video(name: str, start: int) -> FrameSource:
     raise UserError(f'{name}: this is a single image; expected a video file or '
                     'a folder of images: use the folder of the image')
   video = VideoFile(name)
-  return FrameSource(
+  rate = video.fps if _valid_fps(video.fps) else None
+  source = FrameSource(
       name, video.frames(), count=video.count, start=start,
-      time_of=video.time_of,
-      fps=video.fps if _valid_fps(video.fps) else DEFAULT_FPS)
+      time_of=video.time_of, fps=rate or DEFAULT_FPS)
+  source.rate = rate
+  return source
 
 
 def _open_live(place: str | int, timeout: float, start: int) -> FrameSource:

@@ -32,9 +32,9 @@ def boxes_of(video):
                       target.boxes_xywh.items()} for target in video.targets}
 
 
-def given(path, size=None):
+def given(path, size=None, rate=None):
   found = {}
-  for box in read_boxes(path, size=size):
+  for box in read_boxes(path, size=size, rate=rate):
     found.setdefault(box.id, {})[box.frame] = pytest.approx(box.box_xywh)
     assert not box.relative
   return found
@@ -47,6 +47,50 @@ def test_cvat_video():
   assert (video.name, video.size, video.length) == ('cars.mp4', (64, 48), 5)
   assert [target.label for target in video.targets] == ['car', 'car']
   assert not video.bad and given(LABELS / 'cvat_video.xml') == CARS
+
+
+def test_datumaro():
+  """As Datumaro 1.13 writes CVAT: gaps, turned boxes, stills out of sight."""
+  assert given(LABELS / 'datumaro_video.xml') == {
+      0: {k: (9 + k, 20, 30.5, 10) for k in range(1, 6)},
+      1: {k: (6 + k, 3, 4, 10) for k in (2, 3, 4)}, 2: {3: (37, 25, 6, 10)}}
+  images = given(LABELS / 'datumaro_images.xml')
+  assert sorted(frame for (frame,) in images.values()) == [
+      1, 2, 2, 3, 3, 3, 4, 5]
+
+
+@pytest.mark.parametrize('labeled', ['1', '2'])
+def test_one_labeled_task_of_a_project_of_two(tmp_path, labeled):
+  """The frames of its second one are counted on from the first."""
+  text = XML.replace('<track id', f'<track task_id="{labeled}" id')
+  start, end = text.index('<task>'), text.index('</task>') + len('</task>')
+  task = text[start:end].replace('<id>7<', '<id>{}<')
+  (tmp_path / 'a.xml').write_text(
+      text[:start] + '<project><tasks>' + task.format(1) + task.format(2) +
+      '</tasks></project>' + text[end:])
+  with pytest.raises(UserError, match='of several tasks'):
+    read_boxes(tmp_path / 'a.xml')
+
+
+def test_cvat_of_a_job():
+  """The size of its frames stands beside it."""
+  size = XML[XML.index('<original_size>'):XML.index('<source>')]
+  text = XML.replace(size, '').replace('task>', 'job>')
+  text = text.replace('</job>', '</job>' + size)
+  assert cvat.parse(text.encode()).size == (64, 48)
+
+
+def test_what_is_written_for_cvat_says_of_which_video(tmp_path):
+  """Other programs look for labels and size there; any name can be written."""
+  video = cvat.parse(XML.encode())
+  video.name = 'cars & <more>\x07\udcff.mp4'
+  (tmp_path / 'a.xml').write_text(cvat.write(video), encoding='utf-8')
+  text = (tmp_path / 'a.xml').read_text()
+  assert text.count('<label><name>car</name>') == 1
+  assert '<stop_frame>4</stop_frame>' in text
+  found = cvat.parse(text.encode())
+  assert (found.name, found.size, found.length, found.first, found.step) == (
+      'cars & <more>??.mp4', (64, 48), 5, 1, 1)
 
 
 def test_cvat_images():
@@ -63,6 +107,42 @@ def test_label_studio():
   assert given(LABELS / 'label_studio.json', size=(64, 48)) == want
   with pytest.raises(UserError, match='percent of a frame whose size is not'):
     read_boxes(LABELS / 'label_studio.json')
+
+
+@pytest.mark.parametrize('name', ['label_studio', 'label_studio_min'])
+def test_what_label_studio_exports(name):
+  """Of version 1.23; in these frames its page shows the boxes, and there."""
+  places = [{3: 32, 4: 48, 5: 64, 6: 80, **dict.fromkeys(range(7, 21), 96)},
+            {3: 32, 4: 48, 5: 64, 6: 80, 7: 96,
+             11: 128, 12: 144, 13: 160, 14: 176, 15: 192},
+            {3: 32, 7: 96, 8: 96, 9: 96}]
+  path = LABELS / f'{name}_1_23.json'
+  for rate in (None, 25, 25.1):
+    assert given(path, (320, 240), rate) == {
+        id: {frame: (x, 48, 96, 72) for frame, x in of_target.items()}
+        for id, of_target in enumerate(places, start=1)}
+  for rate in (24, 30):  # nearly as many frames, but others
+    with pytest.raises(UserError, match=f'labels of 25 .* video has {rate}'):
+      read_boxes(path, 20, (320, 240), rate)
+
+
+def test_entries_of_several_people(tmp_path):
+  (entry,) = json.loads((LABELS / 'label_studio_min_1_23.json').read_text())
+  path = tmp_path / 'a.json'
+  path.write_text(json.dumps([entry, entry | {'annotation_id': 9}]))
+  with pytest.raises(UserError, match='has 2 annotations'):
+    read_boxes(path, size=(320, 240))
+  path.write_text(json.dumps([entry, entry | {'id': 6}]))
+  with pytest.raises(UserError, match='the labels of 2 videos'):
+    read_boxes(path, size=(320, 240))
+
+
+def test_label_studio_is_known_by_its_beginning():
+  """The kind stands behind all key frames, and not at all in JSON-MIN."""
+  for name in ('label_studio', 'label_studio_min'):
+    text = (LABELS / f'{name}_1_23.json').read_bytes()
+    assert label_studio.is_label_studio(text[:400])
+  assert not label_studio.is_label_studio(b'[{"frame": 1, "sequence": 2}]')
 
 
 @pytest.mark.parametrize(('name', 'want'), [
@@ -194,6 +274,13 @@ def test_labels_of_several_videos(tmp_path):
     read_boxes(tmp_path / 'a.json', size=(64, 48))
 
 
+def test_coco_video_has_the_ids_of_both_tools():
+  """TAO's tools read one, MMTracking's CocoVID the other."""
+  content = coco_video.write(cvat.parse(XML.encode()))
+  assert {(a['track_id'], a['instance_id']) for a in content['annotations']
+          } == {(0, 0), (1, 1)}
+
+
 def test_train_on_cvat(tmp_path):
   """Two videos, one of them with images that are not those of all frames."""
   for name, numbers in (('a', range(5)), ('b', (0, 2))):
@@ -219,6 +306,20 @@ def test_train_on_cvat_with_images(tmp_path):
   check(tracks['annotations/3'], ['images/a.png', 'images/b.png'],
         [[1, 2, 3, 4], [2, 2, 3, 4]])
   check(tracks['annotations/4'], ['images/b.png'], [[9, 9, 3, 2]])
+  assert not dropped
+
+
+def test_train_on_stills_of_a_video_of_a_project(tmp_path):
+  """CVAT leaves out suffixes there, and puts images below their subset."""
+  text = (LABELS / 'cvat_images.xml').read_text()
+  text = text.replace('a.png', 'frame_000000').replace('b.png', 'frame_000001')
+  miniatures.put_text(tmp_path / 'annotations.xml', text)
+  miniatures.put_images(tmp_path / 'images' / 'default',
+                        ['frame_000000.PNG', 'frame_000001.PNG'])
+  tracks, dropped = read('labeled', tmp_path)
+  image = 'images/default/frame_{:06d}.PNG'.format
+  check(tracks['annotations/3'], [image(0), image(1)],
+        [[1, 2, 3, 4], [2, 2, 3, 4]])
   assert not dropped
 
 

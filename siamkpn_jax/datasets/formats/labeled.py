@@ -108,20 +108,30 @@ def raw_tracks(name: str, video: Video, files: dict[int, str] | None,
 
 def _of_cvat(folder: Path, path: Path, video: Video) -> dict[int, str] | None:
   home = path.parent.relative_to(folder)
-  for sub in _IMAGES:
+  # The only task of a project has its images in a folder for its subset.
+  subsets = scan.folders(folder / home / _IMAGES[0])
+  for sub in (*_IMAGES, *(f'{_IMAGES[0]}/{name}' for name in subsets[:1]
+                          if len(subsets) == 1)):
     place = (home / sub).as_posix()
     place = '' if place == '.' else place
     images = scan.images(folder, place)
     if not images:
       continue
     if video.files:  # for images: they have names
-      there = set(images)
-      named = {frame: scan.spelled(folder, f'{place}/{name}'.lstrip('/'))
-               for frame, name in video.files.items()}
-      return {frame: name for frame, name in named.items() if name in there
-              or (folder / name).is_file()}
+      return _named(folder, place, images, video.files)
     return _in_order(images, video.length, video.first, video.step)
   return {}
+
+
+def _named(folder: Path, place: str, images: list[str], files: dict[int, str]
+           ) -> dict[int, str]:
+  """The images that are there; of a video, CVAT names them without suffix."""
+  there = {image.rpartition('.')[0]: image for image in images}
+  there |= {image: image for image in images}
+  named = {frame: scan.spelled(folder, f'{place}/{name}'.lstrip('/'))
+           for frame, name in files.items()}
+  return {frame: there.get(name, name) for frame, name in named.items()
+          if name in there or (folder / name).is_file()}
 
 
 def _in_order(images: list[str], length: int, first: int, step: int

@@ -12,7 +12,12 @@ Segmentation", ICCV 2019; MMTracking's CocoVID.
 import math
 from typing import Any
 
-from siamkpn_jax.datasets.interchange.labeled import Box, Target, Video
+from siamkpn_jax.datasets.interchange.labeled import (
+  LABEL,
+  Box,
+  Target,
+  Video,
+)
 
 Id = int | str
 
@@ -194,8 +199,11 @@ def _labels(categories: Any) -> dict[Id, str]:
 
 
 def write(video: Video) -> dict[str, Any]:
-  """The labels of one video as CocoVID has them; images may lack a name."""
-  names = sorted({target.label or 'object' for target in video.targets})
+  """The labels of one video as CocoVID has them, with TAO's `track_id` too.
+
+  Images may lack a name.
+  """
+  names = sorted({target.label or LABEL for target in video.targets})
   length = max([video.length, *(frame for target in video.targets
                                 for frame in target.boxes_xywh)])
   size = {} if video.size is None else {
@@ -214,7 +222,8 @@ def write(video: Video) -> dict[str, Any]:
 
 
 def _entries(target: Target, names: list[str]) -> list[dict[str, Any]]:
-  return [{'image_id': frame, 'video_id': 1, 'track_id': target.id,
-           'category_id': 1 + names.index(target.label or 'object'),
+  return [{'image_id': frame, 'video_id': 1, 'instance_id': target.id,
+           'track_id': target.id,
+           'category_id': 1 + names.index(target.label or LABEL),
            'bbox': list(box), 'area': box[2] * box[3], 'iscrowd': 0}
           for frame, box in sorted(target.boxes_xywh.items())]

@@ -17,12 +17,18 @@ Source: https://docs.cvat.ai/docs/manual/advanced/xml_format.
 import math
 from collections.abc import Iterable
 from xml.etree import ElementTree
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from siamkpn_jax.datasets.interchange import safe_xml
-from siamkpn_jax.datasets.interchange.labeled import Box, Video, filled
+from siamkpn_jax.datasets.interchange.labeled import (
+  LABEL,
+  Box,
+  Video,
+  filled,
+)
 
 _Element = ElementTree.Element
+_YES = ('1', 'True', 'true')
 
 
 def is_cvat(head: bytes) -> bool:
@@ -41,19 +47,18 @@ def parse(data: bytes) -> Video | None:
     return None
   parents = {e.get('task_id') for kind in ('track', 'image')
              for e in root.iter(kind)}
-  if len(parents) > 1:
+  tasks = [e for e in root.iterfind('meta//') if e.tag in ('task', 'job')]
+  # Of a project, frames are counted through its tasks, labeled or not.
+  if len(parents) > 1 or len(tasks) > 1:
     raise ValueError('of several tasks: export each alone')
-  task = next((e for e in root.iterfind('meta//')
-               if e.tag in ('task', 'job') and (
-                   parents <= {None} or e.findtext('id') in parents)),
-              ElementTree.Element('task'))
+  task = tasks[0] if tasks else ElementTree.Element('task')
   video = Video(task.findtext('source') or task.findtext('name') or '')
   video.length, start = _count(task, 'size'), _count(task, 'start_frame')
   video.first = start + 1
   step = (task.findtext('frame_filter') or '').strip().removeprefix('step=')
   video.step = int(step) if step.isascii() and step.isdigit() and (
       0 < len(step) < 6 and int(step)) else 1
-  size = task.find('original_size')
+  size = root.find('meta//original_size')  # of a job it is beside it
   if size is not None:
     sides = _count(size, 'width'), _count(size, 'height')
     video.size = sides if all(sides) else None
@@ -109,7 +114,7 @@ def _images(images: Iterable[_Element], video: Video) -> None:
       video.bad.append(where)
       continue
     video.files[frame] = image.get('name', '')
-    for item in image.iter('box'):
+    for item in _seen(image):
       try:
         box, id = _box(item), _track_id(item)
         if id is not None and frame in found.get(id, ()):
@@ -127,6 +132,11 @@ def _images(images: Iterable[_Element], video: Video) -> None:
     video.add(id, labels[id], boxes)
   for id, (label, frame, box) in enumerate(alone, max(found, default=-1) + 1):
     video.add(id, label, {frame: box})
+
+
+def _seen(image: _Element) -> list[_Element]:
+  """Its boxes; Datumaro writes those that are out of sight, too."""
+  return [e for e in image.iter('box') if e.get('outside') not in _YES]
 
 
 def _track_id(item: _Element) -> int | None:
@@ -178,18 +188,18 @@ def _count(item: _Element, key: str) -> int:
 
 
 def _flag(value: str | None) -> bool:
-  if value not in (None, '0', '1', 'False', 'True', 'false', 'true'):
+  if value not in (None, '0', 'False', 'false', *_YES):
     raise ValueError('neither 0 nor 1')
-  return value in ('1', 'True', 'true')
+  return value in _YES
 
 
 def write(video: Video) -> str:
   """The labels for CVAT, "for video": every box given, none interpolated."""
   lines = ['<?xml version="1.0" encoding="utf-8"?>', '<annotations>',
-           '  <version>1.1</version>']
+           '  <version>1.1</version>', *_meta(video)]
   for target in video.targets:
     lines.append(f'  <track id="{target.id}" label='
-                 f'{quoteattr(target.label or "object")} source="auto">')
+                 f'{quoteattr(target.label or LABEL)} source="auto">')
     frames = sorted(target.boxes_xywh)
     for frame in frames:
       box = target.boxes_xywh[frame]
@@ -199,6 +209,27 @@ def write(video: Video) -> str:
         lines.append(_line(frame + 1, box, outside=True))
     lines.append('  </track>')
   return '\n'.join([*lines, '</annotations>', ''])
+
+
+def _meta(video: Video) -> list[str]:
+  """Of the task; CVAT does without, Datumaro looks for labels here."""
+  labels = sorted({target.label or LABEL for target in video.targets})
+  # XML has no control characters, nor halves of surrogate pairs.
+  name = escape(''.join(c if c.isprintable() else '?' for c in video.name))
+  lines = ['  <meta>', '    <task>', f'      <name>{name}</name>',
+           f'      <size>{video.length}</size>',
+           '      <mode>interpolation</mode>',
+           '      <start_frame>0</start_frame>',
+           f'      <stop_frame>{max(0, video.length - 1)}</stop_frame>',
+           '      <frame_filter></frame_filter>', '      <labels>']
+  lines += [f'        <label><name>{escape(label)}</name>'
+            '<attributes></attributes></label>' for label in labels]
+  lines.append('      </labels>')
+  if video.size:
+    width, height = video.size
+    lines.append(f'      <original_size><width>{width}</width>'
+                 f'<height>{height}</height></original_size>')
+  return [*lines, f'      <source>{name}</source>', '    </task>', '  </meta>']
 
 
 def _line(frame: int, box: Box, *, outside: bool) -> str:

@@ -1,9 +1,10 @@
-"""Label Studio's JSON export of rectangles in videos.
+"""Label Studio's export of rectangles in videos, as JSON or JSON-MIN.
 
-A list of tasks; a rectangle is a sequence of key frames, counted from 1, in
-percent of the frame. Between two of them it is interpolated. Where "enabled" is
-false the target is still seen in that frame, and out of sight after it, to the
-next key; after a last one that is enabled it stays to the end of the video.
+A list of tasks, or of one entry per annotation with its values alone. A
+rectangle is a sequence of key frames, counted from 1, in percent of the frame.
+Between two of them it is interpolated. Where "enabled" is false the target is
+still seen in that frame, and out of sight after it, to the next key; after a
+last one that is enabled it stays to the end of the video.
 
 Boxes that were rotated are refused: percent of width and of height are not the
 same length, and the size of the frame is not in the file.
@@ -15,16 +16,24 @@ import math
 from typing import Any
 from urllib.parse import unquote
 
-from siamkpn_jax.datasets.interchange.labeled import Box, Video, filled
+from siamkpn_jax.datasets.interchange.labeled import (
+  LABEL,
+  Box,
+  Video,
+  filled,
+)
 
 _KIND = 'videorectangle'
 _FRAMES = 10**7  # no video is longer
+# What a file has near its beginning, on any way: the kind of a region may stand
+# behind thousands of key frames, or nowhere.
+_SIGNS = (f'"{_KIND}"'.encode(),), (b'"sequence"', b'"frame"', b'"enabled"')
 
 
 def is_label_studio(head: bytes) -> bool:
   """Whether a file that begins so may be Label Studio's."""
-  return head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(b'[') and (
-      f'"{_KIND}"'.encode() in head)
+  return head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(b'[') and any(
+      all(name in head for name in names) for names in _SIGNS)
 
 
 def parse(content: Any, *, predictions: bool = False) -> list[Video] | None:
@@ -39,11 +48,31 @@ def parse(content: Any, *, predictions: bool = False) -> list[Video] | None:
     ValueError: more boxes than are read.
   """
   if not isinstance(content, list) or not content or not all(
-      isinstance(task, dict) and 'data' in task and 'annotations' in task
-      for task in content):
+      isinstance(task, dict) for task in content):
     return None
+  if not all('data' in task and 'annotations' in task for task in content):
+    content = _tasks(content)
   return [_video(number, task, predictions)
-          for number, task in enumerate(content, 1)]
+          for number, task in enumerate(content, 1)] or None
+
+
+def _tasks(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+  """The tasks of JSON-MIN; [] if it is something else.
+
+  There, annotations of a task by several people are entries with its id.
+  """
+  tasks: dict[str, dict[str, Any]] = {}
+  for entry in entries:
+    result = [{'type': _KIND, 'id': f'{name} {number}', 'value': value}
+              for name, values in entry.items() if isinstance(values, list)
+              for number, value in enumerate(values, 1)
+              if isinstance(value, dict) and isinstance(
+                  value.get('sequence'), list)]
+    if result:
+      task = tasks.setdefault(repr(entry.get('id')),
+                              {'data': entry, 'annotations': []})
+      task['annotations'].append({'result': result})
+  return list(tasks.values())
 
 
 def _video(number: int, task: dict[str, Any], predictions: bool) -> Video:
@@ -105,6 +134,7 @@ def _region(value: dict[str, Any], video: Video
       raise _BadKeyError(f'frame {frame} is rotated, which is not read')
     left, top, width, height = sides
     keys[frame] = (left, top, width, height), enabled
+  video.rate = _rate(value['sequence']) or video.rate
   length = value.get('framesCount')
   if type(length) is int and 0 < length <= _FRAMES:
     video.length = max(video.length, length)
@@ -114,6 +144,20 @@ def _region(value: dict[str, Any], video: Video
   labels = value.get('labels')
   label = labels[0] if isinstance(labels, list) and labels else ''
   return label if isinstance(label, str) else '', filled(keys)
+
+
+def _rate(keys: list[dict[str, Any]]) -> float | None:
+  """Frames per second by which the keys are counted, if they say so."""
+  try:
+    ends = [(key['frame'], _number(key['time'])) for key in keys]
+  except (LookupError, TypeError, ValueError):
+    return None
+  if not ends:
+    return None
+  (frame, time), (first_frame, first_time) = max(ends), min(ends)
+  rate = (frame - first_frame) / (time - first_time) if (
+      time > first_time) else 0
+  return rate if math.isfinite(rate) and rate > 0 else None
 
 
 def _number(value: Any) -> float:
@@ -146,7 +190,7 @@ def write(video: Video) -> list[dict[str, Any]]:
         'id': f'target{target.id}', 'type': _KIND, 'from_name': 'box',
         'to_name': 'video', 'value': {
             'framesCount': video.length, 'sequence': sequence,
-            'labels': [target.label or 'object']}})
+            'labels': [target.label or LABEL]}})
   return [{'data': {'video': video.name}, 'annotations': [],
            'predictions': [{'model_version': 'siamkpn_jax',
                             'result': result}]}]

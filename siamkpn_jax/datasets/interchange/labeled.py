@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 Box = tuple[float, float, float, float]  # left, top, width, height
+LABEL = 'object'  # of a target that has none
 MOST = 1_000_000  # boxes that are read from a file, interpolated ones included
 
 
@@ -34,6 +35,7 @@ class Video:
     first, step: number of the first frame that was labeled, from 1, and how
       many frames on the next is.
     files: names of the images by frame; empty: unknown.
+    rate: frames per second by which the labels count; None: unknown.
     relative: boxes are fractions of the frame, not pixels.
     bad: what could not be read, an entry each, in a few words.
     unused: what was read and is no box of a target, likewise.
@@ -48,6 +50,7 @@ class Video:
   first: int = 1
   step: int = 1
   files: dict[int, str] = dataclasses.field(default_factory=dict)
+  rate: float | None = None
   relative: bool = False
   bad: list[str] = dataclasses.field(default_factory=list)
   unused: list[str] = dataclasses.field(default_factory=list)
