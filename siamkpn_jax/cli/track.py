@@ -149,7 +149,8 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
 def _boxes(args: argparse.Namespace,
            given: list[tuple[float, float, float, float]],
            source: 'FrameSource') -> 'list[GivenBox]':
-  from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+  from siamkpn_jax.tracking.callers_boxes import starts
+  from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 
   if args.boxes_from:
     path = Path(args.boxes_from)

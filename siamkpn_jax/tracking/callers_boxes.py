@@ -1,13 +1,46 @@
 """Boxes that a caller gives: which targets to track."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
+
+
+def starts(boxes: Iterable[GivenBox], first: int, path: Path
+           ) -> list[GivenBox]:
+  """The box at which each target begins, by frame.
+
+  Args:
+    boxes: of `read_boxes`; of each target the first that is not before `first`.
+    first: number of the first frame that is tracked.
+    path: of the file, for messages.
+
+  Raises:
+    UserError: a target has two boxes in one frame, or none at or after `first`.
+  """
+  chosen: dict[int, GivenBox] = {}
+  seen: set[tuple[int, int]] = set()
+  early: dict[int, int] = {}
+  for box in boxes:
+    frame = box.frame or first
+    if (frame, box.id) in seen:
+      raise UserError(f'{path}: two boxes of id {box.id} in frame {frame}; '
+                      'expected one id for each target: correct it')
+    seen.add((frame, box.id))
+    if frame < first:
+      early[box.id] = frame
+    else:
+      chosen.setdefault(box.id, box._replace(frame=frame))
+  for number, frame in early.items():
+    if number not in chosen:
+      raise UserError(f'{path}: the last box of id {number} is in frame '
+                      f'{frame}, before --start-frame {first}; expected one '
+                      'at or after it: remove it, or start earlier')
+  return sorted(chosen.values(), key=lambda box: box.frame or 0)
 
 
 def as_given(boxes: Any, first: int, frames: int | None = None,

@@ -1,7 +1,7 @@
 """Boxes that a file gives: which targets to track, and from which frame on.
 
 What kind of file it is shows in its content. Every reader gives all boxes that
-are in a file; `starts` takes those at which targets begin.
+are in a file; `callers_boxes.starts` takes those at which targets begin.
 """
 
 import csv
@@ -121,39 +121,6 @@ def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
   return [box._replace(
       box_xywh=scaled(*box.box_xywh) if box.relative else box.box_xywh,
       relative=False, rate=None) for box in boxes]
-
-
-def starts(boxes: Iterable[GivenBox], first: int, path: Path
-           ) -> list[GivenBox]:
-  """The box at which each target begins, by frame.
-
-  Args:
-    boxes: of `read_boxes`; of each target the first that is not before `first`.
-    first: number of the first frame that is tracked.
-    path: of the file, for messages.
-
-  Raises:
-    UserError: a target has two boxes in one frame, or none at or after `first`.
-  """
-  chosen: dict[int, GivenBox] = {}
-  seen: set[tuple[int, int]] = set()
-  early: dict[int, int] = {}
-  for box in boxes:
-    frame = box.frame or first
-    if (frame, box.id) in seen:
-      raise UserError(f'{path}: two boxes of id {box.id} in frame {frame}; '
-                      'expected one id for each target: correct it')
-    seen.add((frame, box.id))
-    if frame < first:
-      early[box.id] = frame
-    else:
-      chosen.setdefault(box.id, box._replace(frame=frame))
-  for number, frame in early.items():
-    if number not in chosen:
-      raise UserError(f'{path}: the last box of id {number} is in frame '
-                      f'{frame}, before --start-frame {first}; expected one '
-                      'at or after it: remove it, or start earlier')
-  return sorted(chosen.values(), key=lambda box: box.frame or 0)
 
 
 def _first(readers: Iterable[JsonReader], content: Any, path: Path,

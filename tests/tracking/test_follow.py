@@ -14,8 +14,9 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.tracking import load
 from siamkpn_jax.tracking.boxes_files import FORMATS, boxes_format
+from siamkpn_jax.tracking.callers_boxes import starts
 from siamkpn_jax.tracking.follow import Alone, TargetBox, Together, follow
-from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.h264 import available
 from siamkpn_jax.tracking.label_files import KINDS
 from siamkpn_jax.tracking.targets import TrackResult

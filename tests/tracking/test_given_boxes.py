@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes, starts
+from siamkpn_jax.tracking.callers_boxes import starts
+from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 
 A, B = (1.0, 2.0, 30.0, 40.0), (5.5, 6.0, 7.0, 8.0)
 TWO = [GivenBox(1, 1, A), GivenBox(9, 4, B)]

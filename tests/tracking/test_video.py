@@ -84,7 +84,7 @@ def test_folder_is_read_in_natural_order(tmp_path: Path) -> None:
 
   with open_frames(tmp_path) as source:
     assert (source.size, source.count, source.fps) == ((64, 48), 5, 25.0)
-    assert not source.live
+    assert not source.live and source.rate is None  # images say nothing of it
   assert read_values(tmp_path) == [0, 1, 2, 3, 4]
 
 
@@ -140,7 +140,7 @@ def test_written_video_is_read_back(
 
   with open_frames(path) as source:
     assert (source.size, source.count) == ((64, 48), 5)
-    assert source.fps == pytest.approx(fps, abs=0.005)
+    assert source.fps == source.rate == pytest.approx(fps, abs=0.005)
   assert read_values(path) == [0, 1, 2, 3, 4]
 
 
