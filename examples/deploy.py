@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import onnxruntime
 
+onnxruntime.disable_telemetry_events()  # nobody asked the user
 # Where the first frame is looked at: places, in sizes of the target, and how
 # much larger than it is it is taken to be.
 LOOKS = ((0, 0, 1), (-.15, 0, 1), (.15, 0, 1), (0, -.15, 1), (0, .15, 1),
