@@ -289,7 +289,7 @@ def convert(source: str | Path, output: str | Path, *, to: str = 'jax',
 
 def export(weights: str | Path, output: str | Path, *,
            format: str = 'safetensors', precision: str = 'float32',
-           overwrite: bool = False,
+           batch: str = 'any', overwrite: bool = False,
            hyperparameters: Mapping[str, Any] | None = None) -> Path:
   """Exports weights and settings for this or another program.
 
@@ -301,6 +301,8 @@ def export(weights: str | Path, output: str | Path, *,
     format: 'safetensors', 'onnx' or 'stablehlo', see docs/export.md.
     precision: 'float32', or with format='onnx' 'float16' or, for an
       EfficientNet, 'int8' (docs/deploy.md).
+    batch: 'any', or with format='onnx' '1': the programs take one target at a
+      time, in less time.
     overwrite: replace the file if it exists.
     hyperparameters: of tracking, such as {'penalty_k': 0.1}, that replace those
       stored with the weights.
@@ -326,5 +328,5 @@ def export(weights: str | Path, output: str | Path, *,
   from siamkpn_jax.tracking.export import run
 
   run.export(weights, output, format, overwrite=overwrite,
-             tracking=hyperparameters, precision=precision)
+             tracking=hyperparameters, precision=precision, batch=batch)
   return Path(output)

@@ -18,6 +18,7 @@ from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import target_lock
 from siamkpn_jax.tracking.export.formats import (
+    BATCHES,
     FORMATS,
     PRECISIONS,
     check_target,
@@ -41,6 +42,10 @@ def add_arguments(parser: Parser) -> None:
       help='With --format onnx. float16: weights of half the size; int8: a '
       'smaller and faster update, with other boxes (docs/deploy.md).')
   parser.add_argument(
+      '--batch', choices=BATCHES, default=BATCHES[0],
+      help='With --format onnx: targets that the programs take at once. 1: '
+      'fixed sizes, and a faster update.')
+  parser.add_argument(
       '--output', required=True,
       help=f'File to write, NAME{SUFFIX}; for other formats a new folder.')
   parser.add_argument(
@@ -57,14 +62,14 @@ def run(args: argparse.Namespace) -> None:
   if not args.weights:
     raise UserError('--weights: empty; expected a checkpoint')
   output = check_target(args.output, args.format, overwrite=args.overwrite,
-                        precision=args.precision)
+                        precision=args.precision, batch=args.batch)
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.config.overrides import parse_tracking
   from siamkpn_jax.tracking.export.run import export
   with target_lock(output, '--output'), announced('exporting', after=_LONG):
     done = export(args.weights, output, args.format, overwrite=args.overwrite,
                   tracking=parse_tracking(args.tracking), command=args.command,
-                  precision=args.precision)
+                  precision=args.precision, batch=args.batch)
   print(done)
   print(f'wrote {output}')
   if args.format == 'safetensors':

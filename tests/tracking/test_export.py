@@ -71,9 +71,10 @@ def exported(weights, tmp_path_factory):
   home = tmp_path_factory.mktemp('exported')
 
   @functools.cache
-  def export(format):
-    run.export(weights, home / format, format, tracking=SETTINGS)
-    return home / format
+  def export(format, batch='any'):
+    folder = home / f'{format} {batch}'
+    run.export(weights, folder, format, tracking=SETTINGS, batch=batch)
+    return folder
 
   return export
 
@@ -106,11 +107,11 @@ def sessions(folder):
           for name in ('template', 'update')]
 
 
-@pytest.mark.parametrize('count', [1, 3])
-def test_onnx_equals_the_functional_tracker(exported, weights, count):
+@pytest.mark.parametrize(('count', 'size'), [(1, 'any'), (3, 'any'), (1, '1')])
+def test_onnx_equals_the_functional_tracker(exported, weights, count, size):
   given = batch(count)
   _, after, found = wanted(weights, given)
-  template, update = sessions(exported('onnx'))
+  template, update = sessions(exported('onnx', size))
   (kernels,) = template.run(None, {'crop': given.first})
   got = dict(zip([o.name for o in update.get_outputs()], update.run(None, {
       'crop': given.second, 'kernels': kernels, 'size': given.size,
@@ -171,18 +172,21 @@ def fields(text):
       int(n) if n.isdigit() else n for n in sizes.split(', ')]
 
 
-@pytest.mark.parametrize('format', ['onnx', 'stablehlo'])
-def test_programs_describe_themselves(exported, format):
+@pytest.mark.parametrize(('format', 'size'), [
+    ('onnx', 'any'), ('onnx', '1'), ('stablehlo', 'any')])
+def test_programs_describe_themselves(exported, format, size):
   """Hyperparameters and crops, where a program looks for them."""
-  folder = exported(format)
+  folder = exported(format, size)
   told = json.loads((folder / 'metadata.json').read_text())
   assert sorted(p.name for p in folder.iterdir()) == [
       'metadata.json', f'template.{format}', f'update.{format}']
   assert told['hyperparameters'] == {
       'penalty_k': 0.1, 'window_influence': 0.2, 'size_lr': 0.7,
       'threshold': 0.15}
-  assert told['programs'] == metadata.signatures(
-      format, told['search_size'])
+  assert told['batch'] == size
+  if size == 'any':
+    assert told['programs'] == metadata.signatures(
+        format, told['search_size'])
   assert (told['template_size'], told['search_size']) == (127, 255)
   if format == 'stablehlo':
     return  # the test of its boxes calls it by these names
@@ -199,6 +203,17 @@ def test_programs_describe_themselves(exported, format):
           name: (dtype, [n if s == 'n' else s for s in sizes])
           for name, text in told['programs'][name][key].items()
           for dtype, sizes in [fields(text)]}
+
+
+def test_a_batch_of_one_has_no_unknown_sizes(exported):
+  """Nothing is left to a runtime to find out, and its kernels are grouped."""
+  for session in sessions(exported('onnx', '1')):
+    assert all(isinstance(size, int) for one in (
+        *session.get_inputs(), *session.get_outputs()) for size in one.shape)
+  groups = [attribute.i for node in onnx.load(
+      exported('onnx', '1') / 'update.onnx').graph.node
+      for attribute in node.attribute if attribute.name == 'group']
+  assert SMALL['channels'] in groups
 
 
 def run_example(folder, frames, box, monkeypatch):
@@ -227,15 +242,16 @@ def run_tracker(weights, frames, box, **settings):
   return np.array(rows)
 
 
-@pytest.mark.parametrize('box', [None, (-20, -10, 60, 50), (100, 40, 60, 79)])
+@pytest.mark.parametrize(('box', 'size'), [
+    (None, 'any'), ((-20, -10, 60, 50), 'any'), ((100, 40, 60, 79), '1')])
 def test_the_program_of_the_page_tracks(exported, weights, tmp_path,
-                                        monkeypatch, box):
+                                        monkeypatch, box, size):
   """With nothing of this package; also over the border."""
   frames, first = video()
   for k, frame in enumerate(frames):
     cv2.imwrite(str(tmp_path / f'{k:02d}.png'), frame)
   given = tmp_path / '%02d.png', tuple(first if box is None else box)
-  got = run_example(exported('onnx'), *given, monkeypatch)
+  got = run_example(exported('onnx', size), *given, monkeypatch)
   want = run_tracker(weights, *given, **SETTINGS)
   np.testing.assert_allclose(got[:, :4], want[:, :4], rtol=0, atol=0.01)
   np.testing.assert_allclose(got[:, 4], want[:, 4], rtol=0, atol=1e-4)
@@ -267,10 +283,21 @@ def test_smaller_precisions_track(tmp_path, monkeypatch, precision, least,
 def test_precisions_that_are_refused(weights, tmp_path):
   for format, precision, message in (
       ('stablehlo', 'int8', '^--precision int8: of --format onnx alone'),
+      ('safetensors', 'int8', '^--precision int8: of --format onnx alone'),
       ('onnx', 'int4', "^precision='int4': expected one of float32, float16, "),
       ('onnx', 'int8', "^precision 'int8': .* these weights are of a resnet")):
     with pytest.raises(UserError, match=message):
       run.export(weights, tmp_path / 'out', format, precision=precision)
+  assert nothing_but(tmp_path)
+
+
+@pytest.mark.parametrize(('format', 'size', 'message'), [
+    ('stablehlo', '1', '^--batch 1: of --format onnx alone'),
+    ('safetensors', '1', '^--batch 1: of --format onnx alone'),
+    ('onnx', '2', "^batch='2': expected one of any, 1$")])
+def test_batches_that_are_refused(weights, tmp_path, format, size, message):
+  with pytest.raises(UserError, match=message):
+    run.export(weights, tmp_path / 'out.safetensors', format, batch=size)
   assert nothing_but(tmp_path)
 
 

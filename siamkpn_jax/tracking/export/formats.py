@@ -8,10 +8,11 @@ from siamkpn_jax.core.errors import UserError
 
 FORMATS = ('safetensors', 'onnx', 'stablehlo')
 PRECISIONS = ('float32', 'float16', 'int8')
+BATCHES = ('any', '1')  # targets that a program takes at once
 
 
 def check_target(output: str | Path, format: str, *, overwrite: bool = False,
-                 precision: str = 'float32') -> Path:
+                 precision: str = 'float32', batch: str = 'any') -> Path:
   """Checks, before the weights are loaded, where an export is to be written.
 
   Args:
@@ -20,12 +21,14 @@ def check_target(output: str | Path, format: str, *, overwrite: bool = False,
     format: one of `FORMATS`.
     overwrite: replace a file that exists; folders are never replaced.
     precision: one of `PRECISIONS`.
+    batch: one of `BATCHES`.
 
   Returns:
     The path.
 
   Raises:
-    UserError: an unknown format or precision, or nothing can be written there.
+    UserError: an unknown format, precision or batch, or nothing can be written
+      there.
   """
   if format not in FORMATS:
     raise UserError(f'format={format!r}: expected one of '
@@ -33,9 +36,13 @@ def check_target(output: str | Path, format: str, *, overwrite: bool = False,
   if precision not in PRECISIONS:
     raise UserError(f'precision={precision!r}: expected one of '
                     f'{", ".join(PRECISIONS)}')
-  if precision != PRECISIONS[0] and format != 'onnx':
-    raise UserError(f'--precision {precision}: of --format onnx alone; '
-                    f'expected that, or no --precision with --format {format}')
+  if batch not in BATCHES:
+    raise UserError(f'batch={batch!r}: expected one of {", ".join(BATCHES)}')
+  for flag, value, usual in (('--precision', precision, PRECISIONS[0]),
+                             ('--batch', batch, BATCHES[0])):
+    if value != usual and format != 'onnx':
+      raise UserError(f'{flag} {value}: of --format onnx alone; expected that, '
+                      f'or no {flag} with --format {format}')
   if format != 'safetensors':
     if not str(output):
       raise UserError('--output: empty; expected a new folder')

@@ -1,6 +1,7 @@
 """What a program must know to use an export."""
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +79,8 @@ _CROP_RULE = (
 
 
 def describe(format: str, config: Config, decode: DecodeConfig,
-             origin: Mapping[str, str]) -> dict[str, Any]:
+             origin: Mapping[str, str], precision: str = 'float32',
+             batch: str = 'any') -> dict[str, Any]:
   """The content of metadata.json.
 
   Args:
@@ -86,7 +88,12 @@ def describe(format: str, config: Config, decode: DecodeConfig,
     config: of the network.
     decode: how it chooses boxes.
     origin: what is known of the weights.
+    precision: one of `formats.PRECISIONS`.
+    batch: one of `formats.BATCHES`.
   """
+  programs = signatures(format, decode.search_size)
+  if batch != 'any':
+    programs = json.loads(json.dumps(programs).replace('[batch', f'[{batch}'))
   return {
       'format': f'siamkpn_jax {format}',
       'version': siamkpn_jax.__version__,
@@ -98,6 +105,8 @@ def describe(format: str, config: Config, decode: DecodeConfig,
       'hyperparameters': dataclasses.asdict(decode.hyperparameters),
       'candidates': dataclasses.asdict(decode.rule),
       'offset_unit': decode.offset_unit,
-      'programs': signatures(format, decode.search_size),
+      'programs': programs,
       'config': to_plain(config),
-      'origin': dict(origin)}
+      'origin': dict(origin),
+      'precision': precision,
+      'batch': batch}

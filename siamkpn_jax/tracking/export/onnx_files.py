@@ -31,7 +31,8 @@ def write(folder: Path, model: SiamKPN, variables: Any, config: DecodeConfig,
     UserError: the network has an operation that is not exported.
   """
   try:
-    exported = programs.export(model, variables, config)
+    size = None if metadata['batch'] == 'any' else int(metadata['batch'])
+    exported = programs.export(model, variables, config, size)
   except NotImplementedError as error:  # a network of one's own
     raise UserError(f'--format onnx: {error}; or use --format stablehlo'
                     ) from error
@@ -57,11 +58,12 @@ def check(folder: Path, model: SiamKPN, variables: Any,
 
   wanted = jax.jit(programs.template_function(model, variables))(given.first)
   kernels = _channels_first(wanted)
-  errors.compare('kernels', template.run(None, {'crop': given.first}),
+  errors.compare('kernels', _run(template, ['kernels'], {'crop': given.first}),
                  [kernels], rough)
 
-  found = dict(zip([*programs.MAPS, *programs.CHANGE], update.run(
-      [*programs.MAPS, *programs.CHANGE],
+  names = [*programs.MAPS, *programs.CHANGE]
+  found = dict(zip(names, _run(
+      update, names,
       # The same kernels: the rounding of two programs does not add up.
       {'crop': given.second, 'kernels': kernels, 'size': given.size,
        'scale': given.scale, **given.hyperparameters}), strict=True))
@@ -79,6 +81,18 @@ def check(folder: Path, model: SiamKPN, variables: Any,
                          strict=True):
     errors.compare(name, found[name], value)
   return errors.found
+
+
+def _run(session: onnxruntime.InferenceSession, names: list[str],
+         given: dict[str, np.ndarray]) -> list[np.ndarray]:
+  """Outputs of all targets, one at a time where a batch is of one."""
+  count = len(next(iter(given.values())))
+  if session.get_inputs()[0].shape[0] != 1:
+    return session.run(names, given)
+  each = [session.run(names, {name: array[k:k + 1]
+                              for name, array in given.items()})
+          for k in range(len(given['crop']))]
+  return [np.concatenate(parts) for parts in zip(*each, strict=True)]
 
 
 def _channels_first(array: jax.Array) -> np.ndarray:

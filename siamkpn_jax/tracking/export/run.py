@@ -22,12 +22,13 @@ from siamkpn_jax.tracking.export.formats import check_target
 from siamkpn_jax.tracking.export.metadata import describe
 from siamkpn_jax.tracking.load import decode_config
 
-METADATA, PRECISION = 'metadata.json', 'precision'
+METADATA = 'metadata.json'
 
 
 def export(weights: str | Path, output: str | Path, format: str, *,
            overwrite: bool = False, tracking: Mapping[str, Any] | None = None,
-           command: str = '', precision: str = 'float32') -> str:
+           command: str = '', precision: str = 'float32',
+           batch: str = 'any') -> str:
   """Exports weights.
 
   Args:
@@ -38,6 +39,7 @@ def export(weights: str | Path, output: str | Path, format: str, *,
     tracking: hyperparameters that replace those stored with the weights.
     command: the training command, to be recorded.
     precision: see `check_target`.
+    batch: see `check_target`.
 
   Returns:
     What was written, for the terminal.
@@ -48,7 +50,8 @@ def export(weights: str | Path, output: str | Path, format: str, *,
     ModuleNotFoundError: what the format needs is not installed.
     RuntimeError: what was exported computes something else.
   """
-  path = check_target(output, format, overwrite=overwrite, precision=precision)
+  path = check_target(output, format, overwrite=overwrite, precision=precision,
+                      batch=batch)
   if format != 'safetensors':
     # Before the weights: a package that is missing shows at once.
     files = importlib.import_module(f'{__package__}.{format}_files')
@@ -60,8 +63,7 @@ def export(weights: str | Path, output: str | Path, format: str, *,
   if format == 'safetensors':
     return text(save_weights_file(path, config, variables, origin))
   return _programs(path, files, config, variables, describe(
-      format, config, decode_config(config), origin) | {
-          PRECISION: precision})
+      format, config, decode_config(config), origin, precision, batch))
 
 
 def _programs(folder: Path, files: ModuleType, config: Config, variables: Any,
@@ -76,7 +78,7 @@ def _programs(folder: Path, files: ModuleType, config: Config, variables: Any,
     with file_errors(folder):
       files.write(partial, *network, metadata)
       (partial / METADATA).write_text(json.dumps(metadata, indent=2) + '\n')
-    errors = files.check(partial, *network, metadata[PRECISION])
+    errors = files.check(partial, *network, metadata['precision'])
     sizes = {file.name: file.stat().st_size
              for file in sorted(partial.iterdir())}
   return '\n'.join(

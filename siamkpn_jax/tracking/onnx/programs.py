@@ -1,9 +1,10 @@
 """The tracker as two ONNX models, for programs in other languages.
 
-Unlike the models of `network` they take any batch, crops as they are cut out,
-and choose the box: what is left to a program is to crop.
+Unlike the models of `network` they may take any batch, take crops as they are
+cut out, and choose the box: what is left to a program is to crop.
 """
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
@@ -68,25 +69,29 @@ def update_function(model: SiamKPN, variables: Any,
   return update
 
 
-def export(model: SiamKPN, variables: Any,
-           config: DecodeConfig) -> dict[str, onnx.ModelProto]:
+def export(model: SiamKPN, variables: Any, config: DecodeConfig,
+           batch: int | None = None) -> dict[str, onnx.ModelProto]:
   """'template' and 'update', in float32; docs/export.md says what they take.
 
   Args:
     model: the network.
     variables: its weights.
     config: how boxes are chosen.
+    batch: size of it; None: any. In a batch of one, the correlation is a
+      grouped convolution, which is faster.
 
   Raises:
     NotImplementedError: an operation that is not known to `translate`.
   """
   model = model.clone(dtype='float32', remat=False)
-  (b,) = jax.export.symbolic_shape('batch')
+  b = batch or jax.export.symbolic_shape('batch')[0]
   crop = lambda side: Input((b, *_crop(side)), range(4), 'uint8')
   number = Input((b,), (0,))
   # In forms that suit ONNX.
-  with (mock.patch.object(resnet, 'max_pool', max_pool),
-        mock.patch.object(head, 'correlate', correlate)):
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(mock.patch.object(resnet, 'max_pool', max_pool))
+    if batch != 1:
+      stack.enter_context(mock.patch.object(head, 'correlate', correlate))
     template, kernels = convert(
         template_function(model, variables),
         {'crop': crop(geometry.TEMPLATE_SIZE)}, lambda count: ['kernels'])
