@@ -7,11 +7,14 @@ the bare step on a crop that was cut before: in JAX the jitted update with all
 of its arguments on the device, in ONNX Runtime the run of the session. What the
 first takes longer is the program's: cutting the crop, handing arrays over,
 choosing the box (in ONNX Runtime), the loop; and what the network itself loses
-when it does not run again and again on data that are in the caches. The third
-way tells them apart: `update` with a network that takes no time.
+when it does not run again and again on data that are in the caches. What the
+network takes within the program tells them apart; `update` with a network that
+takes no time tells what the program's work costs where nothing has taken its
+place in the caches.
 """
 
 import argparse
+import collections
 import sys
 import time
 import types
@@ -56,7 +59,9 @@ def run(args: argparse.Namespace) -> None:
   loads = [circumstances.load()]
   ours, other, idle = (Tracker(build_model(config.model), variables, decoding)
                        for _ in range(3))
+  inside = _time_jax(ours, args.frames)
   ways = {'JAX, program': _program(ours, args.frames),
+          'JAX, network in the program': inside.mean,
           'JAX, without network': _repeated(_jax_idle(idle), args.frames),
           'JAX, step': _repeated(_jax_step(other), args.frames)}
   network = networks.serialized(config, variables)
@@ -64,16 +69,18 @@ def run(args: argparse.Namespace) -> None:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
     onnx, idle_onnx = (OnnxTracker(network, decoding, threads=threads)
                        for _ in range(2))
+    inside = _time_onnx(onnx, args.frames)
     ways |= {
         'ONNX Runtime, program': _program(onnx, args.frames),
+        'ONNX Runtime, network in the program': inside.mean,
         'ONNX Runtime, without network': _repeated(
             _onnx_idle(idle_onnx), args.frames),
         'ONNX Runtime, step': _repeated(_onnx_step(onnx), args.frames)}
   names = list(ways)
   result = turns.summarize(
       turns.take_turns(ways, args.rounds),
-      [(names[k + way], names[k + 2])
-       for k in range(0, len(names), 3) for way in (0, 1)])
+      [(names[k + way], names[k + 3])
+       for k in range(0, len(names), 4) for way in range(3)])
   result |= {'rounds': args.rounds, 'frames_per_turn': args.frames}
   result |= circumstances.describe(threads, [*loads, circumstances.load()])
   print(turns.report(result, 'ms per frame'))
@@ -109,6 +116,45 @@ def _repeated(step: Callable[[], Any], count: int) -> Callable[[], float]:
   return way
 
 
+class _Clock:
+  """Seconds of a function's calls, the last `count` of them."""
+
+  def __init__(self, count: int) -> None:
+    self._seconds: collections.deque[float] = collections.deque(maxlen=count)
+
+  def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose calls count."""
+    def call(*given: Any) -> Any:
+      start = time.perf_counter()
+      found = function(*given)
+      self._seconds.append(time.perf_counter() - start)
+      return found
+    return call
+
+  def mean(self) -> float:
+    """Of these calls."""
+    return sum(self._seconds) / len(self._seconds)
+
+
+def _time_jax(tracker: Tracker, count: int) -> _Clock:
+  """Of the network, from arrays of the host to its results."""
+  clock, update = _Clock(count), tracker._batch._update
+  tracker._batch._update = clock.timed(  # type: ignore[assignment]
+      lambda *given: jax.block_until_ready(update(*given)))
+  return clock
+
+
+def _time_onnx(tracker: Any, count: int) -> _Clock:
+  """The same in ONNX Runtime, where each target has a session."""
+  clock, start = _Clock(count), tracker._start
+  def start_timed(saved: Any) -> None:
+    start(saved)
+    tracker._search._session = types.SimpleNamespace(
+        run=clock.timed(tracker._session.run))
+  tracker._start = start_timed
+  return clock
+
+
 def _jax_step(tracker: Tracker) -> Callable[[], Any]:
   """The jitted update of a tracker without a target so far."""
   frames, box_xywh = video()
@@ -133,10 +179,8 @@ def _onnx_idle(tracker: Any) -> Callable[[], Any]:
   """The same in ONNX Runtime."""
   frames, box_xywh = video()
   tracker.init(frames[0], box_xywh)
-  session = tracker._session
   found = _onnx_step(tracker)()
-  tracker._session = types.SimpleNamespace(
-      get_inputs=session.get_inputs, run=lambda *given: found)
+  tracker._search._session = types.SimpleNamespace(run=lambda *given: found)
   return lambda: tracker.update(frames[1])
 
 

@@ -102,6 +102,25 @@ def test_the_program_follows_a_decoded_video():
   assert len(calls) == 1 + 3
 
 
+@pytest.mark.parametrize('engine', ['jax', 'onnxruntime'])
+def test_the_network_is_timed_within_the_program(engine):
+  """Every frame but those that are not counted, in every turn."""
+  if engine == 'jax':
+    tracker = Tracker(*small_network(), CONFIG)
+    clock = overhead._time_jax(tracker, 3)
+  else:
+    for name in ('onnx', 'onnxruntime'):
+      import_or_skip(name, 'an engine')
+    from siamkpn_jax.tracking.onnx import serialized
+    from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
+    tracker = OnnxTracker(
+        serialized.serialize(*small_network()), CONFIG, threads=1)
+    clock = overhead._time_onnx(tracker, 3)
+  way = overhead._program(tracker, 3)
+  seconds = way()
+  assert 0 < clock.mean() < seconds and len(clock._seconds) == 3
+
+
 def test_bfloat16_needs_instructions(tmp_path, monkeypatch, capsys):
   """Elsewhere nothing is measured, and that is said."""
   monkeypatch.setattr(torch_frame.platform, 'system', lambda: 'Linux')

@@ -41,6 +41,13 @@ def cxcywh_to_xywh(cxcywh: Array) -> Array:
       [cxcywh[..., :2] - cxcywh[..., 2:] / 2, cxcywh[..., 2:]], axis=-1)
 
 
+def xywh_around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
+  """[2] x, y and [2] width, height -> [4] left, top, width, height, float64."""
+  box = np.array([*center, *size], np.float64)
+  box[:2] -= box[2:] / 2
+  return box
+
+
 def iou_xywh(a_xywh: Array, b_xywh: Array) -> Array:
   """Intersection over union, broadcasting: [..., 4], [..., 4] -> [...].
 

@@ -291,7 +291,7 @@ class BatchTracker:
     found, heatmaps = self._update(
         self._variables, self._templates,
         *self._placed(crops, numbers, sharing))
-    center, size, score = unpack(jax.device_get(found))
+    center, size, score = unpack(np.asarray(found))
     if self._compiled:
       self._seconds += time.perf_counter() - start
       self._timed += len(groups)

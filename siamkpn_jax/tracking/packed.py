@@ -30,7 +30,7 @@ def pack(center: np.ndarray, size: np.ndarray, scale: float,
          hyperparameters: Hyperparameters) -> tuple[Any, ...]:
   """A row of the numbers: all of `functional.update` that is one target's."""
   return (*center, *size, scale, *frame_size,
-          *dataclasses.astuple(hyperparameters))
+          *vars(hyperparameters).values())
 
 
 @functools.partial(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from siamkpn_jax.core.boxes import cxcywh_to_xywh
+from siamkpn_jax.core.boxes import xywh_around
 from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.correction import NONE, Correction
 from siamkpn_jax.tracking.crop import TemplateInput, search_crop, window
@@ -161,10 +161,9 @@ class Target:
 
   def result(self) -> TrackResult:
     """Of the last update."""
-    box = np.concatenate([self.center, self.size]).astype(np.float64)
     found = self.judge.found(self.memory, self.score,
                              float(self.hyperparameters.threshold))
-    return TrackResult(found, cxcywh_to_xywh(box), self.score,
+    return TrackResult(found, xywh_around(self.center, self.size), self.score,
                        self.judge.confidence(self.memory, self.score))
 
   def saved(self) -> Saved:

@@ -94,7 +94,7 @@ class Tracker:
       ValueError: the frame has another shape, type or range.
     """
     target = self._known()
-    result = self._batch.update({target: frame})[target]
+    result = self._batch.update(frame)[target]
     self.score, self.confidence = result.score, result.confidence
     return result.found, result.box_xywh
 

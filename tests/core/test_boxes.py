@@ -34,6 +34,14 @@ def test_formats_by_hand(library):
       boxes.cxcywh_to_xywh(array([12.0, 23.0, 4.0, 6.0])), [10, 20, 4, 6])
 
 
+def test_a_box_around_its_center():
+  center, size = np.float32([12.1, 23]), np.float32([4, 6.3])
+  found = boxes.xywh_around(center, size)
+  np.testing.assert_array_equal(found, boxes.cxcywh_to_xywh(
+      np.concatenate([center, size]).astype(np.float64)))
+  assert found.dtype == np.float64
+
+
 @pytest.mark.parametrize(('a', 'b'), FORMATS)
 @pytest.mark.parametrize('shape', [(4,), (0, 4), (3, 5, 4)])
 def test_round_trips(a, b, shape):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from tests.tracking.test_tracker import CONFIG, small_network, video
 for name in ('onnx', 'onnxruntime'):
   import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
 
+from siamkpn_jax.tracking.onnx import decode as decode_module  # noqa: E402
 from siamkpn_jax.tracking.onnx import network, serialized, tracker  # noqa: E402
 from siamkpn_jax.tracking.onnx.decode import decode  # noqa: E402
 from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
@@ -178,6 +180,35 @@ def test_decode_equals_the_reference(seed):
   np.testing.assert_allclose(shift, want['shift'], atol=1e-3)
   np.testing.assert_allclose(size, want['size'], rtol=1e-4)
   assert score == pytest.approx(want['score'], rel=1e-5)
+
+
+@pytest.mark.parametrize('above', [0, 2, 7, 16, 30])
+def test_candidates_are_the_best_few(above):
+  """At least topk_min, at most topk_max, else all above the threshold."""
+  rng = np.random.default_rng(above)
+  score = rng.uniform(0, 0.1, 961).astype('f')
+  score[rng.permutation(961)[:above]] = rng.uniform(0.2, 1, above)
+  count = min(max(above, CONFIG.topk_min), CONFIG.topk_max)
+  np.testing.assert_array_equal(
+      decode_module._candidates(score, CONFIG),
+      np.sort(np.argsort(-score)[:count]))
+
+
+def test_a_crop_is_given_in_the_same_memory():
+  """Channels first, as floats; new memory would not be in the caches."""
+  given = []
+  session = SimpleNamespace(
+      get_inputs=lambda: [SimpleNamespace(name='x', shape=[1, 3, 5, 7])],
+      get_outputs=lambda: [SimpleNamespace(name='y')],
+      run=lambda names, inputs: given.append((names, inputs['x'])))
+  look = tracker.OneCrop(session)
+  for seed in range(2):
+    crop = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), np.uint8)
+    look(crop)
+    names, pixels = given.pop()
+    assert names == look.outputs == ['y'] and pixels.dtype == np.float32
+    np.testing.assert_array_equal(pixels[0], crop.transpose(2, 0, 1))
+    assert pixels is look._pixels
 
 
 @pytest.mark.parametrize('seed', range(3))

@@ -1,5 +1,6 @@
 """The formats of an export, and where each may be written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
@@ -30,19 +31,14 @@ def check_target(output: str | Path, format: str, *, overwrite: bool = False,
     UserError: an unknown format, precision or batch, or nothing can be written
       there.
   """
-  if format not in FORMATS:
-    raise UserError(f'format={format!r}: expected one of '
-                    f'{", ".join(FORMATS)}')
-  if precision not in PRECISIONS:
-    raise UserError(f'precision={precision!r}: expected one of '
-                    f'{", ".join(PRECISIONS)}')
-  if batch not in BATCHES:
-    raise UserError(f'batch={batch!r}: expected one of {", ".join(BATCHES)}')
-  for flag, value, usual in (('--precision', precision, PRECISIONS[0]),
-                             ('--batch', batch, BATCHES[0])):
-    if value != usual and format != 'onnx':
-      raise UserError(f'{flag} {value}: of --format onnx alone; expected that, '
-                      f'or no {flag} with --format {format}')
+  _check_choice('format', format, FORMATS)
+  for name, value, choices in (('precision', precision, PRECISIONS),
+                               ('batch', batch, BATCHES)):
+    _check_choice(name, value, choices)
+    if value != choices[0] and format != 'onnx':
+      raise UserError(
+          f'--{name} {value}: of --format onnx alone; expected that, or no '
+          f'--{name} with --format {format}')
   if format != 'safetensors':
     if not str(output):
       raise UserError('--output: empty; expected a new folder')
@@ -58,3 +54,8 @@ def check_target(output: str | Path, format: str, *, overwrite: bool = False,
     raise UserError(f'--output {path}: already exists; expected a new file: '
                     'choose another name, or add --overwrite')
   return path
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+  if value not in choices:
+    raise UserError(f'{name}={value!r}: expected one of {", ".join(choices)}')

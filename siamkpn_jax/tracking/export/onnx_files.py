@@ -84,9 +84,8 @@ def check(folder: Path, model: SiamKPN, variables: Any,
 
 
 def _run(session: onnxruntime.InferenceSession, names: list[str],
-         given: dict[str, np.ndarray]) -> list[np.ndarray]:
+         given: dict[str, np.ndarray]) -> list[Any]:
   """Outputs of all targets, one at a time where a batch is of one."""
-  count = len(next(iter(given.values())))
   if session.get_inputs()[0].shape[0] != 1:
     return session.run(names, given)
   each = [session.run(names, {name: array[k:k + 1]

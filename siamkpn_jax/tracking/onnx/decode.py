@@ -45,11 +45,11 @@ def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
 
 def _candidates(score: np.ndarray, config: DecodeConfig) -> np.ndarray:
   """[n] -> the cells that may be chosen, in the order of the map."""
-  some = np.argpartition(-score, config.topk_max - 1)[:config.topk_max]
-  some = some[np.argsort(-score[some])]
-  chosen = score[some] > config.threshold
-  chosen[:config.topk_min] = True
-  return np.sort(some[chosen])
+  cells = np.flatnonzero(score > config.threshold)
+  count = min(max(len(cells), config.topk_min), config.topk_max)
+  if count == len(cells):
+    return cells
+  return np.sort(np.argpartition(-score, count - 1)[:count])
 
 
 def _penalty(predicted: np.ndarray, last: np.ndarray, k: float) -> np.ndarray:
