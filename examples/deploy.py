@@ -1,6 +1,6 @@
 """Tracks one target with ONNX Runtime and NumPy, and nothing else.
 
-  siamkpn export --weights kpn3s_nano --format onnx --output nano
+  siamkpn export --weights kpn3s_nano --format onnx --batch 1 --output nano
   python examples/deploy.py nano VIDEO X,Y,W,H
 
 prints a line x,y,w,h,score per frame. OpenCV only reads the video: `Tracker`
