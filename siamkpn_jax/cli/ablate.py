@@ -16,6 +16,7 @@ from siamkpn_jax.cli.parser import Parser, names, whole
 from siamkpn_jax.cli.paths import existing_folder, output_folder
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import folder_lock
+from siamkpn_jax.core.numbers import is_count
 
 
 def add_arguments(parser: Parser) -> None:
@@ -46,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Runs the study and prints its table."""
-  if not all(seed.isdecimal() for seed in args.seeds):
+  if not all(map(is_count, args.seeds)):
     raise UserError(f'--seeds={",".join(args.seeds)}: expected numbers '
                     'separated by commas, such as 0,1,2')
   seeds = sorted({int(seed) for seed in args.seeds})

@@ -196,7 +196,7 @@ def _failures(plan: 'evaluation.EvaluationPlan') -> int:
 
 
 def _shard(text: str) -> tuple[int, int]:
-  match = re.fullmatch(r'(\d+)/(\d+)', text)
+  match = re.fullmatch('([0-9]+)/([0-9]+)', text)
   if not match or int(match[1]) >= int(match[2]):
     raise UserError(f'--shard {text}: expected k/n with 0 <= k < n, such as '
                     '0/4')

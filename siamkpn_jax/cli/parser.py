@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
+from siamkpn_jax.core import numbers
+
 # Of flags that do nothing, or say so themselves, where they are not given.
 _NO_DEFAULTS: tuple[Any, ...] = (None, '', (), [], argparse.SUPPRESS)
 _LARGEST = 2**63 - 1  # number that any flag takes
@@ -147,13 +149,13 @@ def given(args: argparse.Namespace, *flags: str) -> dict[str, Any]:
 def whole(minimum: int | None = None,
           maximum: int | None = None) -> Callable[[str], int]:
   """A type of flags: a whole number between two bounds, both included."""
-  return _number(int, 'a whole number', minimum, maximum)
+  return _number(numbers.whole, 'a whole number', minimum, maximum)
 
 
 def real(minimum: float | None = None,
          maximum: float | None = None) -> Callable[[str], float]:
   """A type of flags: a number between two bounds, both included."""
-  return _number(float, 'a number', minimum, maximum)
+  return _number(numbers.real, 'a number', minimum, maximum)
 
 
 def _number(
@@ -163,7 +165,7 @@ def _number(
               ('' if maximum is None else f', at most {maximum}'))
 
   # Of others, the command itself says what it expects.
-  bounded = kind is int or minimum is not None
+  bounded = kind is numbers.whole or minimum is not None
 
   def refused(text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f'expected {expected}, got {text!r}')

@@ -24,6 +24,7 @@ from siamkpn_jax.cli.tracker_flags import (
     add_weights_argument,
 )
 from siamkpn_jax.config.overrides import parse_tracking
+from siamkpn_jax.core import numbers
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.engines import (
@@ -137,9 +138,7 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
 def parse_box(text: str) -> tuple[float, float, float, float]:
   """'x,y,w,h' -> four numbers; UserError if it is something else."""
   try:
-    if '_' in text:  # which Python leaves out of numbers
-      raise ValueError
-    left, top, width, height = (float(part) for part in text.split(','))
+    left, top, width, height = map(numbers.real, text.split(','))
   except ValueError:
     raise UserError(f'--box {text!r}: expected four numbers left,top,width,'
                     'height in pixels, such as --box 100,50,40,80') from None

@@ -9,8 +9,10 @@ from siamkpn_jax.config.network import TrackingConfig
 from siamkpn_jax.config.section import Section, fits, types_of
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.numbers import is_plain
 
 _COMMA = re.compile(r',\s*(?=\w+\.\w+=)')  # not those inside a value
+_QUOTED = re.compile('\'[^\']*\'|"[^"]*"')
 
 
 def with_changes(config: Config, settings: str) -> Config:
@@ -92,6 +94,8 @@ def _value(change: str, text: str, section: Section, name: str) -> Any:
   """What a text says, of the type of a section's setting."""
   kind = types_of(type(section))[name]
   try:
+    if kind is not str and not is_plain(_QUOTED.sub('', text)):
+      raise ValueError(text)
     value = text if kind is str else ast.literal_eval(text)
     value = tuple(value) if isinstance(value, list) else value
     if not fits(value, kind):

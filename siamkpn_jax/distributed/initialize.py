@@ -18,6 +18,7 @@ from jax.experimental import multihost_utils
 
 from siamkpn_jax.core.compilation_cache import leave_compilation_cache
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.numbers import is_count
 from siamkpn_jax.distributed.preemption import Preempted
 from siamkpn_jax.distributed.watch import Watch
 
@@ -116,7 +117,7 @@ def _arguments(mode: str, coordinator: str | None, num_processes: int | None,
                     'three, or none on a detected cluster')
   address, count, number = given.values()
   host, _, port = address.rpartition(':')
-  if not host or not port.isdigit() or not 0 < int(port) < 2**16:
+  if not host or not is_count(port) or not 0 < int(port) < 2**16:
     raise UserError(f'--coordinator={address}: expected host:port of '
                     'process 0, such as 10.0.0.1:8476')
   if not 0 <= number < count:
@@ -141,7 +142,7 @@ def launcher(environment: Mapping[str, str]) -> str:
     UserError: an MPI whose processes JAX cannot gather by itself.
   """
   get = lambda name: environment.get(name, '')
-  several = lambda name: get(name).isdigit() and int(get(name)) > 1
+  several = lambda name: is_count(get(name)) and int(get(name)) > 1
   if several('OMPI_COMM_WORLD_SIZE'):
     if 'OMPI_MCA_orte_hnp_uri' in environment:
       return 'ompi'
@@ -198,7 +199,7 @@ def _gpus_of_the_node(environment: Mapping[str, str]) -> list[int] | None:
   get = lambda name: environment.get(name, '')
   alone = get('SLURM_STEP_NUM_TASKS') == get('SLURM_STEP_NUM_NODES')
   gpus = get('SLURM_GPUS_ON_NODE')
-  if not alone or not gpus.isdigit() or get('JAX_LOCAL_DEVICE_IDS'):
+  if not alone or not is_count(gpus) or get('JAX_LOCAL_DEVICE_IDS'):
     return None
   return list(range(int(gpus)))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from siamkpn_jax.core.numbers import is_count
 from siamkpn_jax.page.limits import Limits, RefusedError
 
 _SHORT = 64_000  # bytes of a request that is no upload
@@ -57,7 +58,7 @@ async def json_of(request: Request, limits: Limits) -> dict[str, Any]:
 def _announced(request: Request) -> int:
   """Bytes by the header, in which Python may not read all the digits."""
   text = request.headers.get('content-length', '0')
-  if not (text.isascii() and text.isdigit()):
+  if not is_count(text):
     raise RefusedError(400, 'content-length: expected a number of bytes')
   return int(text.lstrip('0')[:20] or 0)  # 20 digits are too many anyway
 

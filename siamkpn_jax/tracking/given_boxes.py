@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.numbers import real
 from siamkpn_jax.core.stored_json import parse_json, read_bounded
 from siamkpn_jax.datasets.interchange import coco_video, cvat, label_studio
 from siamkpn_jax.datasets.interchange.labeled import Video
@@ -227,7 +228,7 @@ def _read_text(data: bytes, path: Path, frames: int | None) -> list[GivenBox]:
     return _one_target(rows, path, frames)
   if width < 6 or width == 8:  # 8: the corners of a polygon, as VOT has them
     raise UserError(f'{path}: {width} columns without a header; {_EXPECTED}')
-  if any(float(row[1]) == -1 for row in rows):
+  if any(real(row[1]) == -1 for row in rows):
     raise UserError(f'{path}: ids of -1, as of detections; expected a positive '
                     'id for each target: number them')
   return _from_rows([dict(zip(('frame', 'id', *'xywh'), row, strict=False))
@@ -274,7 +275,7 @@ def _from_rows(rows: list[Mapping[str, Any]], path: Path, word: str,
     if row.get('state') == 'lost':  # nothing begins there
       continue
     try:
-      box = tuple(float(row[side]) for side in 'xywh')
+      box = tuple(real(row[side]) for side in 'xywh')
       frame, target = (_whole(row.get(key)) for key in ('frame', 'id'))
     except (TypeError, ValueError, OverflowError):
       raise _bad(path, f'{word} {number}', str(dict(given))) from None
@@ -306,7 +307,7 @@ def _whole(value: Any) -> int | None:
   """A whole number that files hold exactly; None for nothing."""
   if value is None or value == '':
     return None
-  number = float(value)
+  number = real(value)
   if (not number.is_integer() or isinstance(value, bool) or
       abs(number) >= _LARGEST):
     raise ValueError(value)
@@ -315,7 +316,7 @@ def _whole(value: Any) -> int | None:
 
 def _is_number(word: str) -> bool:
   try:
-    float(word)
+    real(word)
   except ValueError:
     return False
   return True

@@ -108,7 +108,7 @@ def _resolution(path: Path) -> tuple[int, int] | None:
   """Width and height of the images, None where no file tells them."""
   if not path.is_file():
     return None
-  found = re.search(r'^resolution\s*[:=]\s*\(\s*(\d+)\s*,\s*(\d+)\s*\)',
+  found = re.search(r'^resolution\s*[:=]\s*\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)',
                     text.read_text(path), re.MULTILINE)
   size = tuple(int(side[:_DIGITS]) for side in found.groups()) if found else ()
   if len(size) != 2 or not all(1 <= side <= _LARGEST for side in size):

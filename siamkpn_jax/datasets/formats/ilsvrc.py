@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from siamkpn_jax.core.images import natural_key
+from siamkpn_jax.core.numbers import real
 from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.interchange import safe_xml
 from siamkpn_jax.datasets.tracks import Dropped
@@ -78,7 +79,7 @@ def read_targets(path: Path) -> list[Target]:
   root = safe_xml.parse(path.read_bytes())
   targets: list[Target] = []
   for item in root.iter('object'):
-    x1, y1, x2, y2 = (float(item.findtext(f'bndbox/{corner}') or 'nan')
+    x1, y1, x2, y2 = (real(item.findtext(f'bndbox/{corner}') or 'nan')
                       for corner in ('xmin', 'ymin', 'xmax', 'ymax'))
     targets.append((item.findtext('trackid'), [x1, y1, x2 - x1, y2 - y1]))
   return targets

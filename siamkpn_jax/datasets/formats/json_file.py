@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from siamkpn_jax.core.numbers import real
+
 _DEPTH = 40  # no data set nests as deep
 _DIGITS = 300  # no float holds more
 _TOKENS = re.compile(r'"(?:[^"\\]+|\\.)*"?|[\[\]{}]', re.DOTALL)
@@ -84,11 +86,10 @@ def number(value: Any) -> float:
   """
   if value is None:
     return math.nan
-  if isinstance(value, bool) or not isinstance(value, int | float | str) or (
-      isinstance(value, str) and '_' in value):
+  if not isinstance(value, int | float | str) or isinstance(value, bool):
     raise ValueError('not a number')
   try:
-    return float(value)
+    return real(value)
   except OverflowError:
     return math.inf
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import list_images
+from siamkpn_jax.core.numbers import real
 from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
@@ -70,7 +71,7 @@ def _read(path: Path) -> np.ndarray:
   for number, line in enumerate(
       text.read_text(path).strip().split('\n'), start=1):
     try:
-      left, top, right, bottom = (float(v) for v in line.split()[1:5])
+      left, top, right, bottom = map(real, line.split()[1:5])
     except ValueError as error:
       raise UserError(f'{path} line {number}: {line.strip()[:60]!r} is not a '
                       'box; expected "id x1 y1 x2 y2 frame ...": correct it'

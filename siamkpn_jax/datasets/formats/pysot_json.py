@@ -126,10 +126,13 @@ def _boxes(where: str, rows: Any) -> np.ndarray:
   return boxes_xywh
 
 
+_each_number = np.vectorize(json_file.number, otypes=[np.float64])
+
+
 def _numbers(rows: Any) -> np.ndarray:
   """As an array; empty if something in it is no finite number or NaN."""
   try:
-    found = np.array(rows, np.float64)
+    found = _each_number(np.array(rows, object))
   except (TypeError, ValueError, OverflowError):
     # Text, rows of unequal length, or numbers of hundreds of digits.
     return np.empty(0)

@@ -10,10 +10,10 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
+from siamkpn_jax.core.numbers import real
 
-# All separators that the data sets use, often within one of them; and what
-# would let Python alone read 1_000 as a number.
-_TO_SPACES = str.maketrans(',;\t_', '   ?')
+# All separators that the data sets use, often within one of them.
+_TO_SPACES = str.maketrans(',;\t', '   ')
 
 
 def read_text(path: str | Path) -> str:
@@ -77,7 +77,7 @@ def numbers(line: str) -> list[float]:
   Raises:
     ValueError: something else is in it.
   """
-  return [float(word) for word in line.translate(_TO_SPACES).split()]
+  return [real(word) for word in line.translate(_TO_SPACES).split()]
 
 
 def read_flags(path: str | Path) -> np.ndarray:
@@ -88,7 +88,7 @@ def read_flags(path: str | Path) -> np.ndarray:
   """
   words = read_text(path).translate(_TO_SPACES).split()
   try:
-    flags = np.array(words, np.float64)
+    flags = np.array(list(map(real, words)), np.float64)
   except ValueError:
     flags = np.array([np.nan])
   if not np.isfinite(flags).all():
@@ -131,6 +131,6 @@ def _numbers(rows: list[list[str]]) -> np.ndarray | None:
   if any(len(row) != 4 for row in rows):
     return None
   try:
-    return np.array(rows, np.float64)
+    return np.array([list(map(real, row)) for row in rows], np.float64)
   except ValueError:
     return None

@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from siamkpn_jax.core.numbers import real, whole
 from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
@@ -93,8 +94,8 @@ def _rows(path: Path, dropped: Dropped) -> Iterator[_Row]:
 
 def _parse(words: list[str]) -> _Row:
   video, ms, klass, _, target, presence, *corners = words
-  x1, x2, y1, y2 = map(float, corners)
-  return _Row(video, int(ms), klass, target, presence != 'present',
+  x1, x2, y1, y2 = map(real, corners)
+  return _Row(video, whole(ms), klass, target, presence != 'present',
               (x1, y1, x2 - x1, y2 - y1))
 
 

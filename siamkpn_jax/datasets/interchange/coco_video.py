@@ -12,6 +12,7 @@ Segmentation", ICCV 2019; MMTracking's CocoVID.
 import math
 from typing import Any
 
+from siamkpn_jax.core.numbers import real
 from siamkpn_jax.datasets.interchange.labeled import (
   LABEL,
   Box,
@@ -37,8 +38,10 @@ def is_crowd(value: Any) -> bool:
   """
   if isinstance(value, str):
     value = {'': 0, 'false': 0, 'true': 1}.get(value.lower(), value)
+  if isinstance(value, bool):
+    return value
   try:
-    number = 0.0 if value is None else float(value)
+    number = 0.0 if value is None else real(value)
   except OverflowError:  # an integer of hundreds of digits
     number = math.inf
   if number not in (0, 1):

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
+from siamkpn_jax.core.numbers import is_count, real
 from siamkpn_jax.datasets.interchange import safe_xml
 from siamkpn_jax.datasets.interchange.labeled import (
   LABEL,
@@ -56,8 +57,8 @@ def parse(data: bytes) -> Video | None:
   video.length, start = _count(task, 'size'), _count(task, 'start_frame')
   video.first = start + 1
   step = (task.findtext('frame_filter') or '').strip().removeprefix('step=')
-  video.step = int(step) if step.isascii() and step.isdigit() and (
-      0 < len(step) < 6 and int(step)) else 1
+  video.step = int(step) if is_count(step) and len(step) < 6 and (
+      int(step)) else 1
   size = root.find('meta//original_size')  # of a job it is beside it
   if size is not None:
     sides = _count(size, 'width'), _count(size, 'height')
@@ -168,14 +169,14 @@ def upright(box: Box, degrees: float) -> Box:
 
 
 def _number(value: str | None) -> float:
-  if value is None or '_' in value:
+  if value is None:
     raise ValueError('not a number')
-  return float(value)
+  return real(value)
 
 
 def _whole(value: str | None) -> int:
   text = (value or '').strip()
-  if not (text.isascii() and text.isdigit() and len(text) < 10):
+  if not (is_count(text) and len(text) < 10):
     raise ValueError('not a count')
   return int(text)
 

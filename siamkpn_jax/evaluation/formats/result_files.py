@@ -28,7 +28,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import file_name
 from siamkpn_jax.core.stored_json import check_plain
-from siamkpn_jax.datasets.formats import scan, text
+from siamkpn_jax.datasets.formats import json_file, scan, text
 
 _LAYOUT = '<name>.txt or <name>/<name>_001.txt'
 _SUFFIXES = ('.txt', '.json')
@@ -153,9 +153,9 @@ def _read_json(path: Path) -> np.ndarray:
     (run,) = content
     if run.get('resType', 'rect') != 'rect':
       raise ValueError('no rectangles')
-    boxes_xywh = np.array(run['res'], np.float64)
-    if boxes_xywh.ndim != 2 or boxes_xywh.shape[1] != 4:
-      raise ValueError('boxes without four numbers each')
+    boxes_xywh = np.array([json_file.numbers(box, 4) for box in run['res']])
+    if not len(boxes_xywh):
+      raise ValueError('no boxes')
   except (ValueError, TypeError, KeyError, AttributeError, RecursionError,
           OverflowError) as error:
     raise UserError(

@@ -29,6 +29,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.images import list_images, read_image
+from siamkpn_jax.core.numbers import whole
 from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.datasets.formats import json_file, pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
@@ -163,7 +164,8 @@ def _load_sequence(folder: Path) -> VotSequence:
   _check_count(folder.name, frames, truth)
   width, height = (properties.get(key, '') for key in ('width', 'height'))
   try:
-    size = _size(folder.name, width, height) if width and height else None
+    size = (_size(folder.name, whole(width), whole(height))
+            if width and height else None)
   except ValueError as error:
     raise UserError(f'{folder / "sequence"}: {" ".join(str(error).split())}; '
                     'expected width and height in pixels: correct it'

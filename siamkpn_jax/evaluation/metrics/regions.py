@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.numbers import real
 from siamkpn_jax.evaluation.formats import binary_results, results
 
 UNKNOWN, STARTED, FAILED = 0, 1, 2  # markers
@@ -157,7 +158,7 @@ def _read(path: str | Path) -> Regions:
 def _numbers(line: str) -> list[float]:
   """What a line holds; nothing if that is not numbers."""
   try:
-    return [float(word) for word in _SEPARATOR.split(line.strip())]
+    return [real(word) for word in _SEPARATOR.split(line.strip())]
   except ValueError:
     return []
 
