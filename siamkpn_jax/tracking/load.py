@@ -80,7 +80,6 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
       alone.
     long_term: a target that is not seen for some frames is lost: its box stays,
       and is searched for in ever larger parts of the frame (docs/tracking.md).
-      Unless it is given, `search_size` is at least that of training, 255.
     color: order of the channels of frames: 'bgr', as OpenCV reads them, or
       'rgb'. A frame is [h, w, 3], or gray: [h, w] or [h, w, 1]; uint8, or
       floats 0..1, which are multiplied by 255 and rounded.
@@ -108,8 +107,7 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     True
   """
   loaded = _load(weights, engine, faster_in_jax, hyperparameters,
-                 long_term=long_term, every_stage=every_stage,
-                 precision=precision)
+                 every_stage=every_stage, precision=precision)
   decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
       'judge': judge_of(loaded.path, decoding, long_term=long_term),
@@ -158,8 +156,7 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     8
   """
   loaded = _load(weights, engine, wide, hyperparameters,
-                 long_term=long_term, every_stage=every_stage,
-                 precision=precision)
+                 every_stage=every_stage, precision=precision)
   decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
       'judge': judge_of(loaded.path, decoding, long_term=long_term),
@@ -187,7 +184,7 @@ class _Loaded:
 
 def _load(weights: str | Path | None, engine: str,
           left_to_jax: Callable[[ModelConfig], bool],
-          hyperparameters: Mapping[str, Any], *, long_term: bool,
+          hyperparameters: Mapping[str, Any], *,
           every_stage: bool, precision: str) -> _Loaded:
   """Loads what the engine needs.
 
@@ -196,7 +193,6 @@ def _load(weights: str | Path | None, engine: str,
     engine: as for `load_tracker`.
     left_to_jax: which networks 'auto' runs in JAX.
     hyperparameters: as for `load_tracker`.
-    long_term: as for `load_tracker`.
     every_stage: as for `load_tracker`.
     precision: as for `load_tracker`.
 
@@ -208,33 +204,29 @@ def _load(weights: str | Path | None, engine: str,
   if precision != 'float32':
     engine = 'onnxruntime'
   suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
-  tracked = lambda config: for_tracking(config, hyperparameters,
-                                        long_term=long_term)
-  if SEARCH_SIZE in hyperparameters:  # before it names what is kept
-    TrackingConfig(search_size=hyperparameters[SEARCH_SIZE])
+  size: Any = hyperparameters.get(SEARCH_SIZE)
+  if SEARCH_SIZE in hyperparameters:
+    TrackingConfig(search_size=size)  # before it names what is kept
   path = find_weights(weights)
   digest = content_digest(path)
   if onnx:
     from siamkpn_jax.tracking.onnx.kept import export_and_keep, read_kept
-    sizes = {hyperparameters.get(SEARCH_SIZE),
-             geometry.SEARCH_SIZE if long_term else None}
-    for size in sizes:
-      kept = read_kept(digest, precision, size)
-      if kept and suits(kept[0]) and _other_size(
-          kept[0], tracked(kept[0])) == size:
-        return _Loaded(path, digest, tracked(kept[0]), kept[1])
+    kept = read_kept(digest, precision, size)
+    if kept and suits(kept[0]):
+      config, network = kept
+      return _Loaded(path, digest, with_tracking(config, hyperparameters),
+                     network)
 
   from siamkpn_jax.checkpoints.weights import load_model
   from siamkpn_jax.models.siamkpn import build_model
 
   stored, variables = load_model(path)
-  config = tracked(stored)
+  config = with_tracking(stored, hyperparameters)
   model = build_model(config.model)
   if onnx and suits(config):
     try:
       return _Loaded(path, digest, config, export_and_keep(
-          path, digest, stored, model, variables, precision,
-          _other_size(stored, config)))
+          path, digest, stored, model, variables, precision, size))
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use the engine "
@@ -266,24 +258,6 @@ def load_follower(weights: str | Path | None, targets: int, *,
   if targets == 1:
     return Alone(load_tracker(weights, **options))
   return Together(load_batch_tracker(weights, slots=targets, **options))
-
-
-def for_tracking(stored: Config, hyperparameters: Mapping[str, Any], *,
-                 long_term: bool) -> Config:
-  """A configuration with the hyperparameters that replace stored ones.
-
-  Long-term tracking looks as far as training did, or further, unless these say
-  how far: in a small search crop scores are low too often to tell what is lost.
-  """
-  least = geometry.SEARCH_SIZE if long_term else 0
-  size = max(least, stored.tracking.search_size)
-  return with_tracking(stored, {SEARCH_SIZE: size, **hyperparameters})
-
-
-def _other_size(stored: Config, config: Config) -> int | None:
-  """The search size of a configuration, if it is not the stored one."""
-  size = config.tracking.search_size
-  return None if size == stored.tracking.search_size else size
 
 
 def judge_of(path: Path, decoding: DecodeConfig, *,

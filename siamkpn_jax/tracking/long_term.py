@@ -1,6 +1,8 @@
 """Lost and found: what a tracker does while it does not see its target.
 
-A target is lost once the confidence has stayed low for some frames. Its box
+In a frame after one of low confidence, the search region is as large as those
+that the network was trained on, where it is smaller usually. A target is lost
+once the confidence has stayed low for some frames. Its box
 then goes back to where it was last seen for sure, keeps the size that it had
 there, and the search region grows: to twice as many places around it in every
 round until they cover the frame, each at the usual scale, at which a network
@@ -47,12 +49,17 @@ class Rule:
 
   low: float = 0.35
   high: float = 0.8
-  patience: int = 5
+  patience: int = 10
   proof: int = 2
   apart: float = 0.65
   most: int = 100
   wide: float = 1.6
   search_size: int = geometry.SEARCH_SIZE
+
+  @property
+  def doubtful(self) -> float:
+    """Side of a region after a low frame, in usual ones."""
+    return max(1.0, geometry.SEARCH_SIZE / self.search_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +164,9 @@ def step(memory: Memory, center: np.ndarray, size: np.ndarray,
     if sure:
       return Memory(center, size), center, size
     low = confidence < rule.low
-    memory = dataclasses.replace(memory, count=memory.count + 1 if low else 0)
+    memory = dataclasses.replace(
+        memory, count=memory.count + 1 if low else 0,
+        zoom=rule.doubtful if low else 1.0)
     if memory.count < rule.patience:
       return memory, center, size
     memory = dataclasses.replace(memory, lost=True)

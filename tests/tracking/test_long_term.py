@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.checkpoints.packaged import packaged_weights
-from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.datasets.synthetic import split_seed
 from siamkpn_jax.datasets.synthetic.scene import Scene
 from siamkpn_jax.tracking.choice import DecodeConfig
 from siamkpn_jax.tracking.confidence import Calibration, calibration_of
-from siamkpn_jax.tracking.load import (
-    for_tracking,
-    load_batch_tracker,
-    load_tracker,
-)
+from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
 from siamkpn_jax.tracking.long_term import (
     BELIEVING,
     Judge,
@@ -92,6 +87,25 @@ def test_what_is_found_is_looked_at_and_then_followed():
 def test_a_region_larger_than_usual_proves_nothing():
   far = dataclasses.replace(LOST, zoom=1.5)
   assert [m.lost for m, *_ in play([0.9] * 3, far)] == [True, True, False]
+
+
+def test_looks_further_after_a_low_frame():
+  """As far as training did, without a larger crop."""
+  usual = 207 / play([0.5])[-1][0].window(HOME, SIZE)[1]
+  rule = dataclasses.replace(RULE, search_size=207)
+  memory = Memory(HOME, SIZE)
+  for confidence, side in ((0.5, 207), (0.29, 255), (0.1, 255), (0.3, 207),
+                           (0.1, 255), (0.9, 207)):
+    memory, center, size = step(memory, HOME, SIZE, confidence, FRAME, rule)
+    _, scale = memory.window(center, size)
+    assert 207 / scale == pytest.approx(usual * side / 207)
+    assert memory.place is None and not memory.lost
+
+
+@pytest.mark.parametrize('side', [255, 303])
+def test_does_not_look_further_than_training_did(side):
+  rule = dataclasses.replace(RULE, search_size=side)
+  assert step(Memory(HOME, SIZE), HOME, SIZE, 0.1, FRAME, rule)[0].zoom == 1
 
 
 def test_the_search_grows():
@@ -256,24 +270,3 @@ def test_a_calibration_is_that_of_the_content(tmp_path):
   assert calibration_of(copy, 207) is None
   assert calibration_of(tmp_path, 207) is None
   assert calibration_of(tmp_path / 'missing', 207) is None
-
-
-@pytest.mark.skipif(not packaged_weights(), reason='no packaged weights')
-def test_looks_further_than_usual():
-  """Unless it is told how far."""
-  frames = [np.full((120, 160, 3), 90, np.uint8)] * 2
-  for given, wide in (({}, 255), ({'search_size': 175}, 175)):
-    tracker = load_tracker(long_term=True, **given)
-    tracker.init(frames[0], [60, 50, 40, 30])
-    tracker.update(frames[1])
-    assert tracker.search_crop.shape == (wide, wide, 3)
-
-
-@pytest.mark.parametrize(('stored', 'given', 'expected'), [
-    (207, {}, 255), (351, {}, 351), (207, {'search_size': 175}, 175)])
-def test_never_looks_less_far_than_the_weights(stored, given, expected):
-  config = Config().updated(tracking={'search_size': stored})
-  for long_term, size in ((True, expected),
-                          (False, given.get('search_size', stored))):
-    found = for_tracking(config, given, long_term=long_term)
-    assert found.tracking.search_size == size

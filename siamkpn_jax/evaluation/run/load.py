@@ -10,13 +10,14 @@ import jax
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.checkpoints.weights_file import fingerprint
+from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.engines import choose_engine, engine_of_evaluation
-from siamkpn_jax.tracking.load import decode_config, for_tracking, judge_of
+from siamkpn_jax.tracking.load import decode_config, judge_of
 from siamkpn_jax.tracking.slots import good_slots
 
 ENGINES = ('jax', 'onnxruntime')  # chosen by name: boxes differ by rounding
@@ -52,7 +53,7 @@ def load_for_sequences(
   in_onnx = choose_engine(engine, precision=precision) == 'onnxruntime'
   path = find_weights(weights)
   config, variables = load_model(path)
-  config = for_tracking(config, hyperparameters or {}, long_term=long_term)
+  config = with_tracking(config, hyperparameters or {})
   mode = {'long_term': True} if long_term else {}
   model, decoding = build_model(config.model), decode_config(config)
   judge = judge_of(path, decoding, long_term=long_term)
