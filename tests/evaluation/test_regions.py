@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.metrics import regions
@@ -83,24 +81,3 @@ def test_corners():
   np.testing.assert_array_equal(
       regions.corners(found, inclusive=True),
       [[[1, 2], [3, 2], [3, 5], [1, 5]], [[0, 1], [2, 3], [4, 5], [6, 7]]])
-
-
-pieces = st.sampled_from(['1', '0', '2', '1,2,3,4', '1\t2\t3\t4', 'nan', '',
-                          '1,2,3,nan', '1,2,3', '1;2;3;4', '9' * 40, '1 ', ' ',
-                          '1,2,3,4,5,6,7,8', '-1,-2,-3,-4', '\u0661', '\x00',
-                          '1_0'])
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.one_of(
-    st.lists(pieces, max_size=8).map('\n'.join), st.text(max_size=40)))
-def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
-  path = tmp_path_factory.getbasetemp() / 'fuzz.txt'
-  path.write_text(text, encoding='utf-8', errors='surrogatepass')
-  for read in (regions.read_truth, regions.read_trajectory):
-    try:
-      found = read(path)
-    except UserError as error:
-      assert '\n' not in str(error) and str(path) in str(error)
-    else:
-      assert np.isfinite(found.numbers).all() and len(found) > 0

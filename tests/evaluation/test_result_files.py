@@ -4,11 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats.result_files import (
   find_results,
   name_key,
@@ -160,44 +157,3 @@ def test_json(tmp_path):
   path = _write(tmp_path / 'a.json', json.dumps(
       [{'resType': 'rect', 'res': [[1, 2, 3, 4]]}]))
   assert read_result(path).tolist() == [[1, 2, 3, 4]]
-
-
-_WORD = st.one_of(
-    st.floats(width=32).map(str), st.integers(-50, 50).map(str),
-    st.sampled_from(['nan', 'NaN', 'inf', '-Inf', '1e999', '', 'x', '1_0',
-                     '0', '-5']))
-_LINE = st.tuples(
-    st.sampled_from([4, 4, 4, 4, 4, 4, 3, 8, 0]), st.lists(
-        _WORD, min_size=8, max_size=8),
-    st.sampled_from([',', ' ', '\t', ', ', ';', ':', '|'])).map(
-        lambda t: t[2].join(t[1][:t[0]]))
-_FILE = st.one_of(
-    st.lists(_LINE, max_size=7).map('\n'.join).map(str.encode),
-    st.lists(st.tuples(*[st.sampled_from(
-        ['nan', 'inf', '-inf', '-5', '0', '3', '1e308'])] * 4).map(','.join),
-             min_size=4, max_size=4).map('\n'.join).map(str.encode),
-    st.binary(max_size=60))
-
-
-@settings(max_examples=120, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=_FILE, protocol=st.sampled_from(
-    ['otb', 'got10k', 'pysot', 'lasot', 'ao']))
-def test_any_file_is_scored_or_refused(tmp_path, content, protocol):
-  """Whatever a file holds: finite figures, or one line that names it."""
-  truth = _write(tmp_path / 'truth' / 'list.txt', 'Ball\n').parent
-  _write(truth / 'Ball' / 'groundtruth_rect.txt', '3,3,9,9\n' * 4)
-  _write(truth / 'Ball' / 'groundtruth.txt', '3,3,9,9\n' * 4)
-  path = _write(tmp_path / 'results' / 'Ball.txt', content)
-  one_pass = protocol != 'ao'
-  request = scoring.ScoringRequest('otb' if one_pass else 'got10k', truth,
-                            path.parent, protocol if one_pass else None)
-  try:
-    summary = scoring.score(request)
-  except UserError as error:
-    assert str(path) in str(error) and '\n' not in str(error)
-    return
-  figures = (['success_auc', 'precision_20', 'norm_precision'] if one_pass
-             else ['ao', 'sr50', 'sr75'])
-  assert all(0 <= summary[f] <= 1 for f in figures)
-  json.dumps(summary, allow_nan=False)

@@ -1,9 +1,10 @@
 """What a reader may do with an input, and what is a crash.
 
-It returns, or raises `UserError` (or what its documentation says). A crash is
-any other exception or warning, more than 5 s of computing, ten minutes of
-waiting for something other than a processor, more than 1 GiB of memory, a file
-written outside of its folder, a process, a connection, an unpickled object.
+It returns, or raises `UserError` of one line (or what its documentation says).
+A crash is any other exception or warning, more than 5 s of computing, ten
+minutes of waiting for something other than a processor, more than 1 GiB of
+memory, a file written outside of its folder, a process, a connection, an
+unpickled object.
 """
 
 import contextlib
@@ -173,7 +174,9 @@ def read(target: Target, folder: Path) -> Crash | None:
       warnings.simplefilter('error')
       warnings.simplefilter('ignore', ResourceWarning)
       target.read(folder)
-  except (UserError, *target.allowed):
+  except UserError as error:
+    return _broken() or _several_lines(str(error))
+  except target.allowed:
     return _broken()
   except (Exception, Forbidden) as error:
     return _crash(error)
@@ -183,6 +186,11 @@ def read(target: Target, folder: Path) -> Crash | None:
 def _broken() -> Crash | None:
   return Crash(f'forbidden: {_guard.broken[:60]}', _guard.broken
                ) if _guard.broken else None
+
+
+def _several_lines(message: str) -> Crash | None:
+  return Crash('a message of several lines', message
+               ) if '\n' in message else None
 
 
 def _crash(error: BaseException) -> Crash:

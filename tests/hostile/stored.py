@@ -251,15 +251,19 @@ def states(folder: Path) -> None:
 
 @functools.cache
 def torch_files() -> Files:
-  """A state dict of PyTorch; nothing without it."""
+  """State dicts of PyTorch, of today and of old; nothing without it."""
   import io
   try:
     import torch
   except ImportError:
     return {'a.pth': b'PK\3\4'}
-  buffer = io.BytesIO()
-  torch.save({'state_dict': {'conv.weight': torch.ones(2, 3)}}, buffer)
-  return {'a.pth': buffer.getvalue()}
+  files: Files = {}
+  for name, zipped in (('a.pth', True), ('old.pth', False)):
+    buffer = io.BytesIO()
+    torch.save({'state_dict': {'conv.weight': torch.ones(2, 3)}}, buffer,
+               _use_new_zipfile_serialization=zipped)
+    files[name] = buffer.getvalue()
+  return files
 
 
 def settings_files() -> Files:
