@@ -6,7 +6,6 @@ import pytest
 
 from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import degrade
 from siamkpn_jax.datasets.loader import Loader
 from tests.datasets.fakes import drawn
@@ -191,14 +190,3 @@ def test_by_tf_data():
   pytest.importorskip('tensorflow', reason='needs pip install .[tf]')
   from siamkpn_jax.datasets.tf_loader import TfLoader
   assert_equal(take(loader(TfLoader), 3), take(loader(), 3))
-
-
-def test_an_unreadable_frame_is_still_replaced(capsys):
-  class Damaged(BlobSource):
-    def read(self, track, position, patch):
-      if position == 2:
-        raise UserError(f'{track}/2.jpg: this image cannot be read')
-      return super().read(track, position, patch)
-
-  assert take(loader(source=Damaged()), 2)[0]['search'].any()
-  assert 'replaced by another pair' in capsys.readouterr().err

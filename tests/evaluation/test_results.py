@@ -23,37 +23,12 @@ def test_boxes_round_trip(tmp_path, origin):
                    else '1.0000,2.5000,10.2500,20.0000')
 
 
-@pytest.mark.parametrize('text', [
-    '1,2,3,4\n5,6,7,8\n',
-    '1\t2\t3\t4\n5\t6\t7\t8', '1 2 3 4\r\n5 6 7 8\r\n\r\n',
-    ' 1, 2,\t3 ,4\n5;6;7;8\n\n', '\ufeff1,2,3,4\n5,6,7,8\n'])
-def test_separators(tmp_path, text):
+@pytest.mark.parametrize('number', ['nan', 'inf', '-inf'])
+def test_numbers_must_be_finite(tmp_path, number):
   path = tmp_path / 'a.txt'
-  path.write_text(text, encoding='utf-8', newline='')
-  assert results.read_boxes(path).tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
-
-
-@pytest.mark.parametrize(('text', 'told'), [
-    ('', ': empty'), ('\n \n', ': empty'),
-    ('1,2,3,4\n1,2,3\n', "line 2: '1,2,3' is not a box"),
-    ('1:2:3:4\n', 'line 1'), ('1,2,3,4,5\n', 'line 1'),
-    ('1,2,3,4\n\n1,2,3,4\n', 'line 2'), ('1,2,3,four\n', 'line 1'),
-    ('1,2,nan,4\n', 'line 1'), ('1,2,inf,4\n', 'line 1')])
-def test_damaged_boxes(tmp_path, text, told):
-  path = tmp_path / 'a.txt'
-  path.write_text(text)
-  with pytest.raises(UserError, match='a.txt') as error:
+  path.write_text(f'1,2,3,4\n1,2,{number},4\n')
+  with pytest.raises(UserError, match=f"line 2: '1,2,{number},4' is not a box"):
     results.read_boxes(path)
-  assert told in str(error.value)
-  assert '\n' not in str(error.value)
-
-
-def test_missing_and_binary_files(tmp_path):
-  with pytest.raises(UserError, match='cannot be read'):
-    results.read_boxes(tmp_path / 'none.txt')
-  (tmp_path / 'b.txt').write_bytes(b'\xff\xd8\xff\xe0')
-  with pytest.raises(UserError, match='not a UTF-8 text file'):
-    results.read_boxes(tmp_path / 'b.txt')
 
 
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):

@@ -44,14 +44,13 @@ def sequences(tmp_path):
   return load_vot(vot_files.write_folder(tmp_path / 'vot', ROWS))
 
 
-def _run(tracker, sequences, out, repetitions=1):
+def _run(tracker, sequences, out):
   """Runs what is left, and scores."""
   jobs.check_names([s.name for s in sequences])
   supervised.check_images(sequences)
-  planned = supervised.supervised_jobs(sequences, out, PROTOCOL, repetitions)
+  planned = supervised.supervised_jobs(sequences, out, PROTOCOL)
   jobs.run_jobs(OneTarget(tracker), jobs.unfinished(planned), progress=False)
-  runs = {s.name: [job.check() for job in planned if job.task.name == s.name]
-          for s in sequences}
+  runs = {job.task.name: [job.check()] for job in planned}
   return vot.score(sequences, runs, PROTOCOL), jobs.update_speed(planned)
 
 
@@ -143,16 +142,6 @@ def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
   with pytest.raises(UserError, match=r'b_001\.txt: 1 lines, .* or delete'):
     _run(tracker, sequences, out)
   assert path.read_text() == '1\n' and not tracker.calls
-
-
-def test_repetitions(sequences, tmp_path):
-  out = tmp_path / 'out'
-  tracker = _Scripted()
-  summary, _ = _run(tracker, sequences[1:], out, repetitions=3)
-  assert sorted(p.name for p in (out / 'baseline' / 'b').glob('*.txt')) == [
-      'b_001.txt', 'b_002.txt', 'b_003.txt']
-  assert len(tracker.calls) == 27
-  assert summary['sequences']['b']['frames'] == 9
 
 
 def test_what_just_overlaps_is_no_failure():

@@ -197,7 +197,8 @@ def test_names_that_lead_elsewhere_are_never_followed(
 
 
 @pytest.mark.parametrize('text', [
-    '{}', 'null', '[' * 100_000, '{"model/_METADATA": NaN}',
+    '', '{', '[]', '{}', 'null', '[' * 100_000, '{"model/_METADATA": 1}',
+    '{"model/_METADATA": NaN}',
     '{"model/_METADATA": {}}', '{"model/_METADATA": "00000000 1"}', '\xff'])
 def test_lists_that_are_none(converted, text):
   (converted / checksums.NAME).write_bytes(text.encode('latin-1'))

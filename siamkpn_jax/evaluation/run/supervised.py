@@ -32,14 +32,13 @@ from siamkpn_jax.evaluation.run.jobs import Job
 
 
 def supervised_jobs(sequences: Collection[VotSequence], output_dir: Path,
-                    protocol: Protocol, repetitions: int = 1) -> list[Job]:
-  """The sequences to run, each as often as asked for."""
-  return [_job(sequence, vot.result_file(output_dir / vot.EXPERIMENT,
-                                         sequence.name, i + 1), protocol)
-          for sequence in sequences for i in range(repetitions)]
+                    protocol: Protocol) -> list[Job]:
+  """The sequences to run, each once."""
+  return [_job(sequence, output_dir, protocol) for sequence in sequences]
 
 
-def _job(sequence: VotSequence, path: Path, protocol: Protocol) -> Job:
+def _job(sequence: VotSequence, output_dir: Path, protocol: Protocol) -> Job:
+  path = vot.result_file(output_dir / vot.EXPERIMENT, sequence.name)
   return Job(
       Task(sequence.name, sequence.frames,
            lambda: supervised(sequence, protocol)),

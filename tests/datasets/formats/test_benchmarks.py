@@ -290,14 +290,6 @@ def test_damaged_otb_is_not_hidden_by_files_beside(tmp_path, text):
       'Ball']
 
 
-def test_pysot_json_with_separators_of_windows(tmp_path):
-  names = [f'Ball\\img\\{i}.jpg' for i in (1, 2, 3)]
-  _json(tmp_path, img_names=names, gt_rect=[[3, 4, 5, 6]] * 3)
-  _images(tmp_path / 'Ball' / 'img', form='{}.jpg')
-  (found,) = sequences.load_benchmark('otb', tmp_path / 'OTB100.json')
-  assert _numbers(found) == [1, 2, 3]
-
-
 def _json(tmp_path, **sequence):
   path = tmp_path / 'OTB100.json'
   path.write_text(json.dumps({'Ball': sequence}))
