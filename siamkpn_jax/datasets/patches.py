@@ -48,6 +48,17 @@ class Square(NamedTuple):
   high: np.ndarray
 
 
+def check_patch(patch: int) -> None:
+  """Checks the side of a patch that is to be rendered.
+
+  Raises:
+    ValueError: it is even or too large.
+  """
+  if patch % 2 == 0 or not 0 < patch <= geometry.CONTEXT_SIZE:
+    raise ValueError(f'patch is {patch}, must be odd and at most '
+                     f'{geometry.CONTEXT_SIZE}')
+
+
 def decode_frame(frame: EncodedFrame, factor: int,
                  unused_square: Square | None = None) -> np.ndarray:
   """[h, w, 3] uint8 BGR image at 1 / factor of its size.

@@ -4,10 +4,10 @@ import functools
 
 import numpy as np
 
-from siamkpn_jax.core import geometry
 from siamkpn_jax.datasets.cutouts.actors import Identity, random_identity
 from siamkpn_jax.datasets.cutouts.library import Library
 from siamkpn_jax.datasets.cutouts.shot import Shot, compose, random_shot
+from siamkpn_jax.datasets.patches import check_patch
 from siamkpn_jax.datasets.synthetic import signals
 
 _LENGTH = 32  # positions of a track
@@ -49,7 +49,7 @@ class CutoutSource:
     self._shot = functools.lru_cache(maxsize=_KEPT_SHOTS)(self._draw)
 
   def num_frames(self, track: int) -> int:
-    """Number of positions of a track."""
+    """See `Source`."""
     del track
     return _LENGTH
 
@@ -61,9 +61,7 @@ class CutoutSource:
       UserError: a file cannot be read.
       ValueError: the patch is even or too large.
     """
-    if patch % 2 == 0 or not 0 < patch <= geometry.CONTEXT_SIZE:
-      raise ValueError(f'patch is {patch}, must be odd and at most '
-                       f'{geometry.CONTEXT_SIZE}')
+    check_patch(patch)
     rng = signals.stream(signals.CUTOUT, self._seed, track)
     length = _SHOTS[signals.pick(rng, _SHARES)]
     return compose(self._shot(track, position // length), position, _LENGTH,

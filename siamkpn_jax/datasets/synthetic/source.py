@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.patches import context_patch
+from siamkpn_jax.datasets.patches import check_patch, context_patch
 from siamkpn_jax.datasets.synthetic.scene import Scene
 from siamkpn_jax.datasets.tracks import Dropped
 
@@ -66,38 +65,25 @@ class SyntheticSource:
     self._seed, self._length, self._size = seed, length, (size[0], size[1])
 
   def num_frames(self, track: int) -> int:
-    """Number of frames of a track."""
+    """See `Source`."""
     del track
     return self._length
 
   def read(self, track: int, position: int,
            patch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The surroundings of the target, at the scale of the template.
-
-    Args:
-      track: number of the video.
-      position: number of the frame.
-      patch: side of the square to return, pixels, odd, at most 511.
-
-    Returns:
-      The square [patch, patch, 3] uint8 BGR whose middle pixel is the center of
-      the box, and the size of the target in it, [2] float32 (w, h). Outside the
-      frame it has the frame's mean color.
+    """See `Source`; outside the frame is its mean color.
 
     Raises:
       ValueError: the patch is even or too large.
     """
-    if patch % 2 == 0 or not 0 < patch <= geometry.CONTEXT_SIZE:
-      raise ValueError(f'patch is {patch}, must be odd and at most '
-                       f'{geometry.CONTEXT_SIZE}')
+    check_patch(patch)
     scene = _scene(self._seed, track, self._size, self._length)
     frame, xywh = scene.render(position)
     return context_patch(frame, xywh, patch)
 
 
 def write_otb(root: str | Path, *, seed: int, count: int,
-              length: int = 60,
-              size: tuple[int, int] = (320, 240)) -> list[str]:
+              length: int = 60) -> list[str]:
   """Writes videos the way OTB-100 lies on disk.
 
   root/synthetic_000/img/0001.jpg, ... and groundtruth_rect.txt with one
@@ -108,7 +94,6 @@ def write_otb(root: str | Path, *, seed: int, count: int,
     seed: from `split_seed`.
     count: number of videos.
     length: frames per video.
-    size: (width, height) of a frame, pixels.
 
   Returns:
     The names of the sequences.
@@ -117,7 +102,7 @@ def write_otb(root: str | Path, *, seed: int, count: int,
   for index, name in enumerate(names):
     folder = Path(root) / name
     (folder / 'img').mkdir(parents=True, exist_ok=True)
-    scene, lines = Scene(seed, index, size=size, length=length), []
+    scene, lines = Scene(seed, index, length=length), []
     for t in range(length):
       frame, (x, y, w, h) = scene.render(t)
       # imwrite returns False where write_bytes says what is wrong.

@@ -74,11 +74,10 @@ def curves(reported: Reported, thresholds: np.ndarray
           total / np.sum(reported.visible))
 
 
-def choose_thresholds(confidence: np.ndarray,
-                      resolution: int = RESOLUTION) -> np.ndarray:
+def choose_thresholds(confidence: np.ndarray) -> np.ndarray:
   """From infinity down, those that divide [t] confidences evenly."""
   known = np.sort(confidence[~np.isnan(confidence)])[::-1]
-  inner = resolution - 2
+  inner = RESOLUTION - 2
   if len(known) > inner:
     step = len(known) // inner
     known = known[np.round(np.linspace(

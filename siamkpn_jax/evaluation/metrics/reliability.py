@@ -32,8 +32,7 @@ class Reliability(NamedTuple):
     return float(apart @ self.frames / self.frames.sum())
 
 
-def reliability(confidence: np.ndarray, right: np.ndarray,
-                bins: int = BINS) -> Reliability:
+def reliability(confidence: np.ndarray, right: np.ndarray) -> Reliability:
   """[t] confidences, 0..1, against [t] whether each was right.
 
   Raises:
@@ -42,9 +41,9 @@ def reliability(confidence: np.ndarray, right: np.ndarray,
   if not len(confidence) or not (
       (confidence >= 0) & (confidence <= 1)).all():
     raise ValueError('expected confidences, each from 0 to 1')
-  index = np.minimum((confidence * bins).astype(int), bins - 1)
-  count = np.bincount(index, minlength=bins)
-  mean = lambda values: np.bincount(index, values, bins) / np.where(
+  index = np.minimum((confidence * BINS).astype(int), BINS - 1)
+  count = np.bincount(index, minlength=BINS)
+  mean = lambda values: np.bincount(index, values, BINS) / np.where(
       count, count, np.nan)
   return Reliability(count, mean(confidence), mean(right.astype(float)))
 

@@ -44,15 +44,10 @@ ROBUSTNESS = Measure('robustness', 'robustness', 'R', lower_is_better=True)
 FAILURES = Measure('failures', 'failures', 'fail.', lower_is_better=True,
                    digits=1)
 
+# Of each kind of benchmark the figures, the one that ranks trackers first.
 _ONE_PASS = (SUCCESS, PRECISION, NORM_PRECISION)
 _GOT10K = (AO, SR50, SR75)
 _VOT = (EAO, ACCURACY, ROBUSTNESS, FAILURES)
-# Benchmark -> its figures, the one that trackers are ranked by first.
-MEASURES: Mapping[str, Sequence[Measure]] = {
-    **dict.fromkeys(OWN_PROTOCOLS, _ONE_PASS),
-    'got10k': _GOT10K,
-    'vot2016': _VOT, 'vot2018': _VOT, 'vot2019': _VOT,
-}
 
 # Benchmark -> how it is written, if not as it stands.
 TITLES: Mapping[str, str] = {
@@ -67,9 +62,8 @@ def measures_of(benchmark: str, keys: Collection[str]) -> Sequence[Measure]:
   """The figures of a benchmark, the one that trackers are ranked by first.
 
   Args:
-    benchmark: its name; where no line above tells, its figures are those of the
-      kind that its scores are of.
-    keys: of its scores.
+    benchmark: its name.
+    keys: of its scores, which tell its kind.
 
   Raises:
     ValueError: there is no such benchmark, or no figure among the keys.
@@ -77,7 +71,7 @@ def measures_of(benchmark: str, keys: Collection[str]) -> Sequence[Measure]:
   if not any(benchmark in known
              for known in (OWN_PROTOCOLS, SCORERS, BENCHMARKS)):
     raise ValueError(f'benchmark {benchmark!r}')
-  for kind in (MEASURES.get(benchmark, ()), _VOT, _GOT10K, _ONE_PASS):
+  for kind in (_VOT, _GOT10K, _ONE_PASS):
     if any(measure.key in keys for measure in kind):
       return kind
   raise ValueError(f'benchmark {benchmark!r}: no figures')

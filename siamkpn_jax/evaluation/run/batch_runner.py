@@ -105,15 +105,14 @@ def _close(runs: Collection['_Run'], but: Collection['_Run'] = ()) -> None:
       run.frames.close()
 
 
-def read_frames(paths: Iterable[Path], ahead: int = _AHEAD,
-                pool: futures.Executor | None = None
+def read_frames(paths: Iterable[Path], ahead: int, pool: futures.Executor
                 ) -> Generator[np.ndarray, None, None]:
   """Yields images in order, read by threads a bounded number ahead.
 
   Args:
     paths: image files.
     ahead: how many images may wait in memory.
-    pool: reads them; None: a thread of its own.
+    pool: reads them.
 
   Yields:
     [h, w, 3] uint8 BGR images.
@@ -122,19 +121,16 @@ def read_frames(paths: Iterable[Path], ahead: int = _AHEAD,
     UserError: an image cannot be read.
   """
   pending: collections.deque[futures.Future[np.ndarray]] = collections.deque()
-  with contextlib.ExitStack() as stack:
-    if pool is None:
-      pool = stack.enter_context(futures.ThreadPoolExecutor(1, 'frames'))
-    try:
-      for path in paths:
-        pending.append(pool.submit(read_image, path))
-        if len(pending) > ahead:
-          yield pending.popleft().result()
-      while pending:
+  try:
+    for path in paths:
+      pending.append(pool.submit(read_image, path))
+      if len(pending) > ahead:
         yield pending.popleft().result()
-    finally:
-      for future in pending:
-        future.cancel()
+    while pending:
+      yield pending.popleft().result()
+  finally:
+    for future in pending:
+      future.cancel()
 
 
 class _Frames:
