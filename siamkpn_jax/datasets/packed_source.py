@@ -34,13 +34,12 @@ PLAN_NAME = 'siamkpn_plan.json'  # there from the start of the packing on
 _FILES = 'the record files of this data set'
 
 
-@dataclasses.dataclass(frozen=True)
-class PackedIndex:
-  """Where every crop is.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Crops:
+  """Where crops are in record files.
 
   Attributes:
-    starts: [t + 1] where each track's crops begin; the last is n.
-    files: [f] record files below the set's folder.
+    files: [f] record files.
     sizes: [f] of them, bytes.
     file_ids: [n] int32 of each crop's file.
     offsets: [n] int64 where its JPEG begins.
@@ -49,7 +48,6 @@ class PackedIndex:
     wh: [n, 2] float32 width and height of the target in the crop.
   """
 
-  starts: np.ndarray
   files: np.ndarray
   sizes: np.ndarray
   file_ids: np.ndarray
@@ -58,12 +56,26 @@ class PackedIndex:
   checksums: np.ndarray
   wh: np.ndarray
 
+  def to_npz(self, **more: np.ndarray) -> bytes:
+    """Content of a file of these arrays, and of more."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **dataclasses.asdict(self), **more)
+    return buffer.getvalue()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PackedIndex(Crops):
+  """The crops of a set, track by track; files are below its folder.
+
+  Attributes:
+    starts: [t + 1] where each track's crops begin; the last is n.
+  """
+
+  starts: np.ndarray
+
   def to_bytes(self, dropped: Dropped) -> bytes:
     """Content of the index file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, dropped=np.asarray(dropped_to_text(dropped)),
-             **dataclasses.asdict(self))
-    return buffer.getvalue()
+    return self.to_npz(dropped=np.asarray(dropped_to_text(dropped)))
 
   @staticmethod
   def from_bytes(data: bytes) -> tuple['PackedIndex', Dropped]:
@@ -73,7 +85,7 @@ class PackedIndex:
       ValueError: damaged, or something else.
     """
     content = read_npz(io.BytesIO(data))
-    index = PackedIndex(take(content, 'starts', 'i', None),
+    index = PackedIndex(starts=take(content, 'starts', 'i', None),
                         **take_crops(content))
     check_starts(index.starts, len(index.wh))
     check('wh', index.wh > 0)
@@ -81,10 +93,7 @@ class PackedIndex:
 
 
 def take_crops(content: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-  """Of the fields of `PackedIndex` those of crops and their files.
-
-  Args:
-    content: of a file.
+  """The fields of `Crops` from a file's content.
 
   Raises:
     ValueError: they do not fit.

@@ -144,7 +144,7 @@ def _part(config: PartConfig, home: epath.Path, verify: bool,
     _make(SiamkpnCrops(data_dir=home, config=config), download)
     (home / 'downloads').rmtree(missing_ok=True)
     found = records.scan(place)
-    _write(place / _RECORDS_NAME, found.to_bytes())
+    _write(place / _RECORDS_NAME, found.to_npz())
   prefix = os.path.relpath(place, home)
   return dataclasses.replace(found, files=np.array(
       [f'{prefix}/{name}' for name in found.files]))
@@ -199,7 +199,7 @@ def _whole(place: epath.Path, config: PartConfig,
         (place / name).stat().length == size
         for name, size in zip(found.files, found.sizes, strict=True))
     if fine and verify:
-      fine = found.to_bytes() == records.scan(place).to_bytes()
+      fine = found.to_npz() == records.scan(place).to_npz()
   except (UserError, ValueError, *_MISSING) as error:
     print(f'{place}: {" ".join(str(error).split())}', file=sys.stderr)
     fine = False
@@ -252,10 +252,10 @@ def _index(source: ImageSource,
                     'jpg, png or bmp files: restore them and run the same '
                     'command')
   kept = np.concatenate([[0], np.cumsum(readable)])
-  return PackedIndex(
-      np.unique(kept[source.index.starts]), found.files, found.sizes,
-      found.file_ids[order], found.offsets[order], found.lengths[order],
-      found.checksums[order], found.wh[order]), dropped
+  of_crops = {name: getattr(found, name)[order] for name in (
+      'file_ids', 'offsets', 'lengths', 'checksums', 'wh')}
+  return PackedIndex(starts=np.unique(kept[source.index.starts]),
+                     files=found.files, sizes=found.sizes, **of_crops), dropped
 
 
 def _write(path: epath.Path, data: bytes) -> None:

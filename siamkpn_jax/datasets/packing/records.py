@@ -22,46 +22,26 @@ from google.protobuf.message import DecodeError
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.npz import read_npz
-from siamkpn_jax.datasets.packed_source import take_crops
+from siamkpn_jax.datasets.packed_source import Crops, take_crops
 from siamkpn_jax.datasets.stored_arrays import take
 
 # A record: length (8 bytes) and its checksum (4), content, its checksum (4).
 _BEFORE, _AROUND = 12, 16
 
 
-@dataclasses.dataclass(frozen=True)
-class Records:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Records(Crops):
   """The crops of some files.
 
   Attributes:
-    files: [f] names.
-    sizes: [f] of the files, bytes.
-    file_ids: [n] int32 the file of each crop.
     frames: [n] int64 their numbers in the set.
-    offsets: [n] int64 where each JPEG begins.
-    lengths: [n] int32 of the JPEGs.
-    checksums: [n] uint32 CRC-32 of the JPEGs.
-    wh: [n, 2] float32 width and height of the targets.
   """
 
-  files: np.ndarray
-  sizes: np.ndarray
-  file_ids: np.ndarray
   frames: np.ndarray
-  offsets: np.ndarray
-  lengths: np.ndarray
-  checksums: np.ndarray
-  wh: np.ndarray
-
-  def to_bytes(self) -> bytes:
-    """As a file."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **dataclasses.asdict(self))
-    return buffer.getvalue()
 
   @staticmethod
   def from_bytes(data: bytes) -> 'Records':
-    """The opposite of `to_bytes`.
+    """The opposite of `to_npz`.
 
     Raises:
       ValueError: damaged, or something else.
@@ -116,8 +96,9 @@ def _scan_file(path: epath.Path) -> Records:
   frames, offsets, lengths, checksums, wh = (
       zip(*rows, strict=True) if rows else [()] * 5)
   return Records(
-      np.array([path.name]), np.array([path.stat().length]),
-      np.zeros(len(rows), np.int32), np.array(frames, np.int64),
-      np.array(offsets, np.int64), np.array(lengths, np.int32),
-      np.array(checksums, np.uint32),
-      np.array(wh, np.float32).reshape(-1, 2))
+      files=np.array([path.name]), sizes=np.array([path.stat().length]),
+      file_ids=np.zeros(len(rows), np.int32),
+      frames=np.array(frames, np.int64), offsets=np.array(offsets, np.int64),
+      lengths=np.array(lengths, np.int32),
+      checksums=np.array(checksums, np.uint32),
+      wh=np.array(wh, np.float32).reshape(-1, 2))
