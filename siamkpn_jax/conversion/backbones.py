@@ -71,16 +71,8 @@ def fold_torchvision(state: State) -> State:
     (exact, because conv1 has no padding); the 1x1 shortcuts of layer2 to
     layer4 are the center tap of a 3x3 kernel.
   """
-  out = dict(state)
-  kernel = state['conv1.weight'].astype(np.float64)  # o x rgb x h x w
-  mean = state.get('bn1.running_mean', np.zeros(0))
-  # Arrays of a wrong shape stay, and are reported as such later.
-  if kernel.shape[1:2] == (3,) and kernel.ndim == 4 and (
-      mean.shape == kernel.shape[:1]):
-    shift = (kernel * (MEAN / STD)[:, None, None]).sum(axis=(1, 2, 3))
-    out['bn1.running_mean'] = (mean + shift).astype(np.float32)
-    kernel = kernel / (255 * STD)[:, None, None]
-    out['conv1.weight'] = kernel[:, ::-1].astype(np.float32)  # bgr
+  out = state | _fold_input(state, 'conv1.weight', 'bn1.running_mean',
+                            255 * MEAN, 255 * STD)
   for name, value in state.items():
     if (name.endswith(_SHORTCUT) and not name.startswith('layer1.') and
         value.ndim == 4 and value.shape[2:] == (1, 1)):
@@ -113,12 +105,29 @@ def fold_efficientnet(state: State) -> State:
       continue  # stages of stride 32, and ImageNet's classes
     shift = _LITE_EPSILON if name.endswith('running_var') else 0
     out[_PREFIX + key] = (value + shift).astype(value.dtype)
-  kernel = out[f'{_PREFIX}stem.conv.weight'].astype(np.float64) / _LITE_STD
-  mean = out.get(f'{_PREFIX}stem.bn.running_mean', np.zeros(0))
+  return out | _fold_input(
+      out, f'{_PREFIX}stem.conv.weight', f'{_PREFIX}stem.bn.running_mean',
+      np.full(3, _LITE_MEAN), np.full(3, _LITE_STD))
+
+
+def _fold_input(state: State, kernel_name: str, mean_name: str,
+                mean: np.ndarray, std: np.ndarray) -> State:
+  """The first arrays, of a network that takes BGR as it is.
+
+  Args:
+    state: of one that takes RGB, normalized.
+    kernel_name: of its first convolution, which has no padding.
+    mean_name: of the running mean after that.
+    mean: [3] of RGB, which is subtracted.
+    std: [3] of RGB, by which that is divided.
+  """
+  kernel = state[kernel_name].astype(np.float64)  # o x rgb x h x w
+  running = state.get(mean_name, np.zeros(0))
   # Arrays of a wrong shape stay, and are reported as such later.
-  if kernel.shape[1:2] == (3,) and kernel.ndim == 4 and (
-      mean.shape == kernel.shape[:1]):
-    shift = _LITE_MEAN * kernel.sum(axis=(1, 2, 3))
-    out[f'{_PREFIX}stem.bn.running_mean'] = (mean + shift).astype(np.float32)
-    out[f'{_PREFIX}stem.conv.weight'] = kernel[:, ::-1].astype(np.float32)
-  return out
+  if kernel.ndim != 4 or kernel.shape[1] != 3 or (
+      running.shape != kernel.shape[:1]):
+    return {}
+  kernel = kernel / std[:, None, None]
+  shift = (kernel * mean[:, None, None]).sum(axis=(1, 2, 3))
+  return {kernel_name: kernel[:, ::-1].astype(np.float32),  # bgr
+          mean_name: (running + shift).astype(np.float32)}

@@ -83,8 +83,7 @@ def strip_prefixes(names: Collection[str]) -> tuple[dict[str, str], list[str]]:
   found: dict[str, None] = {}
   seen: dict[str, str] = {}
   for name in names:
-    match = _WRAPPED.match(name)
-    prefix = match[0] if match else ''
+    prefix = _prefix(name)
     short[name] = name[len(prefix):]
     if prefix:
       found[prefix] = None

@@ -34,10 +34,8 @@ EXPECTED = ('annotations/instances_train2017.json (or one other '
             'instances*.json, result.json or _annotations.coco.json) and '
             'train2017/<file_name>')
 
-
 _OTHERS = ('_annotations.coco.json', 'result.json', 'annotations.json',
            'labels.json', 'coco.json')
-_HEAD = 2**16  # bytes in which the names of its parts are looked for
 
 # Paths of images below their folder; None for an id of several images.
 _Files = dict[int | float | str, str | None]
@@ -62,11 +60,7 @@ def _of_other_programs(folder: Path) -> list[Path]:
   for home in (folder / 'annotations', folder, folder / 'train'):
     there = scan.names(home)
     for path in [home / name for name in _OTHERS if name in there]:
-      try:
-        with path.open('rb') as file:
-          head = file.read(_HEAD)
-      except OSError:
-        continue
+      head = scan.head(path)
       if head.lstrip(b'\xef\xbb\xbf \t\r\n').startswith(b'{') and (
           any(name in head for name in (
               b'"images"', b'"annotations"', b'"videos"'))):

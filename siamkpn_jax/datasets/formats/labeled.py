@@ -32,7 +32,6 @@ EXPECTED = ('annotations.xml and images/ (CVAT), or <name>.json and '
 
 _XML = 'annotations.xml'
 _IMAGES = ('images', 'data', 'img', '')
-_HEAD = 2**16  # bytes in which the names of its parts are looked for
 _UNREADABLE = 'files: annotation cannot be read'
 
 
@@ -40,17 +39,9 @@ def annotations(folder: Path) -> list[Path]:
   """See `Layout`."""
   homes = [folder, *map(folder.joinpath, scan.folders(folder))]
   xmls = [home / _XML for home in homes if _XML in scan.names(home)]
-  return [path for path in xmls if cvat.is_cvat(_head(path))] + [
+  return [path for path in xmls if cvat.is_cvat(scan.head(path))] + [
       path for path in scan.files(folder, '.json')
-      if label_studio.is_label_studio(_head(path))]
-
-
-def _head(path: Path) -> bytes:
-  try:
-    with path.open('rb') as file:
-      return file.read(_HEAD)
-  except OSError:
-    return b''
+      if label_studio.is_label_studio(scan.head(path))]
 
 
 def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:

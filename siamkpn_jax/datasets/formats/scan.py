@@ -48,6 +48,15 @@ def names(folder: Path) -> frozenset[str]:
   return frozenset(e.name for e in _entries(folder))
 
 
+def head(path: Path) -> bytes:
+  """The first 64 KiB of a file, which tell what it is; b'' if unreadable."""
+  try:
+    with path.open('rb') as file:
+      return file.read(2**16)
+  except OSError:
+    return b''
+
+
 def spelled(folder: Path, name: str) -> str:
   """A name below a folder as this system spells it.
 
