@@ -1,4 +1,4 @@
-"""Sources without files: their pixels tell what was read."""
+"""Sources without files, whose pixels tell what was read; or of one set."""
 
 import threading
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets import catalog
 
 
 def drawn(ratios, ranges, negative_fraction, gray_fraction, **kwargs):
@@ -14,6 +15,14 @@ def drawn(ratios, ranges, negative_fraction, gray_fraction, **kwargs):
       sets=tuple(f'set{k}' for k in range(len(ratios))), ratios=ratios,
       ranges=ranges, negative_fraction=negative_fraction,
       gray_fraction=gray_fraction, **kwargs)
+
+
+def open_one(folder, **kwargs):
+  """The set in a folder, or at an address."""
+  root, _, name = str(folder).rpartition('/')
+  (source,) = catalog.open_sources(DataConfig(
+      sets=(name,), ratios=(1.0,), ranges=(1,), root=root, **kwargs), 0)
+  return source
 
 
 class FakeSource:

@@ -8,6 +8,7 @@ import pytest
 from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
+from tests.datasets.fakes import open_one
 
 
 def write_set(root, name):
@@ -15,10 +16,6 @@ def write_set(root, name):
   (root / name / 'a' / '000001.00.x.jpg').write_bytes(b'x')
   (root / name / 'train.json').write_text(
       json.dumps({'a': {'00': {'1': [0, 0, 9, 9]}}}))
-
-
-def data_config(**kwargs):
-  return DataConfig(**kwargs)
 
 
 def test_sampling_of_the_paper():
@@ -35,9 +32,9 @@ def test_opens_in_order(tmp_path, monkeypatch, by_variable):
     write_set(tmp_path, name)
   monkeypatch.setenv(
       catalog.ROOT_VARIABLE, str(tmp_path if by_variable else '/nowhere'))
-  config = data_config(sets=('two', 'synthetic', 'one'), ratios=(1.0,) * 3,
-                       ranges=(1, 1, 1),
-                       root='' if by_variable else str(tmp_path))
+  config = DataConfig(sets=('two', 'synthetic', 'one'), ratios=(1.0,) * 3,
+                      ranges=(1, 1, 1),
+                      root='' if by_variable else str(tmp_path))
   found = catalog.open_sources(config, 0)
   assert [s.name for s in found] == ['two', 'synthetic', 'one']
 
@@ -46,8 +43,7 @@ def test_missing_sets_are_all_named(tmp_path):
   """With their places, the ways to point there, and the hint."""
   write_set(tmp_path, 'lasot')
   with pytest.raises(UserError) as info:
-    catalog.open_sources(
-        data_config(root=str(tmp_path)), 0)
+    catalog.open_sources(DataConfig(root=str(tmp_path)), 0)
   message = str(info.value)
   for name in ('youtube_bb', 'got10k', 'coco'):
     assert f'{name} ({tmp_path / name})' in message
@@ -75,8 +71,7 @@ def test_crops_that_are_not_there(tmp_path):
   write_set(tmp_path, 'one')
   (tmp_path / 'one' / 'a' / '000001.00.x.jpg').unlink()
   with pytest.raises(UserError, match='no usable frame.*image missing'):
-    catalog.open_sources(data_config(
-        sets=('one',), ratios=(1.0,), ranges=(1,), root=str(tmp_path)), 0)
+    open_one(tmp_path / 'one')
 
 
 class Tracks:

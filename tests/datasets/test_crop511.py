@@ -7,16 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets import catalog
-
-
-def open_set(folder):
-  """The one set in a folder."""
-  config = DataConfig(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
-                      root=str(folder.parent))
-  return catalog.open_sources(config, 0)[0]
+from tests.datasets.fakes import open_one
 
 
 def image_of(number):
@@ -45,7 +37,7 @@ def make_folder(request, tmp_path):
 
 def test_tracks_and_patches(make_folder):
   """Frames in order, sizes at the scale of the template."""
-  source = open_set(make_folder({
+  source = open_one(make_folder({
       'a/b': {'00': {'000002': [10, 20, 50, 80], '000001': [0, 0, 30, 30]},
               '03': {'000005': [1.5, 2, 9, 12.25]}},
       'c': {'00': {'000000': [0, 0, 8, 8], 'meta': 'x'}}}))
@@ -70,19 +62,19 @@ def test_separators_of_windows(make_folder):
   folder = make_folder({'a/b': {'00': {'1': [0, 0, 30, 30]}}})
   (folder / 'train.json').write_text(json.dumps(
       {'a\\b': {'00': {'1': [0, 0, 30, 30]}}}))
-  assert open_set(folder).num_tracks == 1
+  assert open_one(folder).num_tracks == 1
 
 
 def test_frames_are_in_the_order_of_their_numbers(make_folder):
   """Also where the annotations do not pad them with zeros."""
-  source = open_set(make_folder(
+  source = open_one(make_folder(
       {'a': {'00': {str(n): [0, 0, n, n] for n in (10, 2, 1, 9)}}}))
   found = [source.read(0, k, 511)[0][0, 0, 0] for k in range(4)]
   assert [round(int(v) / 20) for v in found] == [1, 2, 9, 10]
 
 
 def test_sizes_instead_of_boxes(make_folder):
-  source = open_set(make_folder(
+  source = open_one(make_folder(
       {'a': {'00': {'1': [30, 40], '2': [60, 20]}}}))
   for k, (w, h) in enumerate([(30, 40), (60, 20)]):
     wh = source.read(0, k, 143)[1]
@@ -95,9 +87,9 @@ def test_name_of_coco_and_the_cache(make_folder):
   folder = make_folder({'a': {'00': {'1': [0, 0, 5, 5]}}})
   if (folder / 'crop511').is_dir():
     (folder / 'train.json').rename(folder / 'train2017.json')
-  first = open_set(folder)
+  first = open_one(folder)
   assert first.num_tracks == 1 and list(folder.glob('.siamkpn_index*'))
-  again = open_set(folder)
+  again = open_one(folder)
   for a, b in zip(first.read(0, 0, 143), again.read(0, 0, 143), strict=True):
     np.testing.assert_array_equal(a, b)
 
@@ -109,16 +101,14 @@ def test_tracks_of_a_video_are_one_group(make_folder):
       'a/b': {'00': {'1': box}, '01': {'2': box, '3': box}},
       'a/c': {'00': {'1': box}}, 'd': {'07': {'1': box}, '08': {'1': box}}})
   for _ in range(2):
-    groups = open_set(folder).groups.tolist()
+    groups = open_one(folder).groups.tolist()
     assert groups[0] == groups[1] and groups[3] == groups[4]
     assert len(set(groups)) == 3
 
 
 def test_crops_are_read_once_into_a_cache(make_folder):
   folder = make_folder({'a': {'00': {'1': [0, 0, 30, 30]}}})
-  config = DataConfig(sets=(folder.name,), ratios=(1.0,), ranges=(1,),
-                      root=str(folder.parent), cache_mb=1)
-  kept, plain = catalog.open_sources(config, 0)[0], open_set(folder)
+  kept, plain = open_one(folder, cache_mb=1), open_one(folder)
   expected = plain.read(0, 0, 143)[0]
   np.testing.assert_array_equal(kept.read(0, 0, 143)[0], expected)
   next(folder.rglob('*.jpg')).unlink()
@@ -138,7 +128,7 @@ def test_crops_are_not_resampled(make_folder):
   for path in folder.rglob('*.jpg'):
     cv2.imwrite(str(path), noise)
   whole = cv2.imread(str(path))
-  source = open_set(folder)
+  source = open_one(folder)
   for k in range(40):
     np.testing.assert_array_equal(
         source.read(0, k, 431)[0], whole[40:471, 40:471])
@@ -146,7 +136,7 @@ def test_crops_are_not_resampled(make_folder):
 
 def test_bad_boxes_are_dropped(make_folder):
   """Curation as in SiamFC; a track without any box is none."""
-  source = open_set(make_folder({'a': {
+  source = open_one(make_folder({'a': {
       '00': {'1': [5, 5, 5, 9], '2': [5, 5, 9, 5], '3': [9, 5, 5, 9],
              '4': [0, 0, float('nan'), 5], '5': [0, 0, float('inf'), 5],
              '6': [0, 0, 4, 4]},
@@ -168,7 +158,7 @@ def test_bad_annotations(tmp_path, text):
   """One message with the file and what was expected."""
   (tmp_path / 'train.json').write_bytes(text.encode('latin-1'))
   with pytest.raises(UserError, match=r'expected.*train\.json'):
-    open_set(tmp_path)
+    open_one(tmp_path)
 
 
 ONE = {'a': {'00': {'1': [0, 0, 9, 9]}}}
@@ -176,7 +166,7 @@ ONE = {'a': {'00': {'1': [0, 0, 9, 9]}}}
 
 def test_missing_and_wrong_crops(make_folder):
   folder = make_folder(ONE)
-  source = open_set(folder)
+  source = open_one(folder)
   path = next(folder.rglob('*.jpg'))
   for content, message in (
       (b'', 'cannot be read'), (b'not a picture', 'cannot be read'),
@@ -197,7 +187,7 @@ def test_missing_and_wrong_crops(make_folder):
 def test_real_folder(real_data, tmp_path):
   """COCO crops: targets about 64 pixels large, every tenth crop readable."""
   shutil.copytree(real_data / 'train' / 'coco_mini', tmp_path / 'coco_mini')
-  source = open_set(tmp_path / 'coco_mini')
+  source = open_one(tmp_path / 'coco_mini')
   assert source.num_tracks == 714
   for track in range(0, source.num_tracks, 10):
     assert source.num_frames(track) == 1

@@ -14,12 +14,12 @@ pytest.importorskip('tensorflow_datasets', reason='needs the train extra')
 import tensorflow as tf
 from etils import epath
 
-from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import file_lock
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import PackedSource
 from siamkpn_jax.datasets.packing import pack
+from tests.datasets.fakes import open_one
 from tests.datasets.photographs import write_photograph
 
 # TFDS's own, when it opens a part that is there.
@@ -172,9 +172,7 @@ def test_images_that_come_back(packed, folder):
   with pytest.raises(UserError, match='no image of the data set can be read'):
     pack_here(folder, other)
   with pytest.raises(UserError, match='packing is not finished'):
-    config = DataConfig(
-        sets=('mine',), ratios=(1.0,), ranges=(1,), root=str(other))
-    catalog.open_sources(config, 0)
+    open_one(other / 'mine')
   for path, data in good.items():
     path.write_bytes(data)
   pack_here(folder, other)

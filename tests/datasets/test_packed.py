@@ -1,6 +1,7 @@
 """Reading packed crops: any place, any damage; no TensorFlow needed."""
 
 import dataclasses
+import functools
 import io
 import zlib
 
@@ -9,11 +10,11 @@ import fsspec
 import numpy as np
 import pytest
 
-from siamkpn_jax.config.settings import DataConfig
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import INDEX_NAME, PackedIndex
 from siamkpn_jax.datasets.tracks import Dropped
+from tests.datasets.fakes import open_one
 
 FRAMES = (2, 3)  # of two tracks; their crops are mixed over two files
 
@@ -57,33 +58,34 @@ def content():
   return files, jpegs, index
 
 
+def write_local(home, files):
+  for name, data in files.items():
+    (home / name).parent.mkdir(parents=True, exist_ok=True)
+    (home / name).write_bytes(data)
+  return home
+
+
 @pytest.fixture(params=['local', 'memory'])
 def place(request, tmp_path):
-  """Root of packed sets, and a function that writes a file of set 'mine'."""
+  """A function that writes files of a set and returns where that is."""
   if request.param == 'local':
-    def write(name, data):
-      path = tmp_path / 'mine' / name
-      path.parent.mkdir(parents=True, exist_ok=True)
-      path.write_bytes(data)
-    yield str(tmp_path), write
+    yield functools.partial(write_local, tmp_path / 'mine')
     return
   memory = fsspec.filesystem('memory')
-  root = f'memory://{tmp_path.name}'
-  yield root, lambda name, data: memory.pipe_file(f'{root}/mine/{name}', data)
+  home = f'memory://{tmp_path.name}/mine'
+
+  def write(files):
+    for name, data in files.items():
+      memory.pipe_file(f'{home}/{name}', data)
+    return home
+
+  yield write
   memory.rm(f'/{tmp_path.name}', recursive=True)
-
-
-def open_set(root):
-  config = DataConfig(sets=('mine',), ratios=(1.0,), ranges=(1,), root=root)
-  return catalog.open_sources(config, 0)[0]
 
 
 def test_reads_every_crop(content, place):
   files, jpegs, index = content
-  root, write = place
-  for name, data in files.items():
-    write(name, data)
-  source = open_set(root)
+  source = open_one(place(files))
   assert (source.name, source.kind) == ('mine', 'packed')
   assert (source.num_tracks, source.total_frames) == (2, 5)
   assert [source.num_frames(k) for k in range(2)] == list(FRAMES)
@@ -99,12 +101,9 @@ def test_reads_every_crop(content, place):
 def test_damaged_record(content, place):
   """Found when it is read; the others are not affected."""
   files, _, index = content
-  root, write = place
   data = bytearray(files['part_0/a'])
   data[index.offsets[3] + 700] ^= 1
-  for name, good in files.items():
-    write(name, bytes(data) if name == 'part_0/a' else good)
-  source = open_set(root)
+  source = open_one(place(files | {'part_0/a': bytes(data)}))
   with pytest.raises(UserError, match=r'part_0/a: damaged at byte .*--verify'):
     source.read(1, 1, 143)
   source.read(0, 0, 143)
@@ -114,7 +113,6 @@ def test_damaged_record(content, place):
 def test_files_missing_or_cut(content, place, how):
   """Told before training starts."""
   files, *_ = content
-  root, write = place
   if how == 'missing':
     del files['part_1/b']
   elif how == 'cut':
@@ -123,23 +121,18 @@ def test_files_missing_or_cut(content, place, how):
     files[INDEX_NAME] = files[INDEX_NAME][:-300]
   else:
     del files[INDEX_NAME]
-  for name, data in files.items():
-    write(name, data)
+  home = place(files)
   expected = {'missing': '1 of 2 record files are missing or trunc.*part_1/b',
               'cut': '1 of 2 record files are missing or truncated.*part_1/b',
               'bad index': f'{INDEX_NAME}: damaged',
               'no index': 'cannot be read.*pack|not found'}[how]
   with pytest.raises(UserError, match=expected):
-    open_set(root)
+    open_one(home)
 
 
 def test_file_that_vanishes(content, place):
-  files, *_ = content
-  root, write = place
-  for name, data in files.items():
-    write(name, data)
-  source = open_set(root)
-  write('part_1/b', b'')
+  source = open_one(place(content[0]))
+  place({'part_1/b': b''})
   with pytest.raises(UserError, match=r'part_1/b'):
     source.read(1, 2, 143)
 
@@ -148,11 +141,7 @@ def test_file_that_vanishes(content, place):
     MemoryError(), AttributeError('a bug'), TypeError('a bug')])
 def test_what_is_no_storage_s_comes_through(content, tmp_path, monkeypatch,
                                             error):
-  for name, data in content[0].items():
-    path = tmp_path / 'mine' / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-  source = open_set(str(tmp_path))
+  source = open_one(write_local(tmp_path / 'mine', content[0]))
   def fail(*args, **kwargs):
     raise error
   monkeypatch.setattr(source._files, 'cat_file', fail)
@@ -162,11 +151,7 @@ def test_what_is_no_storage_s_comes_through(content, tmp_path, monkeypatch,
 
 def test_storage_that_cannot_be_listed(content, place, monkeypatch):
   """Errors of its own kind are told as well."""
-  files, *_ = content
-  root, write = place
-  for name, data in files.items():
-    write(name, data)
-  source = open_set(root)
+  source = open_one(place(content[0]))
   class HttpError(Exception):
     pass
   def fail(*args, **kwargs):
@@ -178,7 +163,7 @@ def test_storage_that_cannot_be_listed(content, place, monkeypatch):
 
 def test_unknown_storage():
   with pytest.raises(UserError, match='nowhere://x/mine'):
-    open_set('nowhere://x')
+    open_one('nowhere://x/mine')
 
 
 def test_index_round_trip(content):
@@ -226,11 +211,8 @@ def test_index_that_does_not_fit(content, tmp_path, name, array):
   """Refused before anything is computed from it, in one line."""
   files, *_ = content
   files[INDEX_NAME] = with_array(files[INDEX_NAME], name, array)
-  for file, data in files.items():
-    path = tmp_path / 'mine' / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+  home = write_local(tmp_path / 'mine', files)
   with pytest.raises(UserError, match=(
       rf'mine/{INDEX_NAME}: damaged \(.*\): run python')) as info:
-    open_set(str(tmp_path))
+    open_one(home)
   assert '\n' not in str(info.value)

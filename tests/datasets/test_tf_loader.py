@@ -15,16 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamkpn_jax.config.settings import AugmentConfig, DataConfig
+from siamkpn_jax.config.settings import AugmentConfig
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.image_source import ImageSource
 from siamkpn_jax.datasets.index import Index
 from siamkpn_jax.datasets.loader import Loader
 from siamkpn_jax.datasets.patches import EncodedFrame, decode_patch
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.training import trainer
-from tests.datasets.fakes import FakeSource, PartlyDamaged, drawn
+from tests.datasets.fakes import FakeSource, PartlyDamaged, drawn, open_one
 from tests.datasets.photographs import photograph, turned
 from tests.datasets.test_loader import assert_equal, take
 from tests.training.tiny import BlobSource, tiny_config
@@ -164,10 +163,8 @@ def sources(tmp_path):
         jpeg(photograph(511, 511, k)))
   (tmp_path / 'crops' / 'train.json').write_text(json.dumps({'v': {'00': {
       f'{k:06d}': [3, 4, 50 + k, 70] for k in range(4)}}}))
-  config = DataConfig(
-      sets=('crops',), ratios=(1.0,), ranges=(1,), root=str(tmp_path))
   return [ImageSource('images', 'folder', tmp_path, index, Dropped()),
-          catalog.open_sources(config, 0)[0], BlobSource()]
+          open_one(tmp_path / 'crops'), BlobSource()]
 
 
 def make(kind, found, **kwargs):
