@@ -276,35 +276,17 @@ def test_unchanged_copy_loads(written, tmp_path):
   load_weights_file(_changed(written, tmp_path))
 
 
-@pytest.mark.parametrize('share', [0, 1e-9, 0.01, 0.3, 0.999])
-def test_cut_file(written, tmp_path, share):
-  content = written[0].read_bytes()
-  path = tmp_path / 'cut.safetensors'
-  path.write_bytes(content[:int(np.ceil(len(content) * share))])
+@pytest.mark.parametrize('change', [
+    *(lambda data, share=share: data[:int(np.ceil(len(data) * share))]
+      for share in (1e-9, 0.01, 0.3, 0.999)),
+    lambda data: data + b'more', lambda data: b'x',
+    lambda data: b'\xff' * 4000,
+    lambda data: b'\x02\0\0\0\0\0\0\0{}' + b'x' * 50,
+    lambda data: b'PK\x03\x04' + b'\0' * 100])
+def test_cut_longer_and_other_files(written, tmp_path, change):
+  path = tmp_path / 'changed.safetensors'
+  path.write_bytes(change(written[0].read_bytes()))
   _refused(path, 'cannot be read .*intact file')
-
-
-@pytest.mark.parametrize('content', [
-    b'x', b'\xff' * 4000, b'\x02\0\0\0\0\0\0\0{}' + b'x' * 50,
-    b'PK\x03\x04' + b'\0' * 100, b'version https://example/lfs\n' * 9])
-def test_garbage(tmp_path, content):
-  path = tmp_path / 'garbage.safetensors'
-  path.write_bytes(content)
-  _refused(path, 'cannot be read .*intact file')
-
-
-def test_longer_file(written, tmp_path):
-  path = tmp_path / 'long.safetensors'
-  path.write_bytes(written[0].read_bytes() + b'more')
-  _refused(path, 'cannot be read .*intact file')
-
-
-def test_flipped_bit(written, tmp_path):
-  content = bytearray(written[0].read_bytes())
-  content[-1000] ^= 4
-  path = tmp_path / 'flipped.safetensors'
-  path.write_bytes(content)
-  _refused(path, 'damaged .wrong checksum.')
 
 
 def test_every_flipped_bit(written, tmp_path):

@@ -65,10 +65,12 @@ def test_coco_boxes(tmp_path, form, value):
 
 
 @pytest.mark.parametrize('box', [
-    '[[1, 2], [3, 4]]', '[1, 2, 3, 4, 5]', '"1234"', '[[1, 2, 3, 4]]', 'null'])
+    *(f'{{"image_id": 3, "bbox": {box}}}' for box in (
+        '[[1, 2], [3, 4]]', '[1, 2, 3, 4, 5]', '"abcd"', '[[1, 2, 3, 4]]',
+        'null', '{}')),
+    '3', '{}', '{"image_id": [], "bbox": [1, 2, 3, 4]}'])
 def test_coco_boxes_of_another_shape(tmp_path, box):
-  counts = coco(tmp_path, IMAGE, f'{{"image_id": 3, "bbox": {box}}}')
-  assert counts == {'boxes: cannot be read': 1}
+  assert coco(tmp_path, IMAGE, box) == {'boxes: cannot be read': 1}
 
 
 @pytest.mark.parametrize('name', NO_NAMES, ids=lambda v: ascii(v[:20]))

@@ -146,16 +146,6 @@ def test_coco_annotation_that_is_none(tmp_path, text):
   assert read('coco', tmp_path) == ({}, {'files: annotation cannot be read': 1})
 
 
-@pytest.mark.parametrize('box', [
-    '3', '{}', '{"image_id": [], "bbox": [1, 2, 3, 4]}',
-    '{"image_id": 1, "bbox": "abcd"}', '{"image_id": 1, "bbox": {}}'])
-def test_coco_box_that_is_none(tmp_path, box):
-  miniatures.put_text(
-      tmp_path / 'instances.json',
-      f'{{"images": [{{"id": 1, "file_name": "x"}}], "annotations": [{box}]}}')
-  assert read('coco', tmp_path) == ({}, {'boxes: cannot be read': 1})
-
-
 @pytest.mark.parametrize('root', ['', 'ILSVRC2015/'])
 def test_imagenet_vid(tmp_path, root):
   miniatures.imagenet_vid(tmp_path / root)
