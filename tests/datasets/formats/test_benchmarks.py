@@ -4,7 +4,6 @@ import doctest
 import functools
 import json
 
-import cv2
 import numpy as np
 import pytest
 
@@ -13,21 +12,18 @@ from siamkpn_jax.datasets.formats import BENCHMARKS, has_otb_layout, otb
 from siamkpn_jax.evaluation.formats import sequences
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
 from siamkpn_jax.evaluation.scoring import load_vot_sequences
+from tests.datasets.formats.miniatures import put_images, put_text
 
 BOX = '3,4,5,6\n'
 
 
 def _write(path, text=BOX * 3):
-  path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(text)
+  put_text(path, text)
   return path
 
 
 def _images(folder, numbers=(1, 2, 3), form='{:08d}.jpg'):
-  folder.mkdir(parents=True, exist_ok=True)
-  image = np.zeros((9, 9, 3), np.uint8)
-  for number in numbers:
-    cv2.imwrite(str(folder / form.format(number)), image)
+  put_images(folder, map(form.format, numbers))
 
 
 def _numbers(sequence):
