@@ -86,11 +86,7 @@ def damage(folder: Path, item: str = '') -> str:
 
 
 def metadata_damage(folder: Path, given: Any) -> str:
-  """What is wrong with the metadata that a program gave to Orbax.
-
-  Args:
-    folder: of the checkpoint.
-    given: the metadata, as it was read.
+  """What is wrong with the metadata, as it was read, that Orbax was given.
 
   Returns:
     '' if nothing is, or it is not listed: earlier versions did not.

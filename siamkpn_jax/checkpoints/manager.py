@@ -265,15 +265,10 @@ def _damage(path: Path) -> str:
 
 def check_same_run(found: dict[str, Any], expected: dict[str, Any],
                    path: Path) -> None:
-  """Checks that a run is continued with its own settings.
-
-  Args:
-    found: plain configuration that is stored with it.
-    expected: the one to continue with.
-    path: where it is stored.
+  """Checks that a run, whose plain configuration was found, is continued.
 
   Raises:
-    UserError: names what differs.
+    UserError: names what differs from the expected one.
   """
   # A setting that came after the checkpoint was written had its default.
   a = flatten(to_plain(Config())) | flatten(with_new_names(found))

@@ -39,10 +39,8 @@ class DamagedError(UserError):
 def find_checkpoint(path: Path) -> Path:
   """The checkpoint that a user means by a path.
 
-  Args:
-    path: a checkpoint (a step's folder), or a workdir or its checkpoints
-      folder, of which the newest is taken; a file of weights; or the name of a
-      packaged model.
+  A checkpoint (a step's folder); of a workdir or its checkpoints folder the
+  newest; a file of weights; or the name of a packaged model.
 
   Raises:
     UserError: there is none.
@@ -53,9 +51,7 @@ def find_checkpoint(path: Path) -> Path:
 def find_checkpoints(path: Path, last: int) -> list[Path]:
   """The newest checkpoints of a run, the oldest of them first.
 
-  Args:
-    path: as for `find_checkpoint`; a checkpoint or file stands for itself.
-    last: how many at most.
+  What is a checkpoint or a file stands for itself; see `find_checkpoint`.
 
   Raises:
     UserError: there is none.
@@ -123,9 +119,6 @@ def load_model(path: Path, part: str = 'network'
 
 def read_origin(path: Path) -> dict[str, str]:
   """What a checkpoint tells of its origin: 'git_revision', 'step', ...
-
-  Args:
-    path: as for `find_checkpoint`.
 
   Raises:
     UserError: no checkpoint, or damaged.
@@ -247,16 +240,12 @@ def _metadata(path: Path) -> dict[str, Any]:
 def check_intact(path: Path, metadata: dict[str, Any]) -> None:
   """Checks that the weights in a checkpoint are as they were written.
 
-  Args:
-    path: of the checkpoint.
-    metadata: of it. Conversions of earlier versions have no checksums.
-
   Raises:
     DamagedError: they are not.
     UserError: they cannot be read.
   """
   if 'part' in metadata and not (path / checksums.NAME).exists():
-    return
+    return  # a conversion of an earlier version
   try:
     damage = checksums.damage(path, MODEL)
   except OSError as error:

@@ -45,12 +45,10 @@ class NamePair:
 
 
 def name_table(model: SiamKPN, part: str = 'network') -> list[NamePair]:
-  """All arrays of a network.
+  """All arrays of a network, or of its 'backbone'.
 
-  Args:
-    model: any; an EfficientNet, shared heads and separable convolutions have
-      names of ours in the manner of the released ones.
-    part: 'network' or 'backbone'.
+  An EfficientNet, shared heads and separable convolutions have names of ours in
+  the manner of the released ones.
   """
   levels = list(model.levels)
   entries = []

@@ -30,11 +30,7 @@ class Mapped:
 
 def to_variables(state: State, entries: list[NamePair]
                  ) -> tuple[dict[str, Any], Mapped]:
-  """Converts a state dict.
-
-  Args:
-    state: with the released names.
-    entries: what the network needs.
+  """Converts a state dict with the released names to what a network needs.
 
   Returns:
     {'params', 'batch_stats'} as numpy arrays, and what was done.

@@ -68,13 +68,7 @@ def _expected() -> str:
 
 
 def strip_prefixes(names: Collection[str]) -> tuple[dict[str, str], list[str]]:
-  """The names without what wraps them.
-
-  Args:
-    names: of a state dict.
-
-  Returns:
-    {name: shorter}, and the prefixes that were found.
+  """{name: shorter} without what wraps the names, and the prefixes found.
 
   Raises:
     UserError: two names would become one.

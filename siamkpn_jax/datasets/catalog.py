@@ -98,12 +98,9 @@ def find_kind(name: str, folder: Path) -> str:
 
 def open_images(name: str, folder: Path,
                 cache: FileCache | None = None) -> ImageSource:
-  """The set in a folder, in any layout of image files.
+  """The set of this name in a folder, in any layout of image files.
 
-  Args:
-    name: of the set.
-    folder: of the set.
-    cache: what reads the files; None for one that keeps nothing.
+  Its files are read by the cache, if there is one.
 
   Raises:
     UserError: there is none.

@@ -13,11 +13,7 @@ class FileCache:
   """
 
   def __init__(self, limit: int):
-    """Keeps nothing yet.
-
-    Args:
-      limit: bytes of content in all; 0 to keep nothing.
-    """
+    """Keeps nothing yet, and at most `limit` bytes of content."""
     self._limit = limit
     self._lock = threading.Lock()
     self._files: dict[str, bytes] = {}

@@ -95,12 +95,7 @@ def load_index(name: str, folder: Path, layout: Layout
   """The index of a data set, from its cache if nothing has changed.
 
   The cache lies in the set's folder or, if that cannot be written to, in
-  $XDG_CACHE_HOME (~/.cache).
-
-  Args:
-    name: of the set, for messages.
-    folder: of the set.
-    layout: how it lies there.
+  $XDG_CACHE_HOME (~/.cache). The name of the set is for messages.
 
   Raises:
     UserError: there is no usable frame at all.
@@ -131,10 +126,7 @@ def build_index(tracks: Iterator[RawTrack], folder: Path,
                 dropped: Dropped) -> Index:
   """Keeps the frames whose box has an area and whose image exists.
 
-  Args:
-    tracks: as annotated.
-    folder: of the set.
-    dropped: gets what is left out.
+  What is left out of the set in the folder is noted.
   """
   existing = _Existing(folder)
   folders: dict[str, int] = {}

@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -56,7 +57,7 @@ class Crops:
   checksums: np.ndarray
   wh: np.ndarray
 
-  def to_npz(self, **more: np.ndarray) -> bytes:
+  def to_npz(self, **more: Any) -> bytes:
     """Content of a file of these arrays, and of more."""
     buffer = io.BytesIO()
     np.savez(buffer, **dataclasses.asdict(self), **more)

@@ -31,17 +31,10 @@ class Border(NamedTuple):
 
 def refill(rng: np.random.Generator, image: np.ndarray,
            wh: np.ndarray) -> np.ndarray:
-  """Fills the border in one of three ways, drawn at random.
+  """Fills the border of [m, m, 3] uint8 in one of three ways, drawn at random.
 
-  Mirrored, in the color of a pixel of the image, or its stretched edge.
-
-  Args:
-    rng: of this patch.
-    image: [m, m, 3] uint8.
-    wh: [2] size of the target in its middle.
-
-  Returns:
-    [m, m, 3]; `image` itself where it has no border.
+  Mirrored, in the color of a pixel of the image, or its stretched edge; the
+  target of size `wh` [2] is in the middle. Without a border, `image` itself.
   """
   border = flat_border(image, wh)
   if not any(border):
@@ -57,11 +50,9 @@ def refill(rng: np.random.Generator, image: np.ndarray,
 
 
 def flat_border(image: np.ndarray, wh: np.ndarray) -> Border:
-  """The lines of one color at the edges; it ends before the target.
+  """The lines of one color at the edges of [m, m, 3] uint8.
 
-  Args:
-    image: [m, m, 3] uint8.
-    wh: [2] size of the target in its middle.
+  It ends before the target of size `wh` [2] in the middle.
   """
   color = _edge_color(image)
   if color is None:

@@ -37,11 +37,7 @@ def take(content: dict[str, np.ndarray], name: str, kinds: str,
 
 
 def check(name: str, fits: Any) -> None:
-  """Checks values.
-
-  Args:
-    name: of the array.
-    fits: an array or a bool; all true if they are as expected.
+  """Checks that the values of an array are as expected: all of `fits` is true.
 
   Raises:
     ValueError: they are not.

@@ -46,12 +46,10 @@ class Dropped:
     self.examples: dict[str, str] = {}
 
   def add(self, reason: str, example: str, count: int = 1) -> None:
-    """Counts `count` frames or tracks that are left out for a reason.
+    """Counts frames or tracks that are left out for a reason, in few words.
 
-    Args:
-      reason: in few words.
-      example: where. Kept so that it can be printed, whatever is in it.
-      count: how many.
+    The example says where. It is kept so that it can be printed, whatever is in
+    it.
     """
     if count:
       self.counts[reason] += int(count)

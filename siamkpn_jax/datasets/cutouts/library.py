@@ -65,13 +65,7 @@ class Library:
 
   def __init__(self, cutouts: Sequence[Sequence[Cutout]],
                backdrops: Sequence[str], dropped: Dropped):
-    """Reads nothing yet.
-
-    Args:
-      cutouts: of each folder.
-      backdrops: image files.
-      dropped: what is left out.
-    """
+    """Reads nothing yet; cut-outs are those of each folder."""
     ends = np.cumsum([0, *map(len, cutouts)]).tolist()
     self.groups = [range(low, high) for low, high in itertools.pairwise(ends)
                    if high > low]

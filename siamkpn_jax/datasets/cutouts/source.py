@@ -35,12 +35,7 @@ class CutoutSource:
   kind = 'composed'
 
   def __init__(self, seed: int, library: Library):
-    """Reads nothing yet.
-
-    Args:
-      seed: of everything that is drawn, 0 or more.
-      library: the objects and backdrops.
-    """
+    """Reads nothing yet; everything is drawn by the seed, 0 or more."""
     self.num_tracks = library.num_cutouts * _SCENES
     self.total_frames = self.num_tracks * _LENGTH
     self.dropped = library.dropped

@@ -68,14 +68,10 @@ _Sequence = TypeVar('_Sequence')
 
 @contextlib.contextmanager
 def noted(name: str, failed: dict[str, str] | None) -> Iterator[None]:
-  """Notes what is wrong with one sequence, so that others can go on.
-
-  Args:
-    name: of the sequence.
-    failed: takes the reason; None: it is raised.
+  """Notes in `failed` what is wrong with a sequence, so that others can go on.
 
   Raises:
-    UserError: of the block, if nothing takes it.
+    UserError: of the block, if `failed` is None.
   """
   try:
     yield
@@ -128,12 +124,7 @@ def check_first(boxes_xywh: np.ndarray, where: str,
 
 
 def read_flags(path: Path, count: int, what: str = 'boxes') -> np.ndarray:
-  """[count] whole numbers of a file.
-
-  Args:
-    path: see `text.read_flags`.
-    count: how many there must be.
-    what: what there is one for, for the message.
+  """[count] whole numbers of a file, one for each of `what`; see `text`.
 
   Raises:
     UserError: missing, not numbers, or another count.
@@ -158,15 +149,10 @@ def check_kind(path: Path) -> None:
 
 
 def check_any(found: Sized, folder: Path, expected: str) -> None:
-  """Checks that something was found.
-
-  Args:
-    found: the sequences.
-    folder: where they were looked for.
-    expected: what its folder looks like.
+  """Checks that something was found in a folder.
 
   Raises:
-    UserError: there is none.
+    UserError: nothing was; names what was expected there.
   """
   if not found:
     inside = folder.is_dir() or (
@@ -177,11 +163,7 @@ def check_any(found: Sized, folder: Path, expected: str) -> None:
 
 
 def check_unique(names: Iterable[str], where: Path) -> None:
-  """Checks that each sequence has a name of its own.
-
-  Args:
-    names: of all sequences.
-    where: they come from, for the message.
+  """Checks that each sequence of `where` has a name of its own.
 
   Raises:
     UserError: two have the same; the results of one would stand for both.

@@ -23,11 +23,7 @@ Hook = Callable[[dict[str, Any]], Any]
 
 
 def read(path: Path, hook: Hook | None = None) -> Any:
-  """The content of a file.
-
-  Args:
-    path: of the file.
-    hook: json's `object_hook`.
+  """The content of a file; `hook` is json's `object_hook`.
 
   Raises:
     OSError: it cannot be opened.

@@ -68,14 +68,10 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
 
 def raw_tracks(name: str, video: Video, files: dict[int, str] | None,
                dropped: Dropped) -> Iterator[RawTrack]:
-  """The tracks of a video.
+  """The tracks of a video, whose name is unique in its set.
 
-  Args:
-    name: of it, unique in its set.
-    video: its labels.
-    files: image of each frame, relative to the set's folder; None: which is
-      which cannot be told.
-    dropped: takes what is left out.
+  `files` has the image of each frame, relative to the set's folder; it is None
+  where which is which cannot be told.
   """
   for reason, texts in (('boxes: cannot be read', video.bad),
                         ('boxes: not of a target', video.unused)):

@@ -69,13 +69,7 @@ def _has_frames(path: Path) -> bool:
 
 
 def tracks(folder: Path, name: str, dropped: Dropped) -> Iterator[RawTrack]:
-  """The tracks of a sequence that is trained on.
-
-  Args:
-    folder: of the data set.
-    name: of the sequence's folder.
-    dropped: takes what is left out.
-  """
+  """The tracks of a sequence, a folder of the set, that is trained on."""
   try:
     targets = _read(folder / name, dropped)
     images = _images(folder, name)
@@ -101,12 +95,7 @@ def tracks(folder: Path, name: str, dropped: Dropped) -> Iterator[RawTrack]:
 
 
 def load(folder: Path, name: str) -> list[Found]:
-  """The targets of a sequence that is evaluated on, from first to last frame.
-
-  Args:
-    folder: of the data set.
-    name: of the sequence's folder.
-  """
+  """The targets of a sequence that is evaluated on, as long as annotated."""
   path, dropped = files(folder / name)[0], Dropped()
   try:
     targets = _read(folder / name, dropped)

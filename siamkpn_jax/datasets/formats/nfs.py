@@ -30,11 +30,7 @@ from siamkpn_jax.datasets.formats.annotations import (
 
 
 def load(folder: Path, rate: int = 30) -> list[Found]:
-  """All sequences, sorted by name.
-
-  Args:
-    folder: holds a folder for each sequence.
-    rate: frames per second, 30 or 240.
+  """All sequences at 30 or 240 frames per second, sorted by name.
 
   Raises:
     UserError: nothing to read, or a damaged file.

@@ -67,14 +67,10 @@ def read_annotations(
 ) -> list[Found]:
   """The annotations of videos that are evaluated on, at least one.
 
-  Args:
-    videos: of the data set.
-    folder: of the data set.
-    expected: what it looks like, for the message.
-    complete: adds to a video what other files of its say.
+  To each, `complete` adds what other files of its say.
 
   Raises:
-    UserError: there is none.
+    UserError: there is none in the folder; names what was expected.
   """
   found: list[Found] = []
   for video in videos:
@@ -108,10 +104,7 @@ def read_tracks(folder: Path, videos: Iterable[VideoFiles],
                 dropped: Dropped) -> Iterator[RawTrack]:
   """The tracks of videos that are trained on.
 
-  Args:
-    folder: of the data set.
-    videos: of it. Where a file of flags is missing, nothing is out of sight.
-    dropped: takes what is left out.
+  Where a file of flags is missing, nothing is out of sight.
   """
   videos = list(videos)
   usual_first = functools.cache(lambda: _usual_first(folder, videos))

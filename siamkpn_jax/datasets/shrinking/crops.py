@@ -27,12 +27,8 @@ _BLOCK = 16  # pixels of a JPEG that are compressed together
 def crops(name: str, folder: Path, *, reach: int, quality: int) -> Material:
   """A set as crops, with the masks of those that have one.
 
-  Args:
-    name: of the set.
-    folder: of the set.
-    reach: side of the central patch that training reads, odd; what is outside
-      of it becomes flat, which costs next to nothing.
-    quality: of the JPEGs, 1 to 100.
+  What is outside of the central patch of side `reach`, which training reads,
+  becomes flat: it costs next to nothing.
 
   Raises:
     UserError: there is no such set of image files.

@@ -27,12 +27,6 @@ def pictures(name: str, folder: Path, *, quality: int,
              share: float) -> Material:
   """The cut-outs and backdrops of a folder, each a track of one frame.
 
-  Args:
-    name: of the folder.
-    folder: with images, at any depth.
-    quality: of the JPEG and WebP files, 1 to 100.
-    share: of the pictures that may be kept, above 0, at most 1.
-
   Raises:
     UserError: there is no picture in it.
   """

@@ -54,7 +54,7 @@ def smear(image: np.ndarray, taps: list[tuple[int, int]]) -> np.ndarray:
 
 def grain(frame: np.ndarray, noise: float, t: int,
           field: np.ndarray) -> np.ndarray:
-  """Adds noise to a frame [h, w, 3] uint8.
+  """Adds noise to frame number `t`, [h, w, 3] uint8.
 
   Args:
     frame: the frame.

@@ -38,17 +38,10 @@ def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
 
 
 def read_boxes(path: str | Path, *, origin: int = 0) -> np.ndarray:
-  """Reads one box per line; commas, semicolons, tabs or spaces separate.
-
-  Args:
-    path: the text file.
-    origin: number that the file gives to the first pixel, 0 or 1.
-
-  Returns:
-    [t, 4] float64 0-based boxes, t >= 1.
+  """[t, 4] float64 0-based boxes, t >= 1, of a file that `write_boxes` wrote.
 
   Raises:
-    UserError: the file is missing, empty or not text, or a line is not a box.
+    UserError: missing, empty or not text, or a line is not a box.
   """
   return _shifted(text.read_boxes(path, nan=False, infinite=False), -origin)
 

@@ -117,27 +117,12 @@ def _videos(annotations: Collection[Annotation],
 def load_annotations(benchmark: str, path: str | Path, *,
                      names: Collection[str] = (),
                      failed: dict[str, str] | None = None) -> list[Annotation]:
-  """Reads a benchmark's annotations; no images are needed.
-
-  Args:
-    benchmark: a key of `BENCHMARKS`.
-    path: the folder that holds them, or a JSON file of pysot's kind.
-    names: read only these names or patterns (`Human*`); empty for all.
-    failed: as for `load_benchmark`.
-
-  Raises:
-    UserError: an unknown benchmark or name, nothing to read, a missing
-      sequence or a damaged annotation.
-  """
+  """As `load_benchmark`, of which the arguments are; no images are needed."""
   return usable(select(find_annotations(benchmark, path), names), failed)
 
 
 def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
   """All annotations of a benchmark, with those that cannot be used.
-
-  Args:
-    benchmark: a key of `BENCHMARKS`.
-    path: the folder that holds them, or a JSON file of pysot's kind.
 
   Raises:
     UserError: an unknown benchmark, nothing to read, a missing sequence, or
@@ -156,11 +141,7 @@ def find_annotations(benchmark: str, path: str | Path) -> list[Found]:
 
 
 def select(sequences: list[_Named], names: Collection[str]) -> list[_Named]:
-  """The sequences, or annotations, of these names.
-
-  Args:
-    sequences: whatever has a name.
-    names: names or patterns (`Human*`); empty for all.
+  """Whatever has one of these names or patterns; all, if there are none.
 
   Raises:
     UserError: an unknown name.
@@ -231,15 +212,10 @@ def counted(annotation: Annotation, zero_based: Collection[str]) -> Annotation:
 
 def meant(patterns: Collection[str], known: Collection[str],
           what: str) -> frozenset[str]:
-  """The names of sequences that a user means, see `fitting`.
-
-  Args:
-    patterns: names or patterns.
-    known: names of all sequences.
-    what: where the patterns were given, for the message.
+  """The names of sequences that a user means by patterns, see `fitting`.
 
   Raises:
-    UserError: one fits no sequence.
+    UserError: one fits no sequence; tells `what` it was given for.
   """
   for pattern in patterns:
     if not fitting([pattern], known):

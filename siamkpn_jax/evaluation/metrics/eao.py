@@ -116,11 +116,9 @@ def curve(fragments: Sequence[Fragment], length: int) -> np.ndarray:
 
 
 def mean_over(expected: np.ndarray, lengths: Iterable[int]) -> float | None:
-  """The mean of a curve over some lengths; None where it has no value.
+  """The mean of a curve [n] over some lengths; None where it has no value.
 
-  Args:
-    expected: [n] as `curve` gives it.
-    lengths: indices; those that are not on the curve are left out.
+  Lengths that are not on the curve are left out.
   """
   inside = expected[[k for k in lengths if k < len(expected)]]
   inside = inside[~np.isnan(inside)]

@@ -125,10 +125,8 @@ def write_trajectory(path: str | Path, trajectory: Regions) -> None:
 def corners(regions: Regions, *, inclusive: bool) -> np.ndarray:
   """[t, 4, 2] corners (x, y), in pixels; of markers without meaning.
 
-  Args:
-    regions: t rectangles and polygons.
-    inclusive: whether a rectangle's far corner is its last pixel, x + w - 1,
-      or the one beyond, x + w. Polygons are taken as they are.
+  The far corner of a rectangle is its last pixel, x + w - 1, if that is
+  `inclusive`, or the one beyond, x + w. Polygons are taken as they are.
   """
   x, y, w, h = regions.numbers[:, :4].T
   right, bottom = x + w - inclusive, y + h - inclusive

@@ -120,14 +120,7 @@ def score_results(annotations: str | Path, results: str | Path,
 
 def read_runs(sequences: Sequence[VotSequence],
               results: str | Path) -> dict[str, list[Regions]]:
-  """Reads all repetitions of all sequences.
-
-  Args:
-    sequences: those to read; further results are not looked at.
-    results: see `score_results`.
-
-  Returns:
-    Name -> repetitions.
+  """Reads all repetitions of sequences: name -> repetitions.
 
   Raises:
     UserError: a file is missing, damaged, too short or too long.
@@ -237,14 +230,7 @@ def eao_overlaps(a: Regions, b: Regions, size: tuple[int, int],
 
 def fragments(run: Regions, overlaps: np.ndarray, tagged: np.ndarray,
               protocol: Protocol) -> list[eao.Fragment]:
-  """A run cut at its failures.
-
-  Args:
-    run: t regions and markers.
-    overlaps: [t], see `eao_overlaps`.
-    tagged: [t] bool, the frames that are of interest.
-    protocol: the rule.
-  """
+  """A run cut at its failures; arguments as of `eao.pysot_fragments`."""
   if protocol.rule == 'pysot':
     return eao.pysot_fragments(run, overlaps, tagged, protocol.skip)
   return eao.toolkit_fragments(run, overlaps, tagged)
@@ -252,13 +238,7 @@ def fragments(run: Regions, overlaps: np.ndarray, tagged: np.ndarray,
 
 def expected_curve(cut: Sequence[eao.Fragment], longest_run: int,
                    protocol: Protocol) -> np.ndarray:
-  """The curve that EAO is a mean of, see eao.py.
-
-  Args:
-    cut: fragments of all runs.
-    longest_run: frames of the longest.
-    protocol: the rule.
-  """
+  """The curve that EAO is a mean of, as long as eao.py says."""
   if protocol.rule != 'pysot':
     longest_run = max(len(fragment.overlaps) for fragment in cut)
   return eao.curve(cut, longest_run)

@@ -67,12 +67,7 @@ def rows(entries: Sequence[Entry]) -> list[Row]:
 
 
 def remark(entry: Entry, published: Published | None) -> str:
-  """Why a score cannot be laid beside others; empty: it can.
-
-  Args:
-    entry: whose score it is.
-    published: what is published on the benchmark; None: nothing.
-  """
+  """Why a score cannot be laid beside the published ones; empty: it can."""
   reasons = []
   if published and entry.num_sequences != published.num_sequences:
     reasons.append(f'{entry.num_sequences} of {published.num_sequences} '

@@ -45,9 +45,7 @@ def draw_frames(strip: FailureStrip) -> list[np.ndarray]:
 
 
 def save_strips(path: Path, strips: Sequence[list[np.ndarray]]) -> None:
-  """Writes strips one below the other, each of pictures of one height.
-
-  Strips are of equally many pictures.
+  """Writes strips one below the other, of equally many pictures of one height.
 
   Raises:
     UserError: the file cannot be written.

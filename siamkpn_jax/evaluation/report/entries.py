@@ -85,15 +85,10 @@ def read_entry(name: str, path: Path) -> Entry:
 
 
 def make_entry(name: str, summary: Any, where: str = 'summary') -> Entry:
-  """Checks a summary.
-
-  Args:
-    name: of the tracker.
-    summary: see scoring.py.
-    where: it is from, for the message.
+  """Checks the scores of a tracker; `where` they are from is for the message.
 
   Raises:
-    UserError: it is not such a summary.
+    UserError: they are no summary as of scoring.py.
   """
   try:
     return _make(name, summary)

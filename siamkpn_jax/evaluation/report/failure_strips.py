@@ -96,7 +96,7 @@ def worst_strips(entry: Entry, data: Path,
 
 def whole_sequence(name: str, images: Sequence[Path], truth_xywh: np.ndarray,
                    result_xywh: np.ndarray, count: int) -> FailureStrip:
-  """A sequence from its first frame to its last, in equal steps.
+  """A sequence from its first frame to its last, in `count` equal steps.
 
   Args:
     name: of the sequence.

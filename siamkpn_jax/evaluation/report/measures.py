@@ -61,9 +61,7 @@ TITLES: Mapping[str, str] = {
 def measures_of(benchmark: str, keys: Collection[str]) -> Sequence[Measure]:
   """The figures of a benchmark, the one that trackers are ranked by first.
 
-  Args:
-    benchmark: its name.
-    keys: of its scores, which tell its kind.
+  The keys of its scores tell its kind.
 
   Raises:
     ValueError: there is no such benchmark, or no figure among the keys.

@@ -85,15 +85,10 @@ DrawnStrip = tuple[FailureStrip, Sequence[np.ndarray]]
 def report(entries: Sequence[Entry], found: Mapping[str, Table],
            pictures: Sequence[Picture], strips: Sequence[DrawnStrip],
            notes: Sequence[str], commands: Sequence[str]) -> str:
-  """The whole page.
+  """The whole page: tables by name, plots, and the first tracker's failures.
 
-  Args:
-    entries: the trackers.
-    found: name -> table.
-    pictures: the plots.
-    strips: of the worst failures of the first tracker.
-    notes: on these.
-    commands: that made the report, after those that made the scores.
+  The notes are on these; the commands, which made the report, come after those
+  that made the scores.
   """
   shown = {name: tables.to_html(table) for name, table in found.items()}
   again = '\n'.join([*map(rules.score_command, entries), *commands])

@@ -29,12 +29,7 @@ def spokes(entries: Sequence[Entry]) -> list[str]:
 
 
 def save_radar(path: Path, entries: Sequence[Entry], title: str) -> None:
-  """Draws the first of `attribute_measures` over the attributes.
-
-  Args:
-    path: the picture.
-    entries: with at least `FEWEST` of `spokes`.
-    title: what stands above the plot.
+  """Draws the first of `attribute_measures` over at least `FEWEST` `spokes`.
 
   Raises:
     UserError: it cannot be written.

@@ -21,12 +21,7 @@ _OTHERS = '0.45'  # color of published trackers
 
 
 def save_ranking(path: Path, rows: Sequence[Row], title: str) -> None:
-  """Draws a dot for each tracker, best on top, as the paper's Figure 6 ranks.
-
-  Args:
-    path: the picture.
-    rows: best first.
-    title: what stands above the plot.
+  """Draws a dot for each row, best on top, as the paper's Figure 6 ranks.
 
   Raises:
     UserError: it cannot be written.
@@ -58,11 +53,7 @@ def save_speed(path: Path, entries: Sequence[Entry], rows: Sequence[Row],
                title: str) -> None:
   """Draws EAO against speed, as the paper's Figure 7, for the known speeds.
 
-  Args:
-    path: the picture.
-    entries: those with `frames_per_second` are drawn.
-    rows: of the same trackers, for their remarks.
-    title: what stands above the plot.
+  The rows are of the same trackers, for their remarks.
 
   Raises:
     UserError: it cannot be written.
@@ -113,10 +104,7 @@ def speed_note(entries: Sequence[Entry]) -> str:
 def save_curves(path: Path, entries: Sequence[Entry], title: str) -> None:
   """Draws the expected overlap over the length, and the window of EAO.
 
-  Args:
-    path: the picture.
-    entries: with `eao_curve`, of one known protocol.
-    title: what stands above the plot.
+  The entries have an `eao_curve`, and are of one known protocol.
 
   Raises:
     UserError: it cannot be written.

@@ -107,15 +107,7 @@ def _close(runs: Collection['_Run'], but: Collection['_Run'] = ()) -> None:
 
 def read_frames(paths: Iterable[Path], ahead: int, pool: futures.Executor
                 ) -> Generator[np.ndarray, None, None]:
-  """Yields images in order, read by threads a bounded number ahead.
-
-  Args:
-    paths: image files.
-    ahead: how many images may wait in memory.
-    pool: reads them.
-
-  Yields:
-    [h, w, 3] uint8 BGR images.
+  """Yields [h, w, 3] uint8 BGR images in order, read by a pool ahead.
 
   Raises:
     UserError: an image cannot be read.

@@ -142,10 +142,7 @@ def check_settings(output_dir: Path, settings: Mapping[str, Any],
                    jobs: Sequence[Job]) -> None:
   """Writes the settings of a new run, compares those of an older one.
 
-  Args:
-    output_dir: the folder of results.
-    settings: what decides about boxes.
-    jobs: whose results may be there.
+  They are what decides about boxes.
 
   Raises:
     UserError: the folder holds results of other settings or of nobody knows

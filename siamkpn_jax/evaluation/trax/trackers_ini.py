@@ -86,10 +86,7 @@ def _environment() -> dict[str, str]:
 def replaced(text: str, label: str, section: str) -> str:
   """A file's text with the section instead of the one of that label.
 
-  Args:
-    text: of the file.
-    label: of the section that goes; it need not be there.
-    section: the new text, which goes where the old was, or to the end.
+  It goes where the old one was, or to the end.
   """
   lines = text.splitlines(keepends=True)
   headers = [i for i, line in enumerate(lines) if line.startswith('[')]
