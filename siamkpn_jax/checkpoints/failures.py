@@ -9,7 +9,7 @@ import sys
 import traceback
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from siamkpn_jax.core.errors import UserError, first_line, raised_in
@@ -86,28 +86,28 @@ def os_reason(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def without_tracebacks() -> Iterator[None]:
-  """Orbax's threads log the traceback of what they then raise as well."""
-  shown = lambda record: not (
-      record.exc_info and 'orbax' in Path(record.pathname).parts)
-  logger = logging.getLogger('absl')
-  logger.addFilter(shown)
+def _filtered(shown: Callable[[logging.LogRecord], bool],
+              *names: str) -> Iterator[None]:
+  """Of loggers, other records than those to be shown are dropped."""
+  loggers = [logging.getLogger(name) for name in names]
+  for logger in loggers:
+    logger.addFilter(shown)
   try:
     yield
   finally:
-    logger.removeFilter(shown)
+    for logger in loggers:
+      logger.removeFilter(shown)
+
+
+def without_tracebacks() -> contextlib.AbstractContextManager[None]:
+  """Orbax's threads log the traceback of what they then raise as well."""
+  return _filtered(lambda record: not (
+      record.exc_info and 'orbax' in Path(record.pathname).parts), 'absl')
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
   """Orbax and the libraries below it report what becomes our one line."""
-  loggers = [logging.getLogger(name) for name in ('absl', 'asyncio')]
-  with warnings.catch_warnings():
+  with warnings.catch_warnings(), _filtered(_is_shown, 'absl', 'asyncio'):
     warnings.simplefilter('ignore')
-    for logger in loggers:
-      logger.addFilter(_is_shown)
-    try:
-      yield
-    finally:
-      for logger in loggers:
-        logger.removeFilter(_is_shown)
+    yield

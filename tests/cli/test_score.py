@@ -341,16 +341,6 @@ def test_a_part_of_a_benchmark_is_noted(tmp_path):
 
 
 @pytest.mark.realdata
-def test_kcf_on_otb100(real_data):
-  summary = scoring.score(scoring.ScoringRequest(
-      'otb', real_data / 'annotations' / 'otb100',
-      real_data / 'raw_results' / 'otb100' / 'kcf', 'got10k'))
-  assert round(summary['success_auc'], 4) == 0.4780
-  assert round(summary['precision_20'], 4) == 0.6878
-  assert summary['num_sequences'] == 100 and len(summary['attributes']) == 11
-
-
-@pytest.mark.realdata
 def test_vot2018(real_data):
   """By pysot's rule unless another is asked for; tags are attributes."""
   request = scoring.ScoringRequest(

@@ -42,6 +42,11 @@ def converted(source, tmp_path_factory):
   return output, run.to_jax(source, output, 'network')
 
 
+def drop(state):
+  """A state dict without PyTorch's batch counters."""
+  return {k: v for k, v in state.items() if 'num_batches' not in k}
+
+
 def load_config(path):
   scope = {'__file__': str(path)}
   exec(compile(path.read_text(), path, 'exec'), scope)
@@ -109,8 +114,6 @@ def test_round_trip(source, converted, tmp_path, suffix):
     pytest.importorskip('torch')
   path = tmp_path / f'back{suffix}'
   report = run.to_torch(converted[0], path, 'network')
-  drop = lambda state: {
-      k: v for k, v in state.items() if 'num_batches' not in k}
   small.assert_same(drop(read_state(path)), drop(read_state(source)))
   assert set(read_state(path)) == set(read_state(source))
   assert 'its backbones are 64 wide' in report.text()
@@ -201,28 +204,25 @@ def test_something_else(tmp_path, state, message):
   assert not (tmp_path / 'out').exists()
 
 
-def test_backbone(tmp_path):
-  """Of torchvision: a checkpoint that training takes and tracking refuses."""
+@pytest.fixture
+def backbone(tmp_path):
+  """Torchvision's arrays; they are converted to the folder `out`."""
   state = torchvision_state('resnet18', 4, seed=5)
   write_state(tmp_path / 'r18.npz', state)
   run.to_jax(tmp_path / 'r18.npz', tmp_path / 'out', 'backbone')
+  return state
+
+
+def test_backbone(backbone, tmp_path):
+  """A checkpoint that training takes, tracking refuses; and back again."""
   config = load_config(tmp_path / 'out' / 'config.py')
   assert config.model.backbone_weights == str(tmp_path / 'out')
   assert config.model.arch == 'resnet18'
   with pytest.raises(UserError, match=r'--config\.model\.backbone_weights='):
     load_tracker(tmp_path / 'out')
-
-
-def test_backbone_there_and_back(tmp_path):
-  """A converted backbone can be written again."""
-  state = torchvision_state('resnet18', 4, seed=5)
-  write_state(tmp_path / 'r18.npz', state)
-  run.to_jax(tmp_path / 'r18.npz', tmp_path / 'out', 'backbone')
   run.to_torch(tmp_path / 'out', tmp_path / 'back.npz', 'backbone')
-  drop = lambda state: {
-      k: v for k, v in state.items() if 'num_batches' not in k}
   small.assert_same(drop(read_state(tmp_path / 'back.npz')),
-                    drop(find_backbone(state)[0]))
+                    drop(find_backbone(backbone)[0]))
   with pytest.raises(UserError, match='holds only a backbone'):
     run.to_torch(tmp_path / 'out', tmp_path / 'x.npz', 'network')
 
@@ -288,15 +288,12 @@ def test_training_starts_from_the_network(converted, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_training_starts_from_the_backbone(tmp_path):
+def test_training_starts_from_the_backbone(backbone, tmp_path):
   """Its last layer is not used by this network."""
-  state = torchvision_state('resnet18', 4, seed=5)
-  write_state(tmp_path / 'r18.npz', state)
-  run.to_jax(tmp_path / 'r18.npz', tmp_path / 'out', 'backbone')
   trained = train_from(tmp_path, backbone_weights=str(tmp_path / 'out'),
                        levels=('layer2', 'layer3'))
   expected, _ = to_variables(
-      find_backbone(state)[0],
+      find_backbone(backbone)[0],
       name_table(SiamKPN(arch='resnet18', width=4), 'backbone'))
   for name in ('params', 'batch_stats'):
     found = getattr(trained, name)['backbone']

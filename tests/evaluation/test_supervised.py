@@ -46,7 +46,6 @@ def sequences(tmp_path):
 
 def _run(tracker, sequences, out):
   """Runs what is left, and scores."""
-  jobs.check_names([s.name for s in sequences])
   supervised.check_images(sequences)
   planned = supervised.supervised_jobs(sequences, out, PROTOCOL)
   jobs.run_jobs(OneTarget(tracker), jobs.unfinished(planned), progress=False)
@@ -107,32 +106,6 @@ def test_score_and_times_of_the_files(sequences, tmp_path):
   assert len(times) == 10 and times[5:9] == [''] * 4  # waiting, 4 frames
 
 
-def test_finished_sequences_are_not_run_again(sequences, tmp_path):
-
-  class Breaks(_Scripted):
-
-    def init(self, frame, box_xywh):
-      if len(self.calls) > 5:
-        raise UserError('out of memory')
-      super().init(frame, box_xywh)
-
-  out = tmp_path / 'out'
-  with pytest.raises(UserError, match='sequence b, frame 1: cannot start'):
-    _run(Breaks(), sequences, out)
-  assert sorted(p.name for p in (out / 'baseline').glob('*/*.txt')) == [
-      'a_001.txt']
-  tracker = _Scripted()
-  resumed, _ = _run(tracker, sequences, out)
-  assert len(tracker.calls) == 9
-  again = _Scripted()
-  assert _run(again, sequences, out)[0] == resumed and not again.calls
-  whole, _ = _run(_Scripted(), sequences, tmp_path / 'whole')
-  for name in 'ab':
-    assert (out / 'baseline' / name / f'{name}_001.txt').read_bytes() == (
-        tmp_path / 'whole' / 'baseline' / name / f'{name}_001.txt').read_bytes()
-  assert whole == resumed
-
-
 def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
   out = tmp_path / 'out'
   _run(_Scripted(), sequences, out)
@@ -152,21 +125,7 @@ def test_what_just_overlaps_is_no_failure():
     assert supervised._failed([last + 1, 10, 9, 9], truth, (60, 40), protocol)
 
 
-@pytest.mark.parametrize('box', [
-    [np.nan, 1, 2, 3], [1, 2, 3], [1, 2, np.inf, 4]])
-def test_wrong_box_of_the_tracker(sequences, tmp_path, box):
-  tracker = _Scripted()
-  tracker.update = lambda frame: (True, np.array(box))
-  with pytest.raises(UserError, match='the tracker returned .*00000002.png'):
-    _run(tracker, sequences, tmp_path / 'out')
-  assert not (tmp_path / 'out' / 'baseline').exists()
-
-
-def test_wrong_sequences(sequences, tmp_path):
-  with pytest.raises(UserError, match='no sequences'):
-    _run(_Scripted(), [], tmp_path / 'out')
-  with pytest.raises(UserError, match='duplicate sequence names a'):
-    _run(_Scripted(), sequences[:1] * 2, tmp_path / 'out')
+def test_wrong_sequences(tmp_path):
   bare = load_vot(vot_files.write_json(tmp_path / 'bare' / 'v.json', ROWS))
   with pytest.raises(UserError, match='no images for 2 sequences: a, b;'):
     _run(_Scripted(), bare, tmp_path / 'out')

@@ -50,7 +50,7 @@ def test_chosen_frames(lost, length):
     assert (frames > lost).sum() == 2
 
 
-def _write_otb(root, name, count, lost, box=(8.0, 6, 10, 8), size=(32, 24)):
+def write_otb(root, name, count, lost, box=(8.0, 6, 10, 8), size=(32, 24)):
   """A sequence and its result, which is far off from frame `lost` on."""
   folder = root / 'otb' / name
   (folder / 'img').mkdir(parents=True)
@@ -71,7 +71,7 @@ def _score(root, **options):
 
 def test_worst_sequences(tmp_path):
   for name, lost in (('Fine', 40), ('Late', 30), ('Early', 12), ('Mid', 20)):
-    _write_otb(tmp_path, name, 40, lost)
+    write_otb(tmp_path, name, 40, lost)
   found, notes = worst_strips(_score(tmp_path), tmp_path / 'otb', 3)
   assert [f.name for f in found] == ['Early', 'Mid', 'Late']
   assert [f.lost for f in found] == [12, 20, 30]
@@ -87,7 +87,7 @@ def test_worst_sequences(tmp_path):
 
 
 def test_shifted_results(tmp_path):
-  _write_otb(tmp_path, 'One', 20, 10)
+  write_otb(tmp_path, 'One', 20, 10)
   path = tmp_path / 'run' / 'One.txt'
   np.savetxt(path, np.loadtxt(path, delimiter=',') - [1, 1, 0, 0], '%g', ',')
   (strip,), _ = worst_strips(_score(tmp_path, shift=1), tmp_path / 'otb', 5)
@@ -97,7 +97,7 @@ def test_shifted_results(tmp_path):
 def test_pixels_from_0(tmp_path):
   """Whatever the layout says, for the sequences that are named so."""
   for name in ('uav_a', 'uav_b', 'Ball'):
-    _write_otb(tmp_path, name, 20, 10)
+    write_otb(tmp_path, name, 20, 10)
   entry = dataclasses.replace(_score(tmp_path), zero_based=('uav_*',))
   found, _ = worst_strips(entry, tmp_path / 'otb', 5)
   assert {f.name: f.truth[0, 0].tolist() for f in found} == {
@@ -107,7 +107,7 @@ def test_pixels_from_0(tmp_path):
 
 
 def test_broken_and_short_results(tmp_path):
-  _write_otb(tmp_path, 'One', 20, 20)
+  write_otb(tmp_path, 'One', 20, 20)
   rows = ['8,6,10,8'] * 9 + ['nan,nan,nan,nan'] + ['1e300,0,1e300,9']
   (tmp_path / 'run' / 'One.txt').write_text('\n'.join(rows))
   entry = _score(tmp_path)
@@ -119,7 +119,7 @@ def test_broken_and_short_results(tmp_path):
 
 def test_some_images_are_missing(tmp_path):
   for name, lost in (('Gone', 2), ('Cut', 4), ('There', 10)):
-    _write_otb(tmp_path, name, 20, lost)
+    write_otb(tmp_path, name, 20, lost)
   entry = _score(tmp_path)
   for path in (tmp_path / 'otb' / 'Gone').rglob('*.*'):
     path.unlink()
@@ -131,7 +131,7 @@ def test_some_images_are_missing(tmp_path):
 
 
 def test_no_results(tmp_path):
-  _write_otb(tmp_path, 'One', 20, 10)
+  write_otb(tmp_path, 'One', 20, 10)
   entry = _score(tmp_path)
   (tmp_path / 'run' / 'One.txt').unlink()
   assert worst_strips(entry, tmp_path / 'otb', 5)[0] == []
@@ -204,7 +204,7 @@ def test_vot_is_read_as_for_scoring(tmp_path, monkeypatch):
 
 
 def test_drawing(tmp_path):
-  _write_otb(tmp_path, 'One', 20, 10, box=(65, 41, 64, 80), size=(320, 240))
+  write_otb(tmp_path, 'One', 20, 10, box=(65, 41, 64, 80), size=(320, 240))
   (strip,), _ = worst_strips(_score(tmp_path), tmp_path / 'otb', 1)
   pictures = draw_frames(strip)
   at = strip.frames.tolist().index(10)

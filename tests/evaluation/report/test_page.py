@@ -6,7 +6,6 @@ import functools
 import json
 import re
 
-import cv2
 import matplotlib.figure
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
 from siamkpn_jax.evaluation.report.write import write_report
 from tests.evaluation.report import summaries
 from tests.evaluation.report.summaries import HOSTILE, entries
+from tests.evaluation.report.test_failure_strips import write_otb
 from tests.training.pages import Page
 
 
@@ -281,18 +281,8 @@ def compare(command):
 
 def test_command(compare, tmp_path):
   """From result files to the page, with a strip of the failure."""
-  truth = np.tile([9.0, 9, 8, 8], (20, 1))
   for name, lost in (('Good', 20), ('Bad', 6)):
-    folder = tmp_path / 'otb' / name
-    (folder / 'img').mkdir(parents=True)
-    for k in range(20):
-      cv2.imwrite(str(folder / 'img' / f'{k + 1:04d}.png'),
-                  np.zeros((24, 32, 3), np.uint8))
-    np.savetxt(folder / 'groundtruth_rect.txt', truth, '%g', ',')
-    boxes = truth.copy()
-    boxes[lost:, 0] += 50
-    (tmp_path / 'run').mkdir(exist_ok=True)
-    np.savetxt(tmp_path / 'run' / f'{name}.txt', boxes, '%g', ',')
+    write_otb(tmp_path, name, 20, lost)
   summary = scoring.score(scoring.ScoringRequest('otb', tmp_path / 'otb',
                                           tmp_path / 'run'))
   (tmp_path / 'a.json').write_text(json.dumps(summary))

@@ -34,19 +34,6 @@ def test_gains(benchmark, tracker, other, key, gain):
   assert 100 * (ratio - 1) == pytest.approx(gain, abs=0.06)
 
 
-def test_single_numbers():
-  assert _get('vot2018', 'MFT', 'robustness') == 0.140  # the least of all
-  assert _get('vot2018', 'SiamMask', 'accuracy') == 0.602
-  assert PUBLISHED['vot2018'].trackers['SiamFC'] == {
-      'eao': '0.188', 'accuracy': '0.50', 'robustness': '0.59'}
-  assert PUBLISHED['lasot'].trackers['C-RPN'] == {
-      'success_auc': '0.455', 'precision_20': '0.425'}
-  assert PUBLISHED['got10k'].trackers['DiMP-50'] == {
-      'ao': '0.611', 'sr50': '0.717', 'sr75': '0.492'}
-  assert PUBLISHED['otb'].trackers['SiamKPN-3s'] == {
-      'success_auc': '0.712', 'precision_20': '0.927'}
-
-
 def test_tables_agree():
   """What two tables tell is the same."""
   ours = VARIANTS['SiamKPN-3s']
