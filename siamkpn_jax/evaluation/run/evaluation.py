@@ -168,7 +168,7 @@ def run(plan: EvaluationPlan, tracker: MultiTargetTracker,
   if jobs.unfinished(done):
     return None
   if not done:
-    raise _nothing(failed)
+    raise jobs.untracked([*failed.values()])
   remarks = {**(remarks or {}),
              'frames_per_second_network': tracker.network_speed(),
              'frames_per_second_end_to_end': end_to_end}
@@ -183,7 +183,10 @@ def run(plan: EvaluationPlan, tracker: MultiTargetTracker,
         len(job.task.frames) for job in done)}
     summary |= {'failed': failed} if failed else {}
   else:
-    summary |= scoring.score(_scoring_request(plan.request, failed))
+    request = plan.request
+    summary |= scoring.score(scoring.ScoringRequest(
+        request.benchmark, request.data, request.output, request.protocol,
+        sequences=request.sequences, failed=failed))
   results.write_summary(output / 'summary.json', summary)
   return summary
 
@@ -205,10 +208,7 @@ def _check_scorable(sequence: Video) -> None:
   Raises:
     UserError: there is not.
   """
-  if len(sequence) == 1:
-    raise UserError(f'sequence {sequence.name}: has one frame, in which the '
-                    'tracker is given the box; expected two or more: check the '
-                    'download')
+  jobs.check_length(sequence.name, len(sequence))
   if np.isnan(sequence.boxes_xywh[1:]).all():
     raise UserError(f'sequence {sequence.name}: has only its first box for '
                     f'{len(sequence)} frames; expected one box per frame: '
@@ -223,14 +223,8 @@ def _check_any(fine: Collection[Video] | Collection[VotSequence],
     UserError: there are none, or names that cannot be.
   """
   if failed and not fine:
-    raise _nothing(failed)
+    raise jobs.untracked([*failed.values()])
   jobs.check_names([s.name for s in fine])
-
-
-def _nothing(failed: Mapping[str, str]) -> UserError:
-  more = len(failed) - 1
-  return UserError(next(iter(failed.values())) + (
-      f' (and {more} more sequences that cannot be tracked)' if more else ''))
 
 
 def _earlier(path: Path, remarks: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,13 +258,6 @@ def _plan_vot(request: EvaluationRequest,
   supervised.check_images(fine)
   return EvaluationPlan(request, supervised.supervised_jobs(
       fine, request.output, protocol), False, failed)
-
-
-def _scoring_request(request: EvaluationRequest, failed: Mapping[str, str]
-                     ) -> scoring.ScoringRequest:
-  return scoring.ScoringRequest(
-      request.benchmark, request.data, request.output, request.protocol,
-      sequences=request.sequences, failed={**failed})
 
 
 def _write_zip(plan: EvaluationPlan, path: Path) -> Path:

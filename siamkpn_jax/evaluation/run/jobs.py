@@ -122,10 +122,26 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
       _write_seconds(job.time_path, finished.seconds)
       job.write(finished.result)  # last: it is finished
   if errors and not keep_failures:
-    more = len(errors) - 1
-    raise UserError(f'{errors[0]}' + (
-        f' (and {more} more sequences that cannot be tracked)' if more else ''))
+    raise untracked([str(error) for error in errors])
   return frames / (time.perf_counter() - start) if frames else None
+
+
+def untracked(reasons: Sequence[str]) -> UserError:
+  """What is said of sequences that cannot be tracked, at least one."""
+  more = len(reasons) - 1
+  return UserError(reasons[0] + (
+      f' (and {more} more sequences that cannot be tracked)' if more else ''))
+
+
+def check_length(name: str, frames: int) -> None:
+  """Checks that there is a frame in which a sequence can be tracked.
+
+  Raises:
+    UserError: there is none.
+  """
+  if frames == 1:
+    raise UserError(f'sequence {name}: has one frame, in which the tracker is '
+                    'given the box; expected two or more: check the download')
 
 
 def update_speed(jobs: Sequence[Job]) -> float | None:

@@ -28,7 +28,7 @@ from siamkpn_jax.evaluation.run.experiments import (
   Task,
   checked_box,
 )
-from siamkpn_jax.evaluation.run.jobs import Job
+from siamkpn_jax.evaluation.run.jobs import Job, check_length
 
 
 def supervised_jobs(sequences: Collection[VotSequence], output_dir: Path,
@@ -118,10 +118,7 @@ def check_sequence(sequence: VotSequence) -> None:
   if not sequence.frames:
     raise UserError(f'sequence {sequence.name}: no images; expected them next '
                     'to the annotation: check the download')
-  if len(sequence) == 1:
-    raise UserError(f'sequence {sequence.name}: has one frame, in which the '
-                    'tracker is given the box; expected two or more: check the '
-                    'download')
+  check_length(sequence.name, len(sequence))
 
 
 def check_images(sequences: Collection[VotSequence]) -> None:
