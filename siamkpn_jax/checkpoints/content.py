@@ -14,11 +14,7 @@ MODEL, METADATA = 'model', '_CHECKPOINT_METADATA'
 
 
 def content_digest(path: Path) -> str | None:
-  """A SHA-256 of what is loaded from a path.
-
-  Args:
-    path: a file of weights, a checkpoint, or what holds some, of which the
-      newest counts; see `weights.find_checkpoint`.
+  """A SHA-256 of what is loaded from a path, of a run the newest checkpoint.
 
   Returns:
     Hexadecimal digits; None for anything else, and for what cannot be read.

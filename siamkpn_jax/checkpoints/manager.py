@@ -70,12 +70,9 @@ class Checkpoints:
   """
 
   def __init__(self, workdir: Path, config: Config, *, keep: int):
-    """Opens or creates `workdir`/checkpoints.
+    """Opens or creates `workdir`/checkpoints, of which the newest are kept.
 
-    Args:
-      workdir: of the run.
-      config: of the run, stored with every checkpoint.
-      keep: number of newest checkpoints that are kept.
+    The configuration is stored with every checkpoint.
     """
     self._folder = (workdir / weights.FOLDER).absolute()
     self._folder.mkdir(parents=True, exist_ok=True)

@@ -181,13 +181,9 @@ def load_variables(path: Path, model: SiamKPN,
 
 def save_model(folder: Path, config: Config,
                variables: dict[str, Any], *, part: str = 'network') -> None:
-  """Writes a checkpoint of step 0 without the items of training.
+  """Writes checkpoints/0 to a folder, without the items of training.
 
-  Args:
-    folder: gets checkpoints/0; must not hold one already.
-    config: of the network, and of what it was trained by.
-    variables: {'params', 'batch_stats'}, of the part.
-    part: 'network' or 'backbone'.
+  The variables are those of the part, 'network' or 'backbone'.
   """
   from orbax.checkpoint import v1 as ocp
   path = (folder / FOLDER / '0').absolute()

@@ -116,14 +116,10 @@ def compact(array: np.ndarray) -> np.ndarray:
 
 
 def rounding_error(array: np.ndarray, rounded: np.ndarray) -> float:
-  """The largest error, relative to the largest value of the same channel.
+  """The largest error in [..., c], relative to the channel's largest value.
 
   A channel's inputs are summed, so the small ones among its kernel's values
   may lose more; of a vector, such as the variances, every value counts.
-
-  Args:
-    array: [..., c].
-    rounded: the same, rounded.
   """
   inputs = tuple(range(array.ndim - 1))
   error = np.abs(rounded - array).max(inputs)  # c

@@ -31,11 +31,7 @@ _SAMPLE = f'layer2.0.{_SHORTCUT}'
 
 
 def find_backbone(state: State) -> tuple[State, str]:
-  """The backbone of a state dict.
-
-  Args:
-    state: of a tracker with `backbone.*`, or of a bare ResNet or
-      EfficientNet-Lite.
+  """The backbone of a tracker, or a bare ResNet or EfficientNet-Lite.
 
   Returns:
     The arrays with the released names (`backbone.*`), and where they are from.
@@ -62,14 +58,10 @@ def find_backbone(state: State) -> tuple[State, str]:
 def fold_torchvision(state: State) -> State:
   """Makes a torchvision ResNet take BGR 0..255, with 3x3 shortcuts.
 
-  Args:
-    state: {name: array} without prefix.
-
-  Returns:
-    The same function of the raw crop: conv1 has the flip of the channels and
-    1 / (255 std) in its kernel, and the mean in the running mean after it
-    (exact, because conv1 has no padding); the 1x1 shortcuts of layer2 to
-    layer4 are the center tap of a 3x3 kernel.
+  The same function of the raw crop: conv1 has the flip of the channels and
+  1 / (255 std) in its kernel, and the mean in the running mean after it (exact,
+  because conv1 has no padding); the 1x1 shortcuts of layer2 to layer4 are the
+  center tap of a 3x3 kernel.
   """
   out = state | _fold_input(state, 'conv1.weight', 'bn1.running_mean',
                             255 * MEAN, 255 * STD)

@@ -19,10 +19,6 @@ _SEVERAL = 8  # names shown
 def unwrap(content: Any, is_array: Any) -> tuple[dict[str, Any], str]:
   """The state dict in what a file holds.
 
-  Args:
-    content: of the file.
-    is_array: whether a value is an array.
-
   Returns:
     {name: array}, and the keys it was under, joined by dots; '' for none.
 

@@ -128,9 +128,7 @@ class PackedSource:
   def __init__(self, name: str, place: str):
     """Reads the index and compares the record files with it.
 
-    Args:
-      name: of the set.
-      place: its folder, or the address of it that fsspec knows, as gs://...
+    The place is a folder, or an address that fsspec knows, as gs://...
 
     Raises:
       UserError: no such set, or files of it are missing or cut.
@@ -213,12 +211,7 @@ class PackedSource:
 
 @contextlib.contextmanager
 def _reading(what: str, expected: str) -> Iterator[None]:
-  """Turns what a storage raises into a UserError, and nothing else.
-
-  Args:
-    what: is read.
-    expected: to be there.
-  """
+  """Turns what a storage raises while `what` is read into a UserError."""
   try:
     yield
   except ImportError as error:

@@ -134,11 +134,8 @@ def _both_ends(flags: npt.ArrayLike,
 def _mirror(size: int, before: int, after: int, half: float) -> np.ndarray:
   """[size] which line is shown at each place.
 
-  Args:
-    size: number of lines.
-    before: of them in the border, the first ones.
-    after: the last ones.
-    half: of the target's extent, in the middle.
+  So many lines before and after are border; `half` of the target's extent is in
+  the middle.
   """
   lines, order = np.arange(size), np.arange(size)
   room = size / 2 - half  # lines outside of the target, on either side

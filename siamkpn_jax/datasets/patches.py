@@ -120,28 +120,17 @@ def box_in_pixels(frame: EncodedFrame) -> np.ndarray:
 
 
 def reduction(xywh: np.ndarray) -> int:
-  """The largest of 1, 2, 4, 8 by which the patch is smaller than the region.
-
-  Args:
-    xywh: [4] box, pixels.
-  """
+  """The largest of 1, 2, 4, 8 by which the patch is smaller than the region."""
   shrink = geometry.context_side(xywh[2], xywh[3]) / geometry.TEMPLATE_SIZE
   return 2**min(3, max(0, math.floor(math.log2(shrink))))
 
 
 def context_patch(frame: np.ndarray, xywh: np.ndarray, patch: int, *,
                   reduced: int = 1) -> tuple[np.ndarray, np.ndarray]:
-  """Cuts the patch of `decode_patch` out of a frame.
+  """Cuts the patch of `decode_patch` out of [h, w, 3] uint8.
 
-  Args:
-    frame: [h, w, 3] uint8.
-    xywh: [4] box, pixels of the frame in its full size.
-    patch: side of the square, pixels.
-    reduced: by how much the frame is smaller than that.
-
-  Returns:
-    The square [patch, patch, 3] uint8 and the size of the box in it, [2]
-    float32 (w, h).
+  The box is in pixels of the frame in its full size, of which this one is
+  `reduced` times smaller.
   """
   scale = _scale(xywh)
   wh = (xywh[2:] * scale).astype(np.float32)

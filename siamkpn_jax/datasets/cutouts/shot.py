@@ -51,13 +51,7 @@ class Shot:
 
 def random_shot(rng: np.random.Generator, library: Library, number: int,
                 identity: Identity) -> Shot:
-  """Draws a shot of an object.
-
-  Args:
-    rng: source of the draws.
-    library: for the backdrop and the other objects.
-    number: of the object in it.
-    identity: of the object.
+  """Draws a shot of the object of a number, before a backdrop of the library.
 
   Raises:
     UserError: a file cannot be read.
@@ -119,17 +113,10 @@ def _clutter(rng: np.random.Generator, library: Library, group: range,
 
 def compose(shot: Shot, t: int, length: int,
             patch: int) -> tuple[np.ndarray, np.ndarray]:
-  """The surroundings of the target; see `Source.read`.
+  """The surroundings of the target at time `t`; see `Source.read`.
 
-  Args:
-    shot: what is in it.
-    t: time, 0 .. length - 1.
-    length: the time in which objects run through their frames once.
-    patch: side of the result, pixels, odd.
-
-  Returns:
-    [patch, patch, 3] uint8 BGR and [2] float32 (w, h): of the target's whole
-    box, around where its alpha crosses a half.
+  In `length` positions objects run through their frames once. The size of the
+  target is that of its whole box, around where its alpha crosses a half.
   """
   frame = shot.backdrop.render(t, patch)
   placed = place_all(shot, t, length)

@@ -41,18 +41,13 @@ def from_mask(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
 
 
 def decode_frames(data: bytes, where: str, most: int) -> list[np.ndarray]:
-  """The frames of a PNG or WebP file with alpha, evenly chosen.
-
-  Args:
-    data: the content of the file.
-    where: it is from, for the message.
-    most: how many frames at most.
+  """At most so many frames of a PNG or WebP file with alpha, evenly chosen.
 
   Returns:
     [h, w, 4] uint8 BGRA each; a still image is one frame.
 
   Raises:
-    UserError: not such a file.
+    UserError: not such a file; names where it is from.
   """
   frames: list[np.ndarray] = []
   with contextlib.suppress(cv2.error):

@@ -102,10 +102,7 @@ def check_first(boxes_xywh: np.ndarray, where: str,
                 frame_size: tuple[int, int] | None = None) -> None:
   """Checks that a tracker can start from the first of [t, 4] boxes.
 
-  Args:
-    boxes_xywh: 0-based, where the size of the frames is given.
-    where: the boxes are written, for the message.
-    frame_size: width and height of the frames, if that is known.
+  Where the size of the frames (w, h) is given, boxes are 0-based.
 
   Raises:
     UserError: it is not finite, has no area, or lies outside the frame.

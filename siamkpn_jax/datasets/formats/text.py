@@ -101,9 +101,7 @@ def read_names(path: str | Path,
                refused: list[str] | None = None) -> list[str]:
   """The names in a list file, at least one, one per line.
 
-  Args:
-    path: the file.
-    refused: takes the lines that cannot be names; None: they are an error.
+  Lines that cannot be names go to `refused`; if it is None, they are an error.
 
   Raises:
     UserError: missing, empty, not text, or a line that cannot be a name.

@@ -104,11 +104,8 @@ def _track(rows: list[_Row], own: frozenset[str],
            dropped: Dropped) -> RawTrack | None:
   """The decoded frames of one target.
 
-  Args:
-    rows: of the target.
-    own: files in frames/<youtube_id>.
-    listed: gives the files in any other folder.
-    dropped: takes the frames that were not decoded.
+  They lie among the files of frames/<youtube_id>, its own, or in any other
+  folder, whose files `listed` gives. Those that were not decoded are noted.
   """
   rows = sorted(rows, key=lambda row: row.ms)
   files = [_frame(row, own, listed) for row in rows]

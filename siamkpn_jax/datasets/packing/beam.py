@@ -13,10 +13,7 @@ _FILES = 16  # of a part; a file is what one worker writes
 
 
 def beam_download(text: str) -> tfds.download.DownloadConfig:
-  """How TFDS runs the pipeline.
-
-  Args:
-    text: 'name=value,...', as Beam's own command line takes them after --.
+  """How TFDS runs the pipeline, by 'name=value,...' as Beam takes them.
 
   Raises:
     UserError: Beam is missing, or does not know an option or the runner.

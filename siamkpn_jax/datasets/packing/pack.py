@@ -170,10 +170,8 @@ def _make(builder: SiamkpnCrops,
 def _outside(error: BaseException, *, beam: bool) -> BaseException | None:
   """What went wrong outside of the program: TFDS and Beam wrap it; or None.
 
-  Args:
-    error: of the packing.
-    beam: a pipeline of Beam did it: its runners have errors of their own, and
-      a worker elsewhere sends text alone.
+  Beam's runners have errors of their own, and a worker elsewhere sends text
+  alone.
   """
   reason: BaseException | None = error
   while reason is not None:

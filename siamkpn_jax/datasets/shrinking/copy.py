@@ -48,11 +48,8 @@ def open_material(config: DataConfig, *, reach: int, quality: int,
                   share: float = 1.0) -> list[Material]:
   """Every folder that a `config.data` reads, each once.
 
-  Args:
-    config: a `config.data`.
-    reach: side of the central patch that training reads.
-    quality: of the JPEGs.
-    share: of the pictures that serve the cut-outs alone, at most.
+  Training reads a central patch of side `reach`. Of the pictures that serve the
+  cut-outs alone, at most a share is kept.
 
   Raises:
     UserError: a folder is missing, or holds nothing that can be copied.
@@ -72,7 +69,7 @@ def open_material(config: DataConfig, *, reach: int, quality: int,
 
 def make_copy(material: Sequence[Material], output: Path, *, limit: int,
               extras: Mapping[str, Path]) -> list[Row]:
-  """Writes as many frames as fit.
+  """Writes a new root of folders, with as many frames as fit.
 
   Args:
     material: the folders.
@@ -193,11 +190,9 @@ class _Copy:
 
 
 def table(rows: Sequence[Row], ratios: Mapping[str, float]) -> str:
-  """The rows as text, with a sum.
+  """The rows as text, with a sum, and how often each set is drawn.
 
-  Args:
-    rows: as of `make_copy`.
-    ratios: how often each set is drawn; others serve the cut-outs alone.
+  Folders without a ratio serve the cut-outs alone.
   """
   total = lambda name, k: sum(getattr(row, name)[k] for row in rows)
   sums = {name: (total(name, 0), total(name, 1))

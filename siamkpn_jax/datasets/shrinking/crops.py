@@ -65,14 +65,10 @@ def crops(name: str, folder: Path, *, reach: int, quality: int) -> Material:
 
 
 def flattened(image: np.ndarray, reach: int) -> np.ndarray:
-  """The mean color where training never looks.
+  """The mean color in [511, 511, 3] uint8 where training never looks.
 
-  Args:
-    image: [511, 511, 3] uint8.
-    reach: side of the central patch that stays as it is, odd.
-
-  Returns:
-    [511, 511, 3]; blocks of the JPEG that the patch touches stay, too.
+  The central patch of side `reach`, odd, stays, and blocks of the JPEG that it
+  touches, too.
   """
   margin = (_SIDE - reach) // 2
   low, high = margin // _BLOCK * _BLOCK, -(-(_SIDE - margin) // _BLOCK) * _BLOCK

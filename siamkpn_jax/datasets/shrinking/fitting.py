@@ -22,9 +22,7 @@ def evenly(length: int, count: int) -> list[int]:
 def kept(lengths: Sequence[int], limit: float) -> list[list[int]]:
   """The frames of each track that are kept, at least one of the first.
 
-  Args:
-    lengths: numbers of frames.
-    limit: how many frames a track may keep, on average over long ones.
+  The limit is how many a track may keep, on average over long ones.
   """
   counts = [int(limit + (track * _GOLDEN) % 1)
             for track in range(len(lengths))]

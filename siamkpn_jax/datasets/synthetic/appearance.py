@@ -55,13 +55,7 @@ class Appearance:
 
 def random_appearance(rng: np.random.Generator, seed: int,
                       avoid: np.ndarray | None = None) -> Appearance:
-  """Draws a surface.
-
-  Args:
-    rng: source of the draws.
-    seed: whose texture bank.
-    avoid: [3] BGR color to differ from, more or less, or None.
-  """
+  """Draws a surface of a seed's textures, mostly unlike a BGR color [3]."""
   colors = textures.random_colors(rng, TONES + 12)
   tones, spare = colors[:TONES], colors[TONES:]
   if avoid is not None:

@@ -33,11 +33,7 @@ def smear_reach(taps: list[tuple[int, int]]) -> int:
 
 
 def smear(image: np.ndarray, taps: list[tuple[int, int]]) -> np.ndarray:
-  """Motion blur along a straight line.
-
-  Args:
-    image: [h, w, c] uint8.
-    taps: from `smear_taps`.
+  """Motion blur of [h, w, c] uint8 along a straight line, by `smear_taps`.
 
   Returns:
     [h - 2 r, w - 2 r, c] with r = smear_reach(taps): the valid part.
@@ -54,13 +50,9 @@ def smear(image: np.ndarray, taps: list[tuple[int, int]]) -> np.ndarray:
 
 def grain(frame: np.ndarray, noise: float, t: int,
           field: np.ndarray) -> np.ndarray:
-  """Adds noise to frame number `t`, [h, w, 3] uint8.
+  """Adds noise to frame `t`, [h, w, 3] uint8; `noise` is sigma in gray levels.
 
-  Args:
-    frame: the frame.
-    noise: sigma, gray levels.
-    t: number of the frame.
-    field: from `noise_field`, for this size or a larger one.
+  The field is a `noise_field` of this size or a larger one.
   """
   h, w = frame.shape[:2]
   # Two steps prime to the range: neighboring frames get far offsets.

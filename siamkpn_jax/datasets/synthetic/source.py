@@ -84,19 +84,10 @@ class SyntheticSource:
 
 def write_otb(root: str | Path, *, seed: int, count: int,
               length: int = 60) -> list[str]:
-  """Writes videos the way OTB-100 lies on disk.
+  """Writes videos the way OTB-100 lies on disk; returns their names.
 
   root/synthetic_000/img/0001.jpg, ... and groundtruth_rect.txt with one
-  "x,y,w,h" per frame, 1-based as OTB has it.
-
-  Args:
-    root: folder to write to; made if it is missing.
-    seed: from `split_seed`.
-    count: number of videos.
-    length: frames per video.
-
-  Returns:
-    The names of the sequences.
+  "x,y,w,h" per frame, 1-based as OTB has it; the seed is from `split_seed`.
   """
   names = [f'synthetic_{index:03d}' for index in range(count)]
   for index, name in enumerate(names):

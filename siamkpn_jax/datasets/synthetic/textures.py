@@ -20,10 +20,7 @@ def random_colors(rng: np.random.Generator, count: int,
                    saturation: float = 0.9) -> np.ndarray:
   """Colors as things have them, mostly dull: [count, 3], BGR 0..255.
 
-  Args:
-    rng: source of the draws.
-    count: number of colors.
-    saturation: of the least dull ones, 0..1.
+  The saturation is that of the least dull ones, 0..1.
   """
   hue, value, dull = rng.random((3, count, 1))
   wheel = 0.5 + 0.5 * np.cos(math.tau * (hue + np.arange(3) / 3))

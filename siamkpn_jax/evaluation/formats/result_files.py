@@ -78,10 +78,7 @@ def find_results(folder: Path, names: Collection[str],
                  among: Collection[str] = ()) -> dict[str, list[Path]]:
   """The result files of each sequence, its repetitions in order.
 
-  Args:
-    folder: holds the files.
-    names: of the sequences.
-    among: the names of all sequences of the benchmark, if `names` are some.
+  Names are found in the folder as by `find_spellings`.
 
   Raises:
     UserError: the folder or a sequence's file is missing, or there are two.

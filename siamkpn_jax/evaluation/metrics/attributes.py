@@ -39,16 +39,8 @@ def find_for(
                                                      list[str]]:
   """The annotations with the attributes that are given, or lie beside them.
 
-  Args:
-    annotations: of some sequences or all.
-    given: file or folder that the user names; None: none.
-    home: file or folder of the annotations.
-    benchmark: see `with_attributes`.
-    among: see `with_attributes`.
-
-  Returns:
-    The annotations, and notes: what lies beside them may be somebody else's and
-    is no reason not to score.
+  What lies beside them, at `home`, may be somebody else's and is no reason not
+  to score: it gives a note. Other arguments are those of `with_attributes`.
 
   Raises:
     UserError: what the user names cannot be used.

@@ -69,11 +69,7 @@ def pysot(a: Regions, b: Regions, right: int, bottom: int, *,
 def vot_toolkit(a: Regions, b: Regions, width: int, height: int) -> np.ndarray:
   """[t], [t] regions -> [t] overlap by vot-toolkit's rule, NaN at markers.
 
-  Args:
-    a: regions of t frames.
-    b: those to compare with.
-    width: of the image, in pixels.
-    height: of the image, in pixels.
+  Width and height are those of the image, in pixels.
   """
   overlaps = np.full(len(a), np.nan)
   both = a.present & b.present

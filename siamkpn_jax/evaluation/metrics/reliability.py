@@ -51,10 +51,6 @@ def reliability(confidence: np.ndarray, right: np.ndarray) -> Reliability:
 def fit_logistic(scores: np.ndarray, right: np.ndarray) -> tuple[float, float]:
   """The most likely logistic curve, by Newton's method.
 
-  Args:
-    scores: [t].
-    right: [t] whether each was right.
-
   Returns:
     Its slope, and the score where it is 0.5.
 

@@ -57,12 +57,10 @@ _Readers = Mapping[str, Callable[[str], FailureStrip]]
 
 def worst_strips(entry: Entry, data: Path,
                  count: int) -> tuple[list[FailureStrip], list[str]]:
-  """Failure strips of the sequences on which a tracker was worst.
+  """At most so many strips of the sequences on which a tracker was worst.
 
-  Args:
-    entry: the tracker; its result files must still be there.
-    data: the benchmark's folder with its images, or with some of them.
-    count: how many at most.
+  Its result files must still be there; the data's folder may hold some of the
+  sequences.
 
   Returns:
     The strips, and notes on what is missing.
@@ -96,14 +94,9 @@ def worst_strips(entry: Entry, data: Path,
 
 def whole_sequence(name: str, images: Sequence[Path], truth_xywh: np.ndarray,
                    result_xywh: np.ndarray, count: int) -> FailureStrip:
-  """A sequence from its first frame to its last, in `count` equal steps.
+  """[t] images from the first to the last, in `count` equal steps.
 
-  Args:
-    name: of the sequence.
-    images: [t] files.
-    truth_xywh: [t, 4] annotated boxes, 0-based pixels.
-    result_xywh: [t, 4] the tracker's.
-    count: frames in the strip.
+  Boxes [t, 4], annotated and of the tracker, are in 0-based pixels.
   """
   frames = np.linspace(0, len(images) - 1, count).round().astype(int)
   return FailureStrip(

@@ -47,8 +47,7 @@ class OneTarget:
   def __init__(self, tracker: Any) -> None:
     """Of an object with `init(frame, box)` and `update(frame)`.
 
-    Args:
-      tracker: `update` returns whether the target was found, and its [4] box.
+    The latter returns whether the target was found, and its [4] box.
     """
     self._tracker = tracker
 

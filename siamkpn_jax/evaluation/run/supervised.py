@@ -52,10 +52,6 @@ def supervised(sequence: VotSequence, protocol: Protocol) -> Experiment:
 
   Where the annotation of that frame is nothing to start from, the next serves.
 
-  Args:
-    sequence: gives the regions to start from and to compare with.
-    protocol: decides what a failure is and how long to wait after it.
-
   Returns:
     The trajectory, t boxes and markers.
   """
