@@ -43,21 +43,13 @@ def _pairs(seed, count):
 
 
 @pytest.mark.parametrize('seed', [0, 1])
-def test_pysot_equals_loops(seed):
+@pytest.mark.parametrize(('rule', 'loops'), [
+    (overlap.pysot, reference.pysot_overlap),
+    (overlap.vot_toolkit, reference.toolkit_overlap)])
+def test_equal_to_loops(rule, loops, seed):
   a, b = _pairs(seed, 600)
-  ours = overlap.pysot(regions.from_rows(a), regions.from_rows(b), W, H)
-  theirs = [reference.pysot_overlap(*pair, W, H)
-            for pair in zip(a, b, strict=True)]
-  np.testing.assert_array_equal(ours, theirs)
-  assert 100 < np.count_nonzero(ours) < len(ours)
-
-
-@pytest.mark.parametrize('seed', [2, 3])
-def test_vot_toolkit_equals_loops(seed):
-  a, b = _pairs(seed, 600)
-  ours = overlap.vot_toolkit(regions.from_rows(a), regions.from_rows(b), W, H)
-  theirs = [reference.toolkit_overlap(*pair, W, H)
-            for pair in zip(a, b, strict=True)]
+  ours = rule(regions.from_rows(a), regions.from_rows(b), W, H)
+  theirs = [loops(*pair, W, H) for pair in zip(a, b, strict=True)]
   np.testing.assert_array_equal(ours, theirs)
   assert 100 < np.count_nonzero(ours) < len(ours)
 

@@ -194,13 +194,6 @@ def test_otb_frame_range_only_where_it_fits(make_sequence):
     sequences.load_otb(wrong)
 
 
-@pytest.mark.parametrize('frames', [2, 4])
-def test_count_mismatch(make_sequence, frames):
-  folder = make_sequence('Ball', BOXES, frames=frames)
-  with pytest.raises(UserError, match=f'Ball: {frames} images .* 3 boxes'):
-    sequences.load_otb(folder)
-
-
 @pytest.mark.parametrize('first', ['nan,nan,nan,nan', '0,0,0,0', '1,1,5,-1'])
 def test_first_box_must_be_valid(make_sequence, first):
   folder = make_sequence('Ball', BOXES, annotation=first + '\n1,2,3,4' * 2)

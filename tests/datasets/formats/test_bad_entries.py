@@ -18,8 +18,8 @@ NO_NUMBERS = ['1' + '0' * 400, '-1' + '0' * 400, '9' * 5000, '1e999', 'NaN',
               '-Infinity', '{}', '[]', '"x"', 'true', '-3', '0', DEEP,
               '{"a": ' * 5000 + '1' + '}' * 5000, '"\\u0000"', '"1_0"']
 NO_NAMES = ['v\\u0000', 'v\0', '\\ud800', '\\udfff\\ud800', 'v' * 300,
-            '/' * 300, 'v/' * 3000, '..', '\\n', '\\u0007', '\\udcff', '\udcff',
-            '\\u2028']
+            '/' * 300, 'v/' * 3000, '..', '../a', '/a', 'a/../../b', 'C:/a',
+            '\\n', '\\u0007', '\\udcff', '\udcff', '\\u2028']
 
 
 def put(path, text):
@@ -160,7 +160,8 @@ def test_youtube_bb(tmp_path, row):
   assert bad.total() > counts.total()
 
 
-@pytest.mark.parametrize('name', ['v\0', 'v' * 300, 'v/' * 3000, '..', '\x07'])
+@pytest.mark.parametrize('name', [
+    'v\0', 'v' * 300, 'v/' * 3000, '..', '\x07', '../victim'])
 def test_got10k(tmp_path, name):
   miniatures.got10k(tmp_path)
   images, _ = load('got10k', tmp_path)
