@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,8 @@ def open_sources(config: DataConfig, seed: int) -> list[Source]:
     if 'cutouts' in config.sets:
       raise UserError(f'config.data.root is {root}; expected a local folder, '
                       "as the set 'cutouts' needs")
-    return [_synthetic(seed) if name == 'synthetic' else
+    return [SyntheticSource(split_seed('train', seed))
+            if name == 'synthetic' else
             PackedSource(name, f'{root.rstrip("/")}/{name}')
             for name in config.sets]
   return _open_local(config.sets, Path(root), config.cutouts, seed,
@@ -71,11 +72,18 @@ def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
         'crop511 (docs/datasets.md): set the folder that holds them with '
         f'--config.data.root=DIR or {ROOT_VARIABLE}=DIR, or train without any '
         f'download: {WITHOUT_DOWNLOAD}')
-  made: dict[str, Callable[[], Source]] = {
-      'synthetic': lambda: _synthetic(seed),
-      'cutouts': lambda: _cutouts([root / name for name in cutouts], seed)}
-  return [_open(name, kinds[name], root / name, cache) if name in kinds
-          else made[name]() for name in names]
+
+  def open_one(name: str) -> Source:
+    if name == 'synthetic':
+      return SyntheticSource(split_seed('train', seed))
+    if name == 'cutouts':
+      return CutoutSource(split_seed('train', seed), open_library(
+          [root / folder for folder in cutouts]))
+    if kinds[name] == 'packed':
+      return PackedSource(name, str(root / name))
+    return open_images(name, root / name, cache)
+
+  return [open_one(name) for name in names]
 
 
 def find_kind(name: str, folder: Path) -> str:
@@ -112,20 +120,6 @@ def open_images(name: str, folder: Path,
                     '(docs/datasets.md)')
   index, dropped = load_index(name, folder, LAYOUTS[kind])
   return ImageSource(name, kind, folder, index, dropped, cache)
-
-
-def _open(name: str, kind: str, folder: Path, cache: FileCache) -> Source:
-  if kind == 'packed':
-    return PackedSource(name, str(folder))
-  return open_images(name, folder, cache)
-
-
-def _synthetic(seed: int) -> Source:
-  return SyntheticSource(split_seed('train', seed))
-
-
-def _cutouts(folders: list[Path], seed: int) -> Source:
-  return CutoutSource(split_seed('train', seed), open_library(folders))
 
 
 def describe(sources: Sequence[Source]) -> str:

@@ -24,11 +24,6 @@ class CutoutSource:
   its frames if it has several; at cuts it comes into another scene.
 
   Attributes:
-    name: of the source.
-    kind: of its layout.
-    num_tracks: number of videos; each has one target.
-    total_frames: of all of them.
-    dropped: objects that are left out.
     groups: [num_tracks] the object of each track: no negatives of each other.
   """
   name = 'cutouts'

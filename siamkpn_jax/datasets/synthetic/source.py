@@ -40,12 +40,8 @@ def _scene(seed: int, index: int, size: tuple[int, int], length: int) -> Scene:
 
 
 class SyntheticSource:
-  """Training source of endless videos, drawn when they are read.
+  """Training source of endless videos, drawn when they are read."""
 
-  Attributes:
-    name: of the source.
-    num_tracks: number of videos; each has one target.
-  """
   name = 'synthetic'
   kind = 'rendered'
 
