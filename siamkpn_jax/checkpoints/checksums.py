@@ -43,14 +43,11 @@ def write(folder: Path, given: Mapping[str, Any]) -> None:
 
 
 def damage(folder: Path, item: str = '') -> str:
-  """What is wrong with a checkpoint's files, in a few words.
-
-  Args:
-    folder: of the checkpoint.
-    item: the subfolder to check, '' for all.
+  """What is wrong with the files of a checkpoint, or of one subfolder of it.
 
   Returns:
-    '' if all are as they were written. A checkpoint without a list is damaged.
+    A few words; '' if all are as they were written. A checkpoint without a list
+    is damaged.
 
   Raises:
     OSError: a file that is there cannot be read, for now perhaps.

@@ -21,14 +21,11 @@ def packaged_weights() -> dict[str, Path]:
 
 
 def find_weights(weights: str | Path | None) -> Path:
-  """Where the weights are that a user means.
-
-  Args:
-    weights: the name of a packaged model, or a path, which need not exist;
-      None for the default model.
+  """Where the weights are that a user means: None is the default model.
 
   Returns:
-    The packaged model's file, or the path as it is.
+    The file of a packaged model of that name, or the path as it is, which need
+    not exist.
 
   Raises:
     UserError: the package has no default weights, the text is empty, or the

@@ -96,12 +96,9 @@ def load_model(path: Path, part: str = 'network'
                ) -> tuple[Config, dict[str, Any]]:
   """Configuration and variables of a checkpoint, for inference.
 
-  Args:
-    path: as for `find_checkpoint`.
-    part: 'network', or 'backbone' for that alone.
-
   Returns:
-    The configuration, and {'params', 'batch_stats'} of the part.
+    The configuration, and {'params', 'batch_stats'} of the part: 'network', or
+    'backbone' for that alone.
 
   Raises:
     UserError: no checkpoint, damaged, of a backbone alone, or not of the
@@ -134,14 +131,9 @@ def read_origin(path: Path) -> dict[str, str]:
 def load_variables(path: Path, model: SiamKPN,
                    placement: jax.sharding.Sharding, *,
                    part: str = 'network') -> dict[str, Any]:
-  """The weights of a checkpoint, for a given network.
+  """The weights of a checkpoint, for a given network, in a placement.
 
-  Args:
-    path: as for `find_checkpoint`.
-    model: the network that needs them.
-    placement: of the arrays.
-    part: 'network', or 'backbone' to load only that, and of it what the
-      network needs.
+  Of the part 'backbone' only what the network needs is loaded.
 
   Returns:
     {'params', 'batch_stats'} of the part.

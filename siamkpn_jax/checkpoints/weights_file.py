@@ -71,11 +71,8 @@ def save_weights_file(path: Path, config: Config,
                       info: Mapping[str, str]) -> Summary:
   """Writes a file of weights, whole or not at all; replaces what is there.
 
-  Args:
-    path: of the file.
-    config: of the network.
-    variables: {'params', 'batch_stats'} of the whole network.
-    info: what is known of their origin, such as 'step'.
+  The variables, {'params', 'batch_stats'}, are of the whole network; the info
+  is what is known of their origin, such as 'step'.
 
   Raises:
     UserError: weights that are not finite, or the file cannot be written.

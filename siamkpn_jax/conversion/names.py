@@ -66,9 +66,8 @@ def name_table(model: SiamKPN, part: str = 'network') -> list[NamePair]:
 def torch_key(path: tuple[str, ...], levels: list[str]) -> str:
   """The released name of one array.
 
-  Args:
-    path: modules and leaf, as ('backbone', 'conv1', 'bn', 'scale').
-    levels: of the network; the head counts them from 0.
+  Its path is modules and leaf, as ('backbone', 'conv1', 'bn', 'scale'); the
+  head counts the levels of the network from 0.
   """
   if path[-1].endswith('_weight'):  # of the levels
     return f'kpn_head.{_TASKS[path[-1].removesuffix("_weight")]}_weight'

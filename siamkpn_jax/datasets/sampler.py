@@ -43,12 +43,7 @@ def sample(sources: Sequence[Source], config: DataConfig, seed: int,
            index: int, attempt: int = 0) -> Pair:
   """Pair number `index` of the endless sequence that `seed` defines.
 
-  Args:
-    sources: where pairs are drawn from.
-    config: how, a `config.data`.
-    seed: of the sequence.
-    index: of the pair.
-    attempt: 1 and up for the pairs that stand in where one cannot be read.
+  Attempts 1 and up are the pairs that stand in where one cannot be read.
   """
   rng = np.random.Generator(np.random.Philox(
       key=[seed, index], counter=[0, 0, 0, attempt]))

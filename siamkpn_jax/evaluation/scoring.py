@@ -180,12 +180,7 @@ def load_vot_sequences(
 ) -> list[VotSequence]:
   """Reads a VOT benchmark: its folder, or pysot's file in or as `path`.
 
-  Args:
-    benchmark: such as `vot2018`.
-    path: the folder or file.
-    names: read only these names or patterns; empty for all.
-    without: names that are left out.
-    failed: see `sequences.load_benchmark`.
+  Names or patterns select; empty: all. For `failed` see `load_benchmark`.
 
   Raises:
     UserError: nothing to read, an unknown name, or a damaged annotation.

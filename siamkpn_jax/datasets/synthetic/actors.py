@@ -55,12 +55,9 @@ class Actors:
 
   def __init__(self, rng: np.random.Generator, seed: int,
                size: tuple[int, int]):
-    """Draws nothing yet.
+    """Draws nothing yet, and then in the order of the calls.
 
-    Args:
-      rng: source of all draws, in the order of the calls.
-      seed: whose banks of shapes and appearances.
-      size: (width, height) of the frame, pixels.
+    Banks of shapes and appearances are those of `seed`; the frame is (w, h).
     """
     self._rng, self._seed, self._size = rng, seed, size
     self._short = min(size)

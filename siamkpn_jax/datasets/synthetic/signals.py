@@ -54,11 +54,7 @@ def random_wave(rng: np.random.Generator, base: float, amplitude: float, *,
                 periods: tuple[float, float] = (40., 160.)) -> Wave:
   """Two sinusoids around `base`, together at most `amplitude` high.
 
-  Args:
-    rng: source of the draws.
-    base: mean value.
-    amplitude: largest distance from `base`.
-    periods: shortest and longest period, frames.
+  The periods are the shortest and the longest, in frames.
   """
   if not amplitude:
     return Wave(base)

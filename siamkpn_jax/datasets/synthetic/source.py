@@ -47,14 +47,7 @@ class SyntheticSource:
 
   def __init__(self, seed: int, *, num_tracks: int = 1_000_000,
                length: int = 60, size: tuple[int, int] = (320, 240)):
-    """Nothing is drawn yet.
-
-    Args:
-      seed: from `split_seed`.
-      num_tracks: number of videos.
-      length: frames per video.
-      size: (width, height) of a frame, pixels.
-    """
+    """Nothing is drawn yet; the seed is from `split_seed`, the size (w, h)."""
     self.num_tracks = num_tracks
     self.total_frames = num_tracks * length
     self.dropped = Dropped()

@@ -111,12 +111,10 @@ def frame_size(sequence: VotSequence) -> tuple[int, int]:
 def starting_box(region: list[float]) -> np.ndarray:
   """The box that stands for a region when a tracker is started, [4] xywh.
 
-  A rectangle stands for itself. For a polygon it is the upright box around the
-  mean of its corners that has the sides' area and the bounding box's shape.
-  Source: SPEC 8, "rotated ground truth"; pysot and the released tracker do so.
-
-  Args:
-    region: 4 or 8 numbers in pixels.
+  A rectangle stands for itself. For a polygon of 8 numbers it is the upright
+  box around the mean of its corners that has the sides' area and the bounding
+  box's shape. Source: SPEC 8, "rotated ground truth"; pysot and the released
+  tracker do so.
 
   Raises:
     ValueError: the polygon's bounding box has no area.

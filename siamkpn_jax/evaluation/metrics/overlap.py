@@ -130,16 +130,10 @@ def _bounds(regions: Regions,
 
 def _count(a: np.ndarray, b: np.ndarray, size: np.ndarray, *,
            points: bool) -> tuple[np.ndarray, np.ndarray]:
-  """Pixels in both polygons and in either.
+  """Pixels in both polygons and in either, [t] each.
 
-  Args:
-    a: [t, 4, 2] rounded corners in the window; NaN: nothing to draw.
-    b: the same of the other region.
-    size: [t, 2] width and height of the window, at least 1.
-    points: see `_spans`.
-
-  Returns:
-    Two [t] arrays.
+  Corners [t, 4, 2] are rounded and in the window, whose size [t, 2] is at least
+  1; NaN: nothing to draw. For points see `_spans`.
   """
   inter, union = np.zeros(len(a)), np.zeros(len(a))
   a, b = (np.moveaxis(polygons, 0, -1) for polygons in (a, b))  # 4 x 2 x t

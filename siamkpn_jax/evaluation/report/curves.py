@@ -54,7 +54,7 @@ PLOTS = {
 
 def save_plot(path: Path, name: str, curves: Mapping[str, np.ndarray],
               title: str) -> None:
-  """Draws curves, the best one first in the legend.
+  """Draws a plot of `PLOTS`, the best curve first in the legend.
 
   Args:
     path: the image file; its suffix gives the format (.png, .pdf, .svg).

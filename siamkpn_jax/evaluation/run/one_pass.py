@@ -76,9 +76,8 @@ def run_one_pass(tracker: MultiTargetTracker, sequences: Collection[Video],
     reading images and everything else.
 
   Raises:
-    UserError: no sequences, two of the same name, an image that cannot be
-      read, a first box that the tracker refuses, a box of its own that is not
-      four finite numbers, a file that cannot be written.
+    UserError: no sequences, two of the same name, a file that cannot be
+      written, or see `jobs.run_jobs`.
   """
   jobs.check_names([s.name for s in sequences])
   output_dir = results.make_folder(output_dir)  # not after an hour's work

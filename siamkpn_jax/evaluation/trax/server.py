@@ -80,11 +80,7 @@ def warm_up(tracker: SingleTracker) -> None:
 
 
 def serve(tracker: SingleTracker, opened: Opening) -> None:
-  """Answers a client until it quits.
-
-  Args:
-    tracker: follows one object at a time; `init` is called at every start.
-    opened: see `stdout_kept`.
+  """Answers a client until it quits; `opened` is as of `stdout_kept`.
 
   Raises:
     UserError: an image that cannot be read, a region that cannot be started

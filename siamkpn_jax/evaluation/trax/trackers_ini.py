@@ -30,11 +30,7 @@ def write_entry(path: Path, label: str, weights: Path,
                 tracking: str = '') -> None:
   """Adds a tracker to the file, or replaces it; the rest stays as it is.
 
-  Args:
-    path: the file; made if it is missing.
-    label: the tracker's name, see `check_label`.
-    weights: its checkpoint.
-    tracking: 'penalty_k=0.1,...', other settings than the checkpoint's.
+  The settings 'penalty_k=0.1,...' are other ones than the checkpoint's.
 
   Raises:
     UserError: what is there is no such file, or it cannot be written.
