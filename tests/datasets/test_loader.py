@@ -43,6 +43,14 @@ def assert_equal(a, b):
       np.testing.assert_array_equal(value, y[key])
 
 
+def halves(make, count):
+  """The batches of two processes, put together."""
+  parts = [take(make(process_index=k, process_count=2), count)
+           for k in range(2)]
+  return [{key: np.concatenate([a[key], b[key]]) for key in a}
+          for a, b in zip(*parts, strict=True)]
+
+
 def test_content():
   """Every pair is what the sampler says, in order."""
   found, batches = sources(), take(make_loader(), 3)
@@ -78,12 +86,7 @@ def test_resumes_anywhere():
 
 
 def test_two_processes_are_the_halves_of_one():
-  whole = take(make_loader(), 3)
-  parts = [take(make_loader(process_index=k, process_count=2), 3)
-           for k in range(2)]
-  joined = [{key: np.concatenate([a[key], b[key]]) for key in a}
-            for a, b in zip(*parts, strict=True)]
-  assert_equal(joined, whole)
+  assert_equal(halves(make_loader, 3), take(make_loader(), 3))
 
 
 def test_failure_reaches_the_loop():

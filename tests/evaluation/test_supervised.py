@@ -106,17 +106,6 @@ def test_score_and_times_of_the_files(sequences, tmp_path):
   assert len(times) == 10 and times[5:9] == [''] * 4  # waiting, 4 frames
 
 
-def test_a_damaged_result_is_named_not_overwritten(sequences, tmp_path):
-  out = tmp_path / 'out'
-  _run(_Scripted(), sequences, out)
-  path = out / 'baseline' / 'b' / 'b_001.txt'
-  path.write_text('1\n')
-  tracker = _Scripted()
-  with pytest.raises(UserError, match=r'b_001\.txt: 1 lines, .* or delete'):
-    _run(tracker, sequences, out)
-  assert path.read_text() == '1\n' and not tracker.calls
-
-
 def test_what_just_overlaps_is_no_failure():
   truth = regions.from_rows([[10, 10, 13, 12]])  # its last column is 22
   toolkit = vot.find_protocol('vot-toolkit')
