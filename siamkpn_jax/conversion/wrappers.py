@@ -69,21 +69,15 @@ def strip_prefixes(names: Collection[str]) -> tuple[dict[str, str], list[str]]:
   Raises:
     UserError: two names would become one.
   """
-  short: dict[str, str] = {}
-  found: dict[str, None] = {}
+  short = {name: name.removeprefix(_prefix(name)) for name in names}
   seen: dict[str, str] = {}
-  for name in names:
-    prefix = _prefix(name)
-    short[name] = name[len(prefix):]
-    if prefix:
-      found[prefix] = None
-    if short[name] in seen:
-      raise UserError(
-          f'{short[name]} occurs with and without '
-          f"'{prefix or _prefix(seen[short[name]])}'; expected only one: save "
-          'the weights again')
-    seen[short[name]] = name
-  return short, list(found)
+  for name, rest in short.items():
+    other = seen.setdefault(rest, name)
+    if other != name:
+      raise UserError(f'{rest} occurs with and without '
+                      f"'{_prefix(name) or _prefix(other)}'; expected only "
+                      'one: save the weights again')
+  return short, [*dict.fromkeys(filter(None, map(_prefix, names)))]
 
 
 def _prefix(name: str) -> str:

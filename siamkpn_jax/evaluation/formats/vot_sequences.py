@@ -201,18 +201,13 @@ def _read_properties(path: Path) -> dict[str, str]:
 
 
 def _frames_of(folder: Path, properties: dict[str, str]) -> tuple[Path, ...]:
-  pattern = properties.get('channels.color', '').replace('\\', '/')
-  if pattern:
-    places = [folder / PurePosixPath(pattern).parent]
-    if not PurePosixPath(pattern).suffix:  # a folder, not a pattern
-      places = [folder / pattern]
-  else:
-    places = [folder / 'color', folder]
-  for place in places:
-    frames = pairing.frames_only(list_images(place))
-    if frames:
-      return tuple(frames)
-  return ()
+  places = [folder / 'color', folder]
+  said = properties.get('channels.color', '').replace('\\', '/')
+  if said:  # a pattern of files, or a folder
+    path = PurePosixPath(said)
+    places = [folder / (path.parent if path.suffix else path)]
+  found = (pairing.frames_only(list_images(place)) for place in places)
+  return tuple(next(filter(None, found), ()))
 
 
 def _check_count(name: str, frames: tuple[Path, ...], truth: Regions) -> None:
