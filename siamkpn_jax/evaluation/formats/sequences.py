@@ -117,7 +117,7 @@ def _videos(annotations: Collection[Annotation],
 def load_annotations(benchmark: str, path: str | Path, *,
                      names: Collection[str] = (),
                      failed: dict[str, str] | None = None) -> list[Annotation]:
-  """As `load_benchmark`, of which the arguments are; no images are needed."""
+  """As `load_benchmark` without its images; the names are its sequences."""
   return usable(select(find_annotations(benchmark, path), names), failed)
 
 
