@@ -90,6 +90,14 @@ def test_coco_crowds(tmp_path, value, crowd):
                      True: {'boxes: crowd': 1}, False: {}}[crowd]
 
 
+def check_one(folder, json_at, spelled, image):
+  """An image that is spelled so is found."""
+  miniatures.put_text(folder / json_at, json.dumps({
+      'images': [{'id': 1, 'file_name': spelled}],
+      'annotations': [{'id': 1, 'image_id': 1, 'bbox': [1, 2, 3, 4]}]}))
+  check(read('coco', folder)[0]['1/1'], [image], [[1, 2, 3, 4]])
+
+
 @pytest.mark.parametrize(('spelled', 'images_at', 'image'), [
     (r'images\a\1.jpg', 'images/a', 'images/a/1.jpg'),
     (r'a\1.jpg', 'train2017/a', 'train2017/a/1.jpg'),
@@ -98,21 +106,13 @@ def test_coco_crowds(tmp_path, value, crowd):
                                      'images/a/b/1.jpg')])
 def test_coco_with_separators_of_windows(tmp_path, spelled, images_at, image):
   miniatures.put_images(tmp_path / images_at, ['1.jpg'])
-  miniatures.put_text(
-      tmp_path / 'annotations/instances_train2017.json', json.dumps({
-          'images': [{'id': 1, 'file_name': spelled}],
-          'annotations': [{'id': 1, 'image_id': 1, 'bbox': [1, 2, 3, 4]}]}))
-  tracks, _ = read('coco', tmp_path)
-  check(tracks['1/1'], [image], [[1, 2, 3, 4]])
+  check_one(tmp_path, 'annotations/instances_train2017.json', spelled, image)
 
 
 @pytest.mark.skipif(os.name == 'nt', reason='a separator there')
 def test_coco_with_names_that_only_look_like_those_of_windows(tmp_path):
   miniatures.put_images(tmp_path, ['a\\1.jpg'])
-  miniatures.put_text(tmp_path / 'instances.json', json.dumps({
-      'images': [{'id': 1, 'file_name': 'a\\1.jpg'}],
-      'annotations': [{'id': 1, 'image_id': 1, 'bbox': [1, 2, 3, 4]}]}))
-  check(read('coco', tmp_path)[0]['1/1'], ['a\\1.jpg'], [[1, 2, 3, 4]])
+  check_one(tmp_path, 'instances.json', 'a\\1.jpg', 'a\\1.jpg')
 
 
 def test_coco_takes_the_training_split(tmp_path):
