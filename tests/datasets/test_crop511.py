@@ -18,6 +18,12 @@ def image_of(number):
   return image
 
 
+def at_scale(w, h):
+  """The size whose context square is 127 pixels."""
+  p = (w + h) / 2
+  return np.array([w, h]) * 127 / np.sqrt((w + p) * (h + p))
+
+
 @pytest.fixture(params=['crop511', ''], ids=['subfolder', 'flat'])
 def make_folder(request, tmp_path):
   """Returns a function that writes annotations and their crops."""
@@ -52,10 +58,8 @@ def test_tracks_and_patches(make_folder):
       assert (image[patch // 2, patch // 2] > 250).all()  # still the middle
       if patch > 100:
         assert abs(int(image[0, 0, 0]) - 20 * number) <= 2
-      p = (w + h) / 2
-      scale = 127 / np.sqrt((w + p) * (h + p))
       assert wh.dtype == np.float32
-      np.testing.assert_allclose(wh, [w * scale, h * scale], rtol=1e-6)
+      np.testing.assert_allclose(wh, at_scale(w, h), rtol=1e-6)
 
 
 def test_separators_of_windows(make_folder):
@@ -78,8 +82,7 @@ def test_sizes_instead_of_boxes(make_folder):
       {'a': {'00': {'1': [30, 40], '2': [60, 20]}}}))
   for k, (w, h) in enumerate([(30, 40), (60, 20)]):
     wh = source.read(0, k, 143)[1]
-    scale = 127 / np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
-    np.testing.assert_allclose(wh, [w * scale, h * scale], rtol=1e-6)
+    np.testing.assert_allclose(wh, at_scale(w, h), rtol=1e-6)
 
 
 def test_name_of_coco_and_the_cache(make_folder):
@@ -193,6 +196,4 @@ def test_real_folder(real_data, tmp_path):
     assert source.num_frames(track) == 1
     image, wh = source.read(track, 0, 431)
     assert image.shape == (431, 431, 3) and image.std() > 1
-    w, h = wh
-    p = (w + h) / 2
-    np.testing.assert_allclose(np.sqrt((w + p) * (h + p)), 127, rtol=1e-5)
+    np.testing.assert_allclose(wh, at_scale(*wh), rtol=1e-5)

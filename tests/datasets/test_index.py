@@ -79,23 +79,26 @@ def test_usable_frames_and_reasons(folder):
   assert dropped.examples['tracks: no usable frame'] == 'c'
 
 
-def test_images_beside_the_annotations(tmp_path):
-  """Names without a folder."""
-  (tmp_path / '1.jpg').write_bytes(b'x')
-  index = build_index(iter([RawTrack(
-      't', ['1.jpg'], np.ones((1, 4)), np.zeros(1, bool))]), tmp_path,
-      Dropped())
-  assert index.image(0) == '1.jpg'
+def index_of(folder, image, *boxes):
+  """Of a track for each box, a, b, c, in one image; and what is left out."""
+  (folder / image).write_bytes(b'x')
+  dropped = Dropped()
+  tracks = (RawTrack(name, [image], np.array([box], np.float64),
+                     np.zeros(1, bool))
+            for name, box in zip('abc', boxes, strict=False))
+  return build_index(tracks, folder, dropped), dropped
+
+
+@pytest.mark.parametrize('name', ['1.jpg', os.fsdecode(b'\xe9.jpg')])
+def test_images_beside_the_annotations(tmp_path, name):
+  """Names without a folder, and such that are not UTF-8."""
+  assert index_of(tmp_path, name, (1, 1, 1, 1))[0].image(0) == name
 
 
 def test_boxes_in_fractions(tmp_path):
   """As other programs write them; a part of a pixel is no target."""
-  (tmp_path / '1.jpg').write_bytes(b'x')
-  dropped = Dropped()
-  tracks = [RawTrack(name, ['1.jpg'], np.array([box]), np.zeros(1, bool))
-            for name, box in (('a', (0.4, 0.5, 0.1, 0.2)), ('b', (0, 0, 1, 1)),
-                              ('c', (0.5, 30, 0.5, 0.5)))]
-  index = build_index(iter(tracks), tmp_path, dropped)
+  index, dropped = index_of(tmp_path, '1.jpg', (0.4, 0.5, 0.1, 0.2),
+                            (0, 0, 1, 1), (0.5, 30, 0.5, 0.5))
   assert index.num_tracks == 2
   assert dropped.counts == {
       'tracks: boxes are fractions of the image, not pixels': 1}
@@ -164,20 +167,8 @@ def test_nothing_usable_is_refused(folder):
     [0, 0, 1e39, 5], [0, 0, 1e-60, 5], [1e9, 1e9, 10, 10], [0, 0, 1e30, 1e30]])
 def test_boxes_that_no_image_can_hold(tmp_path, box):
   """What float32 cannot keep, or nothing can be cut around."""
-  (tmp_path / '1.jpg').write_bytes(b'x')
-  dropped = Dropped()
-  index = build_index(iter([RawTrack(
-      't', ['1.jpg'], np.array([box], np.float64), np.zeros(1, bool))]),
-      tmp_path, dropped)
+  index, dropped = index_of(tmp_path, '1.jpg', box)
   assert not index.num_tracks and dropped.counts.total() == 2
-
-
-def test_names_that_are_not_utf8(tmp_path):
-  name = os.fsdecode(b'\xe9.jpg')
-  (tmp_path / name).write_bytes(b'x')
-  index = build_index(iter([RawTrack(
-      't', [name], np.ones((1, 4)), np.zeros(1, bool))]), tmp_path, Dropped())
-  assert index.image(0) == name
 
 
 def test_two_layouts_in_one_folder(folder):

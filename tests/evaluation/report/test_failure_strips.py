@@ -21,6 +21,7 @@ from siamkpn_jax.evaluation.report.failure_strips import (
   whole_sequence,
   worst_strips,
 )
+from tests.evaluation import vot_files
 
 
 @pytest.mark.parametrize(('overlaps', 'expected'), [
@@ -141,23 +142,13 @@ def test_no_results(tmp_path):
 
 def _vot_entry(root):
   """Two sequences, `wild` with two failures, and their scores."""
-  for name, failed in (('calm', ()), ('wild', (12, 25))):
-    folder = root / 'vot' / name
-    (folder / 'color').mkdir(parents=True)
-    for k in range(40):
-      cv2.imwrite(str(folder / 'color' / f'{k + 1:08d}.png'),
-                  np.zeros((24, 32, 3), np.uint8))
-    # A polygon; it counts from 0 as the results do.
-    rows = [[4.0, 4, 14, 4, 14, 12, 4, 12]] * 40
-    regions.write_trajectory(folder / 'groundtruth.txt',
-                             regions.from_rows(rows))
-    run = [[1.0], *[[5.0, 4, 10, 8]] * 39]
-    for k in failed:
-      run[k:k + 6] = [[2.0], *[[0.0]] * 4, [1.0]]
-    regions.write_trajectory(
-        root / 'run' / 'baseline' / name / f'{name}_001.txt',
-        regions.from_rows(run))
-  (root / 'vot' / 'list.txt').write_text('calm\nwild\n')
+  rows = [[4.0, 4, 14, 4, 14, 12, 4, 12]] * 40  # from 0, as the results
+  vot_files.write_folder(root / 'vot', {'calm': rows, 'wild': rows},
+                         size=(32, 24))
+  runs = {name: [[1.0], *[[5.0, 4, 10, 8]] * 39] for name in ('calm', 'wild')}
+  for k in (12, 25):
+    runs['wild'][k:k + 6] = [[2.0], *[[0.0]] * 4, [1.0]]
+  vot_files.write_results(root / 'run', {n: [run] for n, run in runs.items()})
   summary = scoring.score(scoring.ScoringRequest('vot2018', root / 'vot',
                                           root / 'run'))
   return make_entry('Mine', json.loads(json.dumps(summary)))
