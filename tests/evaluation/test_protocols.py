@@ -39,6 +39,13 @@ def _hits(result, truth, protocol, visible=None):
           round(score.precision_curve[0] * score.frames))
 
 
+def _assert_curves(score, *expected):
+  """Of success, precision and, if it is given, normalized precision."""
+  found = score.success_curve, score.precision_curve, score.norm_precision_curve
+  for ours, theirs in zip(found, expected, strict=False):
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
 def test_names_are_those_of_the_table():
   assert all(name == p.name for name, p in ONE_PASS.items())
   with pytest.raises(AttributeError):
@@ -165,11 +172,7 @@ def test_rules_equal_plain_references(result, random):
       (PYSOT, one_pass.pysot(result, truth, present)),
       (OTB, one_pass.otb(result, truth)),
       (LASOT, one_pass.lasot(result, truth, present))):
-    score = _score(result, truth, protocol, present)
-    for ours, theirs in zip(
-        (score.success_curve, score.precision_curve,
-         score.norm_precision_curve), expected, strict=True):
-      np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+    _assert_curves(_score(result, truth, protocol, present), *expected)
 
 
 def _real(real_data, tracker, *without):
@@ -191,12 +194,9 @@ def test_kcf_equals_the_published_scores_of_got10k(real_data):
                   for n, s in published['seq_wise'].items()}
   assert len(truth) == 99
   for name in truth:
-    ours = ope.score_sequence(boxes[name], truth[name])
     theirs = per_sequence[result_files.name_key(name)]
-    np.testing.assert_allclose(
-        ours.success_curve, theirs['success_curve'], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(
-        ours.precision_curve, theirs['precision_curve'], rtol=0, atol=1e-12)
+    _assert_curves(ope.score_sequence(boxes[name], truth[name]),
+                   theirs['success_curve'], theirs['precision_curve'])
 
 
 @pytest.mark.realdata
@@ -209,11 +209,7 @@ def test_real_results_equal_plain_references(real_data, tracker):
       rules.append((PYSOT, one_pass.pysot(boxes[name].tolist(),
                                           truth[name].tolist())))
     for protocol, expected in rules:
-      score = _score(boxes[name], truth[name], protocol)
-      for ours, theirs in zip(
-          (score.success_curve, score.precision_curve,
-           score.norm_precision_curve), expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+      _assert_curves(_score(boxes[name], truth[name], protocol), *expected)
 
 
 def _mean(boxes, truth):

@@ -39,15 +39,20 @@ def _assert_equal(ours, theirs):
     assert ours[key] == pytest.approx(theirs[key], abs=1e-9), key
 
 
+def _score_as_loops(truth, runs, rule, low, high):
+  """Our scores, which are those of plain loops over lengths low to high."""
+  ours = _score(truth, runs, _protocol(rule, (low, high)))
+  _assert_equal(ours, RULES[rule](
+      [(rows, SIZE) for rows in truth.values()], runs.values(), low, high))
+  return ours
+
+
 @pytest.mark.parametrize('rule', RULES)
 @pytest.mark.parametrize('seed', range(4))
 def test_random_runs_equal_loops(rule, seed):
   truth, runs = vot_files.random_case(seed, [50, 33, 71, 12], 0.06)
   assert any([2] in run for run in runs.values())
-  ours = _score(truth, runs, _protocol(rule))
-  theirs = RULES[rule]([(rows, SIZE) for rows in truth.values()],
-                       runs.values(), 10, 40)
-  _assert_equal(ours, theirs)
+  _score_as_loops(truth, runs, rule, 10, 40)
 
 
 @pytest.mark.parametrize('rule', RULES)
@@ -61,10 +66,7 @@ def test_failures_at_every_kind_of_place(rule, failures):
     waits = [[0]] * 4 + [[1]]
     run[f:f + 6] = ([[2], *waits])[:len(run) - f]
   assert len(run) == 50
-  ours = _score(truth, runs, _protocol(rule, (2, 65)))
-  theirs = RULES[rule]([(rows, SIZE) for rows in truth.values()],
-                       runs.values(), 2, 65)
-  _assert_equal(ours, theirs)
+  _score_as_loops(truth, runs, rule, 2, 65)
 
 
 @pytest.mark.parametrize('rule', RULES)
@@ -75,18 +77,14 @@ def test_an_unknown_frame_is_scored_as_there(rule):
     run[20] = [0]
     for f in failures:
       run[f:f + 6] = [[2], [0], [0], [0], [0], [1]]
-    ours = _score(truth, runs, _protocol(rule, (5, 45)))
-    _assert_equal(ours, RULES[rule](
-        [(rows, SIZE) for rows in truth.values()], runs.values(), 5, 45))
+    _score_as_loops(truth, runs, rule, 5, 45)
 
 
 def test_lengths_that_no_fragment_reaches_count_as_zero():
   """pysot alone: the end of the longest run is unknown, the other is short."""
   truth, runs = vot_files.random_case(3, [50, 20], failure_rate=0)
   runs['seq0'][45:] = [[0]] * 5
-  ours = _score(truth, runs, _protocol('pysot', (41, 50)))
-  _assert_equal(ours, reference.pysot(
-      [(rows, SIZE) for rows in truth.values()], runs.values(), 41, 50))
+  ours = _score_as_loops(truth, runs, 'pysot', 41, 50)
   curve = ours['eao_curve']
   assert curve[45:] == [0] * 5 and min(curve[40:45]) > 0
   assert ours['eao'] == pytest.approx(sum(curve[40:45]) / 10)
