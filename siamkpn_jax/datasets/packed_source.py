@@ -194,7 +194,9 @@ class PackedSource:
     frame = int(index.starts[track]) + position
     begin, length = int(index.offsets[frame]), int(index.lengths[frame])
     file = f'{self._place}/{index.files[index.file_ids[frame]]}'
-    data = self._range(file, begin, begin + length)
+    with _reading(file, _FILES):
+      data = self._files.cat_file(file.replace(self._place, self._folder, 1),
+                                  begin, begin + length)
     if zlib.crc32(data) != index.checksums[frame]:
       raise UserError(f'{file}: damaged at byte {begin}; expected an intact '
                       'record: run python -m siamkpn_jax.pack --verify')
@@ -202,11 +204,6 @@ class PackedSource:
     size = geometry.CONTEXT_SIZE
     return EncodedFrame(data, f'{file} at byte {begin}',
                         np.concatenate([(size - wh) / 2, wh]), side=size)
-
-  def _range(self, file: str, begin: int, end: int) -> bytes:
-    path = file.replace(self._place, self._folder, 1)
-    with _reading(file, _FILES):
-      return self._files.cat_file(path, begin, end)
 
 
 @contextlib.contextmanager

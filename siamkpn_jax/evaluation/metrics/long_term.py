@@ -85,13 +85,6 @@ def choose_thresholds(confidence: np.ndarray) -> np.ndarray:
   return np.concatenate([[np.inf], known, [-np.inf]])
 
 
-def f_measure(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
-  """Their harmonic mean, 0 where both are 0."""
-  total = precision + recall
-  return np.where(total > 0, 2 * precision * recall / np.where(
-      total > 0, total, 1), 0.0)
-
-
 def score(sequences: Sequence[Reported]) -> LongTermScore:
   """The measures of a tracker over sequences.
 
@@ -104,7 +97,8 @@ def score(sequences: Sequence[Reported]) -> LongTermScore:
       np.concatenate([one.confidence for one in sequences]))
   precision, recall = np.mean(
       [curves(one, thresholds) for one in sequences], axis=0)
-  f = f_measure(precision, recall)
+  total = precision + recall  # 0: nothing is right
+  f = 2 * precision * recall / np.where(total > 0, total, 1)
   best = int(np.argmax(f))
   return LongTermScore(float(f[best]), float(precision[best]),
                        float(recall[best]), float(thresholds[best]))
