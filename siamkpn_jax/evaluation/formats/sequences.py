@@ -175,15 +175,9 @@ def load_otb(root: str | Path, *, names: Collection[str] = (),
              failed: dict[str, str] | None = None) -> list[Video]:
   """Reads the sequences of a folder in OTB layout, sorted by name.
 
-  Args:
-    root: the folder that holds the sequences, or one sequence.
-    names: read only these names or patterns (`Human*`); empty for all.
-    zero_based: names or patterns of sequences that count from 0.
-    failed: as for `load_benchmark`.
-
-  Returns:
-    The sequences, at least one if none has failed. Folders without annotation
-    are left out, see `skipped_folders`.
+  The folder may be one sequence. Those of the names or patterns `zero_based`
+  count from 0; other arguments are as of `load_benchmark`. Folders without
+  annotation are left out, see `skipped_folders`.
 
   Raises:
     UserError: nothing to read, an unknown name, a damaged annotation, or

@@ -68,8 +68,7 @@ class VotSequence:
 def load_vot(path: str | Path) -> list[VotSequence]:
   """Reads a folder in the vot-toolkit's layout, or pysot's JSON file.
 
-  Returns:
-    At least one sequence, in the order of the list.
+  At least one sequence, in the order of the list.
 
   Raises:
     UserError: nothing to read, a damaged annotation, or frames and regions that
