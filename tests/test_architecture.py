@@ -14,7 +14,7 @@ ROOMS = ('entry points', 'cli', 'page', 'conversion', 'experiments', 'tuning',
          'models', 'distributed', 'config', 'core')
 LONGEST = 350  # lines
 
-_KNOWN_LONG = {'siamkpn_jax.evaluation.metrics.vot'}
+_KNOWN_LONG = {'siamkpn_jax.tracking.batch_tracker'}
 
 
 def modules() -> dict[str, Path]:
