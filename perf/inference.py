@@ -86,7 +86,7 @@ def _programs(model: SiamKPN, variables: Any, batch: int,
 
   folded = inference_variables(model, variables)
   on_cpu = jax.default_backend() == 'cpu'
-  winograd = inference_variables(model, variables, winograd=on_cpu)
+  winograd = inference_variables(model, variables, cpu=on_cpu)
   tracked = functools.partial(
       search, at_once=crops_at_once(model) if on_cpu else 0)
   return {name: functools.partial(_seconds, program, jax.device_put(given))

@@ -106,7 +106,7 @@ def _jax(config: Config, variables: Any, z: np.ndarray, x: np.ndarray
   model = build_model(config.model)
   model = for_cpu(model) if on_cpu else model
   given = jax.device_put(inference_variables(
-      model, variables, winograd=on_cpu))
+      model, variables, cpu=on_cpu))
   template = jax.jit(functools.partial(
       model.apply, train=False, method=SiamKPN.template))(given, z)
   search = Jitted(lambda given, template, x: model.apply(

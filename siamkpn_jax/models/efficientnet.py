@@ -18,13 +18,14 @@ import flax.linen as nn
 import jax
 
 from siamkpn_jax.config.architectures import LAYERS
+from siamkpn_jax.models import blocks
 from siamkpn_jax.models.layers import ConvBN, DepthwiseBN, call
 
 _STEM = 32  # channels, of width 32
 _EXPANSION = 6
 # Stage -> blocks, kernel, stride and padding of the first block's depth-wise
 # convolution, output channels.
-_STAGES = {
+STAGES = {
     'stage1': (1, 3, 1, 1, 16),
     'stage2': (2, 3, 2, 0, 24),
     'stage3': (2, 5, 2, 1, 40),
@@ -35,6 +36,8 @@ _STAGES = {
 
 class MBConv(nn.Module):
   """An inverted residual block.
+
+  With `blocks.NAME` in its variables (inference.py) it is computed in that way.
 
   Attributes:
     features: output channels.
@@ -60,11 +63,15 @@ class MBConv(nn.Module):
       y = nn.relu6(ConvBN(
           self.expansion * x.shape[-1], 1, dtype=self.dtype, name='expand')(
               y, train=train))
-    y = nn.relu6(DepthwiseBN(
-        self.kernel_size, self.stride, self.padding, self.dtype,
-        name='depthwise')(y, train=train))
-    y = ConvBN(self.features, 1, dtype=self.dtype, name='project')(
-        y, train=train)
+    if self.has_variable('params', blocks.NAME):
+      y = blocks.project(
+          y, self.get_variable('params', blocks.NAME), self.padding)
+    else:
+      y = nn.relu6(DepthwiseBN(
+          self.kernel_size, self.stride, self.padding, self.dtype,
+          name='depthwise')(y, train=train))
+      y = ConvBN(self.features, 1, dtype=self.dtype, name='project')(
+          y, train=train)
     return x + y if y.shape == x.shape and self.stride == 1 else y
 
 
@@ -106,7 +113,7 @@ class EfficientNet(nn.Module):
       if not train and stage in train_layers:
         x = jax.lax.stop_gradient(x)
       train = stage in train_layers
-      blocks, kernel, stride, padding, channels = _STAGES[stage]
+      blocks, kernel, stride, padding, channels = STAGES[stage]
       for n in range(blocks):
         block = MBConv(
             max(1, channels * self.width // _STEM),

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from siamkpn_jax.models import blocks
+from siamkpn_jax.models.efficientnet import STAGES
 from siamkpn_jax.models.head import TASKS, output_tasks
 from siamkpn_jax.models.layers import EPSILON, WINOGRAD
 from siamkpn_jax.models.resnet import ARCHITECTURES, STRIDED
@@ -22,18 +24,21 @@ _WIDE = {512: 4, 256: 2}
 
 
 def inference_variables(model: SiamKPN, variables: Mapping[str, Any], *,
-                        winograd: bool = False) -> Tree:
+                        cpu: bool = False) -> Tree:
   """Folds what follows a convolution into it.
 
   Batch normalization, with its running statistics, becomes a bias: a
-  `BatchNorm` without a scale adds its bias alone. The weights of the levels go
-  into the last convolutions: a `Head` without them sums the levels.
+  `BatchNorm` without a scale adds its bias alone. The biases of projections,
+  which nothing but sums and 1x1 convolutions follows, go into those. The
+  weights of the levels go into the last convolutions: a `Head` without them
+  sums the levels.
 
   Args:
     model: the network.
     variables: its variables, {'params', 'batch_stats'}; they do not change.
-    winograd: transform the wide 3x3 kernels of a network in float32, to four
-      times their size; a CPU is faster with these.
+    cpu: kernels of a network in float32 in the forms with which a CPU is
+      faster: wide 3x3 ones transformed, to four times their size, and wide
+      depth-wise ones in blocks.
 
   Returns:
     {'params'} as numpy arrays, for `template` and `search` with train=False.
@@ -42,8 +47,13 @@ def inference_variables(model: SiamKPN, variables: Mapping[str, Any], *,
       variables['params'], variables['batch_stats'])
   if model.level_fusion == 'softmax':
     params['head'] = _without_level_weights(params['head'], model.levels)
-  if winograd and model.dtype == 'float32':
+  compact = model.arch not in ARCHITECTURES
+  if compact:
+    params |= _without_projection_biases(params['backbone'], params['neck'])
+  if cpu and model.dtype == 'float32':
     params = _transformed(params)
+    if compact:
+      params['backbone'] = _in_blocks(params['backbone'])
   return {'params': params}
 
 
@@ -101,6 +111,48 @@ def _without_normalization(params: Mapping[str, Any],
     bias = np.asarray(norm['bias'], np.float64) - scale * np.asarray(
         running['mean'], np.float64)
     out['bn'] = {'bias': bias.astype(kernel.dtype)}
+  return out
+
+
+def _without_projection_biases(backbone: Tree, neck: Tree) -> Tree:
+  """Of an EfficientNet and the neck; both anew."""
+  backbone, neck = dict(backbone), dict(neck)
+  missing: Any = 0.0  # what the map lacks: the biases along its shortcuts
+  for stage, (count, *_) in STAGES.items():
+    for name in (f'{stage}_{n}' for n in range(count)):
+      if name not in backbone:
+        break
+      block = dict(backbone[name])
+      if 'expand' in block:
+        block['expand'] = _with_bias(block['expand'], missing)
+      bias = block['project']['bn']['bias'].astype(np.float64)
+      block['project'] = {'conv': block['project']['conv']}
+      missing = bias + (0.0 if name.endswith('_0') else missing)
+      backbone[name] = block
+    if stage in neck:
+      neck[stage] = _with_bias(neck[stage], missing)
+  return {'backbone': backbone, 'neck': neck}
+
+
+def _with_bias(module: Tree, missing: Any) -> Tree:
+  """Of a 1x1 convolution whose input lacks some of every cell [i]."""
+  kernel, bias = module['conv']['kernel'], module['bn']['bias']
+  more = np.broadcast_to(missing, kernel.shape[2]) @ kernel[0, 0]
+  return module | {'bn': {'bias': (bias + more).astype(bias.dtype)}}
+
+
+def _in_blocks(backbone: Tree) -> Tree:
+  """Of an EfficientNet without biases of projections, where it is faster."""
+  strided = {f'{stage}_0' for stage, (_, _, stride, *_) in STAGES.items()
+             if stride > 1}
+  out = dict(backbone)
+  for name, module in backbone.items():
+    depth = module.get('depthwise')
+    if depth and name not in strided and (
+        blocks.count(depth['conv']['kernel'].shape) > 1):
+      out[name] = {blocks.NAME: blocks.divide(
+          depth['conv']['kernel'], depth['bn']['bias'],
+          module['project']['conv']['kernel']), 'expand': module['expand']}
   return out
 
 

@@ -25,8 +25,8 @@ class BatchNorm(nn.Module):
   digits. Under `jax.jit` with a batch sharded over a mesh, the statistics are
   those of the global batch.
 
-  Without a scale in its variables it adds its bias alone: all else was folded
-  into the convolution before it (inference.py).
+  Without a scale in its variables it adds its bias alone, and without a bias
+  nothing: all else was folded into convolutions (inference.py).
 
   Attributes:
     dtype: of the result; statistics are at least float32.
@@ -38,8 +38,12 @@ class BatchNorm(nn.Module):
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """[b, h, w, c] -> the same shape."""
     shape = x.shape[-1:]
+    folded = not (self.is_initializing() or
+                  self.has_variable('params', 'scale'))
+    if folded and not self.has_variable('params', 'bias'):
+      return x
     bias = parameter(self, 'bias', nn.initializers.zeros, shape)
-    if not (self.is_initializing() or self.has_variable('params', 'scale')):
+    if folded:
       y = x.astype(jnp.promote_types(x.dtype, jnp.float32)) + bias
       return y.astype(self.dtype or y.dtype)
     scale = parameter(self, 'scale', nn.initializers.ones, shape)

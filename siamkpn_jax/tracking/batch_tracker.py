@@ -20,7 +20,7 @@ import numpy as np
 from siamkpn_jax.core.cpu_devices import mapper
 from siamkpn_jax.models import inference
 from siamkpn_jax.models.siamkpn import SiamKPN
-from siamkpn_jax.tracking import functional
+from siamkpn_jax.tracking import functional, packed
 from siamkpn_jax.tracking.choice import checked, no_heatmaps
 from siamkpn_jax.tracking.correction import Correction, measure
 from siamkpn_jax.tracking.crop import TemplateInput, template_input
@@ -32,13 +32,6 @@ from siamkpn_jax.tracking.frames import (
     frames_of,
 )
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
-from siamkpn_jax.tracking.packed import (
-    COLUMNS,
-    look_with,
-    pack,
-    unpack,
-    update_packed,
-)
 from siamkpn_jax.tracking.saved_state import Origin, from_arrays, to_arrays
 from siamkpn_jax.tracking.slots import crops_each, put, shardings
 from siamkpn_jax.tracking.targets import (
@@ -112,14 +105,16 @@ class BatchTracker:
     on_cpu = devices[0].platform == 'cpu'
     model = inference.for_cpu(model) if on_cpu else model
     self._variables = jax.device_put(
-        inference.inference_variables(model, variables, winograd=on_cpu),
+        inference.inference_variables(model, variables, cpu=on_cpu),
         everywhere)
+    self._packed = jax.device_put(
+        packed.pack_variables(self._variables), everywhere)
     self._config, self._share, self._judge = config, share_crops, judge
     self._origin = Origin(weights, config, judge)
     self._rows = crops_each() * self.devices  # of a batch of shared crops
     self._init = functools.partial(functional.init, model=model)
     self._update = functools.partial(
-        update_packed.jitted, model=model, rule=config.rule,
+        packed.update_packed.jitted, model=model, rule=config.rule,
         every_stage=every_stage, devices=self.devices,
         at_once=inference.crops_at_once(model) if on_cpu else 0)
     self._targets: dict[int, Target] = {}  # by slot
@@ -161,8 +156,8 @@ class BatchTracker:
     frame = as_bgr(frame, rgb=self._rgb)
     view = self._template(template_input(frame, box_xywh))
     # By the program of a single slot.
-    look = look_with(functools.partial(
-        self._update, self._variables, view.template, devices=1), self._config)
+    look = packed.look_with(functools.partial(
+        self._update, self._packed, view.template, devices=1), self._config)
     return self._start(view, numbers, measure(
         look, frame, view.input, self._config), replace)
 
@@ -289,9 +284,9 @@ class BatchTracker:
     numbers, sharing = self._numbers(groups, len(crops))
     start = time.perf_counter()
     found, heatmaps = self._update(
-        self._variables, self._templates,
+        self._packed, self._templates,
         *self._placed(crops, numbers, sharing))
-    center, size, score = unpack(np.asarray(found))
+    center, size, score = packed.unpack(np.asarray(found))
     if self._compiled:
       self._seconds += time.perf_counter() - start
       self._timed += len(groups)
@@ -321,12 +316,12 @@ class BatchTracker:
   def _numbers(self, groups: Sequence[Sequence[Search]], crops: int
                ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
     """Of `update_packed`; empty slots look at nothing."""
-    numbers = np.ones((self.slots, COLUMNS), np.float32)
+    numbers = np.ones((self.slots, packed.COLUMNS), np.float32)
     shared = np.zeros(self.slots, np.int32)
     for row, group in enumerate(groups):
       for search in group:
         target = search.target
-        numbers[search.slot] = pack(
+        numbers[search.slot] = packed.pack(
             search.center, target.correction.seen(target.size), search.scale,
             frame_size(search.frame),
             target.memory.settings(target.hyperparameters))

@@ -1,7 +1,9 @@
-"""`functional.update` with one array of numbers in and one out.
+"""`functional.update` with few arrays in and out.
 
 Every array that goes to a device or comes from it takes some 50 microseconds,
-which for a compact network adds up to a tenth of a frame.
+which for a compact network adds up to a tenth of a frame: one array of numbers
+goes in and one comes out. One that is there already takes 1 to 2, and a network
+has more than a hundred: the biases are one array, too.
 """
 
 import dataclasses
@@ -9,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,9 +23,49 @@ from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.choice import DecodeConfig
 from siamkpn_jax.tracking.correction import Look, settings
 from siamkpn_jax.tracking.decode import CandidateRule, Hyperparameters
-from siamkpn_jax.tracking.functional import SearchInput, TrackerState
+from siamkpn_jax.tracking.functional import Array, SearchInput, TrackerState
 
 COLUMNS = 7 + len(dataclasses.fields(Hyperparameters))  # of the numbers
+
+
+@flax.struct.dataclass
+class PackedVariables:
+  """Variables of a network, the biases in one array.
+
+  Attributes:
+    biases: all of them, one after the other.
+    others: the other arrays.
+    sizes: of every array in the order of the tree; 0 for another one.
+    tree: how they belong together.
+  """
+
+  biases: Array
+  others: tuple[Array, ...]
+  sizes: tuple[int, ...] = flax.struct.field(pytree_node=False)
+  tree: Any = flax.struct.field(pytree_node=False)
+
+
+def pack_variables(variables: Any) -> PackedVariables:
+  """The biases on the host; `unpack_variables` takes them apart again.
+
+  Kernels stay: a slice that is a factor of a product would be copied.
+  """
+  leaves, tree = jax.tree.flatten(variables)
+  biases = [np.asarray(leaf) for leaf in leaves if leaf.ndim == 1]
+  return PackedVariables(
+      np.concatenate(biases), tuple(x for x in leaves if x.ndim != 1),
+      tuple(len(x) if x.ndim == 1 else 0 for x in leaves), tree)
+
+
+def unpack_variables(packed: PackedVariables) -> Any:
+  """The variables that `pack_variables` got, within a program."""
+  others, leaves, start = iter(packed.others), [], 0
+  for size in packed.sizes:
+    leaves.append(
+        jax.lax.slice(packed.biases, (start,), (start + size,)) if size else
+        next(others))
+    start += size
+  return jax.tree.unflatten(packed.tree, leaves)
 
 
 def pack(center: np.ndarray, size: np.ndarray, scale: float,
@@ -36,14 +79,15 @@ def pack(center: np.ndarray, size: np.ndarray, scale: float,
 @functools.partial(
     Jitted, static_argnames=(
         'model', 'rule', 'every_stage', 'at_once', 'devices'))
-def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
-                  sharing: Any, *, model: SiamKPN, rule: CandidateRule,
-                  every_stage: bool, at_once: int, devices: int
+def update_packed(variables: PackedVariables, templates: Template, crops: Any,
+                  numbers: Any, sharing: Any, *, model: SiamKPN,
+                  rule: CandidateRule, every_stage: bool, at_once: int,
+                  devices: int
                   ) -> tuple[jax.Array, jax.Array]:
   """Finds b targets in the next frame.
 
   Args:
-    variables: of the network.
+    variables: of the network, as `pack_variables` gives them.
     templates: [b, ...] of the targets.
     crops: [n, side, side, 3] uint8 search crops.
     numbers: [b, COLUMNS] a row of `pack` for each target.
@@ -59,7 +103,8 @@ def update_packed(variables: Any, templates: Template, crops: Any, numbers: Any,
   """
   owner, crop = sharing or (None, None)
   state, seen = functional.update(
-      variables, TrackerState(templates, numbers[:, :2], numbers[:, 2:4]),
+      unpack_variables(variables),
+      TrackerState(templates, numbers[:, :2], numbers[:, 2:4]),
       SearchInput(crops, numbers[:, 4], numbers[:, 5:7], owner, crop),
       Hyperparameters(*numbers[:, 7:].T), model=model, rule=rule,
       every_stage=every_stage, at_once=at_once, devices=devices)

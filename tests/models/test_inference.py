@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
-from siamkpn_jax.models import inference
+from siamkpn_jax.models import blocks, inference
 from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.layers import WINOGRAD
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
@@ -58,6 +58,37 @@ def test_same_predictions(settings):
   assert_same_predictions(model, folded, variables)
 
 
+def names(variables):
+  return ['/'.join(path) for path in flatten_dict(variables['params'])]
+
+
+@pytest.mark.parametrize('levels', [('stage3', 'stage5'), ('stage4',)])
+def test_projections_have_no_bias(levels):
+  """Those of a later level and of an earlier one are not mixed up."""
+  model = SiamKPN(**COMPACT | {'levels': levels})
+  folded = inference_variables(model, lively(init_variables(model, 0)))
+  assert not any('project/bn' in name for name in names(folded))
+  assert 'backbone/stage3_1/expand/bn/bias' in names(folded)
+
+
+@pytest.mark.parametrize('levels', [('stage3', 'stage5'), ('stage4',)])
+def test_in_blocks(levels, monkeypatch):
+  """Of stride 1 and several channels; elsewhere nothing changes."""
+  monkeypatch.setattr(blocks, '_BYTES', 4 * 5 * 5 * 20)
+  model = SiamKPN(**COMPACT | {'levels': levels})
+  variables = lively(init_variables(model, 0))
+  folded = inference_variables(model, variables, cpu=True)
+  found = {name.split('/')[1]: value.shape[0] for name, value in (
+      ('/'.join(path), leaf) for path, leaf in flatten_dict(
+          folded['params']).items()) if name.endswith('blocks/kernel')}
+  # Channels 60, 120 and 168 of at most 20, or 55 of a 3x3 kernel.
+  expected = {'stage3_1': 3, 'stage4_1': 3, 'stage4_2': 3}
+  if 'stage5' in levels:
+    expected |= {'stage5_0': 6, 'stage5_1': 12, 'stage5_2': 12}
+  assert found == expected
+  assert_same_predictions(model, folded, variables)
+
+
 @pytest.mark.parametrize('arch', ['resnet18', 'resnet50'])
 def test_winograd(arch, monkeypatch):
   """Every kind of 3x3: dilated, padded or not, of all layers; none strided."""
@@ -65,7 +96,7 @@ def test_winograd(arch, monkeypatch):
   model = SiamKPN(arch=arch, width=4, channels=8, num_stages=2,
                   levels=('layer2', 'layer3', 'layer4'))
   variables = lively(init_variables(model, 0))
-  folded = inference_variables(model, variables, winograd=True)
+  folded = inference_variables(model, variables, cpu=True)
   found = {'/'.join(path): len(leaf) for path, leaf in flatten_dict(
       folded['params']).items() if path[-1] == WINOGRAD}
   assert {4**2, 6**2} == set(found.values())
@@ -74,9 +105,11 @@ def test_winograd(arch, monkeypatch):
   assert_same_predictions(model, folded, variables, 1e-4)
 
 
-def test_winograd_suits_float32_alone(monkeypatch):
+@pytest.mark.parametrize('settings', [RESNET, COMPACT])
+def test_forms_of_a_cpu_suit_float32_alone(settings, monkeypatch):
   monkeypatch.setattr(inference, '_WIDE', {4: 2})
-  model = SiamKPN(**RESNET, dtype='bfloat16')
-  folded = inference_variables(
-      model, init_variables(model, 0), winograd=True)['params']
-  assert not any(path[-1] == WINOGRAD for path in flatten_dict(folded))
+  monkeypatch.setattr(blocks, '_BYTES', 4 * 5 * 5 * 20)
+  model = SiamKPN(**settings, dtype='bfloat16')
+  folded = inference_variables(model, init_variables(model, 0), cpu=True)
+  assert not any(form in name.split('/') for name in names(folded)
+                 for form in (WINOGRAD, blocks.NAME))
