@@ -133,7 +133,7 @@ def look_with(update: Callable[..., Any], config: DecodeConfig) -> Look:
     numbers = pack(np.array([side / 2] * 2), size, 1.0, (side, side),
                    hyperparameters)
     found, _ = update(crop[None], np.array([numbers], np.float32), None)
-    (center,), (smoothed,), (score,) = unpack(jax.device_get(found))
+    (center,), (smoothed,), (score,) = unpack(np.asarray(found))
     return center, smoothed, float(score)
 
   return look
