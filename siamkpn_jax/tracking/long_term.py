@@ -1,15 +1,14 @@
 """Lost and found: what a tracker does while it does not see its target.
 
-In a frame after one of low confidence, the search region is as large as those
-that the network was trained on, where it is smaller usually. A target is lost
-once the confidence has stayed low for some frames. Its box
-then goes back to where it was last seen for sure, keeps the size that it had
-there, and the search region grows: to twice as many places around it in every
-round until they cover the frame, each at the usual scale, at which a network
-finds most, unless that would be too many. In every other frame it is the old
-place again, in turns at the usual scale and in a larger region. What looks like
-the target is looked at again; once it has looked like it for some frames in a
-row, the target is found.
+After some frames of low confidence, the search region is as large as those that
+the network was trained on, where it is smaller usually. After some more, the
+target is lost. Its box then goes back to where it was last seen for sure, keeps
+the size that it had there, and the search region grows: to twice as many places
+around it in every round until they cover the frame, each at the usual scale, at
+which a network finds most, unless that would be too many. In every other frame
+it is the old place again, in turns at the usual scale and in a larger region.
+What looks like the target is looked at again; once it has looked like it for
+some frames in a row, the target is found.
 
 All of it is on the host, and pure; the engines share it.
 """
@@ -39,6 +38,7 @@ class Rule:
   Attributes:
     low: confidence below which a frame speaks for a loss.
     high: confidence from which the target is seen for sure.
+    doubt: low frames in a row until the region is as large as in training.
     patience: low frames in a row until it is lost.
     proof: high frames in a row until it is found.
     apart: from a search region to the next, in its sides.
@@ -49,6 +49,7 @@ class Rule:
 
   low: float = 0.35
   high: float = 0.8
+  doubt: int = 3
   patience: int = 10
   proof: int = 2
   apart: float = 0.65
@@ -58,7 +59,7 @@ class Rule:
 
   @property
   def doubtful(self) -> float:
-    """Side of a region after a low frame, in usual ones."""
+    """Side of a region after some low frames, in usual ones."""
     return max(1.0, geometry.SEARCH_SIZE / self.search_size)
 
 
@@ -163,10 +164,10 @@ def step(memory: Memory, center: np.ndarray, size: np.ndarray,
   if not memory.lost:
     if sure:
       return Memory(center, size), center, size
-    low = confidence < rule.low
+    count = memory.count + 1 if confidence < rule.low else 0
     memory = dataclasses.replace(
-        memory, count=memory.count + 1 if low else 0,
-        zoom=rule.doubtful if low else 1.0)
+        memory, count=count,
+        zoom=rule.doubtful if count >= rule.doubt else 1.0)
     if memory.count < rule.patience:
       return memory, center, size
     memory = dataclasses.replace(memory, lost=True)
