@@ -30,7 +30,7 @@ from siamkpn_jax.evaluation.report import comparison, details, tables
 from siamkpn_jax.evaluation.report.entries import read_entry
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.one_pass import one_pass_job
-from siamkpn_jax.tracking import given_boxes
+from siamkpn_jax.tracking import callers_boxes, given_boxes
 from siamkpn_jax.tracking.video import open_frames
 
 Reader = Callable[[Path], object]
@@ -261,7 +261,7 @@ def labels(folder: Path) -> None:
     assert all(np.isfinite(box.box_xywh).all() and not box.relative
                for box in found)
     with contextlib.suppress(UserError):
-      given_boxes.starts(found, 1, path)
+      callers_boxes.starts(found, 1, path)
 
 
 def label_writers(folder: Path) -> None:

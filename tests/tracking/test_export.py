@@ -71,12 +71,12 @@ def exported(weights, tmp_path_factory):
   home = tmp_path_factory.mktemp('exported')
 
   @functools.cache
-  def export(format, batch='any'):
+  def export(format, batch):
     folder = home / f'{format} {batch}'
     run.export(weights, folder, format, tracking=SETTINGS, batch=batch)
     return folder
 
-  return export
+  return lambda format, batch='any': export(format, batch)
 
 
 def batch(count):
