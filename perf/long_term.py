@@ -5,7 +5,8 @@
 F, precision and recall (VOT long-term) on videos with absences: synthetic ones,
 real ones with a cut to another video; and the success AUC of the real ones as
 they are, which it should not lower. Each line is of half the sequences: those
-that the rule was chosen on, and others. --strip writes a film strip.
+that the rule was chosen on, and others. --strip writes a film strip of the
+synthetic video that is tracked best of those in which the target was lost.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 
 from perf import absences
-from perf.absences import Shot, Way
+from perf.absences import Way
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, names, whole
 from siamkpn_jax.core.atomic_io import check_output
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
   trackers = {mode: load_tracker(args.weights, long_term=mode == 'on')
               for mode in ('off', 'on')}
   shots = absences.real(args.data, args.zero_based, args.frames)
-  cuts = absences.with_cuts(shots)
+  cuts, lost = absences.with_cuts(shots), []
   print('videos                    mode      F     Pr     Re    AUC   lost')
   for name, some in (
       ('synthetic, chosen on', absences.synthetic('val', args.synthetic)),
@@ -66,9 +67,10 @@ def run(args: argparse.Namespace) -> None:
     for mode, tracker in trackers.items():
       ways = [absences.follow(tracker, shot) for shot in some]
       print(_line(name, mode, ways), flush=True)
-  if strip:
-    shot = absences.synthetic('test', 2)[1]
-    picture = film_strip(shot, absences.follow(trackers['on'], shot))
+      if name.startswith('synthetic'):
+        lost += [way for way in ways if not way.found.all()]
+  if strip and lost:
+    picture = film_strip(max(lost, key=lambda way: _success(way).success_auc))
     strip.write_bytes(cv2.imencode(strip.suffix, picture)[1].tobytes())
     print(f'wrote {strip}')
 
@@ -89,8 +91,9 @@ def _success(way: Way) -> ope.Score:
       boxes[way.shot.present])
 
 
-def film_strip(shot: Shot, way: Way) -> np.ndarray:
+def film_strip(way: Way) -> np.ndarray:
   """From the first absence to where it is found, with box and confidence."""
+  shot = way.shot
   away = np.flatnonzero(~shot.present)
   end = int(away[np.flatnonzero(np.diff(away, append=len(shot.present)) > 1)[0]]
             ) if len(away) else len(shot.present) - 1

@@ -50,7 +50,7 @@ def test_a_way():
   # The largest threshold of the AUC is 1, which no overlap exceeds.
   assert '1.000  1.000  1.000  0.952  27.3%' in (
       long_term._line('name', 'on', [way]))
-  picture = long_term.film_strip(way.shot, way)
+  picture = long_term.film_strip(way)
   assert picture.dtype == np.uint8 and picture.ndim == 3
 
 
