@@ -18,6 +18,8 @@ onnxruntime.disable_telemetry_events()  # nobody asked the user
 # much larger than it is it is taken to be.
 LOOKS = ((0, 0, 1), (-.15, 0, 1), (.15, 0, 1), (0, -.15, 1), (0, .15, 1),
          (0, 0, .87), (0, 0, 1.15))
+LOOKING = {name: np.float32([value]) for name, value in dict(
+    penalty_k=0, window_influence=0, size_lr=1, threshold=.15).items()}
 
 
 class Tracker:
@@ -73,11 +75,10 @@ class Tracker:
       size = self.size * np.float32(larger * scale)  # in the crop
       center, new, score = self._find(
           cut(frame, place, n / scale, n, self._fill), np.float32([n / 2] * 2),
-          size, 1, np.float32([n, n]), penalty_k=np.float32([0]),
-          size_lr=np.float32([1]))
+          size, 1, np.float32([n, n]), **LOOKING)
       shift = place + (center - n / 2) / scale - self.center
       ratio = (size + (new - size) / score) / scale / self.size
-      if score > self._settings['threshold'] and (
+      if score > LOOKING['threshold'] and (
           max(abs(shift / self.size)) < 0.5 < min(ratio) and max(ratio) < 2):
         found.append([[*shift / self.size, *np.log(ratio)]])
     found = np.concatenate(found)

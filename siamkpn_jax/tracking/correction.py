@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from siamkpn_jax.config.network import TrackingConfig
 from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig, Hyperparameters
 from siamkpn_jax.tracking.crop import (
     TemplateInput,
@@ -66,12 +67,11 @@ class Correction:
     return np.clip(center - self.shift * size, 0, limit), size
 
 
+# What to look with, whatever a target is tracked with: the best score, and the
+# predicted size, weighed by the score.
+LOOKING = Hyperparameters(penalty_k=0.0, window_influence=0.0, size_lr=1.0,
+                          threshold=TrackingConfig.threshold)
 NONE = Correction(np.zeros(2, np.float32), np.ones(2, np.float32))
-
-
-def settings(usual: Hyperparameters) -> Hyperparameters:
-  """Those to look with: the size is the predicted one, weighed by the score."""
-  return dataclasses.replace(usual, penalty_k=0.0, size_lr=1.0)
 
 
 def measure(look: Look, frame: np.ndarray, first: TemplateInput,
@@ -79,7 +79,7 @@ def measure(look: Look, frame: np.ndarray, first: TemplateInput,
   """The correction of one target, from its first frame.
 
   Args:
-    look: searches for it, with the `settings`.
+    look: searches for it, `LOOKING`.
     frame: [h, w, 3] uint8 BGR.
     first: what is known of the target in it.
     config: the part of the difference to take off is its `box_correction`.
@@ -93,7 +93,7 @@ def measure(look: Look, frame: np.ndarray, first: TemplateInput,
     size = first.size * np.float32(larger * scale)  # in the crop
     center, smoothed, score = look(
         search_crop(frame, place, scale, first.fill, side), size)
-    if not score > config.threshold:
+    if not score > LOOKING.threshold:
       continue
     predicted = (size + (smoothed - size) / score) / scale
     moved = place + (center - side / 2) / scale - first.center

@@ -20,8 +20,7 @@ from siamkpn_jax.core.compiling import Jitted
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking import functional
-from siamkpn_jax.tracking.choice import DecodeConfig
-from siamkpn_jax.tracking.correction import Look, settings
+from siamkpn_jax.tracking.correction import LOOKING, Look
 from siamkpn_jax.tracking.decode import CandidateRule, Hyperparameters
 from siamkpn_jax.tracking.functional import Array, SearchInput, TrackerState
 
@@ -118,20 +117,17 @@ def unpack(found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   return found[:, :2], found[:, 2:4], found[:, 4]
 
 
-def look_with(update: Callable[..., Any], config: DecodeConfig) -> Look:
+def look_with(update: Callable[..., Any]) -> Look:
   """What finds a target in crops of its first frame.
 
   Args:
     update: `update_packed` of one target: crops, numbers, sharing -> result.
-    config: how boxes are chosen.
   """
-  hyperparameters = settings(config.hyperparameters)
-
   def look(crop: np.ndarray, size: np.ndarray
            ) -> tuple[np.ndarray, np.ndarray, float]:
     side = crop.shape[0]
     numbers = pack(np.array([side / 2] * 2), size, 1.0, (side, side),
-                   hyperparameters)
+                   LOOKING)
     found, _ = update(crop[None], np.array([numbers], np.float32), None)
     (center,), (smoothed,), (score,) = unpack(np.asarray(found))
     return center, smoothed, float(score)

@@ -15,7 +15,7 @@ import onnxruntime
 from siamkpn_jax.core.boxes import xywh_around
 from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig, no_heatmaps
-from siamkpn_jax.tracking.correction import measure, settings
+from siamkpn_jax.tracking.correction import LOOKING, measure
 from siamkpn_jax.tracking.crop import (
     TemplateInput,
     search_crop,
@@ -83,8 +83,7 @@ class OnnxTracker:
     frame = as_bgr(frame, rgb=self._rgb)
     first, config = template_input(frame, box_xywh), self._origin.config
     self._open(first)
-    looking = dataclasses.replace(
-        config, **vars(settings(config.hyperparameters)))
+    looking = dataclasses.replace(config, **vars(LOOKING))
 
     def look(crop: np.ndarray, size: np.ndarray
              ) -> tuple[np.ndarray, np.ndarray, float]:
