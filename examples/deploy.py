@@ -34,7 +34,7 @@ class Tracker:
     self._settings = {name: np.float32([value]) for name, value in
                       json.loads(stored['hyperparameters']).items()}
     self._search_size = int(stored['search_size'])
-    self._box_correction = float(stored['box_correction'])
+    self._box_correction = float(stored.get('box_correction', 0))
 
   def init(self, frame, box_xywh):
     """Takes the target from its first frame; pixels, counted from 0."""

@@ -155,11 +155,12 @@ class BatchTracker:
                self._config.hyperparameters)
     frame = as_bgr(frame, rgb=self._rgb)
     view = self._template(template_input(frame, box_xywh))
-    # By the program of a single slot.
-    look = packed.look_with(functools.partial(
-        self._update, self._packed, view.template, devices=1), self._config)
-    return self._start(view, numbers, measure(
-        look, frame, view.input, self._config), replace)
+    if view.correction is None:
+      # By the program of a single slot.
+      look = packed.look_with(functools.partial(
+          self._update, self._packed, view.template, devices=1))
+      view.correction = measure(look, frame, view.input, self._config)
+    return self._start(view, numbers, view.correction, replace)
 
   def _start(self, view: TemplateView, numbers: Hyperparameters,
              correction: Correction, replace: int | None) -> int:

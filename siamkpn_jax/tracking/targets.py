@@ -94,17 +94,19 @@ class LoadedBatchTracker(Protocol):
     """See `BatchTracker.network_speed`."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class TemplateView:
   """A target as it was in its first frame.
 
   Attributes:
     input: crop, place and surroundings.
     template: `Template` of a batch of 1, on the devices.
+    correction: of the network's boxes; None: not measured.
   """
 
   input: TemplateInput
   template: Any
+  correction: Correction | None = None
 
   def equals(self, other: TemplateInput) -> bool:
     """Whether it was made of the same pixels and box."""

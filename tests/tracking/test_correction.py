@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.datasets.synthetic import Scene
-from siamkpn_jax.tracking import correction
+from siamkpn_jax.tracking import batch_tracker, correction
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.correction import NONE, measure
 from siamkpn_jax.tracking.crop import template_input
 from siamkpn_jax.tracking.load import load_tracker
-from tests.tracking.test_saved_state import engine, new  # noqa: F401
+from tests.tracking.test_saved_state import engine, new, new_batch  # noqa: F401
 from tests.tracking.test_tracker import (
     CONFIG,
     new_tracker,
@@ -186,6 +187,32 @@ def test_boxes_stay_as_loose_as_the_first_one(change):
       ratios.append(np.log(found[2:] / (np.array(box[2:]) + change[2:])))
     error[strength] = np.abs(np.mean(ratios))
   assert error[0.7] < 0.6 * error[0.0]
+
+
+@pytest.mark.usefixtures('believing')
+def test_hyperparameters_of_a_target_change_no_correction(engine):  # noqa: F811
+  """So trials of a tuning share it, and engines agree."""
+  frames, box = video()
+  batch = new_batch(engine, box_correction=0.7)
+  targets = [batch.add(frames[0], box, Hyperparameters(*numbers)) for numbers in
+             ((0.1, 0.4, 0.6, 0.15), (0.0, 0.0, 1.0, 0.9))]
+  first, second = (batch.state(target) for target in targets)
+  assert not np.allclose(first['box_ratio'], 1)
+  for name in ('box_shift', 'box_ratio'):
+    np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_trials_share_the_looks(monkeypatch):
+  frames, box = video()
+  looked = []
+  monkeypatch.setattr(batch_tracker, 'measure',
+                      lambda *given: looked.append(given) or NONE)
+  batch = BatchTracker(*small_network(), CORRECTED, slots=3, share_crops=True)
+  for _ in range(3):
+    batch.add(frames[0], box)
+  assert len(looked) == 1
+  batch.add(frames[0], np.array(box) + 1)
+  assert len(looked) == 2
 
 
 @pytest.mark.usefixtures('believing')

@@ -50,12 +50,13 @@ def new(engine, judge=JUDGES[0], **changes):
   return OnnxTracker(exported(), config, judge=judge, weights='small')
 
 
-def new_batch(engine):
+def new_batch(engine, **changes):
   options = {'slots': 2, 'weights': 'small'}
+  config = dataclasses.replace(CONFIG, **changes)
   if engine == 'jax':
-    return BatchTracker(*small_network(), CONFIG, **options)
+    return BatchTracker(*small_network(), config, **options)
   from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
-  return OnnxBatchTracker(exported(), CONFIG, **options)
+  return OnnxBatchTracker(exported(), config, **options)
 
 
 def follow(tracker, frames):
