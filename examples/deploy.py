@@ -63,7 +63,7 @@ class Tracker:
     shift, size, score = self._update.run(['shift', 'new_size', 'score'], {
         'crop': crop[None], 'kernels': self._kernels, 'size': size[None],
         'scale': np.float32([scale]), **self._settings, **settings})
-    return (np.clip(center + shift[0], 0, limit), clip_size(size[0], limit),
+    return (np.clip(center + shift[0], 0, limit), np.clip(size[0], 0, limit),
             float(score[0]))
 
   def _measure(self, frame):

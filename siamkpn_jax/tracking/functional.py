@@ -107,11 +107,11 @@ def init(variables: Any, crops: Array, center: Array, size: Array,
 
 @functools.partial(
     Jitted, static_argnames=(
-        'model', 'rule', 'every_stage', 'at_once', 'devices'))
+        'model', 'rule', 'every_stage', 'at_once', 'devices', 'min_side'))
 def update(variables: Any, state: TrackerState, search: SearchInput,
            hyperparameters: Hyperparameters, *, model: SiamKPN,
            rule: CandidateRule, every_stage: bool = False,
-           at_once: int = 0, devices: int = 1
+           at_once: int = 0, devices: int = 1, min_side: float = MIN_SIDE
            ) -> tuple[TrackerState, Observation]:
   """Finds b targets in the next frame.
 
@@ -126,6 +126,7 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
     at_once: crops that the network sees at a time on each device
       (`inference.crops_at_once`); 0 for all.
     devices: over which the crops are divided, if `at_once` is given.
+    min_side: of a box, pixels.
 
   Returns:
     The new state, and what was observed.
@@ -146,7 +147,8 @@ def update(variables: Any, state: TrackerState, search: SearchInput,
       at_once, template, search.crops, devices=devices)
   if search.crop is not None:
     maps = jax.tree.map(lambda m: m[search.crop], maps)  # b x ...
-  center, size, score = jax.vmap(functools.partial(update_box, rule=rule))(
+  center, size, score = jax.vmap(functools.partial(
+      update_box, rule=rule, min_side=min_side))(
       maps[-1], state.center, state.size, search.scale, search.frame_size,
       hyperparameters)
   heatmaps = jnp.stack(
@@ -188,7 +190,8 @@ def in_parts(function: Callable[..., Any], size: int, *arrays: Any,
 
 def update_box(maps: Predictions, center: Array, size: Array,
                scale: Array, frame_size: Array,
-               hyperparameters: Hyperparameters, rule: CandidateRule
+               hyperparameters: Hyperparameters, rule: CandidateRule,
+               min_side: float = MIN_SIDE
                ) -> tuple[jax.Array, jax.Array, jax.Array]:
   """The next box of one target, clipped to the frame.
 
@@ -200,13 +203,14 @@ def update_box(maps: Predictions, center: Array, size: Array,
     frame_size: [2] width, height of the frame, pixels.
     hyperparameters: hyperparameters of this target, each ().
     rule: which cells are candidates.
+    min_side: of a box, pixels.
 
   Returns:
     The new center [2] and size [2], and the score () of the chosen cell.
   """
   found = decode(maps, size, scale, hyperparameters, rule)
   return (jnp.clip(center + found.shift, 0, frame_size),
-          jnp.clip(found.size, MIN_SIDE, frame_size), found.score)
+          jnp.clip(found.size, min_side, frame_size), found.score)
 
 
 def _check_crops(crops: Any, sides: Sequence[int]) -> None:

@@ -106,7 +106,8 @@ def update_packed(variables: PackedVariables, templates: Template, crops: Any,
       TrackerState(templates, numbers[:, :2], numbers[:, 2:4]),
       SearchInput(crops, numbers[:, 4], numbers[:, 5:7], owner, crop),
       Hyperparameters(*numbers[:, 7:].T), model=model, rule=rule,
-      every_stage=every_stage, at_once=at_once, devices=devices)
+      every_stage=every_stage, at_once=at_once, devices=devices,
+      min_side=0.0)  # `Correction.corrected` sees to that
   found = jnp.concatenate(
       [state.center, state.size, seen.score[:, None]], axis=1)
   return found, seen.heatmaps

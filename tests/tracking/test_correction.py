@@ -110,6 +110,20 @@ def test_without_it_nothing_is_looked_at():
                                                size.tobytes()]
 
 
+def test_the_least_side_is_that_of_the_corrected_box(engine):  # noqa: F811
+  """Not of what the network sees, which may be larger or smaller."""
+  frames, box = video()
+  tracker = new(engine)
+  tracker.init(frames[0], box)
+  state = tracker.state()
+  state['size'] = np.float32([12, 12])
+  state['size_lr'] = np.array(0.0)  # stays as it is
+  for ratio in (0.5, 2.0):
+    state['box_ratio'] = np.full(2, ratio, np.float32)
+    tracker.restore(state)
+    np.testing.assert_allclose(tracker.update(frames[1])[1][2:], 12, rtol=1e-5)
+
+
 def test_a_corrected_box_stays_in_the_frame():
   found = measured(sees_bright(0.8), bright((104, 55, 40, 50)))
   for center in ([0, 0], [300, 200]):

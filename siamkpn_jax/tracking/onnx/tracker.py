@@ -14,7 +14,7 @@ import onnxruntime
 
 from siamkpn_jax.core.boxes import xywh_around
 from siamkpn_jax.core.cpu_devices import cores
-from siamkpn_jax.tracking.choice import MIN_SIDE, DecodeConfig, no_heatmaps
+from siamkpn_jax.tracking.choice import DecodeConfig, no_heatmaps
 from siamkpn_jax.tracking.correction import LOOKING, measure
 from siamkpn_jax.tracking.crop import (
     TemplateInput,
@@ -159,7 +159,7 @@ class OnnxTracker:
         heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
         size, np.float32(scale), config)
     return (np.minimum(np.maximum(center + shift, np.float32(0)), limit),
-            np.minimum(np.maximum(size, np.float32(MIN_SIDE)), limit),
+            np.minimum(np.maximum(size, np.float32(0)), limit),
             score, heatmap)
 
   def search_window(self) -> tuple[np.ndarray, float]:
