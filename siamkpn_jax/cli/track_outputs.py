@@ -19,7 +19,9 @@ from siamkpn_jax.core.file_lock import HeldError, target_lock
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.track_files import Outputs
 
-_FORMATS = ('csv', 'json', 'mot', 'otb', 'cvat', 'label_studio', 'coco_video')
+# Of boxes, with the suffix of a file that has it.
+_FORMATS = {'csv': '.csv', 'json': '.json', 'mot': '.txt', 'otb': '.txt',
+            'cvat': '.xml', 'label_studio': '.json', 'coco_video': '.json'}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -31,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
       'CVAT), or .txt (x,y,w,h per frame of one target, MOT lines of '
       'several).')
   parser.add_argument(
-      '--format', choices=_FORMATS,
+      '--format', choices=tuple(_FORMATS),
       help='Format of --boxes; default: by its suffix.')
   parser.add_argument(
       '--heatmaps', action=Switch, default=False,
@@ -56,8 +58,9 @@ def chosen(args: argparse.Namespace, video: str) -> 'Iterator[Outputs]':
     raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
   with contextlib.ExitStack() as stack:
     yield _checked(args, video, *(
-        stack.enter_context(default_names(video)) if args.output is None and
-        args.boxes is None and not args.show else (args.output, args.boxes)))
+        stack.enter_context(default_names(video, args.format))
+        if args.output is None and args.boxes is None and not args.show else
+        (args.output, args.boxes)))
 
 
 def _checked(args: argparse.Namespace, video: str, output: str | None,
@@ -78,27 +81,31 @@ def _checked(args: argparse.Namespace, video: str, output: str | None,
     check_fps(args.fps)
   if args.heatmaps and not (output or args.show):
     raise UserError('--heatmaps: nothing to inset them in; add --output VIDEO')
+  if args.format and not boxes:
+    raise UserError(f'--format {args.format}: no boxes are written; add '
+                    '--boxes FILE')
   return Outputs(check_output(output, '--output', suffixes=VIDEO_SUFFIXES),
                  check_output(boxes, '--boxes'), args.format, args.fps,
                  args.heatmaps, args.long_term)
 
 
 @contextlib.contextmanager
-def default_names(video: str) -> Iterator[tuple[str, str]]:
+def default_names(video: str, format: str | None = None
+                  ) -> Iterator[tuple[str, str]]:
   """Names after that of the input, in this folder, which are not there yet.
 
   Nor are they those of another run, until the `with` block ends.
   """
-  stem = _stem(video)
+  stem, suffix = _stem(video), _FORMATS[format or 'csv']
   with contextlib.ExitStack() as stack:
     for number in itertools.count(1):
       mark = f'_{number}' if number > 1 else ''
-      names = f'{stem}_tracked{mark}.mp4', f'{stem}_tracked{mark}.csv'
+      names = f'{stem}_tracked{mark}.mp4', f'{stem}_tracked{mark}{suffix}'
       if any(map(os.path.lexists, names)):
         continue
       check_output(names[1], '--boxes')  # or no lock can be held
       try:
-        stack.enter_context(target_lock(Path(names[1]), '--boxes'))
+        stack.enter_context(target_lock(Path(names[0]), '--output'))
       except HeldError:
         continue
       if not any(map(os.path.lexists, names)):  # by a run that just ended

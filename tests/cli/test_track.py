@@ -4,6 +4,7 @@ Every command of this file runs once, here; what C libraries print counts as
 well. The tracker is a stand-in.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import json
@@ -97,6 +98,8 @@ BAD = {
         'input': '{0}/good/*.png', 'boxes': '{0}/good/1.png'}),
     'heatmaps of nothing': ('--heatmaps: nothing to inset them in', {
         'output': '', 'heatmaps': 'true'}),
+    'format of nothing': ('--format mot: no boxes are written; add --boxes', {
+        'boxes': None, 'format': 'mot'}),
     'ending': ('ends in .mp4 or .avi', {'output': '{1}/out.mkv'}),
     'no ending': ('ends in .mp4 or .avi', {'output': '{1}/out'}),
     'below a file': ('not a writable folder',
@@ -447,6 +450,19 @@ def test_names_of_outputs(tmp_path, monkeypatch, video, name) -> None:
     assert names == (f'{name}_tracked.mp4', f'{name}_tracked.csv')
 
 
+@pytest.mark.parametrize(('kind', 'suffix'), [
+    ('csv', '.csv'), ('json', '.json'), ('mot', '.txt'), ('otb', '.txt'),
+    ('cvat', '.xml'), ('label_studio', '.json'), ('coco_video', '.json')])
+def test_names_of_outputs_fit_the_format(
+    tmp_path, monkeypatch, kind, suffix) -> None:
+  monkeypatch.chdir(tmp_path)
+  args = argparse.Namespace(
+      output=None, boxes=None, show=False, format=kind, fps=None,
+      boxes_from=None, heatmaps=False, long_term=False)
+  with track_outputs.chosen(args, 'walk.avi') as outputs:
+    assert outputs.boxes == Path(f'walk_tracked{suffix}')
+
+
 def test_runs_at_once_choose_other_names(tmp_path, monkeypatch) -> None:
   """Whatever one has not written yet; nothing is left of their choice."""
   monkeypatch.chdir(tmp_path)
@@ -456,6 +472,8 @@ def test_runs_at_once_choose_other_names(tmp_path, monkeypatch) -> None:
     Path(first[0]).touch()
     with choose() as third:
       assert third[1] == 'walk_tracked_3.csv'
+    with track_outputs.default_names('walk.avi', 'cvat') as third:
+      assert third == ('walk_tracked_3.mp4', 'walk_tracked_3.xml')
   with choose() as names:
     assert names[1] == 'walk_tracked_2.csv'
   assert _files(tmp_path) == ['walk_tracked.mp4']
@@ -468,7 +486,7 @@ def test_a_run_that_ends_meanwhile_keeps_its_names(
 
   @contextlib.contextmanager
   def slow(path, flag):
-    if path.name == 'walk_tracked.csv':
+    if path.name == 'walk_tracked.mp4':
       path.touch()
     with lock(path, flag):
       yield
