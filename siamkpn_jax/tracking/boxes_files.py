@@ -6,7 +6,7 @@ Left and top are counted from 0 in all of them, as everywhere in this package.
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -54,13 +54,15 @@ def boxes_format(path: Path, chosen: str | None, targets: int) -> str:
 
 
 @contextlib.contextmanager
-def boxes_writer(path: Path, kind: str, video: str = '') -> Iterator[Write]:
+def boxes_writer(path: Path, kind: str, video: str = '',
+                 files: Sequence[str] = ()) -> Iterator[Write]:
   """Writes a file as long as the block lasts.
 
   Args:
     path: of the file.
     kind: one of `FORMATS`.
     video: its name, for labels.
+    files: names of its images, for labels; empty: it has none.
 
   Raises:
     UserError: the file cannot be written.
@@ -69,7 +71,7 @@ def boxes_writer(path: Path, kind: str, video: str = '') -> Iterator[Write]:
     if kind == 'json':
       yield from _json(file)
     elif kind in KINDS:
-      yield from _labels(file, kind, video)
+      yield from _labels(file, kind, video, files)
     else:
       lines = {'csv': _csv, 'mot': _mot, 'otb': _otb}[kind]
       if kind == 'csv':
@@ -120,7 +122,8 @@ def _json(file: TextIO) -> Iterator[Write]:
   file.write('\n]}\n')
 
 
-def _labels(file: TextIO, kind: str, video: str) -> Iterator[Write]:
+def _labels(file: TextIO, kind: str, video: str, files: Sequence[str]
+            ) -> Iterator[Write]:
   """Those of targets that are not lost; known as a whole at the end alone."""
   boxes: list[GivenBox] = []
   length, size = 0, (0, 0)
@@ -135,7 +138,8 @@ def _labels(file: TextIO, kind: str, video: str) -> Iterator[Write]:
 
   yield write
   if length:  # without a box as well: an empty file is none of labels
-    file.write(labels(kind, boxes, name=video, size=size, length=length))
+    file.write(labels(kind, boxes, name=video, size=size, length=length,
+                      files=files))
 
 
 def _four(box_xywh: np.ndarray) -> str:

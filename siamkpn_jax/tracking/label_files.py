@@ -1,7 +1,7 @@
 """Tracked boxes as labels, to be corrected in a program for labeling."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.interchange import coco_video, cvat, label_studio
@@ -12,7 +12,8 @@ KINDS = ('cvat', 'label_studio', 'coco_video')
 
 
 def labels(kind: str, boxes: Iterable[GivenBox], *, name: str,
-           size: tuple[int, int], length: int) -> str:
+           size: tuple[int, int], length: int, files: Sequence[str] = ()
+           ) -> str:
   """The content of a file of labels.
 
   Args:
@@ -22,6 +23,7 @@ def labels(kind: str, boxes: Iterable[GivenBox], *, name: str,
     name: of the video.
     size: width and height of its frames, pixels.
     length: number of its frames.
+    files: names of its images, in order; empty: it has none.
 
   Raises:
     UserError: another kind, a box without a frame or of a frame outside of the
@@ -38,7 +40,8 @@ def labels(kind: str, boxes: Iterable[GivenBox], *, name: str,
       raise UserError(f'boxes: of id {box.id}, frame {box.frame}; expected one '
                       f'box at most for each frame, 1 to {length}')
     frames[box.frame] = box.box_xywh
-  video = Video(name, size=size, length=length)
+  video = Video(name, size=size, length=length,
+                files=dict(enumerate(files, start=1)))
   for id, of_target in found.items():
     video.add(id, '', of_target)
   if kind == 'cvat':

@@ -129,7 +129,8 @@ def _writers(stack: contextlib.ExitStack, partial: dict[Path, Path],
   if outputs.boxes is not None:
     kind = boxes_format(outputs.boxes, outputs.format, targets)
     write: Write = stack.enter_context(
-        boxes_writer(partial[outputs.boxes], kind, Path(source.name).name))
+        boxes_writer(partial[outputs.boxes], kind, Path(source.name).name,
+                     source.files))
     yield write
   if outputs.video is None and outputs.show is None:
     return

@@ -48,8 +48,10 @@ class FrameSource:
     first: the first frame that can be decoded from there on.
     notes: what was unusual.
     reader: of a camera or a stream.
+    files: names of the images, in order; empty for what is none.
   """
 
+  files: tuple[str, ...] = ()
   notes: tuple[str, ...] = ()
   rate: float | None = None
   reader: LiveReader | None = None
@@ -175,6 +177,7 @@ def _open_images(name: str, start: int) -> FrameSource:
             for number, path in enumerate(images.paths, start=1))
   source = FrameSource(name, frames, count=len(images.paths), start=start)
   source.notes = images.notes
+  source.files = tuple(path.name for path in images.paths)
   return source
 
 

@@ -134,6 +134,7 @@ GOOD_RUNS: dict[str, dict[str, str | None]] = {
     'thumbnail': {'input': '{0}/thumbnail'},
     'pattern': {'input': '{0}/good/*.png', 'boxes': '{1}/out.csv'},
     'start': {'start_frame': '3', 'boxes': '{1}/out.csv'},
+    'images': {'input': '{0}/good', 'format': 'coco_video'},
     'chosen': {'format': 'json', 'boxes': '{1}/out.txt'},
     'from file': {'box': None, 'boxes_from': '{0}/one.csv', 'output': '',
                   'boxes': '{1}/out.csv'},
@@ -421,6 +422,9 @@ def test_what_a_file_of_boxes_has(outcomes: dict[str, Outcome]) -> None:
   assert len(rows['boxes']) == 8 and rows['boxes'][1] == {
       'frame': 2, 'time': 0.083333, 'id': 1, 'x': 5.5, 'y': 6.0, 'w': 20.0,
       'h': 10.0, 'score': 0.5, 'state': 'tracked'}
+  images = json.loads((outcomes['images'].folder / 'out.txt').read_text())
+  assert [image['file_name'] for image in images['images']] == [
+      f'{k}.png' for k in range(1, 9)]
   lines = (outcomes['from file'].folder / 'out.csv').read_text().splitlines()
   assert lines[1].startswith('3,') and lines[1].split(',')[2] == '4'
   assert len(lines) == 7 and '\n8 frames, ' in outcomes['from file'].out

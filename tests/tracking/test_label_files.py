@@ -1,17 +1,22 @@
 """Tracked boxes as labels: written and read again."""
 
 import json
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.interchange import label_studio
+from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.tracking.boxes_files import boxes_writer
 from siamkpn_jax.tracking.follow import FrameResult, TargetBox
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.label_files import KINDS, labels
 from siamkpn_jax.tracking.targets import LOST, TRACKED
+from siamkpn_jax.tracking.video import open_frames
 
 BOXES = [GivenBox(1, 1, (1.5, 2, 30, 40)), GivenBox(2, 1, (2.5, 2, 30, 40)),
          GivenBox(2, 7, (9, 8, 7, 6)), GivenBox(4, 1, (4.5, 2, 30, 40))]
@@ -68,6 +73,22 @@ def test_written_while_tracking(tmp_path, kind):
   assert [(b.frame, names[b.id]) for b in boxes] == [
       (1, 4), (1, 7), (2, 4), (3, 4), (3, 7)]
   assert boxes[3].box_xywh == pytest.approx((3, 2, 10, 12), abs=0.01)
+
+
+def test_images_keep_their_names(tmp_path):
+  """So a set of images with such labels beside them is read."""
+  for name in ('shot_9.png', 'shot_10.png', 'shot_11.png'):
+    cv2.imwrite(str(tmp_path / name), np.zeros((48, 64, 3), np.uint8))
+  with open_frames(tmp_path) as source, boxes_writer(
+      tmp_path / 'annotations.json', 'coco_video', 'shots', source.files
+      ) as write:
+    for number, frame in enumerate(source, start=1):
+      write(FrameResult(number, 0.0, frame, {
+          1: TargetBox(np.array([number, 2.0, 10, 12]), 0.9, TRACKED)}))
+  (track,) = catalog.LAYOUTS['coco'].tracks(tmp_path, dropped := Dropped())
+  assert [Path(path).name for path in track.images] == [
+      'shot_9.png', 'shot_10.png', 'shot_11.png']
+  assert not dropped.counts
 
 
 @pytest.mark.parametrize('kind', KINDS)
