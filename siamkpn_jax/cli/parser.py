@@ -1,9 +1,11 @@
 """argparse with one-line errors, and the kinds of values that flags take."""
 
 import argparse
+import collections
 import difflib
 import itertools
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from siamkpn_jax.core import numbers
@@ -11,6 +13,8 @@ from siamkpn_jax.core import numbers
 # Of flags that do nothing, or say so themselves, where they are not given.
 _NO_DEFAULTS: tuple[Any, ...] = (None, '', (), [], argparse.SUPPRESS)
 _LARGEST = 2**63 - 1  # number that any flag takes
+# Flags that what stands alone may be meant for, where they are required.
+_INPUTS = '--input', '--data', '--workdir', '--weights', '--config'
 _Number = TypeVar('_Number', int, float)
 
 
@@ -73,9 +77,10 @@ class Parser(argparse.ArgumentParser):
   def _normalize(self, argv: Sequence[str]) -> list[str]:
     """Underscores in names; a value in the word of its flag."""
     result = []
-    words = iter(argv)
+    words = collections.deque(argv)
     places = sum(not action.option_strings for action in self._actions)
-    for word in words:
+    while words:
+      word = words.popleft()
       name, equals, value = word.partition('=')
       if name.startswith('--'):
         name = '--' + name[2:].replace('-', '_')
@@ -86,28 +91,45 @@ class Parser(argparse.ArgumentParser):
         result.append(word)
         places -= 1
       elif action is None:
-        self._refuse(word)
+        self._refuse(word, argv)
       elif isinstance(action, Switch):
         result.append(action.spell(name, value) if equals else name)
-      elif equals or action.nargs == 0:  # --help
-        result.append(name + equals + value)
       else:
-        result.append('='.join([name, *itertools.islice(words, 1)]))
+        if not equals and action.nargs != 0 and words:  # 0: --help
+          equals, value = '=', words.popleft()
+        if ',' in str(action.metavar):
+          _check_commas(name, value, words)
+        result.append(name + equals + value)
     return result
 
-  def _refuse(self, argument: str) -> NoReturn:
+  def _refuse(self, argument: str, argv: Sequence[str]) -> NoReturn:
     if not argument.startswith('-'):
       one = next((action for action in self._actions
                   if not action.option_strings), None)
       expected = 'only flags' if one is None else (
           f'one {one.metavar} and flags; write a pattern such as '
           "'frames/*.jpg' in quotes")
+      flag = next((flag for flag in _INPUTS if flag in self._flags and
+                   self._flags[flag].required), None)
+      meant = '' if flag is None or any(
+          word.partition('=')[0] == flag for word in argv) else (
+              f'; did you mean {flag} {argument}?')
       raise UsageError(
-          f'unexpected argument {argument!r}: expected {expected}')
+          f'unexpected argument {argument!r}: expected {expected}{meant}')
     name = argument.partition('=')[0]
     near = difflib.get_close_matches(name, self._flags, 1)
     raise UsageError(f'{name}: unknown flag' +
                      (f'; did you mean {near[0]}?' if near else ''))
+
+
+def _check_commas(name: str, value: str, words: Iterable[str]) -> None:
+  """Refuses numbers in words of their own where a flag takes them in one."""
+  number = re.compile(r'-?[0-9.]+,?')
+  rest = list(itertools.takewhile(number.fullmatch, words))
+  if rest and number.fullmatch(value):
+    right = ','.join(word.rstrip(',') for word in (value, *rest))
+    raise UsageError(f'{name} {" ".join([value, *rest])}: expected one word '
+                     f'without spaces; write {name} {right}')
 
 
 class Switch(argparse.Action):

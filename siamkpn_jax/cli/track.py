@@ -53,7 +53,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--input', help='VIDEO as a flag; default: none.')
   parser.add_argument(
-      '--box', action='append',
+      '--box', action='append', metavar='X,Y,W,H',
       help='Box of an object in the first frame: left,top,width,height in '
       'pixels; once for each object; default: draw them in a window.')
   parser.add_argument(

@@ -73,6 +73,42 @@ def test_every_number_has_a_range(kind, text):
     kind(text)
 
 
+@pytest.mark.parametrize(('argv', 'right'), [
+    (['v', '--box', '307', '112', '160', '250'], '307,112,160,250'),
+    (['--box', '-5', '1.5', '9', '9', 'v'], '-5,1.5,9,9'),
+    (['--box', '3,', '4,', '5,', '6', '--debug'], '3,4,5,6'),
+    (['--box=3', '4', '5'], '3,4,5')])
+def test_numbers_in_words_of_their_own(argv, right):
+  with pytest.raises(UsageError, match=f'write --box {right}$'):
+    _with_video().parse_args(argv)
+
+
+def test_a_camera_after_a_box():
+  args = _with_video().parse_args(['--box', '1,2,3,4', '0'])
+  assert (args.box, args.video) == ('1,2,3,4', '0')
+
+
+def _with_video():
+  parser = Parser('x', '')
+  parser.add_argument('video', nargs='?')
+  parser.add_argument('--box', metavar='X,Y,W,H')
+  return parser
+
+
+@pytest.mark.parametrize(('argv', 'meant'), [
+    (['a.pth'], '; did you mean --input a.pth?'),
+    (['--output', 'o', 'a.pth'], '; did you mean --input a.pth?'),
+    (['--input', 'b', 'a.pth'], ''), (['a.pth', '--input=b'], '')])
+def test_an_input_without_its_flag(argv, meant):
+  parser = Parser('x', '')
+  parser.add_argument('--output', required=True)
+  parser.add_argument('--input', required=True)
+  with pytest.raises(UsageError) as error:
+    parser.parse_args(argv)
+  assert str(error.value) == (
+      f"unexpected argument 'a.pth': expected only flags{meant}")
+
+
 def test_required():
   parser = Parser('x', '')
   parser.add_argument('--input', required=True)
