@@ -6,10 +6,11 @@ are in a file; `callers_boxes.starts` takes those at which targets begin.
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,7 @@ _LARGEST = 2**31  # frames and ids are below
 _SET_RATE = ("set frameRate of Label Studio's <Video> to the video's, label "
              'again, or use the labeled video')
 _RATES_DIFFER = 0.01  # more than 30 and 29.97 do
+_Value = TypeVar('_Value')
 
 
 class GivenBox(NamedTuple):
@@ -190,7 +192,7 @@ def _own_json(content: Any, path: Path, frames: int | None
     return None
   return _from_rows([_named(row, f'box {number}', path)
                      for number, row in enumerate(rows, start=1)],
-                    path, 'box', 1)
+                    path, 'box')
 
 
 def _named(row: Any, where: str, path: Path) -> Mapping[str, Any]:
@@ -232,7 +234,7 @@ def _read_text(data: bytes, path: Path, frames: int | None) -> list[GivenBox]:
     raise UserError(f'{path}: ids of -1, as of detections; expected a positive '
                     'id for each target: number them')
   return _from_rows([dict(zip(('frame', 'id', *'xywh'), row, strict=False))
-                     for row in rows], path, 'line', 1)
+                     for row in rows], path, 'line')
 
 
 def _one_target(rows: list[list[str]], path: Path,
@@ -247,7 +249,7 @@ def _one_target(rows: list[list[str]], path: Path,
   return _from_rows(
       [{'frame': None if alone else str(number), 'id': '1'} |
        dict(zip('xywh', row, strict=True))
-       for number, row in enumerate(rows, start=1)], path, 'line', 1)
+       for number, row in enumerate(rows, start=1)], path, 'line')
 
 
 def _read_csv(text: str, path: Path) -> list[GivenBox]:
@@ -256,41 +258,59 @@ def _read_csv(text: str, path: Path) -> list[GivenBox]:
                           skipinitialspace=True)
   try:
     _check_columns(reader.fieldnames or (), path)
-    return _from_rows(list(reader), path, 'line', 2)
+    rows, lines = [], []  # empty lines are no rows, a row may have several
+    for row in reader:
+      rows.append(row)
+      lines.append(reader.line_num)
+    return _from_rows(rows, path, 'line', lines)
   except csv.Error as error:
     raise UserError(f'{path} line {reader.line_num}: {error}; {_EXPECTED}'
                     ) from error
 
 
-def _from_rows(rows: list[Mapping[str, Any]], path: Path, word: str,
-               first: int) -> list[GivenBox]:
+def _from_rows(rows: Sequence[Mapping[str, Any]], path: Path, word: str,
+               places: Iterable[int] | None = None) -> list[GivenBox]:
   """Boxes of rows with names; one without numbers (nan) or lost is left out.
 
-  Rows without ids are targets of their own.
+  Rows without ids are targets of their own. The places are those of the rows
+  in the file, for messages; None: 1, 2, ...
   """
   found, named = [], set()
-  for number, given in enumerate(rows, start=first):
-    row = {_name(key): value for key, value in given.items() if key}
+  for number, (place, given) in enumerate(
+      zip(places or itertools.count(1), rows, strict=False), start=1):
+    where = f'{path} {word} {place}'
+    row = {_name(key): (key.strip(), value)
+           for key, value in given.items() if key}
     _check_columns(row, path)
-    if row.get('state') == 'lost':  # nothing begins there
+    if row.get('state', ('', ''))[1] == 'lost':  # nothing begins there
       continue
-    try:
-      box = tuple(real(row[side]) for side in 'xywh')
-      frame, target = (_whole(row.get(key)) for key in ('frame', 'id'))
-    except (TypeError, ValueError, OverflowError):
-      raise _bad(path, f'{word} {number}', str(dict(given))) from None
+    left, top, width, height = (_field(row, side, real, where)
+                                for side in 'xywh')
+    frame, target = (_field(row, key, _whole, where) for key in ('frame', 'id'))
     if frame is not None and frame < 1:
-      raise UserError(f'{path} {word} {number}: frame {frame}; expected frames '
-                      'counted from 1: correct it')
+      raise UserError(f'{where}: frame {frame}; expected frames counted from '
+                      '1: correct it')
     named.add(target is not None)
     if len(named) > 1:
-      raise UserError(f'{path} {word} {number}: some rows have an id, others '
-                      'none; expected one for all of them, or for none')
-    if np.isfinite(box).all():
-      left, top, width, height = box
-      found.append(GivenBox(frame, number - first + 1 if target is None
-                            else target, (left, top, width, height)))
+      raise UserError(f'{where}: some rows have an id, others none; expected '
+                      'one for all of them, or for none')
+    if np.isfinite([left, top, width, height]).all():
+      found.append(GivenBox(frame, number if target is None else target,
+                            (left, top, width, height)))
   return found
+
+
+def _field(row: Mapping[str, tuple[str, Any]], key: str,
+           kind: Callable[[Any], _Value], where: str) -> _Value:
+  name, value = row.get(key, (key, None))
+  if key in 'xywh' and (value is None or not str(value).strip()):
+    raise UserError(f'{where}: {name} is empty; expected a number: correct it')
+  try:
+    return kind(value)
+  except (TypeError, ValueError, OverflowError):
+    raise UserError(f'{where}: {name} is {str(value)[:60]!r}; expected a '
+                    f'{"whole " if kind is _whole else ""}number: correct it'
+                    ) from None
 
 
 def _check_columns(keys: Iterable[str], path: Path) -> None:
