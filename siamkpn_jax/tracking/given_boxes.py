@@ -33,6 +33,7 @@ _LARGEST = 2**31  # frames and ids are below
 _SET_RATE = ("set frameRate of Label Studio's <Video> to the video's, label "
              'again, or use the labeled video')
 _RATES_DIFFER = 0.01  # more than 30 and 29.97 do
+_FRAMES_DIFFER = 1  # as times are rounded
 _Value = TypeVar('_Value')
 
 
@@ -48,10 +49,10 @@ class GivenBox(NamedTuple):
   frame: int | None
   id: int
   box_xywh: tuple[float, float, float, float]
-  # Not of what `read_boxes` gives: fractions of the frame, and the frames per
-  # second by which its number is counted.
+  # Not of what `read_boxes` gives: fractions of the frame, and how many frames
+  # and seconds lie between the first and the last time in its labels.
   relative: bool = False
-  rate: float | None = None
+  span: tuple[int, float] | None = None
 
 
 # What a JSON or XML file of another program begins with tells its reader: the
@@ -107,11 +108,13 @@ def read_boxes(path: Path, frames: int | None = None,
 
 def _check_rates(boxes: list[GivenBox], rate: float | None,
                  path: Path) -> None:
-  for box in boxes:
-    if rate and box.rate and abs(box.rate / rate - 1) > _RATES_DIFFER:
+  for frames, seconds in {box.span for box in boxes if box.span}:
+    if rate and seconds > 0 and (
+        abs(seconds * rate - frames) > max(
+            _FRAMES_DIFFER, _RATES_DIFFER * frames)):
       raise UserError(
-          f'{path}: labels of {box.rate:.5g} frames per second, but the video '
-          f'has {rate:.5g}; expected as many: {_SET_RATE}')
+          f'{path}: labels of {frames / seconds:.5g} frames per second, but '
+          f'the video has {rate:.5g}; expected as many: {_SET_RATE}')
 
 
 def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
@@ -123,7 +126,7 @@ def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
   scaled = lambda x, y, w, h: (x * width, y * height, w * width, h * height)
   return [box._replace(
       box_xywh=scaled(*box.box_xywh) if box.relative else box.box_xywh,
-      relative=False, rate=None) for box in boxes]
+      relative=False, span=None) for box in boxes]
 
 
 def _first(readers: Iterable[JsonReader], content: Any, path: Path,
@@ -169,9 +172,17 @@ def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
       raise UserError(
           f'{path}: labels of {video.length} frames, but the video has {frames}'
           f'; expected as many: {_SET_RATE}')
-  return [GivenBox(frame, target.id, box, video.relative, video.rate)
-          for video in named for target in video.targets
+  return [GivenBox(frame, target.id, box, video.relative, span)
+          for video in named for span in [_span(video.times)]
+          for target in video.targets
           for frame, box in target.boxes_xywh.items()]
+
+
+def _span(times: Mapping[int, float]) -> tuple[int, float] | None:
+  if not times:
+    return None
+  first, last = min(times), max(times)
+  return last - first, times[last] - times[first]
 
 
 def _read_json(data: bytes, path: Path, frames: int | None

@@ -117,11 +117,11 @@ def test_what_label_studio_exports(name):
              11: 128, 12: 144, 13: 160, 14: 176, 15: 192},
             {3: 32, 7: 96, 8: 96, 9: 96}]
   path = LABELS / f'{name}_1_23.json'
-  for rate in (None, 25, 25.1):
+  for rate in (None, 24, 25, 25.1):  # with 24 they are the same frames
     assert given(path, (320, 240), rate) == {
         id: {frame: (x, 48, 96, 72) for frame, x in of_target.items()}
         for id, of_target in enumerate(places, start=1)}
-  for rate in (24, 30):  # nearly as many frames, but others
+  for rate in (20, 30):  # other frames
     with pytest.raises(UserError, match=f'labels of 25 .* video has {rate}'):
       read_boxes(path, 20, (320, 240), rate)
 
@@ -266,6 +266,40 @@ def test_label_studio_of_another_frame_rate():
     read_boxes(LABELS / 'label_studio.json', frames, (64, 48))
   with pytest.raises(UserError, match='of 6 frames, but the video has 9.*Rate'):
     read_boxes(LABELS / 'label_studio.json', 9, (64, 48))
+
+
+def timed(path, rate, digits, *regions):
+  """Writes labels with keys at such frames, and times to so many digits."""
+  def change(task, value):
+    del value['framesCount']
+    key = value['sequence'][0]
+    task['annotations'][0]['result'] = [
+        {'id': f'r{k}', 'type': 'videorectangle', 'value': {
+            'sequence': [key | {'frame': frame,
+                                'time': round(frame / rate, digits)}
+                         for frame in frames]}}
+        for k, frames in enumerate(regions)]
+  path.write_text(json.dumps(studio(change)))
+  return path
+
+
+@pytest.mark.parametrize(('rate', 'digits', 'regions'), [
+    (30, 3, [(1, 2)]), (24, 2, [(1, 3)]), (29.97, 3, [(5, 6)]),
+    (30, 9, [(7,)]), (60, 2, [(1, 2), (4, 5)]), (30, 3, [(900, 1), (1, 2)])])
+def test_rounded_times_are_of_the_right_rate(tmp_path, rate, digits, regions):
+  """Keys that stand near each other say little of it."""
+  path = timed(tmp_path / 'a.json', rate, digits, *regions)
+  assert read_boxes(path, size=(64, 48), rate=rate)
+
+
+@pytest.mark.parametrize('regions', [
+    [(1, 500)], [(1, 500), (1, 2)], [(1, 2), (499, 500)], [(500,), (1,)]])
+def test_a_rate_shows_in_all_regions(tmp_path, regions):
+  """In the keys that are furthest apart."""
+  path = timed(tmp_path / 'a.json', 24, 3, *regions)
+  assert read_boxes(path, size=(64, 48), rate=23.976)
+  with pytest.raises(UserError, match=r'labels of 24\S* .* video has 25'):
+    read_boxes(path, size=(64, 48), rate=25)
 
 
 def test_labels_of_several_videos(tmp_path):

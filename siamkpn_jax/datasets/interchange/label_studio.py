@@ -12,6 +12,7 @@ same length, and the size of the frame is not in the file.
 Source: https://labelstud.io/tags/videorectangle.
 """
 
+import contextlib
 import math
 from typing import Any
 from urllib.parse import unquote
@@ -134,7 +135,8 @@ def _region(value: dict[str, Any], video: Video
       raise _BadKeyError(f'frame {frame} is rotated, which is not read')
     left, top, width, height = sides
     keys[frame] = (left, top, width, height), enabled
-  video.rate = _rate(value['sequence']) or video.rate
+    with contextlib.suppress(TypeError, ValueError):
+      video.times[frame] = _number(key.get('time'))
   length = value.get('framesCount')
   if type(length) is int and 0 < length <= _FRAMES:
     video.length = max(video.length, length)
@@ -144,20 +146,6 @@ def _region(value: dict[str, Any], video: Video
   labels = value.get('labels')
   label = labels[0] if isinstance(labels, list) and labels else ''
   return label if isinstance(label, str) else '', filled(keys)
-
-
-def _rate(keys: list[dict[str, Any]]) -> float | None:
-  """Frames per second by which the keys are counted, if they say so."""
-  try:
-    ends = [(key['frame'], _number(key['time'])) for key in keys]
-  except (LookupError, TypeError, ValueError):
-    return None
-  if not ends:
-    return None
-  (frame, time), (first_frame, first_time) = max(ends), min(ends)
-  rate = (frame - first_frame) / (time - first_time) if (
-      time > first_time) else 0
-  return rate if math.isfinite(rate) and rate > 0 else None
 
 
 def _number(value: Any) -> float:

@@ -35,7 +35,7 @@ class Video:
     first, step: number of the first frame that was labeled, from 1, and how
       many frames on the next is.
     files: names of the images by frame; empty: unknown.
-    rate: frames per second by which the labels count; None: unknown.
+    times: seconds at which the labels have frames, as far as they say so.
     relative: boxes are fractions of the frame, not pixels.
     bad: what could not be read, an entry each, in a few words.
     unused: what was read and is no box of a target, likewise.
@@ -50,7 +50,7 @@ class Video:
   first: int = 1
   step: int = 1
   files: dict[int, str] = dataclasses.field(default_factory=dict)
-  rate: float | None = None
+  times: dict[int, float] = dataclasses.field(default_factory=dict)
   relative: bool = False
   bad: list[str] = dataclasses.field(default_factory=list)
   unused: list[str] = dataclasses.field(default_factory=list)
