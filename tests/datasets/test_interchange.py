@@ -126,6 +126,27 @@ def test_what_label_studio_exports(name):
       read_boxes(path, 20, (320, 240), rate)
 
 
+@pytest.mark.parametrize('name', ['label_studio', 'label_studio_min'])
+def test_a_region_without_keys_has_no_box(tmp_path, name):
+  """The others of its file are read."""
+  source = LABELS / f'{name}_1_23.json'
+  content = json.loads(source.read_text())
+  values = content[0]['box'] if name.endswith('min') else [
+      region['value'] for region in content[0]['annotations'][0]['result']]
+  values[1]['sequence'] = []
+  path = tmp_path / 'a.json'
+  path.write_text(json.dumps(content))
+  assert [(box.frame, box.box_xywh) for box in read_boxes(
+      path, size=(320, 240))] == [
+          (box.frame, box.box_xywh) for box in read_boxes(
+              source, size=(320, 240)) if box.id != 2]
+  for value in values:
+    value['sequence'] = []
+  path.write_text(json.dumps(content))
+  with pytest.raises(UserError, match='no box in it'):
+    read_boxes(path, size=(320, 240))
+
+
 def test_entries_of_several_people(tmp_path):
   (entry,) = json.loads((LABELS / 'label_studio_min_1_23.json').read_text())
   path = tmp_path / 'a.json'

@@ -83,7 +83,9 @@ def filled(keys: Mapping[int, tuple[Box, bool]]) -> dict[int, Box]:
   """
   found: dict[int, Box] = {}
   frames = sorted(keys)
-  if frames and frames[-1] - frames[0] >= MOST:
+  if not frames:
+    return {}
+  if frames[-1] - frames[0] >= MOST:
     raise ValueError(f'more than {MOST:,} frames')
   for here, there in zip(frames, [*frames[1:], 0], strict=True):
     box, goes_on = keys[here]
