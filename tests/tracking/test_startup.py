@@ -92,6 +92,21 @@ def test_what_is_kept_knows_its_settings(cache, exports):
     load_tracker(engine='onnxruntime', penalty_k=-1)
 
 
+def test_the_stored_size_is_no_other_one(cache, exports, tmp_path):
+  """One copy is kept, whether it is named or not, and one of each other."""
+  config, path = tiny_config(), tmp_path / 'model.safetensors'
+  stored = config.tracking.search_size
+  weights_file.save_weights_file(
+      path, config, init_variables(build_model(config.model), 0), {})
+  for first, again in ((stored, None), (127, 127), (None, stored)):
+    for size in (first, again):
+      given = {'search_size': size} if size else {}
+      tracker = load_tracker(path, engine='onnxruntime', **given)
+      assert tracker._origin.config.search_size == (size or stored)
+  assert exports == ['export', 'export']
+  assert len(list((cache / 'onnx').iterdir())) == 2
+
+
 def test_damaged_or_switched_off(cache, exports, monkeypatch):
   """The network is exported again; what was damaged is replaced."""
   load_tracker(engine='onnxruntime')

@@ -31,18 +31,20 @@ def read_kept(digest: str | None, precision: str = 'float32',
   Args:
     digest: None if it is not known.
     precision: one of `engines.PRECISIONS`.
-    search_size: another one than that of the weights.
+    search_size: None for that of the weights.
 
   Returns:
     The configuration of the weights, and the network for such crops.
   """
   if digest is None:
     return None
-  content = read_entry(_PART, _key(digest, precision, search_size))
-  if content is None:
-    return None
-  plain = json.loads(content.pop('config'))
-  return config_from_dict(plain), Serialized(**content)
+  for size in dict.fromkeys((search_size, None)):
+    content = read_entry(_PART, _key(digest, precision, size))
+    if content:
+      config = config_from_dict(json.loads(content.pop('config')))
+      if search_size in (size, config.tracking.search_size):
+        return config, Serialized(**content)
+  return None
 
 
 def export_and_keep(path: Path, digest: str | None, config: Config,
@@ -66,6 +68,8 @@ def export_and_keep(path: Path, digest: str | None, config: Config,
   """
   from siamkpn_jax.checkpoints.weights import find_checkpoint
 
+  if search_size == config.tracking.search_size:
+    search_size = None
   serialized = in_precision(config, model, variables, precision, search_size)
   # Kept only if it is what was loaded: not replaced meanwhile, and Orbax has
   # not refused what the digest is of.
