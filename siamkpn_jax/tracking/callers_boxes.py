@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.numbers import real
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
+
+_BOX = 'four numbers left, top, width, height in pixels'
 
 
 def starts(boxes: Iterable[GivenBox], first: int, path: Path
@@ -62,23 +65,26 @@ def as_given(boxes: Any, first: int, frames: int | None = None,
   if isinstance(boxes, str | Path):
     path = Path(boxes)
     return starts(read_boxes(path, frames, size, rate), first, path)
-  if isinstance(boxes, Mapping):
+  if isinstance(boxes, Mapping) and boxes:
     return [_given(number, box) for number, box in boxes.items()]
+  if not np.iterable(boxes):
+    raise UserError(f'boxes: {str(boxes)[:60]!r}; expected {_BOX}, several of '
+                    'them, or the path of a file')
   boxes = list(boxes)
   if boxes and all(isinstance(box, GivenBox) for box in boxes):
     return starts(boxes, first, Path('boxes'))
   if len(boxes) == 4 and all(np.ndim(side) == 0 for side in boxes):
     boxes = [boxes]
   if not boxes:
-    raise UserError('boxes: none; expected at least one box [4] left, top, '
-                    'width, height in pixels')
+    raise UserError(f'boxes: none; expected at least one box: {_BOX}')
   return [_given(number, box) for number, box in enumerate(boxes, start=1)]
 
 
 def _given(number: int, box: Any) -> GivenBox:
   try:
-    left, top, width, height = (float(side) for side in box)
+    left, top, width, height = (
+        real(side.item() if isinstance(side, np.generic) else side)
+        for side in box)
   except (TypeError, ValueError, OverflowError):
-    raise UserError(f'box {str(box)[:60]!r}: expected four numbers left, top, '
-                    'width, height in pixels') from None
+    raise UserError(f'box {str(box)[:60]!r}: expected {_BOX}') from None
   return GivenBox(None, number, (left, top, width, height))

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.callers_boxes import starts
+from siamkpn_jax.tracking.callers_boxes import as_given, starts
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 
 A, B = (1.0, 2.0, 30.0, 40.0), (5.5, 6.0, 7.0, 8.0)
@@ -104,3 +105,33 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
   binary.write_bytes(b'\0\xff' * 99)
   with pytest.raises(UserError, match='not a text file'):
     read_boxes(binary)
+
+
+@pytest.mark.parametrize('side', [
+    '1_0', True, np.True_, '\u0661', 'x', None, [1], 10**400])
+def test_what_a_caller_gives_is_no_number(side: object) -> None:
+  """As in files and flags."""
+  box = [side, 2, 30, 40]
+  for boxes in (box, [box], {7: box}, iter([box])):
+    with pytest.raises(UserError, match='expected four numbers left, top'):
+      as_given(boxes, 1)
+
+
+@pytest.mark.parametrize('boxes', [5, 5.0, None, True, np.float32(5),
+                                   np.array(5), object()])
+def test_what_a_caller_gives_is_no_boxes(boxes: object) -> None:
+  with pytest.raises(UserError, match='boxes: .*; expected four numbers'):
+    as_given(boxes, 1)
+
+
+@pytest.mark.parametrize('boxes', [
+    A, ['1', '2.0', ' 30', '4e1'], np.float32(A), np.array([A]), [A], {1: A},
+    np.int64(A), (A,)])
+def test_boxes_of_a_caller(boxes: object) -> None:
+  assert as_given(boxes, 1) == [GivenBox(None, 1, A)]
+
+
+@pytest.mark.parametrize('boxes', [[], {}, np.zeros([0, 4])])
+def test_a_caller_gives_no_box(boxes: object) -> None:
+  with pytest.raises(UserError, match='boxes: none'):
+    as_given(boxes, 1)
