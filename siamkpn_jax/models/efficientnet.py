@@ -113,8 +113,8 @@ class EfficientNet(nn.Module):
       if not train and stage in train_layers:
         x = jax.lax.stop_gradient(x)
       train = stage in train_layers
-      blocks, kernel, stride, padding, channels = STAGES[stage]
-      for n in range(blocks):
+      count, kernel, stride, padding, channels = STAGES[stage]
+      for n in range(count):
         block = MBConv(
             max(1, channels * self.width // _STEM),
             1 if stage == 'stage1' else _EXPANSION, kernel,

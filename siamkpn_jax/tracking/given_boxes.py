@@ -339,8 +339,7 @@ def _whole(value: Any) -> int | None:
   if value is None or value == '':
     return None
   number = real(value)
-  if (not number.is_integer() or isinstance(value, bool) or
-      abs(number) >= _LARGEST):
+  if not number.is_integer() or abs(number) >= _LARGEST:
     raise ValueError(value)
   return int(number)
 
