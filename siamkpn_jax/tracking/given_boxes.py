@@ -172,17 +172,9 @@ def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
       raise UserError(
           f'{path}: labels of {video.length} frames, but the video has {frames}'
           f'; expected as many: {_SET_RATE}')
-  return [GivenBox(frame, target.id, box, video.relative, span)
-          for video in named for span in [_span(video.times)]
-          for target in video.targets
+  return [GivenBox(frame, target.id, box, video.relative, video.span())
+          for video in named for target in video.targets
           for frame, box in target.boxes_xywh.items()]
-
-
-def _span(times: Mapping[int, float]) -> tuple[int, float] | None:
-  if not times:
-    return None
-  first, last = min(times), max(times)
-  return last - first, times[last] - times[first]
 
 
 def _read_json(data: bytes, path: Path, frames: int | None

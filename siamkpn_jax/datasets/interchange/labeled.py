@@ -69,6 +69,13 @@ class Video:
     else:
       self.unused.append(f'target {id} has no box')
 
+  def span(self) -> tuple[int, float] | None:
+    """Frames and seconds from the first to the last that has a time."""
+    if not self.times:
+      return None
+    first, last = min(self.times), max(self.times)
+    return last - first, self.times[last] - self.times[first]
+
 
 def filled(keys: Mapping[int, tuple[Box, bool]]) -> dict[int, Box]:
   """The boxes of all frames from the first key to the last, interpolated.
