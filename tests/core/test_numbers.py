@@ -89,7 +89,7 @@ def test_files(odd, tmp_path):
 def test_a_truth_value_is_no_box(tmp_path):
   path = tmp_path / 'boxes.json'
   path.write_text('[{"x": true, "y": 2, "w": 3, "h": 4}]')
-  with pytest.raises(UserError, match='is no box'):
+  with pytest.raises(UserError, match='x is .True.; expected a number'):
     read_boxes(path)
 
 
