@@ -122,6 +122,8 @@ def cut(frame, center, pixels, output, fill):
 if __name__ == '__main__':
   import cv2
 
+  if len(sys.argv) != 4:
+    sys.exit('usage: python deploy.py FOLDER VIDEO X,Y,W,H')
   tracker, video = Tracker(sys.argv[1]), cv2.VideoCapture(sys.argv[2])
   first = video.read()[1]
   if first is None:
