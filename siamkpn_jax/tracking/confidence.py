@@ -33,8 +33,8 @@ class Calibration:
 _MEASURED = {
     (2437144, 'f538bf723dfb0ac2a7be206bb4cf164c'
      '5ac349f31e1ff9875fa100eaef14bddf'): {  # kpn3s_nano
-         207: Calibration(slope=7.81, middle=0.496),
-         255: Calibration(slope=8.62, middle=0.533)}}
+         207: Calibration(slope=7.39, middle=0.473),
+         255: Calibration(slope=8.49, middle=0.524)}}
 
 
 def calibration_of(path: Path, search_size: int) -> Calibration | None:

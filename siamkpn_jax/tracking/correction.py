@@ -32,7 +32,7 @@ Look = Callable[[np.ndarray, np.ndarray],
 # network answers depends on where the target is in the crop.
 _LOOKS = ((0, 0, 1), (-.15, 0, 1), (.15, 0, 1), (0, -.15, 1), (0, .15, 1),
           (0, 0, .87), (0, 0, 1.15))
-# Beyond these, it is another object or nothing that was found.
+# Beyond these, what was found is another object, or none.
 _MOST_SHIFT, _MOST_RATIO = 0.5, 2.0
 
 
