@@ -61,6 +61,16 @@ def test_the_weights_in_the_package_track(run, real_data, tmp_path):
   assert summary['success_auc'] > 0.72
 
 
+@pytest.mark.slow
+def test_long_term_tracking_keeps_a_target_of_low_scores(run, real_data,
+                                                         tmp_path):
+  """Skiing: 0.53 with the mode and without, 0.13 where it is lost."""
+  run('evaluate', '--benchmark=otb', f'--data={real_data / "sequences"}',
+      '--sequences=Skiing', '--long-term', f'--output={tmp_path}')
+  summary = json.loads((tmp_path / 'summary.json').read_text())
+  assert summary['success_auc'] > 0.45
+
+
 @pytest.mark.parametrize(('name', 'box', 'frames'), [
     ('bag.avi', '254,110,145,138', 196),
     ('davis_tennis', '300,200,100,200', 70)])
