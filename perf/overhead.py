@@ -124,9 +124,9 @@ class _Clock:
 
   def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, whose calls count."""
-    def call(*given: Any) -> Any:
+    def call(*given: Any, **named: Any) -> Any:
       start = time.perf_counter()
-      found = function(*given)
+      found = function(*given, **named)
       self._seconds.append(time.perf_counter() - start)
       return found
     return call
@@ -140,7 +140,7 @@ def _time_jax(tracker: Tracker, count: int) -> _Clock:
   """Of the network, from arrays of the host to its results."""
   clock, update = _Clock(count), tracker._batch._update
   tracker._batch._update = clock.timed(  # type: ignore[assignment]
-      lambda *given: jax.block_until_ready(update(*given)))
+      lambda *given, **named: jax.block_until_ready(update(*given, **named)))
   return clock
 
 

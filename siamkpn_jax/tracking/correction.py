@@ -61,10 +61,16 @@ class Correction:
       size: [2] as the network has it, frame pixels.
       frame_size: width and height, pixels; the result is inside.
     """
-    limit = np.array(frame_size, np.float32)
-    size = np.minimum(np.maximum(size / self.ratio, np.float32(MIN_SIDE)),
-                      limit)
-    return np.clip(center - self.shift * size, 0, limit), size
+    # Plain numbers: right after a network has run, a dozen of NumPy's calls
+    # take 2 % of a compact one's time.
+    sides = [min(max(side / ratio, MIN_SIDE), float(limit))
+             for side, ratio, limit in zip(
+                 size.tolist(), self.ratio.tolist(), frame_size, strict=True)]
+    places = [min(max(place - shift * side, 0.0), float(limit))
+              for place, shift, side, limit in zip(
+                  center.tolist(), self.shift.tolist(), sides, frame_size,
+                  strict=True)]
+    return np.array(places, np.float32), np.array(sides, np.float32)
 
 
 # What to look with, whatever a target is tracked with: the best score, and the

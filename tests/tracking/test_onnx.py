@@ -11,7 +11,12 @@ import pytest
 
 from siamkpn_jax.config.files import load_config
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
+from siamkpn_jax.models.siamkpn import (
+    Predictions,
+    SiamKPN,
+    init_variables,
+)
+from siamkpn_jax.tracking import decode as jax_decode
 from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
@@ -175,22 +180,44 @@ def test_decode_equals_the_reference(seed):
   want = reference.decode(heatmap, offsets, sizes, last, scale, {
       **reference.SETTINGS, **dataclasses.asdict(CONFIG)})
   shift, size, score = decode(
-      heatmap.reshape(1, -1), offsets.reshape(-1, 2).T, sizes.reshape(-1, 2).T,
-      last, scale, CONFIG)
+      heatmap.reshape(-1), offsets.reshape(-1, 2).T, sizes.reshape(-1, 2).T,
+      last, float(scale), CONFIG)
   np.testing.assert_allclose(shift, want['shift'], atol=1e-3)
   np.testing.assert_allclose(size, want['size'], rtol=1e-4)
   assert score == pytest.approx(want['score'], rel=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_decode_takes_any_numbers_as_jax_does(seed):
+  """Sizes that are tiny, negative or huge, and scores of 0."""
+  rng = np.random.default_rng(seed)
+  heatmap = np.full((31, 31, 1), -200, np.float32)
+  heatmap.flat[rng.permutation(961)[:20]] = rng.uniform(-3, 3, 20)
+  offsets = rng.normal(0, 0.2, (31, 31, 2)).astype('f')
+  sizes = rng.choice([1e-15, -20, 30, 60, 1e15], (31, 31, 2)).astype('f')
+  last = rng.uniform(20, 90, 2).astype('f')
+  config = dataclasses.replace(CONFIG, threshold=0.6 if seed % 2 else 0.05)
+  want = jax_decode.decode(
+      Predictions(*map(jnp.asarray, (heatmap, offsets, sizes))), last,
+      np.float32(1.3), config.hyperparameters, config.rule)
+  shift, size, score = decode(
+      *(m.reshape(-1, m.shape[-1]).T if m.shape[-1] > 1 else m.reshape(-1)
+        for m in (heatmap, offsets, sizes)), last, 1.3, config)
+  np.testing.assert_allclose(shift, want.shift, atol=1e-3)
+  np.testing.assert_allclose(size, want.size, rtol=1e-4)
+  assert score == pytest.approx(float(want.score), rel=1e-5)
 
 
 @pytest.mark.parametrize('above', [0, 2, 7, 16, 30])
 def test_candidates_are_the_best_few(above):
   """At least topk_min, at most topk_max, else all above the threshold."""
   rng = np.random.default_rng(above)
-  score = rng.uniform(0, 0.1, 961).astype('f')
+  score = rng.uniform(0, 0.1, 961)
   score[rng.permutation(961)[:above]] = rng.uniform(0.2, 1, above)
   count = min(max(above, CONFIG.topk_min), CONFIG.topk_max)
   np.testing.assert_array_equal(
-      decode_module._candidates(score, CONFIG),
+      decode_module._candidates(
+          np.log(score / (1 - score)).astype('f'), CONFIG),
       np.sort(np.argsort(-score)[:count]))
 
 

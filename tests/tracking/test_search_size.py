@@ -47,7 +47,7 @@ def test_a_peak_is_where_its_cell_lies(size, cell):
                  last, scale, config.hyperparameters, config.rule)
   np.testing.assert_allclose(found.shift, expected, atol=1e-5)
   flat = [m.reshape(n * n, -1).T for m in (heatmap, offsets, sizes)]
-  shift, _, _ = onnx_decode.decode(*flat, last, scale, config)
+  shift, _, _ = onnx_decode.decode(flat[0][0], *flat[1:], last, 2.0, config)
   np.testing.assert_allclose(shift, expected, atol=1e-5)
 
 

@@ -1,4 +1,9 @@
-"""The choice of the box in NumPy: as `tracking.decode`, candidates alone."""
+"""The choice of the box without JAX: as `tracking.decode`, candidates alone.
+
+These are a few numbers, so it is plain Python: right after a network has run,
+the code and data of NumPy's functions are not in the caches, and fifty calls
+take four times as long as this.
+"""
 
 import functools
 import math
@@ -10,12 +15,12 @@ from siamkpn_jax.tracking.choice import DecodeConfig
 
 
 def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
-           last: np.ndarray, scale: np.float32, config: DecodeConfig
-           ) -> tuple[np.ndarray, np.ndarray, float]:
+           last: np.ndarray, scale: float, config: DecodeConfig
+           ) -> tuple[list[float], list[float], float]:
   """Chooses the best candidate of one search crop.
 
   Args:
-    heatmap: [1, n] logits of the cells, row by row.
+    heatmap: [n] logits of the cells, row by row.
     offsets: [2, n] x, y.
     sizes: [2, n] width, height, crop pixels.
     last: [2] the target's last width and height, frame pixels.
@@ -23,49 +28,68 @@ def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
     config: settings.
 
   Returns:
-    Shift of the center [2] and new size [2], frame pixels, and the score.
+    Shift of the center x, y and new width, height, frame pixels, and the score.
   """
-  shifts, window = _places(heatmap.size)
-  with np.errstate(all='ignore'):  # sizes may be anything
-    score = 1 / (1 + np.exp(-heatmap[0]))
-    cells = _candidates(score, config)
-    score, predicted = score[cells], sizes[:, cells]
-    penalty = _penalty(predicted, last * scale, config.penalty_k)
-    final = (score * penalty * (1 - config.window_influence) +
-             window[cells] * config.window_influence)
-    best = int(np.argmax(final))
-    rate = penalty[best] * score[best] * config.size_lr
-    size = (1 - rate) * last + rate * predicted[:, best] / scale
-    shift = shifts[:, cells[best]] + (
-        config.offset_unit * offsets[:, cells[best]])
-  if not np.isfinite(size).all():
-    size = last
-  return shift / scale, size, float(score[best])
+  positions, window = _places(heatmap.size)
+  cells = _candidates(heatmap, config)
+  width, height = last.tolist()
+  usual = geometry.context_side(width * scale, height * scale), width / height
+  influence = config.window_influence
+  rated = []
+  for logit, near, *predicted in zip(
+      heatmap[cells].tolist(), window[cells].tolist(),
+      *sizes[:, cells].tolist(), strict=True):
+    score = (1 + math.tanh(logit / 2)) / 2  # the logistic function
+    penalty = _penalty(predicted[0], predicted[1], *usual, config.penalty_k)
+    rated.append((score * penalty * (1 - influence) + near * influence,
+                  penalty, score, predicted))
+  best = max(range(len(rated)), key=lambda n: rated[n][0])
+  _, penalty, score, predicted = rated[best]
+  rate = penalty * score * config.size_lr
+  size = [(1 - rate) * old + rate * new / scale for old, new in zip(
+      (width, height), predicted, strict=True)]
+  if not all(map(math.isfinite, size)):
+    size = [width, height]
+  cell = int(cells[best])
+  row, column = divmod(cell, len(positions))
+  shift = [(place + config.offset_unit * offset) / scale
+           for place, offset in zip((positions[column], positions[row]),
+                                    offsets[:, cell].tolist(), strict=True)]
+  return shift, size, score
 
 
-def _candidates(score: np.ndarray, config: DecodeConfig) -> np.ndarray:
-  """[n] -> the cells that may be chosen, in the order of the map."""
-  cells = np.flatnonzero(score > config.threshold)
+def _candidates(heatmap: np.ndarray, config: DecodeConfig) -> np.ndarray:
+  """[n] logits -> the cells that may be chosen, in the order of the map."""
+  cells = (heatmap > _logit(config.threshold)).nonzero()[0]
   count = min(max(len(cells), config.topk_min), config.topk_max)
   if count == len(cells):
     return cells
-  return np.sort(np.argpartition(-score, count - 1)[:count])
-
-
-def _penalty(predicted: np.ndarray, last: np.ndarray, k: float) -> np.ndarray:
-  """[2, n] sizes against the last [2], crop pixels -> [n]."""
-  extent = (geometry.context_side(*predicted) / geometry.context_side(*last))
-  aspect = (predicted[0] / predicted[1]) / (last[0] / last[1])
-  change = np.maximum(extent, 1 / extent) * np.maximum(aspect, 1 / aspect)
-  penalty = np.exp(-k * (change - 1))
-  return np.where(np.isfinite(penalty), penalty, np.float32(0))
+  return np.sort(np.argpartition(-heatmap, count - 1)[:count])
 
 
 @functools.cache
-def _places(cells: int) -> tuple[np.ndarray, np.ndarray]:
-  """Of n cells: x, y from the crop's center [2, n], crop pixels; window [n]."""
+def _logit(score: float) -> np.float32:
+  with np.errstate(divide='ignore'):
+    return np.float32(np.log(score) - np.log1p(-score))
+
+
+def _penalty(width: float, height: float, side: float, aspect: float,
+             k: float) -> float:
+  """Of a predicted size, against the last one's context side and aspect."""
+  try:
+    extent = geometry.context_side(width, height) / side
+    change = width / height / aspect
+    penalty = math.exp(
+        -k * (max(extent, 1 / extent) * max(change, 1 / change) - 1))
+  except (ArithmeticError, TypeError):  # sizes may be anything; complex roots
+    return 0.0
+  return penalty if math.isfinite(penalty) else 0.0
+
+
+@functools.cache
+def _places(cells: int) -> tuple[list[float], np.ndarray]:
+  """Of n cells: those of a row from the crop's center, pixels; window [n]."""
   side = math.isqrt(cells)
-  position, hanning = geometry.cell_shifts(side), np.hanning(side)
-  shifts = np.stack(np.meshgrid(position, position)).reshape(2, -1)
-  return (shifts.astype(np.float32),
+  hanning = np.hanning(side)
+  return (geometry.cell_shifts(side).astype(float).tolist(),
           np.outer(hanning, hanning).reshape(-1).astype(np.float32))

@@ -5,6 +5,7 @@ frame runs in JAX, which is not even imported.
 """
 
 import dataclasses
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,8 +88,9 @@ class OnnxTracker:
 
     def look(crop: np.ndarray, size: np.ndarray
              ) -> tuple[np.ndarray, np.ndarray, float]:
-      side = np.array(crop.shape[:2], np.float32)
-      return self._find(crop, side / 2, size, 1.0, side, looking)[:3]
+      side = crop.shape[0]
+      middle = np.array([side / 2] * 2, np.float32)
+      return self._find(crop, middle, size, 1.0, (side, side), looking)[:3]
 
     self._start(Saved(first, first.center, first.size,
                       Memory(first.center, first.size), config.hyperparameters,
@@ -134,12 +136,11 @@ class OnnxTracker:
       raise RuntimeError(_NO_TARGET)
     frame = as_bgr(frame, rgb=self._rgb)
     width_height = frame.shape[1], frame.shape[0]
-    limit = np.array(width_height, np.float32)
     center, scale = self.search_window()
     crop = search_crop(frame, center, scale, self._first.fill,
                        self._config.search_size)
     center, size, self.score, self._heatmap = self._find(
-        crop, center, self._correction.seen(self._size), scale, limit,
+        crop, center, self._correction.seen(self._size), scale, width_height,
         self._memory.settings(self._config))
     threshold = self._config.threshold
     self._memory, self._center, self._size = self._judge.settle(
@@ -151,16 +152,17 @@ class OnnxTracker:
             xywh_around(self._center, self._size))
 
   def _find(self, crop: np.ndarray, center: np.ndarray, size: np.ndarray,
-            scale: float, limit: np.ndarray, config: DecodeConfig
+            scale: float, limit: tuple[int, int], config: DecodeConfig
             ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
     """`functional.update` of one target: center, size, score, heatmap."""
     heatmap, offsets, sizes = (maps[0] for maps in self._search(crop))
-    shift, size, score = decode(
-        heatmap.reshape(1, -1), offsets.reshape(2, -1), sizes.reshape(2, -1),
-        size, np.float32(scale), config)
-    return (np.minimum(np.maximum(center + shift, np.float32(0)), limit),
-            np.minimum(np.maximum(size, np.float32(0)), limit),
-            score, heatmap)
+    shift, sides, score = decode(
+        heatmap.reshape(-1), offsets.reshape(2, -1), sizes.reshape(2, -1),
+        size, scale, config)
+    inside = lambda value, most: min(max(value, 0.0), float(most))
+    moved = map(operator.add, center.tolist(), shift)
+    return (np.array([*map(inside, moved, limit)], np.float32),
+            np.array([*map(inside, sides, limit)], np.float32), score, heatmap)
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """See `Tracker.search_window`."""
