@@ -37,7 +37,8 @@ def add_arguments(parser: Parser) -> None:
       help='Format of --boxes; default: by its suffix.')
   parser.add_argument(
       '--heatmaps', action=Switch, default=False,
-      help="Inset the heatmaps of the cascade's stages in --output.")
+      help="Inset the heatmaps of the cascade's stages in --output; JAX alone "
+           'has them, the slower engine on a CPU.')
   parser.add_argument(
       '--show', action=Switch, default=False,
       help='Show the frames in a window while they are tracked; q ends it.')
