@@ -63,16 +63,22 @@ def test_turns(video):
   """Each part by every tracker before the next one, in changing order."""
   calls = []
   trackers = {name: Recorder(name, 2, calls) for name in 'ab'}
-  speeds = contest.take_rounds(trackers, [video], 3, 2, SILENT)
-  warm_up = [[(n, 'init', 0), (n, 'update', 1)] for n in 'ab']
-  part = lambda name, k: [(name, 'init', k), (name, 'update', k + 1),
-                          (name, 'update', k + 2)]
-  assert calls == [
-      *warm_up[0], *part('a', 0), *warm_up[1], *part('b', 0),
-      *part('b', 2), *part('a', 2),  # 2 frames further
-      *part('a', 0), *part('b', 0)]  # no 6th frame: from the start again
+  speeds = contest.take_rounds(trackers, [video], 20, 2, SILENT)
+  for name in 'ab':  # a warm-up; the first frame of all parts
+    at = calls.index((name, 'init', 0))
+    assert calls[at:at + 2] == [(name, 'init', 0), (name, 'update', 1)]
+    del calls[at:at + 2]
+  orders = set()
+  for k in range(20):
+    turn, calls = calls[:6], calls[6:]
+    start = 2 * (k % 2)  # no 6th frame: from the start again
+    order = turn[0][0], turn[3][0]
+    orders.add(order)
+    assert turn == [(name, *call) for name in order for call in (
+        ('init', start), ('update', start + 1), ('update', start + 2))]
+  assert orders == {('a', 'b'), ('b', 'a')} and not calls
   for speed in speeds.values():
-    assert len(speed.frames_per_second) == len(speed.cpu_ms) == 3
+    assert len(speed.frames_per_second) == len(speed.cpu_ms) == 20
 
 
 def test_one_frame_is_too_short(video):
