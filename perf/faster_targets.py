@@ -1,0 +1,109 @@
+"""Success AUC where targets move further in a frame, from several beginnings.
+
+  python -m perf.faster_targets --data SEQUENCES --tracking search_size=255
+
+With only every n-th frame, a target moves n times as far. A dozen sequences,
+each begun once, tell little about a setting, since a pixel can decide whether
+a target is lost: so each is begun at several places, and the results differ.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+from perf.turns import row
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, Switch, names, whole
+from siamkpn_jax.cli.tracker_flags import (
+    add_tracking_argument,
+    add_weights_argument,
+)
+from siamkpn_jax.config.overrides import parse_tracking
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import read_image
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
+from siamkpn_jax.evaluation.metrics import ope
+from siamkpn_jax.evaluation.metrics.protocols import OTB
+from siamkpn_jax.tracking.load import LoadedTracker, load_tracker
+
+_FEWEST = 3  # frames of a part
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_weights_argument(parser)
+  add_tracking_argument(parser)
+  parser.add_argument(
+      '--long_term', action=Switch, default=False, help='As of eval.')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences that count pixels from 0, or patterns.')
+  parser.add_argument(
+      '--sequences', type=names, default=(), help='These alone, or patterns.')
+  parser.add_argument(
+      '--every', type=whole(1), default=4,
+      help='All frames, every second ... up to every n-th.')
+  parser.add_argument(
+      '--starts', type=whole(1, 10), default=4,
+      help='Beginnings, a fifth of a sequence apart or less.')
+
+
+def run(args: argparse.Namespace) -> None:
+  """Tracks and prints a table: sequences, and their mean."""
+  tracker = load_tracker(args.weights, long_term=args.long_term,
+                         **parse_tracking(args.tracking))
+  videos = load_otb(args.data, names=args.sequences,
+                    zero_based=args.zero_based)
+  every = range(1, args.every + 1)
+  print(row(['success AUC', *(f'every {n}' for n in every)]))
+  print(row(['---'] * (1 + len(every))))
+  found = []
+  for video in videos:
+    frames = [read_image(path) for path in video.frames]
+    found.append([auc(tracker, video, frames, n, args.starts) for n in every])
+    print(_line(video.name, found[-1]), flush=True)
+  print(_line('mean', np.mean(found, 0)))
+
+
+def auc(tracker: LoadedTracker, video: Video, frames: list[np.ndarray],
+        every: int, starts: int) -> float:
+  """Mean over the beginnings.
+
+  Args:
+    tracker: of one target.
+    video: the sequence.
+    frames: all of its frames, [h, w, 3] uint8.
+    every: how many frames a step takes.
+    starts: beginnings, from the first frame to four fifths at most.
+
+  Raises:
+    UserError: too few frames, or a beginning without a box.
+  """
+  step = len(frames) / max(starts, 5)
+  scores = []
+  for begin in (int(k * step) for k in range(starts)):
+    boxes_xywh = video.boxes_xywh[begin::every]
+    if len(boxes_xywh) < _FEWEST or not ope.valid_boxes(boxes_xywh[:1]).all():
+      raise UserError(
+          f'sequence {video.name}, frame {begin + 1}: expected a box, and '
+          f'{_FEWEST} frames from there on, every {every}; leave it out by '
+          '--sequences, or give fewer --starts or a smaller --every')
+    tracker.init(frames[begin], boxes_xywh[0])
+    boxes = [boxes_xywh[0], *(
+        tracker.update(frame)[1] for frame in frames[begin + every::every])]
+    shift = np.array([1, 1, 0, 0]) * video.origin  # as the annotation counts
+    scores.append(ope.score_sequence(
+        np.array(boxes) + shift, boxes_xywh + shift, protocol=OTB).success_auc)
+  return float(np.mean(scores))
+
+
+def _line(name: str, values: np.ndarray | list[float]) -> str:
+  return row([name, *(f'{value:.3f}' for value in values)])
+
+
+if __name__ == '__main__':
+  sys.exit(execute(
+      sys.modules[__name__], prog='python -m perf.faster_targets'))
