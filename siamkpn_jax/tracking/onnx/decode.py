@@ -13,6 +13,10 @@ import numpy as np
 from siamkpn_jax.core import geometry
 from siamkpn_jax.tracking.choice import DecodeConfig
 
+# Beyond them the other engine, which computes in float32, has 0 or infinity.
+_LEAST, _LARGEST = (float(limit) for limit in (
+    np.finfo(np.float32).tiny, np.finfo(np.float32).max))
+
 
 def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
            last: np.ndarray, scale: float, config: DecodeConfig
@@ -39,7 +43,8 @@ def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
   for logit, near, *predicted in zip(
       heatmap[cells].tolist(), window[cells].tolist(),
       *sizes[:, cells].tolist(), strict=True):
-    score = (1 + math.tanh(logit / 2)) / 2  # the logistic function
+    # The logistic function; exact near 0, too, where a lost target's are.
+    score = math.exp(min(logit, 0.0)) / (1 + math.exp(-abs(logit)))
     penalty = _penalty(predicted[0], predicted[1], *usual, config.penalty_k)
     rated.append((score * penalty * (1 - influence) + near * influence,
                   penalty, score, predicted))
@@ -48,7 +53,7 @@ def decode(heatmap: np.ndarray, offsets: np.ndarray, sizes: np.ndarray,
   rate = penalty * score * config.size_lr
   size = [(1 - rate) * old + rate * new / scale for old, new in zip(
       (width, height), predicted, strict=True)]
-  if not all(map(math.isfinite, size)):
+  if not all(map(_fits, size)):
     size = [width, height]
   cell = int(cells[best])
   row, column = divmod(cell, len(positions))
@@ -77,13 +82,20 @@ def _penalty(width: float, height: float, side: float, aspect: float,
              k: float) -> float:
   """Of a predicted size, against the last one's context side and aspect."""
   try:
-    extent = geometry.context_side(width, height) / side
-    change = width / height / aspect
+    extent = geometry.context_side(width, height)
+    if not _LEAST <= extent * extent <= _LARGEST:
+      return 0.0
+    extent, change = extent / side, width / height / aspect
     penalty = math.exp(
         -k * (max(extent, 1 / extent) * max(change, 1 / change) - 1))
   except (ArithmeticError, TypeError):  # sizes may be anything; complex roots
     return 0.0
-  return penalty if math.isfinite(penalty) else 0.0
+  return penalty if _fits(penalty) else 0.0
+
+
+def _fits(value: float) -> bool:
+  """Whether it is finite in float32; NaN is not."""
+  return abs(value) <= _LARGEST
 
 
 @functools.cache
