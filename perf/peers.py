@@ -10,10 +10,10 @@ counted. Speeds are medians over the rounds, ratios those of the same round.
 
 --models is the folder of the files of cv2.TrackerNano and TrackerVit
 (opencv_trackers.py has their names). --onnx adds our network in ONNX Runtime,
-crops and boxes by numpy, --int8 that with its search in int8. --config FILE in
-place of --weights measures the speed alone, of a network with random weights.
-On a machine that does other work too, --threads 1 disturbs the comparison
-least, and CPU ms say more than frames/s.
+crops and boxes without JAX, --int8 that with its search in int8. --config FILE
+in place of --weights measures the speed alone, of a network with random
+weights. On a machine that does other work too, --threads 1 disturbs the
+comparison least, and CPU ms say more than frames/s.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """A tracker of one target in ONNX Runtime.
 
-It shares crops with `Tracker`, and its box is chosen in NumPy. Nothing of a
-frame runs in JAX, which is not even imported.
+It shares crops with `Tracker`, and its box is chosen in plain Python. Nothing
+of a frame runs in JAX, which is not even imported.
 """
 
 import dataclasses
