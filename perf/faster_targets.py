@@ -44,7 +44,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--sequences', type=names, default=(), help='These alone, or patterns.')
   parser.add_argument(
-      '--every', type=whole(1), default=4,
+      '--every', type=whole(1, 100), default=4,
       help='All frames, every second ... up to every n-th.')
   parser.add_argument(
       '--starts', type=whole(1, 10), default=4,
@@ -58,6 +58,9 @@ def run(args: argparse.Namespace) -> None:
   videos = load_otb(args.data, names=args.sequences,
                     zero_based=args.zero_based)
   every = range(1, args.every + 1)
+  for video in videos:
+    for n in every:
+      parts(video, n, args.starts)
   print(row(['success AUC', *(f'every {n}' for n in every)]))
   print(row(['---'] * (1 + len(every))))
   found = []
@@ -78,19 +81,10 @@ def auc(tracker: LoadedTracker, video: Video, frames: list[np.ndarray],
     frames: all of its frames, [h, w, 3] uint8.
     every: how many frames a step takes.
     starts: beginnings, from the first frame to four fifths at most.
-
-  Raises:
-    UserError: too few frames, or a beginning without a box.
   """
-  step = len(frames) / max(starts, 5)
   scores = []
-  for begin in (int(k * step) for k in range(starts)):
+  for begin in parts(video, every, starts):
     boxes_xywh = video.boxes_xywh[begin::every]
-    if len(boxes_xywh) < _FEWEST or not ope.valid_boxes(boxes_xywh[:1]).all():
-      raise UserError(
-          f'sequence {video.name}, frame {begin + 1}: expected a box, and '
-          f'{_FEWEST} frames from there on, every {every}; leave it out by '
-          '--sequences, or give fewer --starts or a smaller --every')
     tracker.init(frames[begin], boxes_xywh[0])
     boxes = [boxes_xywh[0], *(
         tracker.update(frame)[1] for frame in frames[begin + every::every])]
@@ -98,6 +92,24 @@ def auc(tracker: LoadedTracker, video: Video, frames: list[np.ndarray],
     scores.append(ope.score_sequence(
         np.array(boxes) + shift, boxes_xywh + shift, protocol=OTB).success_auc)
   return float(np.mean(scores))
+
+
+def parts(video: Video, every: int, starts: int) -> list[int]:
+  """The first frames of the parts.
+
+  Raises:
+    UserError: too few frames, or a beginning without a box.
+  """
+  step = len(video) / max(starts, 5)
+  begins = [int(k * step) for k in range(starts)]
+  for begin in begins:
+    boxes_xywh = video.boxes_xywh[begin::every]
+    if len(boxes_xywh) < _FEWEST or not ope.valid_boxes(boxes_xywh[:1]).all():
+      raise UserError(
+          f'sequence {video.name}, frame {begin + 1}: expected a box, and '
+          f'{_FEWEST} frames from there on, every {every}; leave it out by '
+          '--sequences, or give fewer --starts or a smaller --every')
+  return begins
 
 
 def _line(name: str, values: np.ndarray | list[float]) -> str:

@@ -1,5 +1,7 @@
 """What perf/operations.py takes the parts of a profile for."""
 
+import pytest
+
 from perf import operations
 
 
@@ -52,3 +54,12 @@ def test_table():
   text = operations.table(found)
   assert f'| {operations.PRODUCTS} | 2.00 (35) | - |' in text
   assert f'| {operations.REST} | 0.25 | 1.00 |' in text
+
+
+def test_runs_are_counted_from_the_events():
+  """Those before the steps, too, such as a tracker's looks at its start."""
+  events = [{'name': 'model_run', 'dur': 900, 'args': {}},
+            {'name': 'a_kernel_time', 'dur': 500,
+             'args': {'op_name': 'MatMul'}}] * 3
+  assert operations.totals_of_events(events) == {
+      operations.PRODUCTS: (pytest.approx(0.5), 1)}
