@@ -44,7 +44,8 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
   """Prints a row per batch."""
   output = check_output(args.json, '--json', suffixes=('.json',))
-  if not all(b.isdecimal() and int(b) for b in args.batches):
+  if not args.batches or not all(
+      b.isdecimal() and int(b) for b in args.batches):
     raise UserError(f'--batches={",".join(args.batches)}: expected numbers of '
                     'crops separated by commas, such as 1,8')
   threads = turns.use_threads(args.threads)
