@@ -62,7 +62,7 @@ class Correction:
       frame_size: width and height, pixels; the result is inside.
     """
     # Plain numbers: right after a network has run, a dozen of NumPy's calls
-    # take 2 % of a compact one's time.
+    # take 1 % of a compact one's time.
     sides = [min(max(side / ratio, MIN_SIDE), float(limit))
              for side, ratio, limit in zip(
                  size.tolist(), self.ratio.tolist(), frame_size, strict=True)]

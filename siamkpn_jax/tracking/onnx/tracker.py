@@ -5,7 +5,6 @@ of a frame runs in JAX, which is not even imported.
 """
 
 import dataclasses
-import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -159,10 +158,12 @@ class OnnxTracker:
     shift, sides, score = decode(
         heatmap.reshape(-1), offsets.reshape(2, -1), sizes.reshape(2, -1),
         size, scale, config)
-    inside = lambda value, most: min(max(value, 0.0), float(most))
-    moved = map(operator.add, center.tolist(), shift)
-    return (np.array([*map(inside, moved, limit)], np.float32),
-            np.array([*map(inside, sides, limit)], np.float32), score, heatmap)
+    place = [min(max(old + change, 0.0), float(most)) for old, change, most in
+             zip(center.tolist(), shift, limit, strict=True)]
+    sides = [min(max(side, 0.0), float(most)) for side, most in
+             zip(sides, limit, strict=True)]
+    return (np.array(place, np.float32), np.array(sides, np.float32), score,
+            heatmap)
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """See `Tracker.search_window`."""
