@@ -5,9 +5,13 @@
 Set --config.data.root to a folder that holds the sets below, and
 --config.model.backbone_weights to a converted EfficientNet-Lite0
 (docs/conversion.md).
+
+The argument `commercial` leaves out the sets whose terms, as far as they are
+known, exclude commercial use (MODEL_CARD.md): kpn3s_nano.py:commercial.
 """
 
 from siamkpn_jax.config.files import default_config
+from siamkpn_jax.core.errors import UserError
 
 # Set -> how often it is drawn. Tracks of video first, then stills, of which
 # template and search are two views.
@@ -22,22 +26,32 @@ _SETS = {
     'fruit': 0.2, 'kangaroo': 0.2, 'playing_cards': 0.2, 'rabbit': 0.2,
     'raccoon': 0.2, 'ships': 0.2,
     'cutouts': 6.0}
+# What the set 'cutouts' is made from. Photographs twice: rendered objects are
+# many and easy.
+_CUTOUTS = ('coco_mini', 'ecssd', 'davis16val', 'imagenet_pseudo',
+            'person_masks', 'dreambooth') * 2 + (
+                'fluent-emoji-3d', 'fluent-emoji-anim', 'stills')
+# CC BY-NC, or for research only; in whole or in part.
+_NOT_COMMERCIAL = (
+    'clips_semiauto', 'mot_persons', 'mot15_adl6', 'davis16val',
+    'davis17_schoolgirls', 'opn_ytvos', 'ecssd', 'imagenet_pseudo', 'stills')
 
 
-def get_config():
-  """The configuration."""
+def get_config(arg: str = ''):
+  """The configuration; `arg` as in the module's docstring."""
+  if arg not in ('', 'commercial'):
+    raise UserError(f"unknown argument '{arg}'; expected commercial")
+  left_out = _NOT_COMMERCIAL if arg else ()
+  sets = {name: ratio for name, ratio in _SETS.items() if name not in left_out}
   config = default_config()
-  config.name = 'kpn3s_nano'
+  config.name = '_'.join(filter(None, ('kpn3s_nano', arg)))
   config.model.update(
       arch='efficientnet_lite0', width=32, levels=('stage3', 'stage5'),
       channels=80, head_sharing='shared', head_conv='separable')
   config.data.update(
-      sets=tuple(_SETS), ratios=tuple(_SETS.values()),
-      ranges=(100,) * len(_SETS), cache_mb=200,
-      # Photographs twice: rendered objects are many and easy.
-      cutouts=('coco_mini', 'ecssd', 'davis16val', 'imagenet_pseudo',
-               'person_masks', 'dreambooth') * 2 + (
-                   'fluent-emoji-3d', 'fluent-emoji-anim', 'stills'),
+      sets=tuple(sets), ratios=tuple(sets.values()),
+      ranges=(100,) * len(sets), cache_mb=200,
+      cutouts=tuple(name for name in _CUTOUTS if name not in left_out),
       negative_fraction=0.15, gray_fraction=0.1)
   config.augment.update(
       # The paper's 0.18 teaches little but the usual size: when a box has grown
@@ -49,7 +63,7 @@ def get_config():
   # A short run learns boxes late with the paper's weights.
   config.loss.update(offsets_weight=10.0, size_weight=0.1)
   # 560,000 pairs, ten minutes of a large GPU (set config.data.loader to
-  # 'processes' there) or sixteen hours of two CPU cores.
+  # 'processes' there) or ten hours of two CPU cores.
   config.train.update(
       batch_size=128, epochs=44, pairs_per_epoch=12_800, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=0, ema_decay=0.999,

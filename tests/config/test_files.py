@@ -50,6 +50,21 @@ def test_found_by_name_and_from_anywhere(tmp_path, monkeypatch):
       load_config(name)
 
 
+def test_only_sets_of_commercial_use():
+  """The compact model's configuration less some sets, its cut-outs' too."""
+  plain, less = (load_config(f'kpn3s_nano{arg}') for arg in ('', ':commercial'))
+  left_out = set(plain.data.sets + plain.data.cutouts) - set(
+      less.data.sets + less.data.cutouts)
+  assert left_out == {
+      'clips_semiauto', 'mot_persons', 'mot15_adl6', 'davis16val', 'ecssd',
+      'davis17_schoolgirls', 'opn_ytvos', 'imagenet_pseudo', 'stills'}
+  ratios = dict(zip(plain.data.sets, plain.data.ratios, strict=True))
+  assert less.data.ratios == tuple(ratios[name] for name in less.data.sets)
+  assert less.updated(name=plain.name, data=plain.data) == plain
+  with pytest.raises(UserError, match="argument 'x'; expected commercial"):
+    load_config('kpn3s_nano:x')
+
+
 def _file(*lines, arguments="arg=''"):
   return '\n  '.join([
       'from siamkpn_jax.config.files import default_config',
