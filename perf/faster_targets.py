@@ -5,6 +5,7 @@
 With only every n-th frame, a target moves n times as far. A dozen sequences,
 each begun once, tell little about a setting, since a pixel can decide whether
 a target is lost: so each is begun at several places, and the results differ.
+With --look_alike, a copy of the target circles it.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 
 import numpy as np
 
+from perf import look_alike
 from perf.turns import row
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
@@ -49,6 +51,9 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--starts', type=whole(1, 10), default=4,
       help='Beginnings, a fifth of a sequence apart or less.')
+  parser.add_argument(
+      '--look_alike', action=Switch, default=False,
+      help='Paste a copy of the target beside it in every frame.')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,8 +69,10 @@ def run(args: argparse.Namespace) -> None:
   print(row(['success AUC', *(f'every {n}' for n in every)]))
   print(row(['---'] * (1 + len(every))))
   found = []
-  for video in videos:
+  for number, video in enumerate(videos):
     frames = [read_image(path) for path in video.frames]
+    if args.look_alike:
+      frames = look_alike.beside(frames, video.boxes_xywh, number)
     found.append([auc(tracker, video, frames, n, args.starts) for n in every])
     print(_line(video.name, found[-1]), flush=True)
   print(_line('mean', np.mean(found, 0)))
