@@ -53,7 +53,7 @@ def add_arguments(parser: Parser) -> None:
       help='Beginnings, a fifth of a sequence apart or less.')
   parser.add_argument(
       '--look_alike', action=Switch, default=False,
-      help='Paste a copy of the target beside it in every frame.')
+      help='Paste a copy of the target that circles it.')
 
 
 def run(args: argparse.Namespace) -> None:

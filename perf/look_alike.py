@@ -1,7 +1,7 @@
-"""A look-alike beside the target of a real sequence, in every frame.
+"""A look-alike beside the target of a real sequence.
 
-The picture inside the target's own box, which circles the target: what a
-tracker can only tell from the target by where it is.
+The picture inside the target's own box, which circles the target and may touch
+a corner of its box. A tracker can tell the two apart by their places alone.
 """
 
 import math
