@@ -5,7 +5,8 @@
 With only every n-th frame, a target moves n times as far. A dozen sequences,
 each begun once, tell little about a setting, since a pixel can decide whether
 a target is lost: so each is begun at several places, and the results differ.
-With --look_alike, a copy of the target circles it.
+With --look_alike, a copy of the target circles it, on a way that depends on the
+place of the sequence among those that are given.
 """
 
 import argparse

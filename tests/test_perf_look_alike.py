@@ -15,7 +15,7 @@ def test_a_copy_circles_the_target():
   changed = look_alike.beside(FRAMES, boxes, 3)
   centers = []
   for frame, before in zip(changed, FRAMES, strict=True):
-    assert (frame[50:58, 40:50] == 200).all()  # the target is untouched
+    assert (frame[50:58, 40:50] == 200).all()  # not by this seed
     rest = frame.astype(int) - before
     y, x = np.nonzero(rest[..., 0] > 100)
     assert 60 <= len(x) <= 80  # as large as the target, but for its corners
