@@ -188,8 +188,7 @@ def track_video(path: str | Path, boxes: Any, *,
 
   def results() -> 'Generator[FrameResult, None, None]':
     with source:
-      yield from follow(follower, source, given, sights=heatmaps,
-                        confidence=True)
+      yield from follow(follower, source, given, sights=heatmaps)
 
   return results()
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import file_errors
 
-Row = list[Any]  # frame, target, x, y, w, h, score, state, place x, y, side
+# frame, target, x, y, w, h, score, state, place x, y, side, confidence
+Row = list[Any]
 
 
 class Findings:

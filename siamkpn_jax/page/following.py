@@ -72,7 +72,7 @@ class _Run:
         continue
       self._active[key], target.state = target, 'tracking'
       self._clip.findings.add([number, target.number, *_rounded(
-          target.box_xywh), 1., 'tracked', None, None, None])
+          target.box_xywh), 1., 'tracked', None, None, None, None])
 
   def update(self, number: int, frame: np.ndarray) -> None:
     """Finds the targets that are still wanted."""
@@ -102,7 +102,7 @@ class _Run:
     self._clip.findings.add([
         number, target.number, *_rounded(result.box_xywh),
         round(float(result.score), 4), result.state,
-        *_rounded(seen.place_xywh[:3])], seen.heatmaps)
+        *_rounded(seen.place_xywh[:3]), result.confidence], seen.heatmaps)
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -72,7 +72,8 @@ class One:
       return {}
     window = self._tracker.search_window()
     found, box = self._tracker.update(frame)
-    return {0: _seen(TrackResult(found, box, self._tracker.score),
+    return {0: _seen(TrackResult(found, box, self._tracker.score,
+                                 self._tracker.confidence),
                      self._tracker.heatmaps, window)}
 
 

@@ -19,7 +19,7 @@ from siamkpn_jax.tracking.video import VideoWriter
 
 def boxes_csv(clip: Clip) -> str:
   """A line per frame and target; frames from 1, times in seconds."""
-  lines = [csv_line(row[0], clip.times[row[0]], row[1], _target(row))
+  lines = [csv_line(row[0], clip.times[row[0]], row[1], _target(row), row[11])
            for row in clip.findings.in_order()]
   return '\n'.join([CSV_HEADER, *lines, ''])
 

@@ -20,7 +20,7 @@ from siamkpn_jax.tracking.label_files import KINDS, labels
 from siamkpn_jax.tracking.targets import TRACKED
 
 FORMATS = ('csv', 'json', 'mot', 'otb', *KINDS)
-CSV_HEADER = 'frame,time,id,x,y,w,h,score,state'
+CSV_HEADER = 'frame,time,id,x,y,w,h,score,state,confidence'
 _NAN = ','.join(4 * ['nan'])
 
 # What is added to the file for a frame.
@@ -80,15 +80,22 @@ def boxes_writer(path: Path, kind: str, video: str = '',
           line + '\n' for line in lines(result))
 
 
-def csv_line(frame: int, time: float, number: int, target: TargetBox) -> str:
-  """What a CSV file says of a target in a frame, as `CSV_HEADER` names it."""
+def csv_line(frame: int, time: float, number: int, target: TargetBox,
+             confidence: float | None) -> str:
+  """What a CSV file says of a target in a frame, as `CSV_HEADER` names it.
+
+  An unknown confidence is nan.
+  """
   box, score, state = target
-  return f'{frame},{time:.6f},{number},{_four(box)},{score:.4f},{state}'
+  sure = math.nan if confidence is None else confidence
+  return (f'{frame},{time:.6f},{number},{_four(box)},{score:.4f},{state},'
+          f'{sure:.4f}')
 
 
 def _csv(result: FrameResult) -> Iterator[str]:
   for number, target in result.targets.items():
-    yield csv_line(result.number, result.time, number, target)
+    yield csv_line(result.number, result.time, number, target,
+                   result.confidence.get(number))
 
 
 def _mot(result: FrameResult) -> Iterator[str]:
@@ -114,7 +121,8 @@ def _json(file: TextIO) -> Iterator[Write]:
           'frame': result.number, 'time': _plain(result.time, 6), 'id': number}
       row |= {key: _plain(value, 4)
               for key, value in zip('xywh', box, strict=True)}
-      row |= {'score': _plain(score, 4), 'state': state}
+      row |= {'score': _plain(score, 4), 'state': state, 'confidence': _plain(
+          result.confidence.get(number, math.nan), 4)}
       file.write(separator + json.dumps(row))
       separator = ',\n'
 

@@ -30,17 +30,19 @@ def color_of(target: int, colors: Sequence[Color] = COLORS) -> Color:
   return colors[(target - 1) % len(colors)]
 
 
-def draw_result(result: FrameResult,
-                colors: Sequence[Color] = COLORS) -> np.ndarray:
+def draw_result(result: FrameResult, colors: Sequence[Color] = COLORS, *,
+                confidence: bool = False) -> np.ndarray:
   """Draws all targets of a frame; lines and text grow with the frame.
 
   Args:
     result: of the frame, which is left as it is; its sights are inset.
     colors: of the targets, in turn.
+    confidence: of a box whose confidence is known, write that instead of the
+      score.
 
   Returns:
     A new frame, uint8 [h, w, 3] BGR. The box of a lost target is dashed; its
-    label has the confidence where the result has one, else the score.
+    label has its number and score.
   """
   shown = result.frame.copy()
   thickness = max(1, round(min(shown.shape[:2]) / 200))
@@ -55,8 +57,9 @@ def draw_result(result: FrameResult,
     draw(shown, area, color_of(number, colors), thickness)
   for number, (x1, y1, _, y2) in outlines.items():  # on top of all outlines
     target = result.targets[number]
+    sure = result.confidence if confidence else {}
     label = (f'{number} {"lost " if target.state == LOST else ""}'
-             f'{result.confidence.get(number, target.score):.2f}')
+             f'{sure.get(number, target.score):.2f}')
     high = _plate(shown, label)[1]
     places = [(x1, y) for y in (y1 - high, y1 - 2 * high, y2, y2 + high)]
     taken.append(_write(shown, label, places, color_of(number, colors), _DARK,

@@ -62,7 +62,7 @@ class FrameResult:
     decoded: False for a frame that cannot be decoded: the targets that are
       known have boxes and scores of nan, and are lost.
     sights: by id, what the network saw, where that is wanted.
-    confidence: by id, that the box is right, where that is wanted and known.
+    confidence: by id, that the box is right, where that is known.
   """
 
   number: int
@@ -168,8 +168,8 @@ def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
 
 
 def follow(follower: Follower, source: FrameSource,
-           boxes: Sequence[GivenBox], *, sights: bool = False,
-           confidence: bool = False) -> Iterator[FrameResult]:
+           boxes: Sequence[GivenBox], *, sights: bool = False
+           ) -> Iterator[FrameResult]:
   """A result for each frame, those that cannot be decoded included.
 
   Args:
@@ -178,7 +178,6 @@ def follow(follower: Follower, source: FrameSource,
     boxes: one for each target. It starts in the first frame, from its own on,
       that can be decoded.
     sights: add them to the results.
-    confidence: likewise.
   """
   waiting = sorted(boxes, key=lambda box: box.frame or 0)
   known: dict[int, TargetBox] = {}
@@ -188,8 +187,8 @@ def follow(follower: Follower, source: FrameSource,
     yield from _undecoded(source, frame if last is None else last, known, done,
                           number - 1)
     known = follower.update(frame)
-    sure = {target: found for target in known if confidence and
-            (found := follower.confidence(target)) is not None}
+    sure = {target: found for target in known
+            if (found := follower.confidence(target)) is not None}
     while waiting and (waiting[0].frame or 0) <= number:
       given = waiting.pop(0)
       box = np.array(given.box_xywh, np.float64)

@@ -111,8 +111,7 @@ def track_to_files(follower: Follower, source: FrameSource,
     write = list(_writers(stack, partial, source, len(boxes), outputs))
     stop = stack.enter_context(_ctrl_c_ends(source))
     results = _until(stop, follow(follower, source, boxes,
-                                  sights=outputs.heatmaps,
-                                  confidence=outputs.confidence))
+                                  sights=outputs.heatmaps))
     for result in _with_progress(results, source, summary, shown=progress):
       summary.add(result)
       for one in write:
@@ -140,7 +139,7 @@ def _writers(stack: contextlib.ExitStack, partial: dict[Path, Path],
         partial[outputs.video], source.size, outputs.fps or source.fps))
 
   def draw(result: FrameResult) -> bool:
-    shown = draw_result(result)
+    shown = draw_result(result, confidence=outputs.confidence)
     if video is not None:
       video.write(shown, None if outputs.fps else result.time)
     return outputs.show is not None and outputs.show(shown)

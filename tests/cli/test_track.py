@@ -413,15 +413,15 @@ def test_doubtful_boxes(outcomes: dict[str, Outcome], name: str,
 
 def test_what_a_file_of_boxes_has(outcomes: dict[str, Outcome]) -> None:
   lines = (outcomes['start'].folder / 'out.csv').read_text().splitlines()
-  assert lines[0] == 'frame,time,id,x,y,w,h,score,state'
+  assert lines[0] == 'frame,time,id,x,y,w,h,score,state,confidence'
   assert lines[1] == ('3,0.166667,1,5.0000,6.0000,20.0000,10.0000,1.0000,'
-                      'tracked')
+                      'tracked,nan')
   assert lines[-1].startswith('8,0.583333,1,7.5') and len(lines) == 7
   assert '\n6 frames, ' in outcomes['start'].out
   rows = json.loads((outcomes['chosen'].folder / 'out.txt').read_text())
   assert len(rows['boxes']) == 8 and rows['boxes'][1] == {
       'frame': 2, 'time': 0.083333, 'id': 1, 'x': 5.5, 'y': 6.0, 'w': 20.0,
-      'h': 10.0, 'score': 0.5, 'state': 'tracked'}
+      'h': 10.0, 'score': 0.5, 'state': 'tracked', 'confidence': None}
   images = json.loads((outcomes['images'].folder / 'out.txt').read_text())
   assert [image['file_name'] for image in images['images']] == [
       f'{k}.png' for k in range(1, 9)]

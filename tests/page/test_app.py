@@ -51,7 +51,7 @@ class Still:
 
   def update(self, frame):
     self._gate.wait(20)
-    return {key: Seen(TrackResult(True, box, 0.75),
+    return {key: Seen(TrackResult(True, box, 0.75, 0.6),
                       np.full((1, 31, 31), 9, np.uint8), np.ones(4))
             for key, box in self._boxes.items()}
 
@@ -154,8 +154,9 @@ def test_a_video_is_tracked(server, video):
   rows = list(csv.DictReader(client.get(f'{path}/boxes.csv').text.splitlines()))
   assert rows[0] == dict(
       frame='1', time='0.000000', id='1', x='10.0000', y='20.0000', w='30.0000',
-      h='40.0000', score='1.0000', state='tracked')
+      h='40.0000', score='1.0000', state='tracked', confidence='nan')
   assert len(rows) == 13 and rows[-1]['time'] == '0.280000'
+  assert rows[-1]['confidence'] == '0.6000'
   refused(client.get(f'{path}/film.mp4'), 404, 'not drawn')
   assert client.post(f'{path}/film').status_code == 202
   assert settled(client, path)['film']

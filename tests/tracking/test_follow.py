@@ -44,6 +44,9 @@ class Shifting:
   def sight(self, target):
     return np.zeros((0, 31, 31)), None
 
+  def confidence(self, target):
+    return None
+
 
 def source(count: int, lost: tuple[int, ...] = (), **options) -> FrameSource:
   frames = (None if number in lost else np.full((48, 64, 3), number % 250,
@@ -89,11 +92,12 @@ def test_own_files_are_read_back(tmp_path: Path, kind: str) -> None:
   if kind == 'json':
     assert json.loads(text)['boxes'][3] == {
         'frame': 3, 'time': 0.2, 'id': 2, 'x': 9.0, 'y': 9.0, 'w': 9.5,
-        'h': 9.0, 'score': 1.0, 'state': 'tracked'}
+        'h': 9.0, 'score': 1.0, 'state': 'tracked', 'confidence': None}
     assert json.loads(text)['boxes'][4]['x'] is None
   elif kind == 'csv':
-    assert '4,0.300000,1,nan,nan,nan,nan,nan,lost\n' in text
-    assert '5,0.400000,1,8.0000,6.0000,20.0000,10.0000,0.5000,lost\n' in text
+    assert '4,0.300000,1,nan,nan,nan,nan,nan,lost,nan\n' in text
+    assert ('5,0.400000,1,8.0000,6.0000,20.0000,10.0000,0.5000,lost,nan\n'
+            in text)
   elif kind == 'mot':
     assert '3,2,9.0000,9.0000,9.5000,9.0000,1.0000,-1,-1,-1\n' in text
     assert '\n4,' not in text
@@ -157,13 +161,26 @@ class One(Sure):
 
 
 @pytest.mark.parametrize('follower', [Alone(One()), Together(Sure())])
-def test_results_have_the_confidence_where_it_is_wanted(follower) -> None:
+def test_results_have_the_confidence_where_it_is_known(follower) -> None:
   """From the second frame on: the first box is given."""
   results = list(follow(follower, source(4, lost=(3,)),
-                        [GivenBox(None, 1, BOX)], confidence=True))
+                        [GivenBox(None, 1, BOX)]))
   assert [one.confidence for one in results] == [{}, {1: 0.2}, {}, {1: 0.2}]
-  (result, *_) = follow(follower, source(2), [GivenBox(None, 1, BOX)])
-  assert not result.confidence
+
+
+@pytest.mark.parametrize(('follower', 'csv', 'plain'), [
+    (Alone(One()), '0.2000', 0.2), (Shifting(), 'nan', None)])
+def test_files_have_the_confidence(tmp_path: Path, follower, csv: str,
+                                   plain: float | None) -> None:
+  """None of the given box, nor of a frame that cannot be decoded."""
+  for name in 'a.csv', 'a.json':
+    track_to_files(follower, source(3, lost=(3,)), [GivenBox(None, 1, BOX)],
+                   Outputs(boxes=tmp_path / name), progress=False)
+  lines = (tmp_path / 'a.csv').read_text().splitlines()
+  assert [line.split(',')[-1] for line in lines] == [
+      'confidence', 'nan', csv, 'nan']
+  rows = json.loads((tmp_path / 'a.json').read_text())['boxes']
+  assert [row['confidence'] for row in rows] == [None, plain, None]
 
 
 def test_a_run_that_is_ended_in_its_window_is_not_cut_off(

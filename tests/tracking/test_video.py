@@ -209,13 +209,16 @@ def test_draw_result_leaves_the_frame_alone() -> None:
   assert 0.3 < edge.mean() < 0.8  # dashed
 
 
-def test_labels_have_the_confidence_where_there_is_one() -> None:
+def test_labels_have_the_confidence_where_it_is_wanted_and_known() -> None:
   """The score of a lost target is that of another place."""
   frame, box = gray_frame(100, 320, 240), np.array([100, 100, 50, 40])
-  draw = lambda score, **more: draw_result(FrameResult(
-      7, 0.0, frame, {1: TargetBox(box, score, LOST)}, **more))
-  np.testing.assert_array_equal(draw(0.87, confidence={1: 0.1}), draw(0.1))
-  np.testing.assert_array_equal(draw(0.87, confidence={2: 0.1}), draw(0.87))
+  draw = lambda score, sure, wanted: draw_result(FrameResult(
+      7, 0.0, frame, {1: TargetBox(box, score, LOST)}, confidence=sure),
+                                                 confidence=wanted)
+  np.testing.assert_array_equal(draw(0.87, {1: 0.1}, True), draw(0.1, {}, True))
+  for sure, wanted in ({2: 0.1}, True), ({1: 0.1}, False):
+    np.testing.assert_array_equal(draw(0.87, sure, wanted),
+                                  draw(0.87, {}, True))
 
 
 @pytest.mark.parametrize('size', [(176, 144), (640, 480), (1920, 1080)])
