@@ -1,6 +1,6 @@
 """Where to crop: on the host by OpenCV, or on the device from the whole frame.
 
-  python perf/crop.py
+  python -m perf.crop
 
 Times, alternately in one run, what one frame costs until its 255-pixel search
 crop is on the device: (a) OpenCV on the host, then the transfer of the crop;
@@ -8,6 +8,8 @@ crop is on the device: (a) OpenCV on the host, then the transfer of the crop;
 be compiled again for every frame size. Ratios of the medians are printed.
 """
 
+import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -15,13 +17,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from siamkpn_jax.cli.command import execute
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.geometry import SEARCH_SIZE
 from siamkpn_jax.tracking.crop import crop_square
 from siamkpn_jax.training.augment import resample
 
 _SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080))
-_ROUNDS = 40
 _TARGET_SIDE = 0.4  # of the search region, over the frame's height
+
+
+def add_arguments(parser: Parser) -> None:
+  """Declares the flags."""
+  parser.add_argument(
+      '--rounds', type=whole(1), default=40, help='Of each way, in turns.')
 
 
 @jax.jit
@@ -31,7 +40,7 @@ def _device_crop(frame: jax.Array, center: jax.Array,
   return resample(frame.astype(jnp.float32), window, center, SEARCH_SIZE)
 
 
-def main() -> None:
+def run(args: argparse.Namespace) -> None:
   """Prints one line per frame size."""
   rng = np.random.default_rng(0)
   fill = np.zeros(3, np.uint8)
@@ -49,14 +58,14 @@ def main() -> None:
       return _device_crop(jax.device_put(frame), center, np.float32(side))
 
     compiled = _seconds(device)
-    host_ms, device_ms = 1e3 * _alternate(host, device)
+    host_ms, device_ms = 1e3 * _alternate(args.rounds, host, device)
     print(f'{width:4d}x{height:<5d} {device_ms / host_ms:11.1f} '
           f'{host_ms:8.3f} {device_ms:10.3f} {compiled:17.2f}')
 
 
-def _alternate(*functions: Callable) -> np.ndarray:
+def _alternate(rounds: int, *functions: Callable) -> np.ndarray:
   """Median seconds of each function, called in turns."""
-  times = [[_seconds(f) for f in functions] for _ in range(_ROUNDS)]
+  times = [[_seconds(f) for f in functions] for _ in range(rounds)]
   return np.median(times, axis=0)
 
 
@@ -67,4 +76,4 @@ def _seconds(function: Callable) -> float:
 
 
 if __name__ == '__main__':
-  main()
+  sys.exit(execute(sys.modules[__name__], prog='python -m perf.crop'))

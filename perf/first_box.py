@@ -19,6 +19,9 @@ CPU = 'CPU'
 
 def main(argv: Sequence[str]) -> None:
   """Tracks a square from one frame to the next."""
+  if len(argv) != 3:
+    sys.exit('error: expected ENGINE WEIGHTS MODELS; python -m perf.startup '
+             'calls this program')
   engine, weights, models = argv
   if engine in ENGINES:
     import siamkpn_jax
