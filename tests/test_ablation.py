@@ -7,6 +7,7 @@ import cv2
 import pytest
 
 from siamkpn_jax.checkpoints import weights
+from siamkpn_jax.cli.command import execute
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
@@ -115,8 +116,36 @@ def test_changes_must_differ(changes):
     ablation.make_variants(tiny_config(), changes)
 
 
+def test_variants_with_configurations_of_their_own():
+  """After the changes, and as different from them as they from another."""
+  base, other = tiny_config(), tiny_config(model={'num_stages': 1})
+  variants = ablation.make_variants(
+      base, ['targets.rho=1.0'], [ablation.Variant('a/b.py:c', other)])
+  assert [variant.name for variant in variants] == [
+      'baseline', 'targets.rho=1.0', 'a/b.py:c']
+  assert variants[2].config is other and '/' not in variants[2].folder
+  for name in 'targets.rho=1.0', 'baseline', '':
+    with pytest.raises(UserError, match='empty or duplicate'):
+      ablation.make_variants(base, ['targets.rho=1.0'],
+                             [ablation.Variant(name, other)])
+
+
+def test_a_variant_has_the_overrides_too(monkeypatch, tmp_path):
+  """The three configurations of the paper, as one study."""
+  rows = []
+  monkeypatch.setattr(ablation, 'run', lambda variants, *_: rows.extend(
+      (v.name, v.config.model.num_stages, v.config.train.epochs)
+      for v in variants))
+  assert execute('ablate', [
+      '--config=kpn3s', '--variant=kpn1s', '--variant=kpn2s:paper',
+      '--config.train.epochs=3', '--sequences=1',
+      f'--output={tmp_path / "out"}']) == 0
+  assert rows == [('baseline', 3, 3), ('kpn1s', 1, 3), ('kpn2s:paper', 2, 3)]
+
+
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--change=model.stages=1'], 'unknown setting model.stages'),
+    (['--variant=nowhere'], 'nowhere'),
     (['--seeds=1,b'], '--seeds=1,b: expected numbers'),
     (['--data=nowhere'], '--data nowhere: no such folder')])
 def test_mistakes_on_the_command_line(command, tmp_path, flags, words):

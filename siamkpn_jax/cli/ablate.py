@@ -14,6 +14,7 @@ import sys
 from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, names, whole
 from siamkpn_jax.cli.paths import existing_folder, output_folder
+from siamkpn_jax.config.files import load_config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.core.numbers import is_count
@@ -27,6 +28,10 @@ def add_arguments(parser: Parser) -> None:
       '--change', action='append', default=[],
       help='Settings of one variant: section.name=value,... Repeat the flag '
       'for more variants.')
+  parser.add_argument(
+      '--variant', action='append', default=[], metavar='FILE[:ARG]',
+      help='Another configuration as a variant, with the same overrides. '
+      'Repeat the flag for more.')
   parser.add_argument(
       '--seeds', type=names, default=('0', '1', '2'),
       help='Comma-separated seeds; each variant is trained once per seed.')
@@ -55,6 +60,8 @@ def run(args: argparse.Namespace) -> None:
   if args.data:
     existing_folder(args.data, '--data', 'sequences in OTB layout')
   config = config_flags.load(args)
+  others = [(name, load_config(name, args.config_overrides))
+            for name in args.variant]
   extras.require('ablate')
   # Late imports: a mistake in the flags is reported at once.
   from siamkpn_jax.datasets.synthetic import split_seed, write_otb
@@ -62,7 +69,8 @@ def run(args: argparse.Namespace) -> None:
   from siamkpn_jax.evaluation.formats.sequences import load_otb
   from siamkpn_jax.experiments import ablation
 
-  variants = ablation.make_variants(config, args.change)
+  variants = ablation.make_variants(
+      config, args.change, [ablation.Variant(*other) for other in others])
   try:
     with folder_lock(output, '--output'):
       if args.data:

@@ -39,7 +39,8 @@ class Variant:
   """One row of the study.
 
   Attributes:
-    name: the settings that differ from the baseline's, or `BASELINE`.
+    name: the settings that differ from the baseline's, the name of a
+      configuration of its own, or `BASELINE`.
     config: its configuration, without a seed.
   """
 
@@ -52,23 +53,26 @@ class Variant:
     return portable_name(self.name)
 
 
-def make_variants(config: Config, changes: Sequence[str]) -> list[Variant]:
-  """The baseline, then a variant for each change.
+def make_variants(config: Config, changes: Sequence[str],
+                  others: Sequence[Variant] = ()) -> list[Variant]:
+  """The baseline, then a variant for each change, then the others.
 
   Args:
     config: of the baseline.
     changes: see `with_changes`.
+    others: with configurations of their own.
 
   Raises:
-    UserError: a change that is wrong, or two that are the same but for signs
-      that a folder's name cannot have.
+    UserError: a change that is wrong, or two variants that are the same but for
+      signs that a folder's name cannot have.
   """
   variants = [Variant(BASELINE, config)]
-  for change in changes:
-    variant = Variant(change, with_changes(config, change))
-    if not change or variant.folder in [v.folder for v in variants]:
-      raise UserError(f"--change '{change}': empty or duplicate; expected "
-                      'distinct changes')
+  changed = [Variant(change, with_changes(config, change))
+             for change in changes]
+  for variant in (*changed, *others):
+    if not variant.name or variant.folder in [v.folder for v in variants]:
+      raise UserError(f"variant '{variant.name}': empty or duplicate; expected "
+                      'distinct variants')
     variants.append(variant)
   return variants
 

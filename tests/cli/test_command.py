@@ -278,7 +278,7 @@ def test_defaults_are_in_the_help(name):
   optional = {'attributes', 'beam_pipeline_options', 'boxes', 'change',
               'command', 'config', 'coordinator', 'json', 'names',
               'num_processes', 'output', 'process_id', 'sequences',
-              'tracking', 'trackers_ini', 'video', 'zero_based'}
+              'tracking', 'trackers_ini', 'variant', 'video', 'zero_based'}
   parser = Parser('x', '')
   cli.load(name).add_arguments(parser)
   for action in parser._actions:
