@@ -6,15 +6,18 @@ With only every n-th frame, a target moves n times as far. A dozen sequences,
 each begun once, tell little about a setting, since a pixel can decide whether
 a target is lost: so each is begun at several places, and the results differ.
 With --look_alike, a copy of the target circles it, on a way that depends on the
-place of the sequence among those that are given.
+place of the sequence among those that are given. --peer runs one of OpenCV's
+trackers instead of ours.
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
 from perf import look_alike
+from perf.opencv_trackers import FILES, find_trackers
 from perf.turns import row
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
@@ -28,7 +31,8 @@ from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.metrics.protocols import OTB
-from siamkpn_jax.tracking.load import LoadedTracker, load_tracker
+from siamkpn_jax.tracking.follow import SingleTracker
+from siamkpn_jax.tracking.load import load_tracker
 
 _FEWEST = 3  # frames of a part
 
@@ -55,12 +59,14 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--look_alike', action=Switch, default=False,
       help='Paste a copy of the target that circles it.')
+  parser.add_argument(
+      '--peer', choices=list(FILES), help="This tracker of OpenCV's, not ours.")
+  parser.add_argument('--models', help='Folder of its files (perf.peers).')
 
 
 def run(args: argparse.Namespace) -> None:
   """Tracks and prints a table: sequences, and their mean."""
-  tracker = load_tracker(args.weights, long_term=args.long_term,
-                         **parse_tracking(args.tracking))
+  tracker = _tracker(args)
   videos = load_otb(args.data, names=args.sequences,
                     zero_based=args.zero_based)
   every = range(1, args.every + 1)
@@ -79,7 +85,20 @@ def run(args: argparse.Namespace) -> None:
   print(_line('mean', np.mean(found, 0)))
 
 
-def auc(tracker: LoadedTracker, video: Video, frames: list[np.ndarray],
+def _tracker(args: argparse.Namespace) -> SingleTracker:
+  if not args.peer:
+    return load_tracker(args.weights, long_term=args.long_term,
+                        **parse_tracking(args.tracking))
+  if args.weights or args.tracking or args.long_term:
+    raise UserError('--weights, --tracking and --long_term are of our tracker; '
+                    'leave them out, or --peer')
+  found = find_trackers(Path(args.models) if args.models else None, [args.peer])
+  for name, why in found.missing.items():
+    raise UserError(f'--peer {name}: {why}')
+  return found.trackers[args.peer]
+
+
+def auc(tracker: SingleTracker, video: Video, frames: list[np.ndarray],
         every: int, starts: int) -> float:
   """Mean over the beginnings.
 

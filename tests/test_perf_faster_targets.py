@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from perf import faster_targets
+from siamkpn_jax.cli.command import execute
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import Video
 
@@ -46,3 +47,12 @@ def test_a_part_needs_a_box_and_frames(frame, every):
     boxes[frame] = np.nan
   with pytest.raises(UserError, match='some, frame 9: expected a box, and 3'):
     faster_targets.auc(Knowing(), video(boxes), FRAMES, every, 3)
+
+
+@pytest.mark.parametrize(('flags', 'words'), [
+    (['--peer=TrackerNano'], 'no nanotrackv2_backbone.onnx'),
+    (['--peer=TrackerMIL', '--tracking=size_lr=0.3'], 'leave them out')])
+def test_a_peer_that_cannot_be_run(capsys, flags, words):
+  assert execute(faster_targets, ['--data=none', *flags], prog='x') == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert line.startswith('error: ') and words in line
