@@ -42,6 +42,7 @@ def _device_crop(frame: jax.Array, center: jax.Array,
 
 def run(args: argparse.Namespace) -> None:
   """Prints one line per frame size."""
+  jax.config.update('jax_enable_compilation_cache', False)  # compiling is timed
   rng = np.random.default_rng(0)
   fill = np.zeros(3, np.uint8)
   print('frame      device/host  host ms  device ms  device compile s')

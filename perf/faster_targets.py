@@ -7,7 +7,7 @@ each begun once, tell little about a setting, since a pixel can decide whether
 a target is lost: so each is begun at several places, and the results differ.
 With --look_alike, a copy of the target circles it, on a way that depends on the
 place of the sequence among those that are given. --peer runs one of OpenCV's
-trackers instead of ours.
+trackers instead of ours, from boxes rounded to whole pixels.
 """
 
 import argparse
@@ -61,7 +61,8 @@ def add_arguments(parser: Parser) -> None:
       help='Paste a copy of the target that circles it.')
   parser.add_argument(
       '--peer', choices=list(FILES), help="This tracker of OpenCV's, not ours.")
-  parser.add_argument('--models', help='Folder of its files (perf.peers).')
+  parser.add_argument(
+      '--models', help="Folder of the peer's files, as of perf.peers.")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -87,6 +88,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _tracker(args: argparse.Namespace) -> SingleTracker:
   if not args.peer:
+    if args.models:
+      raise UserError('--models: is of --peer; give that as well')
     return load_tracker(args.weights, long_term=args.long_term,
                         **parse_tracking(args.tracking))
   if args.weights or args.tracking or args.long_term:
@@ -94,7 +97,9 @@ def _tracker(args: argparse.Namespace) -> SingleTracker:
                     'leave them out, or --peer')
   found = find_trackers(Path(args.models) if args.models else None, [args.peer])
   for name, why in found.missing.items():
-    raise UserError(f'--peer {name}: {why}')
+    raise UserError(f'--peer {name}: {why}; give --models FOLDER, see '
+                    'docs/performance.md' if FILES[name] else
+                    f'--peer {name}: {why}')
   return found.trackers[args.peer]
 
 

@@ -118,7 +118,7 @@ def test_changes_must_differ(changes):
 
 def test_variants_with_configurations_of_their_own():
   """After the changes, and as different from them as they from another."""
-  base, other = tiny_config(), tiny_config(model={'num_stages': 1})
+  base, other = tiny_config(), tiny_config(model={'num_stages': 2})
   variants = ablation.make_variants(
       base, ['targets.rho=1.0'], [ablation.Variant('a/b.py:c', other)])
   assert [variant.name for variant in variants] == [
@@ -145,7 +145,8 @@ def test_a_variant_has_the_overrides_too(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(('flags', 'words'), [
     (['--change=model.stages=1'], 'unknown setting model.stages'),
-    (['--variant=nowhere'], 'nowhere'),
+    (['--variant=nowhere'], '--variant nowhere: no such file'),
+    (['--variant=demo'], "'demo': the same configuration as 'baseline'"),
     (['--seeds=1,b'], '--seeds=1,b: expected numbers'),
     (['--data=nowhere'], '--data nowhere: no such folder')])
 def test_mistakes_on_the_command_line(command, tmp_path, flags, words):

@@ -50,7 +50,8 @@ def test_a_part_needs_a_box_and_frames(frame, every):
 
 
 @pytest.mark.parametrize(('flags', 'words'), [
-    (['--peer=TrackerNano'], 'no nanotrackv2_backbone.onnx'),
+    (['--peer=TrackerNano'], 'without --models; give --models'),
+    (['--models=.'], 'give that as well'),
     (['--peer=TrackerMIL', '--tracking=size_lr=0.3'], 'leave them out')])
 def test_a_peer_that_cannot_be_run(capsys, flags, words):
   assert execute(faster_targets, ['--data=none', *flags], prog='x') == 2

@@ -1,11 +1,11 @@
-r"""Trains variants of a configuration with several seeds and compares them.
+r"""Trains variants with several seeds and compares them.
 
   python -m siamkpn_jax.ablate --config configs/demo.py \
     --change model.num_stages=1 --change targets.rho=1.0 --output runs/ablation
 
 Writes to --output: ablation.md (a table), ablation.png, and one training run
-per variant and seed. The same command resumes an interrupted study; changes and
-seeds can be added to it.
+per variant and seed. The same command resumes an interrupted study; variants
+and seeds can be added to it. A row is called as its flag is written.
 """
 
 import argparse
@@ -30,8 +30,8 @@ def add_arguments(parser: Parser) -> None:
       'for more variants.')
   parser.add_argument(
       '--variant', action='append', default=[], metavar='FILE[:ARG]',
-      help='Another configuration as a variant, with the same overrides. '
-      'Repeat the flag for more.')
+      help='Another configuration as a variant, with the same overrides, but '
+      'without the changes. Repeat the flag for more.')
   parser.add_argument(
       '--seeds', type=names, default=('0', '1', '2'),
       help='Comma-separated seeds; each variant is trained once per seed.')
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
   if args.data:
     existing_folder(args.data, '--data', 'sequences in OTB layout')
   config = config_flags.load(args)
-  others = [(name, load_config(name, args.config_overrides))
+  others = [(name, load_config(name, args.config_overrides, flag='--variant'))
             for name in args.variant]
   extras.require('ablate')
   # Late imports: a mistake in the flags is reported at once.

@@ -68,7 +68,8 @@ def typed(config: 'ConfigDict') -> Config:
   return config_from_dict(plain)
 
 
-def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
+def load_config(path_or_name: str, overrides: Sequence[str] = (), *,
+                flag: str = '--config') -> Config:
   """Loads a configuration file and applies overrides.
 
   Args:
@@ -77,6 +78,7 @@ def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
       is no configs/ folder, 'configs/NAME.py' is the packaged NAME.
     overrides: each 'section.name=value', with values as in
       --config.section.name=value.
+    flag: by which the file was asked for, for messages.
 
   Raises:
     UserError: a missing or invalid file, an unknown key, or a value that its
@@ -84,7 +86,7 @@ def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
   """
   drive, rest = os.path.splitdrive(path_or_name)
   name, _, arg = rest.partition(':')
-  path = _find(drive + name)
+  path = _find(drive + name, flag)
   try:
     config = _get_config(path, arg)
     for override in overrides:
@@ -94,10 +96,10 @@ def load_config(path_or_name: str, overrides: Sequence[str] = ()) -> Config:
         raise UserError(f'--config.{override[:200]}: {error}') from error
     return typed(config)
   except UserError as error:
-    raise UserError(f'--config {path_or_name}: {error}') from error
+    raise UserError(f'{flag} {path_or_name}: {error}') from error
 
 
-def _find(name: str) -> Path:
+def _find(name: str, flag: str) -> Path:
   path = Path(name)
   if path.is_file():
     return path
@@ -106,7 +108,7 @@ def _find(name: str) -> Path:
       path.stem, f'configs/{path.name}', f'configs\\{path.name}'):
     return packaged
   names = ', '.join(sorted(p.stem for p in _PACKAGED.glob('*.py')))
-  raise UserError(f'--config {name}: no such file; expected a configuration '
+  raise UserError(f'{flag} {name}: no such file; expected a configuration '
                   f'file, such as configs/kpn3s.py, or one of {names}')
 
 

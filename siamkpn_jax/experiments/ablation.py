@@ -63,16 +63,22 @@ def make_variants(config: Config, changes: Sequence[str],
     others: with configurations of their own.
 
   Raises:
-    UserError: a change that is wrong, or two variants that are the same but for
-      signs that a folder's name cannot have.
+    UserError: a change that is wrong or empty, or two variants of the same
+      configuration, or of names that are the same but for signs that a folder's
+      name cannot have.
   """
   variants = [Variant(BASELINE, config)]
   changed = [Variant(change, with_changes(config, change))
              for change in changes]
   for variant in (*changed, *others):
     if not variant.name or variant.folder in [v.folder for v in variants]:
-      raise UserError(f"variant '{variant.name}': empty or duplicate; expected "
-                      'distinct variants')
+      raise UserError(f"--change or --variant '{variant.name}': empty or "
+                      'duplicate; expected distinct variants')
+    for other in variants:
+      if variant.config == other.config:
+        raise UserError(
+            f"--change or --variant '{variant.name}': the same configuration "
+            f"as '{other.name}', which would be trained twice; leave one out")
     variants.append(variant)
   return variants
 
@@ -86,7 +92,7 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
   is not done again.
 
   Args:
-    variants: of the configuration; the first is the baseline.
+    variants: the first is the baseline.
     seeds: of weights, data and augmentation.
     output: folder; each training gets <variant>/seed<n> in it.
     videos: to track in.

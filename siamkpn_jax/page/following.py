@@ -102,7 +102,9 @@ class _Run:
     self._clip.findings.add([
         number, target.number, *_rounded(result.box_xywh),
         round(float(result.score), 4), result.state,
-        *_rounded(seen.place_xywh[:3]), result.confidence], seen.heatmaps)
+        *_rounded(seen.place_xywh[:3]),
+        None if result.confidence is None else round(result.confidence, 4)],
+        seen.heatmaps)
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -42,7 +42,7 @@ def draw_result(result: FrameResult, colors: Sequence[Color] = COLORS, *,
 
   Returns:
     A new frame, uint8 [h, w, 3] BGR. The box of a lost target is dashed; its
-    label has its number and score.
+    label has its number, then the score or what `confidence` asks for.
   """
   shown = result.frame.copy()
   thickness = max(1, round(min(shown.shape[:2]) / 200))

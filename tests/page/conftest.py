@@ -9,10 +9,11 @@ from siamkpn_jax.tracking.video import VideoWriter
 
 @pytest.fixture(scope='module')
 def video(tmp_path_factory):
+  from tests.page.still import FRAMES, SIZE  # late: they may be skipped
   path = tmp_path_factory.mktemp('video') / 'in.mp4'
   noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
-  with VideoWriter(path, (160, 120), 25) as writer:
-    for t in range(8):
+  with VideoWriter(path, SIZE, 25) as writer:
+    for t in range(FRAMES):
       writer.write(np.roll(noise, t, axis=1))
   return path.read_bytes()
 

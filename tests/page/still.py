@@ -1,4 +1,4 @@
-"""A server whose targets never move, and how its answers are asked for."""
+"""Trackers whose targets never move, and what is asked of a server."""
 
 import itertools
 import threading

@@ -12,7 +12,7 @@ def maps(value, stages=1):
 
 
 def row(frame, target):
-  return [frame, target, 1., 2., 3., 4., 0.5, 'tracked', 0., 0., 9.]
+  return [frame, target, 1., 2., 3., 4., 0.5, 'tracked', 0., 0., 9., None]
 
 
 def test_rows_and_heatmaps_of_targets(tmp_path):

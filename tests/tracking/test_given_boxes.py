@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.boxes_files import CSV_HEADER
 from siamkpn_jax.tracking.callers_boxes import as_given, starts
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 
@@ -24,6 +25,8 @@ def written(tmp_path: Path, text: str) -> Path:
     'frame,id,x,y,w,h\n1,1,1,2,30,40\n9,4,5.5,6,7,8\n',
     'frame,time,id,x,y,w,h,score,state\n1,0.0,1,1,2,30,40,1,tracked\n'
     '8,0.2,4,nan,nan,nan,nan,nan,lost\n9,0.3,4,5.5,6,7,8,0.5,tracked\n',
+    f'{CSV_HEADER}\n1,0.0,1,1,2,30,40,1,tracked,nan\n'
+    '9,0.3,4,5.5,6,7,8,0.5,tracked,0.4\n',
     '\ufeffid;Left;Top;Width;Height;Frame\r\n1;1;2;30;40;1\r\n'
     '4;5.5;6;7;8;9\r\n',
     '9,4,5.5,6,7,8,0.9,-1,-1,-1\n1,1,1,2,30,40,1,-1,-1,-1\n',

@@ -17,9 +17,10 @@ export function merge(state) {
   clip.targets = state.targets;
   clip.film = state.film;
   clip.job = state.job;
-  for (const [frame, id, x, y, w, h, score, name, ...place] of state.rows) {
+  for (const [frame, id, x, y, w, h, score, name, ...more] of state.rows) {
     if (!clip.rows.has(id)) clip.rows.set(id, new Map());
-    clip.rows.get(id).set(frame, {box: [x, y, w, h], score, state: name, place});
+    clip.rows.get(id).set(frame, {box: [x, y, w, h], score, state: name,
+                                   place: more.slice(0, 3)});
     if (clip.follow && clip.job?.kind === 'track') clip.latest = frame;
   }
   clip.next = state.next;
