@@ -97,9 +97,7 @@ def _tracker(args: argparse.Namespace) -> SingleTracker:
                     'leave them out, or --peer')
   found = find_trackers(Path(args.models) if args.models else None, [args.peer])
   for name, why in found.missing.items():
-    raise UserError(f'--peer {name}: {why}; give --models FOLDER, see '
-                    'docs/performance.md' if FILES[name] else
-                    f'--peer {name}: {why}')
+    raise UserError(f'--peer {name}: {why}; see docs/performance.md')
   return found.trackers[args.peer]
 
 

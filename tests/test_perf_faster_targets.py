@@ -50,7 +50,7 @@ def test_a_part_needs_a_box_and_frames(frame, every):
 
 
 @pytest.mark.parametrize(('flags', 'words'), [
-    (['--peer=TrackerNano'], 'without --models; give --models'),
+    (['--peer=TrackerNano'], 'without --models; see docs/'),
     (['--models=.'], 'give that as well'),
     (['--peer=TrackerMIL', '--tracking=size_lr=0.3'], 'leave them out')])
 def test_a_peer_that_cannot_be_run(capsys, flags, words):
