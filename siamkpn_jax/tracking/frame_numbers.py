@@ -3,11 +3,10 @@
 The number of a frame is its place among the time stamps of all packets in the
 file. Reading those takes another pass over the file, without decoding, which is
 made when the first irregularity shows: a read that fails, or a time step that
-is not the usual one. The rate may vary.
+is not the usual one. An mp4 file has them in tables. The rate may vary.
 """
 
 import functools
-import math
 import os
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.avi_repair import is_avi
 from siamkpn_jax.tracking.container import is_program_stream
-from siamkpn_jax.tracking.mp4_edit import read_edit
+from siamkpn_jax.tracking.mp4_times import shown_times
 from siamkpn_jax.tracking.opened_video import opened
 
 # Reads that may fail in a row beyond the frames that are known to be left.
@@ -134,9 +133,6 @@ class FrameNumbers:
     total = len(self._packets.times)
     if self._by_time():
       total = max(total, self._number_at(float(self._packets.times[-1])))
-    edit = read_edit(self._name)
-    if edit and not edit.trimmed:  # the table of an mp4 is exact
-      total = max(total, min(self._announced, self._most()))
     lost = max(total - self._next, 0)
     if (lost or self._failed) and total > 1 and not self._packets.timed:
       raise self._unclear()
@@ -201,6 +197,9 @@ class FrameNumbers:
 
 def read_packets(name: str) -> Packets:
   """Reads the times of all packets, without decoding them."""
+  shown = shown_times(name)
+  if shown is not None:
+    return Packets(shown, 0)
   times: list[float] = []
   latest = 0.0  # of them
   failed = failures = 0
@@ -213,8 +212,4 @@ def read_packets(name: str) -> Packets:
       times.append(packets.get(cv2.CAP_PROP_POS_MSEC))
       latest = max(latest, times[-1])
       failed, failures = failed + failures, 0
-  # What is before time 0, or behind the end, is cut away by the edit list.
-  edit = read_edit(name)
-  end = edit.end if edit and edit.trimmed else math.inf
-  kept = np.sort([time for time in times if -_SAME < time < end - _SAME])
-  return Packets(kept, failed)
+  return Packets(np.sort(times), failed)

@@ -18,6 +18,7 @@ from siamkpn_jax.core.foreign_files import foreign_kind
 from siamkpn_jax.tracking.avi_repair import is_avi
 from siamkpn_jax.tracking.container import check_beginning
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers
+from siamkpn_jax.tracking.mp4_times import shown_times
 from siamkpn_jax.tracking.opened_video import opened
 from siamkpn_jax.tracking.quiet import quiet
 
@@ -58,6 +59,9 @@ class VideoFile:
     self._last = 0, 0.0  # number of the last frame, and its seconds
     count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
     self.count = int(count) if 0 < count < 2**31 else None
+    shown = shown_times(name)
+    if shown is not None:  # OpenCV counts what a trimmed file has
+      self.count = len(shown)
 
   def frames(self) -> Iterator[np.ndarray | None]:
     """Yields [h, w, 3] uint8 BGR frames, None for what cannot be decoded."""

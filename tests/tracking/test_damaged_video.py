@@ -3,7 +3,6 @@
 import struct
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,9 +13,15 @@ from siamkpn_jax.tracking.frame_numbers import FrameNumbers, Packets
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, open_frames
-from siamkpn_jax.tracking.video_file import VideoFile
+from tests.tracking.numbered_video import (
+  COUNT,
+  KEY,
+  numbered,
+  read,
+  shown,
+  write_video,
+)
 
-COUNT, SIDE, KEY = 40, 96, 12  # KEY: frames between key frames, of FFmpeg
 GIVEN = GivenBox(None, 1, (0.0, 0, 9, 9))
 
 
@@ -32,39 +37,10 @@ class NumberReader:
     return True, np.full(4, shown(frame))
 
 
-def numbered(number: int) -> np.ndarray:
-  """A frame with 6 bars, the bits of its number, and noise."""
-  rng = np.random.default_rng(number)
-  frame = rng.integers(90, 140, (SIDE, SIDE, 3), np.uint8)
-  for bit in range(6):
-    frame[:, bit * 16:bit * 16 + 10] = 230 * (number >> bit & 1)
-  return frame
-
-
-def shown(frame: np.ndarray) -> int:
-  columns = frame.mean((0, 2))
-  return sum((columns[bit * 16 + 3:bit * 16 + 7].mean() > 115) << bit
-             for bit in range(6))
-
-
-def write_video(path: Path, codec: str) -> bytes:
-  writer = cv2.VideoWriter(
-      str(path), cv2.VideoWriter.fourcc(*codec), 25, (SIDE, SIDE))
-  for number in range(COUNT):
-    writer.write(numbered(number))
-  writer.release()
-  return path.read_bytes()
-
-
 def damage(path: Path, data: bytes, start: float, length: int) -> None:
   place = int(len(data) * start)
   junk = np.random.default_rng(0).bytes(length)
   path.write_bytes(data[:place] + junk + data[place + length:])
-
-
-def read(path: Path) -> list[int | None]:
-  return [None if frame is None else shown(frame)
-          for frame in VideoFile(str(path)).frames()]
 
 
 def follow(path: Path, tmp_path: Path):
@@ -236,49 +212,6 @@ def test_what_it_is_instead(tmp_path: Path, content: bytes, told: str) -> None:
     open_frames(path)
 
 
-def with_steps(data: bytes, steps: list[tuple[int, int]]) -> bytearray:
-  """An mp4 with another table of time steps: (samples, length) each."""
-  at = data.index(b'stts') + 8
-  assert struct.unpack('>II', data[at:at + 8]) == (1, COUNT)
-  assert data.index(b'moov') > data.index(b'mdat')
-  grown = bytearray(data[:at] + struct.pack('>I', len(steps)) + b''.join(
-      struct.pack('>II', *step) for step in steps) + data[at + 12:])
-  for name in (b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stts'):
-    box = data.index(name) - 4
-    size = int.from_bytes(data[box:box + 4], 'big') + 8 * (len(steps) - 1)
-    grown[box:box + 4] = size.to_bytes(4, 'big')
-  return grown
-
-
-def test_variable_frame_rate(tmp_path: Path) -> None:
-  """Long steps in the time table of an mp4 are no holes."""
-  path = tmp_path / 'v.mp4'
-  data = write_video(path, 'mp4v')
-  step = struct.unpack('>I', data[data.index(b'stts') + 16:][:4])[0]
-  data = with_steps(data, [(10, step), (20, step // 2), (10, 2 * step)])
-  path.write_bytes(data)
-  assert read(path) == list(range(COUNT))
-
-  at = data.index(b'mdat')  # and with a hole
-  data[at + 30000:at + 34000] = np.random.default_rng(0).bytes(4000)
-  path.write_bytes(data)
-  found = read(path)
-  assert len(found) == COUNT and None in found
-  assert found[36:] == [36, 37, 38, 39]
-
-
-@pytest.mark.parametrize('shown_frames', [18, 24, 30])
-def test_trimmed_mp4(tmp_path: Path, shown_frames: int) -> None:
-  """The frames behind the end of the edit list are not lost."""
-  path = tmp_path / 'v.mp4'
-  data = bytearray(write_video(path, 'mp4v'))
-  at = data.index(b'elst') + 12  # the length of the first edit
-  whole = int.from_bytes(data[at:at + 4], 'big')
-  data[at:at + 4] = (whole * shown_frames // COUNT).to_bytes(4, 'big')
-  path.write_bytes(data)
-  assert read(path) == list(range(shown_frames))
-
-
 def test_numbers_by_the_rate_where_packets_are_lost(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
   """Matroska and MPEG-TS lose them with their time stamps."""
@@ -333,22 +266,6 @@ def test_first_frames_lost(tmp_path: Path) -> None:
                            Outputs(None, boxes), progress=False)
   assert (summary.frames, summary.undecoded) == (4, 2)
   assert boxes.read_text().splitlines()[:2] == ['nan,nan,nan,nan'] * 2
-
-
-def test_rotated_video_is_upright(tmp_path: Path) -> None:
-  """Phones write how a frame is to be turned; boxes are those of what shows."""
-  path = tmp_path / 'v.mp4'
-  data = bytearray(write_video(path, 'mp4v'))
-  matrix = data.index(b'tkhd') + 4 + 40
-  one = struct.pack('>I', 0x10000)
-  assert data[matrix:matrix + 4] == one
-  # x, y -> -y, x: a quarter turn clockwise.
-  data[matrix:matrix + 20] = bytes(4) + one + bytes(4) + struct.pack(
-      '>i', -0x10000) + bytes(4)
-  path.write_bytes(data)
-  with open_frames(path) as source:
-    turned = [np.rot90(frame) for frame in source]
-  assert [shown(frame) for frame in turned] == list(range(COUNT))
 
 
 @pytest.mark.parametrize('head', [
