@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from siamkpn_jax.datasets.stored_arrays import (
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
-_VERSION = 4  # of the arrays below and of what the layouts read
+_VERSION = 5  # of the arrays below and of what the layouts read
 _FAR = 1e6  # pixels; no image is as large
 
 
@@ -100,9 +101,10 @@ def load_index(name: str, folder: Path, layout: Layout
   Raises:
     UserError: there is no usable frame at all.
   """
-  mark = _fingerprint(folder, layout.annotations(folder), layout)
+  files = layout.annotations(folder)
+  mark = _fingerprint(folder, files, layout)
   for path in _cache_paths(folder, layout):
-    cached = _read_cache(path, mark, folder)
+    cached = _read_cache(path, mark, folder, files)
     if cached is not None:
       return cached
   dropped = Dropped()
@@ -114,7 +116,7 @@ def load_index(name: str, folder: Path, layout: Layout
     raise UserError(f'{folder}: no usable frame for {name}; expected '
                     f'{layout.EXPECTED}; skipped: {reasons or "nothing"}')
   paths = _cache_paths(folder, layout)
-  if not any(_write_cache(path, mark, folder, index, dropped)
+  if not any(_write_cache(path, mark, folder, files, index, dropped)
              for path in paths):
     print(f'note: the index of {name} cannot be saved in {paths[0].parent} or '
           f'{paths[1].parent}; the data set is scanned at every start',
@@ -206,15 +208,19 @@ def _fingerprint(folder: Path, files: list[Path], layout: Layout) -> str:
   return digest.hexdigest()
 
 
-def _changes(folder: Path, folders: np.ndarray) -> list[int]:
+def _changes(folder: Path, folders: np.ndarray, files: list[Path]) -> list[int]:
   """When something was last added to or removed from the images' folders.
 
-  And from the folders above them, where those of other videos may appear. The
-  set's own folder is left out: the cache is written there.
+  And from those of the annotation files, where images may be missing yet, and
+  from the folders above both, where other videos may appear. Of the set's own
+  folder, in which the cache is written, the names count.
   """
-  watched = {str(above) for name in map(str, folders) if name
-             for above in (Path(name), *Path(name).parents)} - {'.'}
-  return [(folder / name).stat().st_mtime_ns for name in sorted(watched)]
+  known = {*map(Path, map(str, folders)),
+           *(path.parent.relative_to(folder) for path in files)}
+  watched = {above for path in known for above in (path, *path.parents)}
+  names = '\0'.join(sorted(scan.names(folder))).encode(errors='surrogateescape')
+  return [zlib.crc32(names), *((folder / path).stat().st_mtime_ns
+                               for path in sorted(watched - {Path()}))]
 
 
 def _cache_paths(folder: Path, layout: Layout) -> list[Path]:
@@ -225,8 +231,8 @@ def _cache_paths(folder: Path, layout: Layout) -> list[Path]:
           f'{digest(str(folder.resolve()))[:24]}{name}']
 
 
-def _read_cache(path: Path, mark: str,
-                folder: Path) -> tuple[Index, Dropped] | None:
+def _read_cache(path: Path, mark: str, folder: Path, files: list[Path]
+                ) -> tuple[Index, Dropped] | None:
   """None if there is no cache, or it is stale, damaged or of something else."""
   try:
     with path.open('rb') as file:
@@ -236,17 +242,17 @@ def _read_cache(path: Path, mark: str,
       return None
     index, dropped = Index.of(content), dropped_from_text(head['dropped'])
     fresh = (head['digest'] == index.digest() and
-             head['changes'] == _changes(folder, index.folders))
+             head['changes'] == _changes(folder, index.folders, files))
   except (OSError, ValueError, LookupError, TypeError, RecursionError):
     return None
   return (index, dropped) if fresh else None
 
 
-def _write_cache(path: Path, mark: str, folder: Path, index: Index,
-                 dropped: Dropped) -> bool:
+def _write_cache(path: Path, mark: str, folder: Path, files: list[Path],
+                 index: Index, dropped: Dropped) -> bool:
   """Whole or not at all; False where it cannot be written."""
   head = json.dumps({
-      'mark': mark, 'changes': _changes(folder, index.folders),
+      'mark': mark, 'changes': _changes(folder, index.folders, files),
       'digest': index.digest(), 'dropped': dropped_to_text(dropped)})
   arrays = {field.name: getattr(index, field.name)
             for field in dataclasses.fields(Index)}

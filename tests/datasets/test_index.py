@@ -123,12 +123,32 @@ def test_cache(folder):
   (folder / 'b' / 'another video').mkdir()
   load_index('fake', folder, layout)
   assert layout.scans == 4
+  (folder / 'c').mkdir()  # where a track's images were missing
+  load_index('fake', folder, layout)
+  assert layout.scans == 5
   layout.scans = 2
   content = cache_of(folder).read_bytes()
   cache_of(folder).write_bytes(content[:len(content) // 2])
   load_index('fake', folder, layout)
   assert layout.scans == 3
   assert cache_of(folder).is_file()
+
+
+def test_images_that_come_later_are_found(folder):
+  """Beside an annotation, or in the set's own folder."""
+  layout = FakeLayout()
+  (folder / 'c').mkdir()
+  (folder / 'c' / 'boxes.txt').write_text('1')
+  layout.annotations = lambda folder: [folder / 'c' / 'boxes.txt']
+  assert load_index('fake', folder, layout)[0].num_tracks == 2
+  (folder / 'c' / '0.jpg').write_bytes(b'x')
+  assert load_index('fake', folder, layout)[0].num_tracks == 3
+  assert layout.scans == 2
+  load_index('fake', folder, layout)
+  assert layout.scans == 2
+  (folder / '0.jpg').write_bytes(b'x')
+  load_index('fake', folder, layout)
+  assert layout.scans == 3
 
 
 def test_cache_of_a_folder_that_cannot_be_written(

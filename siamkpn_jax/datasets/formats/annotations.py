@@ -50,6 +50,11 @@ class Annotation:
     return len(self.boxes_xywh)
 
 
+def from_zero(boxes_xywh: np.ndarray, origin: int) -> np.ndarray:
+  """[n, 4] boxes as of a file that counts pixels from 0."""
+  return boxes_xywh - np.array([1, 1, 0, 0]) * origin
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Unreadable:
   """In the place of a sequence whose annotation cannot be used.

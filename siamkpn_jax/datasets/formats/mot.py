@@ -27,12 +27,14 @@ from siamkpn_jax.datasets.formats.annotations import (
   Found,
   Unreadable,
   check_first,
+  from_zero,
 )
 from siamkpn_jax.datasets.formats.video import NO_IMAGES, UNCLEAR, UNREADABLE
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 _INFO = 'seqinfo.ini'
 _BAD = 'boxes: cannot be read'
+_ORIGIN = 1  # of pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +92,8 @@ def tracks(folder: Path, name: str, dropped: Dropped) -> Iterator[RawTrack]:
     if frames:
       yield RawTrack(
           f'{name}/{target}', [numbered[frame] for frame in frames],
-          np.array([found.boxes_xywh[frame] for frame in frames]),
+          from_zero(np.array([found.boxes_xywh[frame] for frame in frames]),
+                    _ORIGIN),
           np.array([frame in found.hidden for frame in frames]))
 
 
@@ -134,7 +137,7 @@ def _annotation(path: Path, name: str, target: _Target,
                          for f in frames])
   check_first(boxes_xywh, f'{path}: {name}')
   boxes_xywh.flags.writeable = False
-  return Annotation(name, boxes_xywh, origin=1,
+  return Annotation(name, boxes_xywh, origin=_ORIGIN,
                     visible=np.array([f in shown for f in frames]),
                     images=tuple(images[f] for f in frames))
 

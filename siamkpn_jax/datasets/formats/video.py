@@ -20,6 +20,7 @@ from siamkpn_jax.datasets.formats.annotations import (
   Unreadable,
   check_any,
   check_first,
+  from_zero,
   read_flags,
 )
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
@@ -141,7 +142,8 @@ def _read_track(folder: Path, video: VideoFiles, dropped: Dropped,
   if not known.any():
     return None
   kept = [image for image, keep in zip(images, known, strict=True) if keep]
-  return RawTrack(name, kept, boxes[rows[known]], absent[rows[known]])
+  return RawTrack(name, kept, from_zero(boxes[rows[known]], video.origin),
+                  absent[rows[known]])
 
 
 def _usual_first(folder: Path, videos: list[VideoFiles]) -> int | None:

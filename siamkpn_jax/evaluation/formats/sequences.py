@@ -29,6 +29,7 @@ from siamkpn_jax.datasets.formats.annotations import (
   check_any,
   check_kind,
   check_unique,
+  from_zero,
   noted,
   usable,
 )
@@ -165,7 +166,7 @@ def with_frames(annotation: Annotation) -> Video:
     boxes_xywh = np.concatenate([boxes_xywh, rest])
   else:
     frames = _matching_frames(annotation, frames)
-  boxes_xywh = boxes_xywh - np.array([1, 1, 0, 0]) * annotation.origin
+  boxes_xywh = from_zero(boxes_xywh, annotation.origin)
   boxes_xywh.flags.writeable = False
   return Video(annotation.name, tuple(frames), boxes_xywh, annotation.origin)
 

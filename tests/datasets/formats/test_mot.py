@@ -1,4 +1,7 @@
-"""MOT Challenge's layout as own data: each target a track."""
+"""MOT Challenge's layout as own data: each target a track.
+
+Files count pixels from 1, tracks from 0.
+"""
 
 import numpy as np
 import pytest
@@ -38,9 +41,9 @@ def test_tracks(tmp_path, images, info, gt_at):
   tracks, dropped = read('folder', tmp_path)
   assert list(tracks) == ['v/1', 'v/2']
   check(tracks['v/1'], images_of(f'v/{images}', 1, 2, 4),
-        [[10, 20, 30, 40], [11, 20, 30, 40], [13, 20, 30, 40]], absent=[1])
+        [[9, 19, 30, 40], [10, 19, 30, 40], [12, 19, 30, 40]], absent=[1])
   check(tracks['v/2'], images_of(f'v/{images}', 1, 4),
-        [[5, 6, 7, 8], [8, 6, 7, 8]])
+        [[4, 5, 7, 8], [7, 5, 7, 8]])
   assert dropped == {'boxes: not to be considered': 1}
   assert names_of(tmp_path, LAYOUTS['folder'].annotations(tmp_path)) == [
       f'v/{gt_at}', *(['v/seqinfo.ini'] if info else [])]
@@ -59,7 +62,7 @@ def test_columns_of_2015(tmp_path):
   make(tmp_path / 'v', '1,1,1,2,3,4\n2,1,1,2,3,4,1,-1,-1,-1\n'
                        '3,1,1,2,3,4,1,0.5,0,0\n')
   tracks, dropped = read('folder', tmp_path)
-  check(tracks['v/1'], images_of('v/img1', 1, 2, 3), [[1, 2, 3, 4]] * 3)
+  check(tracks['v/1'], images_of('v/img1', 1, 2, 3), [[0, 1, 3, 4]] * 3)
   assert not dropped
 
 
@@ -88,7 +91,7 @@ def test_missing_images(tmp_path):
   make(tmp_path / 'v', numbers=(2, 4))
   tracks, dropped = read('folder', tmp_path)
   check(tracks['v/1'], images_of('v/img1', 2, 4),
-        [[11, 20, 30, 40], [13, 20, 30, 40]], absent=[0])
+        [[10, 19, 30, 40], [12, 19, 30, 40]], absent=[0])
   assert dropped['frames: image missing'] == 2
   with pytest.raises(UserError, match='the image of frame 1 is missing'):
     sequences.load_benchmark('folder', tmp_path)
@@ -116,7 +119,7 @@ def test_a_length_that_is_none(tmp_path, length):
 def test_both_counted_from_0(tmp_path):
   make(tmp_path / 'v', '0,1,1,2,3,4\n3,1,4,2,3,4', (0, 1, 2, 3))
   check(read('folder', tmp_path)[0]['v/1'], images_of('v/img1', 0, 3),
-        [[1, 2, 3, 4], [4, 2, 3, 4]])
+        [[0, 1, 3, 4], [3, 1, 3, 4]])
 
 
 @pytest.mark.parametrize(('change', 'reason'), [

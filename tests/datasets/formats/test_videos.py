@@ -48,16 +48,17 @@ def test_got10k_list_that_is_not_text(tmp_path):
 
 @pytest.mark.parametrize('class_level', [True, False])
 def test_lasot(tmp_path, class_level):
+  """Its files count pixels from 1, tracks from 0."""
   miniatures.lasot(tmp_path, class_level=class_level)
   airplane = 'airplane/' if class_level else ''
   tracks, dropped = read('lasot', tmp_path)
   assert list(tracks) == ['airplane-2', 'airplane-10']
   check(tracks['airplane-2'],
         [f'{airplane}airplane-2/img/0000000{n}.jpg' for n in (1, 2, 3)],
-        [[1, 2, 3, 4], [5, 6, 0, 8], [9, 10, 11, 12]], absent=[1, 2])
+        [[0, 1, 3, 4], [4, 5, 0, 8], [8, 9, 11, 12]], absent=[1, 2])
   check(tracks['airplane-10'],
         [f'{airplane}airplane-10/img/0000000{n}.jpg' for n in (1, 2)],
-        [[1, 2, 3, 4], [5, 6, 7, 8]])
+        [[0, 1, 3, 4], [4, 5, 7, 8]])
   assert dropped == {'tracks: of the test split': 2,
                      'tracks: annotation cannot be read': 1,
                      'tracks: labels cannot be read': 1,
