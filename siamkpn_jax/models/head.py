@@ -5,6 +5,7 @@ tracker computes the template's correlation kernels once, at its first frame.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax
@@ -30,6 +31,8 @@ _BIASES = {'heatmap': (-2.19,), 'offsets': (0.0, 0.0), 'size': (63.5, 63.5)}
 _SPREADS = {'heatmap': 0.1, 'offsets': 0.1, 'size': 5.0}
 
 _A_WEIGHT = 'heatmap_weight'
+
+Correlate = Callable[[jax.Array, jax.Array], jax.Array]  # as `correlate`
 
 # level -> task -> one [b, 5, 5, c] kernel per stage
 Kernels = dict[str, dict[str, tuple[jax.Array, ...]]]
@@ -72,6 +75,7 @@ class Stage(nn.Module):
     first: the first stage has no convolution of its own on the template.
     conv: 'full' or 'separable' 3x3 convolutions.
     dtype: of the computation; predictions are at least float32.
+    correlate: computes what `correlation.correlate` does.
   """
 
   channels: int
@@ -79,6 +83,7 @@ class Stage(nn.Module):
   first: bool
   conv: str
   dtype: Any = None
+  correlate: Correlate = correlate
 
   def setup(self):
     conv = (functools.partial(ConvBN, kernel_init=initializers.near_identity)
@@ -89,7 +94,7 @@ class Stage(nn.Module):
     self.search_conv = conv(self.channels, padding=1, dtype=self.dtype)
     self.predict_conv = ConvBN(self.channels, 1, dtype=self.dtype)
     self.predict_out = nn.Conv(
-        output_channels(self.task), (1, 1),
+        len(output_tasks(self.task)), (1, 1),
         # Sizes are hundreds of pixels: too much for an accelerator's default.
         precision=jax.lax.Precision.HIGHEST,
         kernel_init=initializers.normal_per_output(
@@ -121,7 +126,7 @@ class Stage(nn.Module):
     x = nn.relu(self.search_conv(r, train=train))
     pad = KERNEL_SIZE // 2
     x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    response = correlate(x, kernel)
+    response = self.correlate(x, kernel)
     out = nn.relu(self.predict_conv(response, train=train))
     wide = jnp.promote_types(out.dtype, jnp.float32)
     return response, self.predict_out(out.astype(wide))
@@ -141,6 +146,7 @@ class Head(nn.Module):
       its variables they were folded into the last convolutions (inference.py).
     remat: keep only the results of stages for the gradient, see `layers.call`.
     dtype: of the computation.
+    correlate: see `Stage`.
   """
 
   levels: tuple[str, ...]
@@ -151,6 +157,7 @@ class Head(nn.Module):
   fusion: str
   remat: bool
   dtype: Any = None
+  correlate: Correlate = correlate
 
   def setup(self):
     tasks = list(TASKS) if self.sharing == 'per_task' else ['shared']
@@ -167,7 +174,8 @@ class Head(nn.Module):
 
   def _stage(self, level: str, task: str, s: int) -> Stage:
     return Stage(self.channels, task, first=s == 0, conv=self.conv,
-                 dtype=self.dtype, name=f'{level}_{task}_stage{s + 1}')
+                 dtype=self.dtype, correlate=self.correlate,
+                 name=f'{level}_{task}_stage{s + 1}')
 
   def template(self, features: dict[str, jax.Array], *,
                train: bool) -> Template:
@@ -217,11 +225,6 @@ class Head(nn.Module):
 def output_kernel_std(task: str, channels: int) -> np.ndarray:
   """[outputs] standard deviation of the first weights of each output."""
   return np.array([_SPREADS[t] for t in output_tasks(task)]) / channels**0.5
-
-
-def output_channels(task: str) -> int:
-  """Channels that a stage of this task predicts."""
-  return len(output_tasks(task))
 
 
 def output_tasks(task: str) -> list[str]:

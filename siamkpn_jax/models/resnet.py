@@ -1,7 +1,7 @@
 """Dilated ("atrous") ResNet: stride 8 at every level used (SPEC 2)."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import flax.linen as nn
@@ -95,6 +95,7 @@ class ResNet(nn.Module):
     levels: names of the layers whose outputs are returned.
     remat: keep only the results of blocks for the gradient, see `layers.call`.
     dtype: of the computation.
+    max_pool: computes what the function of this name does.
   """
 
   arch: str
@@ -102,6 +103,7 @@ class ResNet(nn.Module):
   levels: tuple[str, ...]
   remat: bool
   dtype: Any = None
+  max_pool: Callable[[jax.Array], jax.Array] = max_pool
 
   @nn.compact
   def __call__(self, x: jax.Array, *,
@@ -121,7 +123,7 @@ class ResNet(nn.Module):
     train = 'conv1' in train_layers
     x = ConvBN(self.width, 7, stride=2, dtype=self.dtype, name='conv1')(
         x, train=train)
-    x = max_pool(nn.relu(x))
+    x = self.max_pool(nn.relu(x))
     features = {}
     for k, layer in enumerate(LAYERS[self.arch][1:]):
       if not train and layer in train_layers:

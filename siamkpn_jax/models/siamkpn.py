@@ -1,7 +1,7 @@
 """SiamKPN: backbone, neck and cascade as one network (paper section 3)."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import flax.linen as nn
@@ -12,8 +12,9 @@ import numpy as np
 from siamkpn_jax.config.settings import ModelConfig, TrainConfig
 from siamkpn_jax.core import geometry
 from siamkpn_jax.models import resnet
+from siamkpn_jax.models.correlation import correlate
 from siamkpn_jax.models.efficientnet import EfficientNet
-from siamkpn_jax.models.head import Head, Predictions, Template
+from siamkpn_jax.models.head import Correlate, Head, Predictions, Template
 from siamkpn_jax.models.neck import Neck
 
 
@@ -33,6 +34,8 @@ class SiamKPN(nn.Module):
     dtype: type of the computation, 'float32' or 'bfloat16'; parameters, batch
       statistics and predictions are always float32.
     remat: recompute activations in the backward pass to save memory.
+    max_pool, correlate: see `resnet.ResNet` and `Stage`; exports have forms of
+      their own.
 
   Examples:
     Predictions of every stage, here only their shapes:
@@ -57,17 +60,19 @@ class SiamKPN(nn.Module):
   level_fusion: str = ModelConfig.level_fusion
   dtype: str = ModelConfig.dtype
   remat: bool = TrainConfig.remat == 'blocks'
+  max_pool: Callable[[jax.Array], jax.Array] = resnet.max_pool
+  correlate: Correlate = correlate
 
   def setup(self):
     dtype = jnp.dtype(self.dtype)
-    backbone = (resnet.ResNet if self.arch in resnet.ARCHITECTURES else
-                EfficientNet)
+    backbone = (functools.partial(resnet.ResNet, max_pool=self.max_pool)
+                if self.arch in resnet.ARCHITECTURES else EfficientNet)
     self.backbone = backbone(self.arch, self.width, self.levels, self.remat,
                              dtype)
     self.neck = Neck(self.channels, dtype)
     self.head = Head(
         self.levels, self.channels, self.num_stages, self.head_sharing,
-        self.head_conv, self.level_fusion, self.remat, dtype)
+        self.head_conv, self.level_fusion, self.remat, dtype, self.correlate)
 
   def template(self, z: jax.Array, *, train: bool,
                train_layers: Collection[str] = ()) -> Template:

@@ -6,13 +6,11 @@ One file of each function, for any batch, runs on every platform.
 import dataclasses
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import jax
 import jax.numpy as jnp
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.models import head
 from siamkpn_jax.models.correlation import correlate_shifted
 from siamkpn_jax.models.head import Template
 from siamkpn_jax.models.siamkpn import SiamKPN
@@ -66,19 +64,19 @@ def export(model: SiamKPN, variables: Any,
     variables: its weights, arrays of the host.
     config: how boxes are chosen.
   """
-  template, update = functions(model, variables, config.rule)
+  # As a grouped convolution it has no batch of unknown size.
+  template, update = functions(
+      model.clone(correlate=correlate_shifted), variables, config.rule)
   (b,) = jax.export.symbolic_shape('batch')
   crop = lambda side: jax.ShapeDtypeStruct((b, side, side, 3), jnp.uint8)
   pair, number = (jax.ShapeDtypeStruct((b, *n), jnp.float32)
                   for n in ((2,), ()))
   one = (crop(geometry.TEMPLATE_SIZE), pair, pair)
-  # As a grouped convolution it has no batch of unknown size.
-  with mock.patch.object(head, 'correlate', correlate_shifted):
-    start = jax.export.export(jax.jit(template), platforms=PLATFORMS)(*one)
-    state = jax.eval_shape(template, *one)
-    step = jax.export.export(jax.jit(update), platforms=PLATFORMS)(
-        state, crop(config.search_size), number, pair,
-        {f.name: number for f in dataclasses.fields(Hyperparameters)})
+  start = jax.export.export(jax.jit(template), platforms=PLATFORMS)(*one)
+  state = jax.eval_shape(template, *one)
+  step = jax.export.export(jax.jit(update), platforms=PLATFORMS)(
+      state, crop(config.search_size), number, pair,
+      {f.name: number for f in dataclasses.fields(Hyperparameters)})
   return {'template': start, 'update': step}
 
 

@@ -1,8 +1,8 @@
 """The network as two ONNX models: of the template crop and of a search crop."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from unittest import mock
 
 import flax.linen as nn
 import jax
@@ -11,7 +11,6 @@ import onnx
 from onnx import numpy_helper
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.models import resnet
 from siamkpn_jax.models.inference import inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.onnx.graph import CHANNELS_FIRST
@@ -50,21 +49,18 @@ def export(model: SiamKPN, variables: Any,
     NotImplementedError: an operation that is not known here.
   """
   # Only what is computed may be lower than float32, so the weights stay.
-  model = model.clone(dtype='float32', remat=False)
+  model = model.clone(dtype='float32', remat=False, max_pool=max_pool)
   variables = inference_variables(model, variables)
 
-  def apply(method: Any, *arguments: Any) -> Any:
-    with mock.patch.object(resnet, 'max_pool', max_pool):
-      return model.apply(variables, *arguments, train=False, method=method)
-
+  apply = functools.partial(model.apply, variables, train=False)
   crop = lambda side: Input((1, side, side, 3), CHANNELS_FIRST)
   template, kernels = convert(
-      lambda z: apply(SiamKPN.template, z),
+      functools.partial(apply, method=SiamKPN.template),
       {TEMPLATE: crop(geometry.TEMPLATE_SIZE)}, _names)
   leaves, tree = jax.tree.flatten(kernels)
   search, _ = convert(
       lambda x, *kernels: apply(
-          SiamKPN.search, jax.tree.unflatten(tree, kernels), x)[-1],
+          jax.tree.unflatten(tree, kernels), x, method=SiamKPN.search)[-1],
       {SEARCH: crop(search_size)} | {
           name: Input(kernel.shape, CHANNELS_FIRST) for name, kernel in zip(
               _names(len(leaves)), leaves, strict=True)},

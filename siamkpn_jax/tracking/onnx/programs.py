@@ -4,19 +4,16 @@ Unlike the models of `network` they may take any batch, take crops as they are
 cut out, and choose the box: what is left to a program is to crop.
 """
 
-import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import jax
 import jax.numpy as jnp
 import onnx
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.models import head, resnet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.decode import (
     CandidateRule,
@@ -83,25 +80,22 @@ def export(model: SiamKPN, variables: Any, config: DecodeConfig,
   Raises:
     NotImplementedError: an operation that is not known to `translate`.
   """
-  model = model.clone(dtype='float32', remat=False)
+  model = model.clone(dtype='float32', remat=False, max_pool=max_pool)
+  if batch != 1:
+    model = model.clone(correlate=correlate)
   b = batch or jax.export.symbolic_shape('batch')[0]
   crop = lambda side: Input((b, *_crop(side)), range(4), 'uint8')
   number = Input((b,), (0,))
-  # In forms that suit ONNX.
-  with contextlib.ExitStack() as stack:
-    stack.enter_context(mock.patch.object(resnet, 'max_pool', max_pool))
-    if batch != 1:
-      stack.enter_context(mock.patch.object(head, 'correlate', correlate))
-    template, kernels = convert(
-        template_function(model, variables),
-        {'crop': crop(geometry.TEMPLATE_SIZE)}, lambda count: ['kernels'])
-    update, _ = convert(
-        update_function(model, variables, config.rule),
-        {'crop': crop(config.search_size),
-         'kernels': Input(kernels.shape, CHANNELS_FIRST),
-         'size': Input((b, 2), (0, 1)), 'scale': number,
-         **dict.fromkeys(HYPERPARAMETERS, number)},
-        lambda count: [*MAPS, *CHANGE])
+  template, kernels = convert(
+      template_function(model, variables),
+      {'crop': crop(geometry.TEMPLATE_SIZE)}, lambda count: ['kernels'])
+  update, _ = convert(
+      update_function(model, variables, config.rule),
+      {'crop': crop(config.search_size),
+       'kernels': Input(kernels.shape, CHANNELS_FIRST),
+       'size': Input((b, 2), (0, 1)), 'scale': number,
+       **dict.fromkeys(HYPERPARAMETERS, number)},
+      lambda count: [*MAPS, *CHANGE])
   return {'template': template, 'update': update}
 
 
