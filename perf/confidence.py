@@ -28,6 +28,7 @@ from siamkpn_jax.evaluation.metrics.reliability import (
 )
 from siamkpn_jax.evaluation.report.curves import COLORS
 from siamkpn_jax.tracking.confidence import Calibration
+from siamkpn_jax.tracking.engines import PRECISIONS
 from siamkpn_jax.tracking.load import load_tracker
 
 OVERLAP = 0.5  # above it, a box is right
@@ -40,6 +41,10 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument('--output', required=True, help='Image to write.')
   parser.add_argument('--weights', help='Default: those in the package.')
   parser.add_argument(
+      '--precision', choices=PRECISIONS, default=PRECISIONS[0])
+  parser.add_argument(
+      '--search_size', type=int, help='Default: that of the weights.')
+  parser.add_argument(
       '--zero_based', type=names, default=(),
       help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
@@ -50,7 +55,8 @@ def add_arguments(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> None:
   """Tracks, fits, prints and draws."""
   path = check_output(args.output, '--output', suffixes=('.png', '.svg'))
-  tracker = load_tracker(args.weights)
+  size = {'search_size': args.search_size} if args.search_size else {}
+  tracker = load_tracker(args.weights, precision=args.precision, **size)
   shots = absences.real(args.data, args.zero_based, args.frames)
   ways = [[absences.follow(tracker, shot) for shot in pair] for pair in zip(
       shots, absences.with_cuts(shots), strict=True)]

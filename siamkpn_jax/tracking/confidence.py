@@ -28,21 +28,26 @@ class Calibration:
     return 0.5 + 0.5 * math.tanh(odds / 2)  # which does not overflow
 
 
-# By size and SHA-256 of a file of weights, and by search size: a curve is that
-# of one network with its own settings; docs/tracking.md has the measurement.
+# By size and SHA-256 of a file of weights, by precision and by search size: a
+# curve is that of one network with its own settings; docs/tracking.md has the
+# measurement.
 _MEASURED = {
     (2437144, '958770257d26015c11209c6ef7542f1c'
      '5e03a9154defcf3b72994ed7e5f9b74a'): {  # kpn3s_nano
-         207: Calibration(slope=7.81, middle=0.492),
-         255: Calibration(slope=9.24, middle=0.545)}}
+         'float32': {207: Calibration(slope=7.81, middle=0.492),
+                     255: Calibration(slope=9.24, middle=0.545)},
+         'int8': {207: Calibration(slope=7.70, middle=0.480),
+                  255: Calibration(slope=11.54, middle=0.563)}}}
 
 
-def calibration_of(path: Path, search_size: int) -> Calibration | None:
+def calibration_of(path: Path, search_size: int,
+                   precision: str = 'float32') -> Calibration | None:
   """What has been measured of a file of weights, whatever its name.
 
   Args:
     path: of the file.
     search_size: of tracking; another one has the curve of the nearest.
+    precision: of the network, 'float32' or 'int8'.
 
   Returns:
     The curve; None for other weights, and for what cannot be read: loading it
@@ -53,7 +58,7 @@ def calibration_of(path: Path, search_size: int) -> Calibration | None:
       return None  # a large file is not read for nothing
     with path.open('rb') as content:
       digest = hashlib.file_digest(content, 'sha256').hexdigest()
-    curves = _MEASURED.get((path.stat().st_size, digest))
+    curves = _MEASURED.get((path.stat().st_size, digest), {}).get(precision)
   except OSError:
     return None
   if curves is None:

@@ -106,17 +106,13 @@ def precision_note(precision: str) -> str | None:
   return None
 
 
-def faster_in_jax(model: ModelConfig) -> bool:
-  """Whether a CPU runs a network faster in JAX than in ONNX Runtime.
-
-  As measured (docs/performance.md): a wide ResNet, most of whose time goes to
-  convolutions that JAX computes by Winograd's method.
-  """
-  return wide(model)
-
-
 def wide(model: ModelConfig) -> bool:
-  """Whether it is a ResNet of the full width, with weights of 200 MB."""
+  """Whether it is a ResNet of the full width, with weights of 200 MB.
+
+  A CPU runs such a one faster in JAX than in ONNX Runtime (docs/performance.md)
+  as most of its time goes to convolutions that JAX computes by Winograd's
+  method.
+  """
   return model.arch.startswith('resnet') and model.width >= _WIDE
 
 

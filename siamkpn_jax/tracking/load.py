@@ -5,7 +5,7 @@ does not wait for JAX.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,14 +13,14 @@ import numpy as np
 
 from siamkpn_jax.checkpoints.content import content_digest
 from siamkpn_jax.checkpoints.packaged import find_weights
-from siamkpn_jax.config.network import ModelConfig, TrackingConfig
+from siamkpn_jax.config.network import TrackingConfig
 from siamkpn_jax.config.overrides import with_tracking
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.choice import SEARCH_SIZE, DecodeConfig
 from siamkpn_jax.tracking.confidence import calibration_of
-from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax, wide
+from siamkpn_jax.tracking.engines import choose_engine, wide
 from siamkpn_jax.tracking.follow import (
     Alone,
     Follower,
@@ -70,7 +70,7 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     weights: the workdir of a run, a checkpoint, a .safetensors file, or the
       name of a packaged model; None for the default packaged model.
     engine: what runs the network: 'jax', 'onnxruntime' (a CPU, in float32), or
-      'auto': the faster one (`engines.faster_in_jax`) where JAX has nothing
+      'auto': the faster one (`engines.wide`) where JAX has nothing
       but a CPU, the extra 'export' is installed and the network can be
       exported, else JAX. Boxes differ by rounding, until two cells score alike.
     precision: 'float32', or 'int8' for the search of an EfficientNet in ONNX
@@ -106,11 +106,12 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
     >>> found
     True
   """
-  loaded = _load(weights, engine, faster_in_jax, hyperparameters,
-                 every_stage=every_stage, precision=precision)
+  loaded = _load(weights, engine, hyperparameters, every_stage=every_stage,
+                 precision=precision)
   decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
-      'judge': judge_of(loaded.path, decoding, long_term=long_term),
+      'judge': judge_of(
+          loaded.path, decoding, precision, long_term=long_term),
       'color': color,
       'weights': name_of(loaded.digest, precision)}
   if loaded.network:
@@ -155,11 +156,12 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
     >>> siamkpn_jax.load_batch_tracker(slots=8, penalty_k=0.1).slots
     8
   """
-  loaded = _load(weights, engine, wide, hyperparameters,
-                 every_stage=every_stage, precision=precision)
+  loaded = _load(weights, engine, hyperparameters, every_stage=every_stage,
+                 precision=precision)
   decoding = decode_config(loaded.config)
   more: dict[str, Any] = {
-      'judge': judge_of(loaded.path, decoding, long_term=long_term),
+      'judge': judge_of(
+          loaded.path, decoding, precision, long_term=long_term),
       'color': color,
       'weights': name_of(loaded.digest, precision)}
   if loaded.network:
@@ -183,7 +185,6 @@ class _Loaded:
 
 
 def _load(weights: str | Path | None, engine: str,
-          left_to_jax: Callable[[ModelConfig], bool],
           hyperparameters: Mapping[str, Any], *,
           every_stage: bool, precision: str) -> _Loaded:
   """Loads what the engine needs.
@@ -191,7 +192,6 @@ def _load(weights: str | Path | None, engine: str,
   Args:
     weights: as for `load_tracker`.
     engine: as for `load_tracker`.
-    left_to_jax: which networks 'auto' runs in JAX.
     hyperparameters: as for `load_tracker`.
     every_stage: as for `load_tracker`.
     precision: as for `load_tracker`.
@@ -203,7 +203,7 @@ def _load(weights: str | Path | None, engine: str,
                        precision=precision) == 'onnxruntime'
   if precision != 'float32':
     engine = 'onnxruntime'
-  suits = lambda config: engine != 'auto' or not left_to_jax(config.model)
+  suits = lambda config: engine != 'auto' or not wide(config.model)
   size: Any = hyperparameters.get(SEARCH_SIZE)
   if SEARCH_SIZE in hyperparameters:
     TrackingConfig(search_size=size)  # before it names what is kept
@@ -260,11 +260,11 @@ def load_follower(weights: str | Path | None, targets: int, *,
   return Together(load_batch_tracker(weights, slots=targets, **options))
 
 
-def judge_of(path: Path, decoding: DecodeConfig, *,
+def judge_of(path: Path, decoding: DecodeConfig, precision: str, *,
              long_term: bool = False) -> Judge:
   """What decides whether boxes of a file of weights are to be believed."""
   rule = Rule(search_size=decoding.search_size) if long_term else None
-  return Judge(calibration_of(path, decoding.search_size), rule)
+  return Judge(calibration_of(path, decoding.search_size, precision), rule)
 
 
 def decode_config(config: Config) -> DecodeConfig:

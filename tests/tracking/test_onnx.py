@@ -17,7 +17,7 @@ from siamkpn_jax.models.siamkpn import (
     init_variables,
 )
 from siamkpn_jax.tracking import decode as jax_decode
-from siamkpn_jax.tracking.engines import choose_engine, faster_in_jax
+from siamkpn_jax.tracking.engines import choose_engine, wide
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
@@ -307,10 +307,10 @@ def test_engines(monkeypatch):
 
 def test_auto_takes_the_faster_one():
   """ONNX Runtime for a compact network, JAX for the paper's in float32."""
-  assert not faster_in_jax(load_config('kpn3s_nano').model)
-  assert not faster_in_jax(load_config('demo').model)
-  assert faster_in_jax(load_config('kpn3s').model)
-  assert faster_in_jax(load_config('kpn3s', ['model.dtype=bfloat16']).model)
+  assert not wide(load_config('kpn3s_nano').model)
+  assert not wide(load_config('demo').model)
+  assert wide(load_config('kpn3s').model)
+  assert wide(load_config('kpn3s', ['model.dtype=bfloat16']).model)
 
 
 def test_the_interface_of_a_tracker():

@@ -181,7 +181,7 @@ def test_auto_exports_nothing_that_is_faster_in_jax(
     cache, exports, monkeypatch):
   """And takes no export that is kept."""
   with monkeypatch.context() as patch:
-    patch.setattr(load, 'faster_in_jax', lambda model: True)
+    patch.setattr(load, 'wide', lambda model: True)
     assert isinstance(load_tracker(), Tracker) and not exports
     onnx = load_tracker(engine='onnxruntime')
     assert len(exports) == 1 and not isinstance(onnx, Tracker)

@@ -56,7 +56,7 @@ def load_for_sequences(
   config = with_tracking(config, hyperparameters or {})
   mode = {'long_term': True} if long_term else {}
   model, decoding = build_model(config.model), decode_config(config)
-  judge = judge_of(path, decoding, long_term=long_term)
+  judge = judge_of(path, decoding, precision, long_term=long_term)
   details = {'weights': fingerprint(variables),
              'tracking': {**dataclasses.asdict(config.tracking),
                           'offset_target': config.targets.offset_target,
