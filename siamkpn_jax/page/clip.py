@@ -2,6 +2,7 @@
 
 import bisect
 import dataclasses
+import re
 import threading
 import time
 from pathlib import Path
@@ -16,17 +17,16 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.page.findings import Findings
 from siamkpn_jax.page.limits import SIDE_SHOWN, Limits, RefusedError
 from siamkpn_jax.page.turns import Job
+from siamkpn_jax.tracking.container import TRANSPORT
 from siamkpn_jax.tracking.video import FrameSource, open_frames
 
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 85]
-# How files of videos begin: (place, bytes). FFmpeg would also follow playlists,
-# which are text and name files of this machine.
-_BEGINNINGS = (
-    (4, b'ftyp'), (4, b'moov'), (4, b'mdat'), (4, b'wide'), (4, b'free'),
-    (4, b'skip'), (0, b'\x1a\x45\xdf\xa3'), (0, b'RIFF'), (0, b'OggS'),
-    (0, b'FLV'), (0, b'\x30\x26\xb2\x75'), (0, b'\x00\x00\x01\xba'),
-    (0, b'\x00\x00\x01\xb3'), (0, b'GIF8'))
-_TRANSPORT = (b'G', 188)  # a mark, every so many bytes
+# How files of videos begin; nothing that a text could. FFmpeg would also follow
+# playlists and session descriptions, which name files and hosts.
+_BEGINNING = re.compile(
+    rb'.{4}(?:ftyp|styp|moov|moof|mdat|wide|free|skip|uuid|pnot)|'
+    rb'\x1a\x45\xdf\xa3|RIFF.{4}A[VM][IV]|OggS\x00|FLV\x01|\x30\x26\xb2\x75|'
+    rb'\x00\x00\x01[\xb3\xba]|GIF8[79]a', re.DOTALL)
 
 
 @dataclasses.dataclass
@@ -193,11 +193,8 @@ class Clip:
 def check_beginning(path: Path) -> None:
   """Raises UserError for a file that does not begin as a video."""
   with path.open('rb') as file:
-    data = file.read(2 * _TRANSPORT[1] + 1)
-  mark, every = _TRANSPORT
-  stream = len(data) > 2 * every and data[::every] == 3 * mark
-  if not stream and not any(data[place:].startswith(beginning)
-                            for place, beginning in _BEGINNINGS):
+    data = file.read(1024)
+  if not _BEGINNING.match(data) and not TRANSPORT.match(data):
     what = 'it is empty' if not data else (
         'it is a single image' if _is_image(data) else
         'it begins like none')

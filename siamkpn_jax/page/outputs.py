@@ -3,6 +3,7 @@
 Both as `siamkpn track` writes them, in the colors of the page.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ def boxes_csv(clip: Clip) -> str:
   return '\n'.join([CSV_HEADER, *lines, ''])
 
 
+class _StoppedError(Exception):
+  """Somebody does not want the film: one drawn before is kept."""
+
+
 def draw_film(clip: Clip, job: Job) -> None:
   """Writes the video with boxes, numbers and scores, as `clip.film`.
 
@@ -32,18 +37,29 @@ def draw_film(clip: Clip, job: Job) -> None:
   """
   with clip.lock:
     version = clip.version
+  path = clip.folder / 'film.mp4'
+  try:
+    with atomic_paths([path]) as partial:
+      _draw(clip, job, partial[path])
+  except _StoppedError:
+    return
+  clip.film = path, version
+
+
+def _draw(clip: Clip, job: Job, path: Path) -> None:
   found: dict[int, dict[int, TargetBox]] = {}
   for row in clip.findings.in_order():
     found.setdefault(row[0], {})[row[1]] = _target(row)
   colors = [_bgr(color) for color in COLORS]
-  path = clip.folder / 'film.mp4'
   job.total = clip.numbers[-1]
   before, last = None, 0  # of the frames drawn: what it shows, and its number
-  with atomic_paths([path]) as partial, clip.frames() as source, VideoWriter(
-      partial[path], source.size, clip.fps) as writer:
+  with clip.frames() as source, VideoWriter(
+      path, source.size, clip.fps) as writer:
     for frame in source:
       number = source.number
-      if job.stop.is_set() or number > job.total:
+      if job.stop.is_set():
+        raise _StoppedError
+      if number > job.total:
         break
       shown = draw_result(FrameResult(
           number, source.time, frame, found.get(number, {})), colors)
@@ -52,8 +68,6 @@ def draw_film(clip: Clip, job: Job) -> None:
       writer.write(shown, source.time)
       before, last = shown, number
       job.done = number
-  if not job.stop.is_set():
-    clip.film = path, version
 
 
 def _target(row: list[Any]) -> TargetBox:

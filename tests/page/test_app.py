@@ -15,6 +15,7 @@ import pytest
 
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.page import store
+from siamkpn_jax.page.outputs import draw_film
 from siamkpn_jax.page.turns import Job, Turns
 from siamkpn_jax.tracking.video import VideoWriter, open_frames
 from tests.optional import import_or_skip
@@ -181,6 +182,21 @@ def test_errors_inside_are_no_story_about_the_video(server, video, capsys):
   assert 'a bug' in capsys.readouterr().err
   assert client.post(f'{path}/film').status_code == 202
   assert settled(client, path)['film']
+
+
+def test_a_film_that_is_stopped_leaves_the_one_before(server, video):
+  client, _ = server()
+  path = opened(client, video)
+  client.post(f'{path}/film')
+  assert settled(client, path)['film']
+  before = client.get(f'{path}/film.mp4').content
+  clip = client.app.state.page.store.get(path.rpartition('/')[2])
+  files = sorted(clip.folder.iterdir())
+  job = Job('film', lambda job: None)
+  job.stop.set()
+  draw_film(clip, job)
+  assert client.get(f'{path}/film.mp4').content == before
+  assert sorted(clip.folder.iterdir()) == files
 
 
 @pytest.mark.parametrize('number', ['9' * 5000, '9' * 10, '-1', '1e3', '%D9%A3',

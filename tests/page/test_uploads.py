@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from siamkpn_jax.page.clip import check_beginning
 from siamkpn_jax.tracking.video import VideoWriter
 from tests.page.still import FRAMES, SIZE, opened, refused, upload
 
@@ -15,6 +16,7 @@ from tests.page.still import FRAMES, SIZE, opened, refused, upload
     (b'Dear diary, ' * 99, ['no video', 'choose another']),
     (b'#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n', ['no video']),
     (b'ffconcat version 1.0\nfile /etc/hosts\n', ['no video']),
+    (b'FLV\nv=0\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 26\n', ['no video']),
     (b'\x89PNG\r\n\x1a\n' + bytes(99), ['single image']),
     (b'\0\0\0\x18ftypmp42' + bytes(999), ['this file', 'video'])])
 def test_what_is_no_video_is_refused(server, data, words):
@@ -22,6 +24,15 @@ def test_what_is_no_video_is_refused(server, data, words):
   refused(upload(client, data), 415, *words)
   assert [path.name for path in client.app.state.page.store.folder.iterdir()
           ] == []
+
+
+@pytest.mark.parametrize('head', [
+    b'\0\0\0\x18styp', b'\0\0\0\x18uuid', b'RIFF\0\0\0\0AVI ',
+    b'....' + 4 * (b'G' + bytes(191))])  # a camcorder's .mts
+def test_beginnings_of_videos(tmp_path, head):
+  path = tmp_path / 'video'
+  path.write_bytes(head + bytes(999))
+  check_beginning(path)
 
 
 def test_too_much_is_refused(server, video):

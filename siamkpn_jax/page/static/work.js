@@ -35,23 +35,24 @@ export function merge(state) {
   paintTargets();
 }
 
+/** Asks how far it is; resolves to whether there was an answer. */
 export async function poll() {
   stopPolling();
   const mine = here.clip;
-  if (!mine?.path) return;
+  if (!mine?.path) return false;
   try {
     const state = await api.getJSON(`${mine.path}?since=${mine.next}`);
-    if (mine !== here.clip) return;
+    if (mine !== here.clip) return false;
     merge(state);
     if (mine.follow && mine.latest && !mine.playing) await show(mine.latest);
     else paint();
   } catch (error) {
-    if (mine !== here.clip) return;
-    say(error.message, true);
-    return;
+    if (mine === here.clip) say(error.message, true);
+    return false;
   }
   if (mine === here.clip && mine.job) polling = setTimeout(poll, POLL);
   else if (mine === here.clip) mine.follow = false;
+  return true;
 }
 
 export function stopPolling() {
@@ -86,9 +87,8 @@ $('film').onclick = tried(async () => {
   const mine = here.clip;
   if (!mine.film) {
     await api.post(`${mine.path}/film`);
-    do {
-      await poll();
-    } while (mine === here.clip && mine.job);
+    while (await poll() && mine === here.clip && mine.job)
+      await new Promise((resolve) => setTimeout(resolve, POLL));
     if (mine !== here.clip || !mine.film) return;
   }
   const link = document.createElement('a');
