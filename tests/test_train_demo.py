@@ -56,21 +56,21 @@ class Oracle:
 
 
 @pytest.mark.parametrize('side', [255, 207])
-def test_distractor_sights(side):
+def test_distractor_rows(side):
   """Rows in order and apart; the marks are where target and twins are."""
   seed = split_seed('val', 3)
   scenes = (Scene(seed, i, distractors=4, length=40) for i in range(20))
-  scene, sights = next(
+  scene, rows = next(
       (scene, found) for scene in scenes
-      if len(found := train_demo.distractor_sights(
+      if len(found := train_demo.distractor_rows(
           Oracle(scene, side), scene, 3)) == 3)
-  frames = [int(sight.title.split()[1]) - 1 for sight in sights]
+  frames = [int(row.title.split()[1]) - 1 for row in rows]
   assert np.diff(frames).min() >= 5
-  for t, sight in zip(frames, sights, strict=True):
+  for t, row in zip(frames, rows, strict=True):
     (lx, ly, lw, lh), (x, y, w, h) = scene.box(t - 1), scene.box(t)
     scale = 127 / geometry.context_side(lw, lh)
     moved = np.array([x + w / 2 - lx - lw / 2, y + h / 2 - ly - lh / 2])
-    np.testing.assert_allclose(sight.target, side // 2 + scale * moved,
+    np.testing.assert_allclose(row.target, side // 2 + scale * moved,
                                atol=1e-6)
-    assert 1 <= len(sight.distractors) <= 4
-    assert np.abs(sight.distractors - side // 2).max() < side // 2 - 12
+    assert 1 <= len(row.distractors) <= 4
+    assert np.abs(row.distractors - side // 2).max() < side // 2 - 12

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
   from siamkpn_jax.evaluation.report.score_table import score_table
 
   benchmark = args.benchmark
-  if not (benchmark and args.annotations and args.results):
+  if not (args.annotations and args.results):
     raise UserError('--annotations or --results: empty; expected a path for '
                     'each')
   output = check_output(args.json, '--json', suffixes=('.json',))

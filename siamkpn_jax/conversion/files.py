@@ -33,11 +33,6 @@ _PLAIN_KIND = re.compile('[FIU](8|16|32|64)|BF16|BOOL')  # of safetensors
 State = dict[str, np.ndarray]
 
 
-def read_state(path: Path) -> State:
-  """The arrays of `read_wrapped_state`."""
-  return read_wrapped_state(path)[0]
-
-
 def read_wrapped_state(path: Path) -> tuple[State, tuple[str, ...]]:
   """Reads a state dict, without what programs wrap around it.
 

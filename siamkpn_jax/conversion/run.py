@@ -76,7 +76,7 @@ def to_jax(source: Path, output: Path, part: str,
   """Converts a file of PyTorch weights to a checkpoint.
 
   Args:
-    source: see `files.read_state`.
+    source: see `files.read_wrapped_state`.
     output: folder to make; gets the checkpoint, config.py (starts training
       from it) and conversion.json (the report).
     part: 'network' or 'backbone'.

@@ -17,11 +17,11 @@ from siamkpn_jax.evaluation.report.curves import save_plot
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.experiments.heatmaps import FigureRow, save_heatmap_figure
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.follow import Alone
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
 from siamkpn_jax.tracking.load import (
   LoadedTracker,
   decode_config,
@@ -88,10 +88,10 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   _say('4/4 drawing')
   tracker = load_tracker(training, every_stage=True)
   scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
-  sights = distractor_sights(tracker, scene, _FIGURE_ROWS)
+  figure_rows = distractor_rows(tracker, scene, _FIGURE_ROWS)
   figure = output / 'heatmaps.png'
-  if sights:
-    save_heatmap_figure(figure, sights)
+  if figure_rows:
+    save_heatmap_figure(figure, figure_rows)
   else:
     _say('no heatmap figure: the target was lost too early')
   first = sequences[0]
@@ -122,8 +122,8 @@ def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
       slots=good_slots(lengths, jax.local_device_count()))
 
 
-def distractor_sights(tracker: LoadedTracker, scene: Scene,
-                      count: int) -> list[Sight]:
+def distractor_rows(tracker: LoadedTracker, scene: Scene,
+                      count: int) -> list[FigureRow]:
   """Tracks through a scene; the frames in which distractors are nearest.
 
   Args:
@@ -132,7 +132,7 @@ def distractor_sights(tracker: LoadedTracker, scene: Scene,
     count: of frames, at most; only such in which a distractor, overlapping
       the target little, is in the search crop.
   """
-  found: list[tuple[float, int, Sight]] = []
+  found: list[tuple[float, int, FigureRow]] = []
   for t in range(scene.length):
     frame, box = scene.render(t)
     if t == 0:
@@ -148,13 +148,13 @@ def distractor_sights(tracker: LoadedTracker, scene: Scene,
     target = _in_crop(box, *window, side)
     if inside.any() and _inside(target, side):
       distance = np.linalg.norm(centers[inside] - target, axis=-1).min()
-      found.append((float(distance), t, Sight(
+      found.append((float(distance), t, FigureRow(
           f'frame {t + 1}', tracker.search_crop, tracker.heatmaps, target,
           centers[inside])))
-  chosen: dict[int, Sight] = {}
-  for _, t, sight in sorted(found, key=lambda item: item[0]):
+  chosen: dict[int, FigureRow] = {}
+  for _, t, row in sorted(found, key=lambda item: item[0]):
     if len(chosen) < count and all(abs(t - u) >= _APART for u in chosen):
-      chosen[t] = sight
+      chosen[t] = row
   return [chosen[t] for t in sorted(chosen)]
 
 

@@ -3,25 +3,24 @@
 An AVI file has no time stamps: a frame's number is its place among the chunks.
 FFmpeg skips a chunk whose header is damaged, without a word, and every later
 frame gets the number of an earlier one. The index at the end of the file says
-where each chunk is and how long, so the headers can be restored while the file
-is read. Without an index, or where bytes are missing or too many so that it
-does not fit, nothing behind the first damage has a number: the file ends there.
+where each chunk is and how long, so the headers can be restored. Without an
+index, or where bytes are missing or too many so that it does not fit, nothing
+behind the first damage has a number: the file ends there.
 
 Layout: RIFF <size> 'AVI ' | LIST <size> 'hdrl' ... | LIST <size> 'movi' (chunk
 <id> <size> data)* | idx1 <size> (id, flags, offset, size)*.
 """
 
-import bisect
-import io
 import mmap
-import os
 import re
+import shutil
 import struct
 from typing import BinaryIO, NamedTuple
 
 from siamkpn_jax.core.errors import UserError
 
 _HEADER = 8  # bytes: id, size
+_CHUNK = 2**20  # bytes
 _INDEX = 2**26  # bytes of an index at most
 _CHUNK_ID = re.compile(rb'[0-9]{2}[a-z0-9]{2}|ix[0-9]{2}|JUNK|LIST|idx1|RIFF',
                        re.IGNORECASE)
@@ -145,51 +144,13 @@ def _first_damage(data: mmap.mmap, place: int, end: int) -> int | None:
   return None
 
 
-class RepairedFile(io.BufferedIOBase):
-  """A file with its repair, for OpenCV to read."""
-
-  def __init__(self, file: BinaryIO, changes: Repair) -> None:
-    self._file, self._changes = file, changes
-    self._ends = [offset + _HEADER for offset, _ in changes.headers]
-    self._length = file.seek(0, os.SEEK_END)
-    if changes.end is not None:
-      self._length = min(self._length, changes.end)
-    file.seek(0)
-
-  def readable(self) -> bool:
-    """It can be read."""
-    return True
-
-  def seekable(self) -> bool:
-    """It can."""
-    return True
-
-  def read(self, size: int | None = -1, /) -> bytes:
-    """As of a file; what is behind the end is not there."""
-    place = self._file.tell()
-    left = max(self._length - place, 0)
-    data = bytearray(self._file.read(
-        left if size is None or size < 0 else min(size, left)))
-    first = bisect.bisect_right(self._ends, place)
-    for offset, header in self._changes.headers[first:]:
-      if offset >= place + len(data):
-        break
-      for i, value in enumerate(header, start=offset - place):
-        if 0 <= i < len(data):
-          data[i] = value
-    return bytes(data)
-
-  def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-    """As of a file."""
-    if whence == os.SEEK_END:
-      return self._file.seek(self._length + offset)
-    return self._file.seek(offset, whence)
-
-  def tell(self) -> int:
-    """As of a file."""
-    return self._file.tell()
-
-  def close(self) -> None:
-    """Closes the file, too."""
-    self._file.close()
-    super().close()
+def write_repaired(file: BinaryIO, changes: Repair, out: BinaryIO) -> None:
+  """Copies a file with what `repair` found."""
+  file.seek(0)
+  shutil.copyfileobj(file, out, _CHUNK)
+  length = out.tell()
+  for offset, header in changes.headers:
+    out.seek(offset)
+    out.write(header[:max(length - offset, 0)])
+  if changes.end is not None:
+    out.truncate(min(length, changes.end))

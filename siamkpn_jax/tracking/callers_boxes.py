@@ -18,7 +18,7 @@ def starts(boxes: Iterable[GivenBox], first: int, path: Path
   """The box at which each target begins, by frame.
 
   Args:
-    boxes: of `read_boxes`; of each target the first that is not before `first`.
+    boxes: in any order; of each target the first that is not before `first`.
     first: number of the first frame that is tracked.
     path: of the file, for messages.
 
@@ -28,7 +28,7 @@ def starts(boxes: Iterable[GivenBox], first: int, path: Path
   chosen: dict[int, GivenBox] = {}
   seen: set[tuple[int, int]] = set()
   early: dict[int, int] = {}
-  for box in boxes:
+  for box in sorted(boxes, key=lambda box: box.frame or first):
     frame = box.frame or first
     if (frame, box.id) in seen:
       raise UserError(f'{path}: two boxes of id {box.id} in frame {frame}; '

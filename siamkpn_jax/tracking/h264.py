@@ -10,8 +10,8 @@ import numpy as np
 from siamkpn_jax.tracking.native_paths import native_path
 
 _CODEC = 'libx264'
-# Nothing of a box's thin lines is lost, at the size of MPEG-4 part 2.
 _TICK = Fraction(1, 90000)  # seconds, of time stamps
+# Nothing of a box's thin lines is lost, at the size of MPEG-4 part 2.
 _OPTIONS = {'crf': '18', 'preset': 'veryfast'}
 
 

@@ -1,7 +1,6 @@
 """OpenCV's reader of a video file, which sees AVI files repaired."""
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,11 +8,9 @@ from pathlib import Path
 import cv2
 
 from siamkpn_jax.core.atomic_io import file_errors
-from siamkpn_jax.tracking.avi_repair import RepairedFile, repair
+from siamkpn_jax.tracking.avi_repair import repair, write_repaired
 from siamkpn_jax.tracking.native_paths import native_path
 from siamkpn_jax.tracking.quiet import quiet
-
-_CHUNK = 2**20  # bytes
 
 
 @contextlib.contextmanager
@@ -28,12 +25,12 @@ def opened(name: str, parameters: Sequence[int] = ()
       path = stack.enter_context(native_path(name))
       capture = cv2.VideoCapture(path, backend, parameters)
     else:
-      # Not the object itself: where it cannot make sense of what such a one
-      # holds, OpenCV 4.14 ends the process by a segmentation fault.
+      # Not an object that repairs as it is read: where OpenCV 4.14 cannot make
+      # sense of such a one, it ends the process by a segmentation fault.
       folder = tempfile.TemporaryDirectory(prefix='siamkpn_')
       copy = Path(stack.enter_context(folder)) / 'repaired.avi'
       with file_errors(copy), copy.open('wb') as out:
-        shutil.copyfileobj(RepairedFile(file, changes), out, _CHUNK)
+        write_repaired(file, changes, out)
       capture = cv2.VideoCapture(str(copy), backend, parameters)
     stack.callback(capture.release)
     yield capture

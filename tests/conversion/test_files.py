@@ -11,7 +11,6 @@ import pytest
 
 from siamkpn_jax.conversion import files
 from siamkpn_jax.conversion.files import (
-  read_state,
   read_wrapped_state,
   sha256,
   write_state,
@@ -22,6 +21,10 @@ from tests.conversion.small import assert_same
 STATE = {
     'a.weight': np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
     'a.bias': np.float32([0.5, -1]), 'a.num_batches_tracked': np.asarray(3)}
+
+
+def read_state(path):
+  return read_wrapped_state(path)[0]
 
 
 @pytest.fixture
@@ -248,7 +251,7 @@ def test_a_disk_that_fails_is_no_damage(tmp_path, monkeypatch, place):
     raise OSError(errno.EIO, 'Input/output error')
   monkeypatch.setattr(files, place, fail)
   with pytest.raises(UserError, match='Input/output error.; see to') as caught:
-    files.read_state(path)
+    files.read_wrapped_state(path)
   assert 'download' not in str(caught.value)
 
 

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from siamkpn_jax.tracking.heatmaps import Sight, save_heatmap_figure
+from siamkpn_jax.experiments.heatmaps import FigureRow, save_heatmap_figure
 
 
-def sight(title='car 7', stages=2, distractors=((40.0, 200.0), (90.0, 30.0))):
+def row(title='car 7', stages=2, distractors=((40.0, 200.0), (90.0, 30.0))):
   rng = np.random.default_rng(0)
   crop = rng.integers(0, 256, (255, 255, 3), dtype=np.uint8)
   heatmaps = rng.uniform(0, 0.3, (stages, 31, 31)).astype(np.float32)
   heatmaps[:, 5, 20] = 0.9
-  return Sight(title, crop, heatmaps, np.array([167.0, 47.0]),
-               np.array(distractors).reshape(-1, 2))
+  return FigureRow(title, crop, heatmaps, np.array([167.0, 47.0]),
+                   np.array(distractors).reshape(-1, 2))
 
 
 @pytest.fixture
@@ -28,20 +28,20 @@ def drawn(monkeypatch):
 
 def test_file_is_a_picture(tmp_path):
   path = tmp_path / 'figure.png'
-  save_heatmap_figure(path, [sight(), sight('second')])
+  save_heatmap_figure(path, [row(), row('second')])
   image = cv2.imread(str(path))
   assert image.shape[0] > 400 and image.shape[1] > 600
   # Not blank: each of the two rows and three columns holds colors.
   height, width = (n // k for n, k in zip(image.shape, (2, 3), strict=False))
-  for row in range(2):
+  for i in range(2):
     for column in range(3):
-      part = image[row * height:(row + 1) * height,
+      part = image[i * height:(i + 1) * height,
                    column * width:(column + 1) * width]
       assert part.std() > 20
 
 
 def test_marks_and_titles(tmp_path, drawn):
-  one = sight()
+  one = row()
   save_heatmap_figure(tmp_path / 'figure.png', [one])
   (figure,) = drawn
   panels = figure.axes
@@ -62,7 +62,7 @@ def test_marks_and_titles(tmp_path, drawn):
 
 def test_heatmap_lies_on_its_cells(tmp_path, drawn):
   """Cell (i, j) is drawn around crop pixel (7 + 8 j, 7 + 8 i), SPEC 1."""
-  save_heatmap_figure(tmp_path / 'figure.png', [sight(stages=1)])
+  save_heatmap_figure(tmp_path / 'figure.png', [row(stages=1)])
   image = drawn[0].axes[1].images[1]
   left, right, bottom, top = image.get_extent()
   values = image.get_array()
@@ -74,9 +74,9 @@ def test_heatmap_lies_on_its_cells(tmp_path, drawn):
 
 
 def test_no_distractors_and_dark_heatmap(tmp_path, drawn):
-  dark = Sight('dark', np.zeros((255, 255, 3), np.uint8),
-               np.zeros((3, 31, 31), np.float32), np.array([127.0, 127.0]),
-               np.zeros((0, 2)))
+  dark = FigureRow('dark', np.zeros((255, 255, 3), np.uint8),
+                   np.zeros((3, 31, 31), np.float32), np.array([127.0, 127.0]),
+                   np.zeros((0, 2)))
   save_heatmap_figure(tmp_path / 'figure.png', [dark])
   assert [len(axes.lines) for axes in drawn[0].axes] == [1] * 4
   assert (tmp_path / 'figure.png').stat().st_size > 5000
