@@ -1,6 +1,7 @@
 """The study of variants: what it trains, what it writes, how it goes on."""
 
 import json
+import types
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,6 @@ from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.experiments import ablation
 from siamkpn_jax.models.siamkpn import build_model, init_variables
-from siamkpn_jax.training.metrics import LOG_NAME
 from tests.training.tiny import tiny_config
 
 ROOT = Path(__file__).parents[1]
@@ -27,12 +27,10 @@ def trained(monkeypatch):
   def train(config, folder, sources):
     assert [source.name for source in sources] == ['synthetic']
     names.append(config.name)
-    if folder.exists():
-      return
-    variables = init_variables(build_model(config.model), config.seed)
-    weights.save_model(folder, config, variables)
-    (folder / LOG_NAME).write_text(
-        '{"step": 1, "skipped": 0.0}\n{"step": 1, "val_success_auc": 0.5}\n')
+    if not folder.exists():
+      variables = init_variables(build_model(config.model), config.seed)
+      weights.save_model(folder, config, variables)
+    return types.SimpleNamespace(skipped=3)
 
   monkeypatch.setattr(ablation.trainer, 'train', train)
   monkeypatch.setattr(ablation.jax, 'clear_caches', lambda: None)
@@ -59,7 +57,7 @@ def test_study(trained, tmp_path):
   assert table.splitlines()[3].startswith('| `model.num_stages=2` | ')
   auc = json.loads((folder / 'result.json').read_text())['result'][
       'success_auc']
-  assert f', {auc:.3f} | 0, 0 |' in table.splitlines()[3]
+  assert f', {auc:.3f} | 3, 3 |' in table.splitlines()[3]
   assert cv2.imread(str(output / 'ablation.png')) is not None
   config = config.updated(data={'workers': 7}, validation={'sequences': 0})
   variants = ablation.make_variants(config, ['model.num_stages=2'])

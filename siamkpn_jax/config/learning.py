@@ -17,6 +17,8 @@ from siamkpn_jax.core import geometry
 
 _WEIGHT = 1e4  # of a part of the loss, at most
 _LOSS = 1e12  # that is still far from the largest float32
+_PAIRS = 2**32  # numbers of the pairs of a run
+
 
 @dataclasses.dataclass(frozen=True)
 class TargetsConfig(Section):
@@ -119,6 +121,8 @@ class TrainConfig(Section):
                        f'{self.batch_size}')
     if self.total_steps > COUNT:
       raise self.wrong('epochs', f'no more than {COUNT} steps in all')
+    if self.total_steps * self.batch_size > _PAIRS:
+      raise self.wrong('epochs', f'no more than {_PAIRS} pairs in all')
 
   @property
   def steps_per_epoch(self) -> int:

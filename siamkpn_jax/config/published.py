@@ -26,7 +26,7 @@ def kpn_config(num_stages: int, arg: str) -> Config:
       'synthetic'; see configs/kpn3s.py.
 
   Raises:
-    UserError: an unknown variant.
+    UserError: an unknown variant, or two that exclude each other.
   """
   words = [word for word in arg.split(',') if word]
   data: dict[str, Any] = {}
@@ -42,6 +42,11 @@ def kpn_config(num_stages: int, arg: str) -> Config:
       raise UserError(
           f"unknown argument '{word}'; expected otb, got10k, paper, released "
           'or synthetic')
+  for kind in (tuple(_ONE_SET), ('paper', 'released')):
+    both = [word for word in words if word in kind]
+    if len(both) > 1:
+      raise UserError(f"arguments '{both[0]}' and '{both[1]}'; expected one of "
+                      'them')
   tracking = _TRACKING[num_stages]['otb' if 'otb' in words else 'vot']
   return Config().updated(
       name='_'.join([f'kpn{num_stages}s', *words]),

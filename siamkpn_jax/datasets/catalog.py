@@ -81,7 +81,7 @@ def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],
           [root / folder for folder in cutouts]))
     if kinds[name] == 'packed':
       return PackedSource(name, str(root / name))
-    return open_images(name, root / name, cache)
+    return open_images(name, root / name, cache, kinds[name])
 
   return [open_one(name) for name in names]
 
@@ -104,16 +104,21 @@ def find_kind(name: str, folder: Path) -> str:
   return ''
 
 
-def open_images(name: str, folder: Path,
-                cache: FileCache | None = None) -> ImageSource:
+def open_images(name: str, folder: Path, cache: FileCache | None = None,
+                kind: str | None = None) -> ImageSource:
   """The set of this name in a folder, in any layout of image files.
 
-  Its files are read by the cache, if there is one.
+  Args:
+    name: of the set.
+    folder: of the set.
+    cache: reads its files; None for one that keeps nothing.
+    kind: what `find_kind` has found; None to look.
 
   Raises:
     UserError: there is none.
   """
-  kind = find_kind(name, folder)
+  if kind is None:
+    kind = find_kind(name, folder)
   if kind not in LAYOUTS:
     raise UserError(f'{folder}: {"already packed" if kind else "no data set"}; '
                     'expected images in their original layout, or crop511 '

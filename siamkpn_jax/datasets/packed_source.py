@@ -70,9 +70,11 @@ class PackedIndex(Crops):
 
   Attributes:
     starts: [t + 1] where each track's crops begin; the last is n.
+    groups: [t] see `Source`; [0] for None.
   """
 
   starts: np.ndarray
+  groups: np.ndarray
 
   def to_bytes(self, dropped: Dropped) -> bytes:
     """Content of the index file."""
@@ -87,8 +89,10 @@ class PackedIndex(Crops):
     """
     content = read_npz(io.BytesIO(data))
     index = PackedIndex(starts=take(content, 'starts', 'i', None),
+                        groups=take(content, 'groups', 'i', None),
                         **take_crops(content))
     check_starts(index.starts, len(index.wh))
+    check('groups', len(index.groups) in (0, len(index.starts) - 1))
     check('wh', index.wh > 0)
     return index, dropped_from_text(str(take(content, 'dropped', 'U')))
 
@@ -152,6 +156,7 @@ class PackedSource:
     self._check_files()
     self.num_tracks = len(self._index.starts) - 1
     self.total_frames = len(self._index.wh)
+    self.groups = self._index.groups if len(self._index.groups) else None
 
   def _check_files(self) -> None:
     names = self._index.files.tolist()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from siamkpn_jax.config.settings import DataConfig
-from siamkpn_jax.datasets.source import Grouped, Source
+from siamkpn_jax.datasets.source import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _maybe_same_target(sources: Sequence[Source], a: Frame, b: Frame) -> bool:
   """Whether they are of one track, or of one video with several tracks."""
   if a.source != b.source:
     return False
-  groups = _groups(sources[a.source])
+  groups = sources[a.source].groups
   if groups is None:
     return a.track == b.track
   return bool(groups[a.track] == groups[b.track])
@@ -82,14 +82,10 @@ def _several_targets(sources: Sequence[Source],
            zip(sources, config.ratios, strict=True) if ratio > 0]
   if len(drawn) > 1:
     return True
-  groups = _groups(drawn[0])
+  groups = drawn[0].groups
   if groups is None:
     return drawn[0].num_tracks > 1
   return bool((groups != groups[0]).any())
-
-
-def _groups(source: Source) -> np.ndarray | None:
-  return source.groups if isinstance(source, Grouped) else None
 
 
 def _random_frame(rng: np.random.Generator, sources: Sequence[Source],

@@ -1,6 +1,6 @@
 """What every source of training data looks like."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 
@@ -24,6 +24,14 @@ class Source(Protocol):
   total_frames: int
   dropped: Dropped
 
+  @property
+  def groups(self) -> np.ndarray | None:
+    """[num_tracks] int, equal for tracks that may show the same target.
+
+    As those of one video: no certain negatives of each other. None: each track
+    is a target of its own.
+    """
+
   def num_frames(self, track: int) -> int:
     """Number of frames in which this target is labeled."""
 
@@ -41,15 +49,3 @@ class Source(Protocol):
       scale at which the context square (geometry.context_side) is 127 pixels;
       and [2] float32 width and height of the target in it.
     """
-
-
-@runtime_checkable
-class Grouped(Protocol):
-  """A `Source` that knows which of its tracks may show the same target.
-
-  Attributes:
-    groups: [num_tracks] int, equal for tracks of one video, which are no
-      certain negatives of each other; None if it does not know after all.
-  """
-
-  groups: np.ndarray | None

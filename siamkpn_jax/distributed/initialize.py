@@ -206,13 +206,16 @@ def _gpus_of_the_node(environment: Mapping[str, str]) -> list[int] | None:
 
 def _nobody_came(who: str, coordinator: str | None, timeout: int) -> str:
   """The message when time is over."""
-  place = coordinator or 'the coordinator'
-  if coordinator and not _answers(coordinator):
-    what = (f'no answer from {place}; expected process 0 there: check the '
-            'address, that it is running, and the firewall')
+  if not coordinator:  # the cluster says which one
+    what = ('not all processes found each other; expected one for each task of '
+            'the job: check their output, and the firewall between the hosts')
+  elif _answers(coordinator):
+    what = (f'{coordinator} answers, but some processes have not joined; '
+            'expected one for each --process_id: check the output of the '
+            'others')
   else:
-    what = (f'{place} answers, but some processes have not joined; expected '
-            'one for each --process_id: check the output of the others')
+    what = (f'no answer from {coordinator}; expected process 0 there: check '
+            'the address, that it is running, and the firewall')
   return f'{who}: {what} (waited {timeout} s, --start_timeout)'
 
 

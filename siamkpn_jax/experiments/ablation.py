@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from siamkpn_jax.checkpoints.manager import check_same_run
@@ -26,7 +25,6 @@ from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.metrics import LOG_NAME, read_log
 from siamkpn_jax.training.validation import fingerprint
 
 BASELINE = 'baseline'
@@ -107,21 +105,20 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
   """
   results: dict[str, dict[int, dict[str, float]]] = {}
   jobs = [(variant, seed) for seed in seeds for variant in variants]
-  start, done = time.monotonic(), 0
+  folder_of = lambda variant, seed: output / variant.folder / f'seed{seed}'
+  earlier = [_finished(folder_of(*job), _config(*job), videos) for job in jobs]
+  left, done, start = earlier.count(None), 0, time.monotonic()
   table = ''
-  for left, (variant, seed) in zip(
-      range(len(jobs), 0, -1), jobs, strict=True):
-    name = f'{variant.name}, seed {seed}'
-    hours = (f', about {(time.monotonic() - start) / done * left / 3600:.1f} h '
-             'left' if done else '')
-    print(f'{len(jobs) - left + 1} of {len(jobs)}: {name}{hours}',
-          file=sys.stderr, flush=True)
-    folder = output / variant.folder / f'seed{seed}'
-    config = _config(variant, seed)
-    result = _finished(folder, config, videos)
-    if result is None:
-      result = _train_and_evaluate(folder, config, videos)
-      done += 1
+  for number, ((variant, seed), known) in enumerate(
+      zip(jobs, earlier, strict=True), start=1):
+    hours = (time.monotonic() - start) / done * left / 3600 if done else None
+    print(f'{number} of {len(jobs)}: {variant.name}, seed {seed}' + (
+        '' if hours is None else f', about {hours:.1f} h left'),
+        file=sys.stderr, flush=True)
+    result = known or _train_and_evaluate(
+        folder_of(variant, seed), _config(variant, seed), videos)
+    if not known:
+      left, done = left - 1, done + 1
     results.setdefault(variant.name, {})[seed] = result
     table = make_table(results)
     write_text(output / 'ablation.md', table)
@@ -161,12 +158,11 @@ def _finished(folder: Path, config: Config,
 def _train_and_evaluate(folder: Path, config: Config,
                         videos: Sequence[Video]) -> dict[str, float]:
   sources = catalog.open_sources(config.data, config.seed)
-  trainer.train(config, folder, sources)  # which goes on, or has finished
+  state = trainer.train(config, folder, sources)  # goes on, or has finished
   tracker, _ = load_for_sequences(folder, [len(video) for video in videos])
   summary = run_one_pass(tracker, videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
-  result['skipped'] = max(
-      row.get('skipped', 0) for row in read_log(folder / LOG_NAME))
+  result['skipped'] = int(state.skipped)
   write_summary(folder / _RESULT, {
       'config': to_plain(config), 'videos': fingerprint(videos),
       'result': result})
@@ -212,7 +208,6 @@ def save_plot(path: Path,
   """
   figure = Figure(figsize=(8, 0.8 + 0.42 * len(results)), dpi=120,
                   layout='constrained')
-  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   axes = figure.add_subplot()
   for row, by_seed in enumerate(results.values()):
     values = [r['success_auc'] for r in by_seed.values()]

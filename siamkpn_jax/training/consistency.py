@@ -11,7 +11,7 @@ from siamkpn_jax.distributed.multihost import check_same
 
 # Where the data lie and how they are read may differ.
 _LOCAL = ('data.root', 'data.loader', 'data.workers', 'data.prefetch',
-          'validation.data')
+          'data.cache_mb', 'validation.data')
 
 
 def check_hosts_agree(config: Config, sources: Sequence[Source]) -> None:

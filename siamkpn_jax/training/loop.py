@@ -134,7 +134,7 @@ def _save(run: Run, step: int, state: TrainState,
   with run.progress.pause('saving'):
     run.checkpoints.save(step, to_items(state))
   if ends:
-    run.saved()
+    _saved(run)
   else:
     _score(run, step, state, stop)
 
@@ -145,4 +145,9 @@ def _score(run: Run, step: int, state: TrainState,
   with run.progress.pause('validating'):
     scores = run.validate(state.tracking_variables, lambda: stop.signaled)
   run.progress.validated(step, scores)
-  run.saved()
+  _saved(run)
+
+
+def _saved(run: Run) -> None:
+  with run.progress.pause('writing the report'):
+    run.saved()

@@ -1,6 +1,7 @@
 """Where the numbers of a run go: a JSONL file and TensorBoard event files."""
 
 import contextlib
+import itertools
 import json
 import math
 import time
@@ -130,7 +131,7 @@ def best_validation(rows: Iterable[Mapping[str, Any]]
 
   Args:
     rows: of a log; those without a validation are passed over, as are those
-      before a sequence was left out, whose means are of other sequences.
+      before the number of sequences changed, whose means are of other ones.
 
   Returns:
     None if no row has one.
@@ -138,7 +139,7 @@ def best_validation(rows: Iterable[Mapping[str, Any]]
   scored = [row for row in rows if math.isfinite(row.get(AUC, math.nan))]
   if not scored:
     return None
-  count = scored[-1].get(SCORED)  # rows of earlier versions have none
-  auc, step = max((row[AUC], row['step']) for row in scored
-                  if row.get(SCORED, count) == count)
+  alike = itertools.takewhile(
+      lambda row: row.get(SCORED) == scored[-1].get(SCORED), reversed(scored))
+  auc, step = max((row[AUC], row['step']) for row in alike)
   return step, auc

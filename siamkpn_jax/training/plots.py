@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from siamkpn_jax.core.atomic_io import save_figure
@@ -28,7 +27,6 @@ def save_loss_curves(path: Path, rows: Sequence[dict[str, float]]) -> None:
     raise UserError(f'{path}: nothing to plot; expected a metrics.jsonl with '
                     'at least one line next to the checkpoints')
   figure = Figure(figsize=(12, 3), dpi=120, layout='constrained')
-  FigureCanvasAgg(figure)  # no pyplot: no display, no global state
   for axes, panel in zip(
       figure.subplots(1, len(_PANELS)), _PANELS, strict=True):
     stages = sorted({

@@ -128,10 +128,11 @@ class Progress:
     if step not in self._compiling:
       self._speed = per_step
     rates = {'pairs_per_second': self._config.batch_size / per_step,
-             'data_wait': self._waited / seconds}
-    self._step, self._since = step, now
+             'data_wait': self._waited / seconds,
+             **self._utilization(step, per_step)}  # counting takes a while
+    self._step, self._since = step, time.monotonic()
     self._waited = self._paused = 0.0
-    return rates | self._utilization(step, per_step)
+    return rates
 
   def _left(self, step: int) -> float | None:
     """Seconds to the end, if steps stay as fast; None before that is known."""

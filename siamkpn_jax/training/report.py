@@ -39,8 +39,8 @@ _TITLES = {'grad_norm': 'gradient norm', 'skipped': 'skipped steps',
            'pairs_per_second': 'pairs per second',
            'data_wait': 'fraction of time spent waiting for data',
            'mfu': 'model FLOP utilization'}
-# Beginnings of what is drawn as it is logged.
 _LARGEST = 1e100  # number of a curve; matplotlib overflows later
+# Beginnings of what is drawn as it is logged.
 _EXACT = (*_RATES.values(), 'skipped', 'val_')
 
 

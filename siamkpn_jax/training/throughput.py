@@ -63,7 +63,8 @@ def step_flops(step: TrainStep, state: TrainState, batch_size: int, *,
                unfrozen: bool) -> float | None:
   """Operations that a step asks for on all devices together.
 
-  Those that `train.remat` does twice count once.
+  Those that `train.remat` does twice count once, and convolutions as such, not
+  as a CPU may compute them (`models.wide`, in float32 alone).
 
   Args:
     step: the step.
@@ -72,7 +73,8 @@ def step_flops(step: TrainStep, state: TrainState, batch_size: int, *,
     unfrozen: whether the backbone trains.
   """
   plain = dataclasses.replace(
-      step, accumulate=1, model=step.model.clone(remat=False))
+      step, accumulate=1,
+      model=step.model.clone(remat=False, dtype='bfloat16'))
   return count_flops(functools.partial(plain, unfrozen=unfrozen), state,
                      abstract_batch(step, batch_size))
 

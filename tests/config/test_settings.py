@@ -45,6 +45,9 @@ def test_arguments():
   assert (both.train.schedule, both.name) == ('paper', 'kpn2s_otb_paper')
   with pytest.raises(UserError, match="'vot'"):
     kpn_config(3, 'vot')
+  for both in ('got10k,synthetic', 'released,paper', 'otb,paper,paper'):
+    with pytest.raises(UserError, match='expected one of them'):
+      kpn_config(3, both)
 
 
 WRONG = {

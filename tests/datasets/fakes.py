@@ -28,6 +28,8 @@ def open_one(folder, **kwargs):
 class FakeSource:
   """Tracks of given lengths; read pixels are (source, track, position)."""
 
+  groups = None
+
   def __init__(self, number, lengths, fail_at=None):
     self.name = f'fake{number}'
     self.num_tracks = len(lengths)

@@ -250,11 +250,22 @@ def test_crops_are_kept_as_they_are(tmp_path):
   for k in range(3):
     write_photograph(folder / 'crop511' / 'v' / f'{k:06d}.00.x.jpg', 511, 511,
                      seed=k)
+  (folder / 'crop511' / 'w').mkdir()
+  write_photograph(folder / 'crop511' / 'w' / '000000.00.x.jpg', 511, 511,
+                   seed=9)
+  (folder / 'crop511' / 'v' / '000007.01.x.jpg').write_bytes(b'no picture')
   (folder / 'train.json').write_text(json.dumps(
-      {'v': {'00': {str(k): [0, 0, 30, 40] for k in range(3)}}}))
+      {'v': {'00': {'0': [0, 0, 30, 40], '1': [0, 0, 30, 40]},
+             '01': {'7': [0, 0, 30, 40]}, '02': {'2': [0, 0, 30, 40]}},
+       'w': {'00': {'0': [0, 0, 30, 40]}}}))
+  (folder / 'crop511' / 'v' / '000002.00.x.jpg').rename(
+      folder / 'crop511' / 'v' / '000002.02.x.jpg')
   pack_here(folder, tmp_path / 'packed')
   source = PackedSource('crops', str(tmp_path / 'packed' / 'crops'))
-  for k in range(3):
+  assert source.num_tracks == 3  # without the one that cannot be read
+  a, b, c = source.groups
+  assert a == b != c  # two tracks of one video are no certain negatives
+  for k in range(2):
     path = folder / 'crop511' / 'v' / f'{k:06d}.00.x.jpg'
     assert source.load(0, k).data == path.read_bytes()
 

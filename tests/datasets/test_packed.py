@@ -45,7 +45,8 @@ def content():
     offsets[crop] = (sorted(files).index(name), len(files[name]))
     files[name] += jpegs[crop]
   index = PackedIndex(
-      starts=np.array([0, 2, 5]), files=np.array(sorted(files)),
+      starts=np.array([0, 2, 5]), groups=np.zeros(0, int),
+      files=np.array(sorted(files)),
       sizes=np.array([len(files[name]) for name in sorted(files)]),
       file_ids=np.array([offsets[k][0] for k in range(5)], np.int32),
       offsets=np.array([offsets[k][1] for k in range(5)]),

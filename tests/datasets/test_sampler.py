@@ -128,6 +128,3 @@ def test_a_video_per_track_is_as_no_groups():
   for source in (Videos(0, range(5)), Videos(0, range(5))):
     assert all(sample([source], config, 1, i) == sample([plain], config, 1, i)
                for i in range(300))
-  plain.groups = None  # does not know
-  assert sample([plain], config, 1, 7) == sample(
-      [FakeSource(0, [4] * 5)], config, 1, 7)

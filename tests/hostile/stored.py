@@ -218,7 +218,8 @@ def packed_files() -> Files:
   crop = jpeg(511)
   count = 3
   index = PackedIndex(
-      starts=np.array([0, 1, 3]), files=np.array(['p/a']),
+      starts=np.array([0, 1, 3]), groups=np.array([4, 4]),
+      files=np.array(['p/a']),
       sizes=np.array([count * len(crop)]), file_ids=np.zeros(count, np.int32),
       offsets=np.arange(count) * len(crop),
       lengths=np.full(count, len(crop), np.int32),

@@ -71,6 +71,19 @@ def test_step_is_counted_as_a_whole():
 
 
 @pytest.mark.slow
+def test_convolutions_count_as_such():
+  """Also those that a CPU computes by Winograd's method, in float32."""
+  def flops(dtype):
+    config = tiny_config(model={
+        'arch': 'resnet10', 'width': 64, 'channels': 16, 'dtype': dtype})
+    step = trainer.build_step(config)
+    state = trainer.abstract_state(config, step, sharding.data_mesh(4))
+    return step_flops(step, state, 4, unfrozen=True)
+
+  assert flops('float32') == flops('bfloat16')
+
+
+@pytest.mark.slow
 def test_log_of_a_known_device(tmp_path, monkeypatch):
   """The share of four devices' peak, in both phases; nothing on others."""
   monkeypatch.setattr(throughput, '_PEAKS', {'cpu': 1e9})

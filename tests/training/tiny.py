@@ -29,6 +29,7 @@ class BlobSource:
 
   name = 'blobs'
   num_tracks = 50
+  groups = None
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""

@@ -24,7 +24,7 @@ class CutoutSource:
   its frames if it has several; at cuts it comes into another scene.
 
   Attributes:
-    groups: [num_tracks] the object of each track: no negatives of each other.
+    groups: see `Source`; the object of each track.
   """
   name = 'cutouts'
   kind = 'composed'

@@ -252,7 +252,10 @@ def _index(source: ImageSource,
   kept = np.concatenate([[0], np.cumsum(readable)])
   of_crops = {name: getattr(found, name)[order] for name in (
       'file_ids', 'offsets', 'lengths', 'checksums', 'wh')}
-  return PackedIndex(starts=np.unique(kept[source.index.starts]),
+  starts = kept[source.index.starts]
+  groups = (np.zeros(0, int) if source.groups is None else
+            source.groups[starts[:-1] < starts[1:]])
+  return PackedIndex(starts=np.unique(starts), groups=groups,
                      files=found.files, sizes=found.sizes, **of_crops), dropped
 
 

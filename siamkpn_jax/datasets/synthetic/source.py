@@ -44,6 +44,7 @@ class SyntheticSource:
 
   name = 'synthetic'
   kind = 'rendered'
+  groups = None
 
   def __init__(self, seed: int, *, num_tracks: int = 1_000_000,
                length: int = 60, size: tuple[int, int] = (320, 240)):
