@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.core.boxes import iou_xywh
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.datasets.synthetic import split_seed
 from siamkpn_jax.datasets.synthetic.absences import LENGTH, AbsenceScene
@@ -79,9 +80,17 @@ def real(data: str | Path, zero_based: Collection[str],
 
 
 def with_cuts(shots: Sequence[Shot]) -> list[Shot]:
-  """Each with frames of another after its first third."""
-  return [_cut(shot, shots[(k + _OTHER) % len(shots)])
-          for k, shot in enumerate(shots)]
+  """Each with frames of another after its first third.
+
+  Raises:
+    UserError: there is no other.
+  """
+  count = len(shots)
+  if count < 2:
+    raise UserError(f'{count} sequence: expected two or more, as a cut shows '
+                    'another video')
+  step = _OTHER % count or 1
+  return [_cut(shot, shots[(k + step) % count]) for k, shot in enumerate(shots)]
 
 
 def synthetic(split: str, count: int) -> list[Shot]:

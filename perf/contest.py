@@ -9,6 +9,7 @@ import numpy as np
 
 from perf import circumstances
 from perf.opencv_trackers import rounded
+from perf.scores import otb_score
 from perf.turns import quartiles, row
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
@@ -82,10 +83,8 @@ def run_all(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],
     for name, rows in boxes.items():
       result = np.array(rows)
       found.boxes_xywh[name][video.name] = result
-      # Pixels counted as the annotation does: the protocol compares with 0.
-      shift = np.array([1, 1, 0, 0]) * video.origin
-      found.scores[name][video.name] = ope.score_sequence(
-          result + shift, video.boxes_xywh + shift, protocol=OTB)
+      found.scores[name][video.name] = otb_score(
+          result, video.boxes_xywh, video.origin)
   return found
 
 

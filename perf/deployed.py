@@ -18,12 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from perf.scores import otb_score
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, names
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
-from siamkpn_jax.evaluation.metrics import ope
-from siamkpn_jax.evaluation.metrics.protocols import OTB
 
 _PROGRAM = Path(__file__).parents[1] / 'examples' / 'deploy.py'
 
@@ -75,7 +74,7 @@ def _track(tracker: Any, video: Video, seconds: list[float]
     start = time.perf_counter()
     found.append(tracker.update(frame)[0])
     seconds.append(time.perf_counter() - start)
-  result = ope.score_sequence(np.array(found), video.boxes_xywh, protocol=OTB)
+  result = otb_score(np.array(found), video.boxes_xywh, video.origin)
   return result.success_auc, result.precision_20
 
 

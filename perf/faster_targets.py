@@ -18,19 +18,19 @@ import numpy as np
 
 from perf import look_alike
 from perf.opencv_trackers import FILES, find_trackers
+from perf.scores import otb_score
 from perf.turns import row
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.cli.tracker_flags import (
-    add_tracking_argument,
-    add_weights_argument,
+  add_tracking_argument,
+  add_weights_argument,
 )
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics import ope
-from siamkpn_jax.evaluation.metrics.protocols import OTB
 from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.load import load_tracker
 
@@ -118,9 +118,8 @@ def auc(tracker: SingleTracker, video: Video, frames: list[np.ndarray],
     tracker.init(frames[begin], boxes_xywh[0])
     boxes = [boxes_xywh[0], *(
         tracker.update(frame)[1] for frame in frames[begin + every::every])]
-    shift = np.array([1, 1, 0, 0]) * video.origin  # as the annotation counts
-    scores.append(ope.score_sequence(
-        np.array(boxes) + shift, boxes_xywh + shift, protocol=OTB).success_auc)
+    scores.append(otb_score(np.array(boxes), boxes_xywh, video.origin
+                            ).success_auc)
   return float(np.mean(scores))
 
 

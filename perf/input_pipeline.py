@@ -19,7 +19,6 @@ as well, each with one reading thread and all its threads on one core.
 import argparse
 import importlib.util
 import itertools
-import os
 import statistics
 import sys
 import time
@@ -30,6 +29,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from perf.turns import use_threads
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.config.settings import AugmentConfig, DataConfig
@@ -70,7 +70,7 @@ def main(argv: list[str], args: argparse.Namespace) -> None:
   """Measures and prints."""
   cv2.setNumThreads(1)
   # Before TensorFlow makes its threads: they are to stay on one core too.
-  os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+  use_threads(1)
   crops = _open(args.crops)
   images = _open(args.images)
   ways = {

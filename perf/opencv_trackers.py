@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 
 # A tracker -> the files that it needs, by the field of its parameters.
 FILES: Mapping[str, Mapping[str, str]] = {
@@ -95,8 +95,13 @@ def find_trackers(models: Path | None, names: Collection[str]) -> Found:
       where = f'in {models}' if models else 'without --models'
       found.missing[name] = f'no {", ".join(absent)} {where}'
     else:
-      found.trackers[name] = OpenCVTracker(
-          name, _maker(name, models, files))
+      make = _maker(name, models, files)
+      try:
+        make()
+      except cv2.error as error:
+        found.missing[name] = f'OpenCV: {first_line(error)}'
+      else:
+        found.trackers[name] = OpenCVTracker(name, make)
   return found
 
 

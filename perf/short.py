@@ -48,7 +48,7 @@ def add_arguments(parser: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-  """Runs them; returns how many failed."""
+  """Runs them; returns 1 if any failed."""
   folder = Path(args.output)
   for flag, path in (('--data', args.data), ('--models', args.models)):
     if path and not Path(path).is_dir():
@@ -56,15 +56,16 @@ def run(args: argparse.Namespace) -> int:
                       'flag')
   folder.mkdir(parents=True, exist_ok=True)
   given = {_DATA: args.data, _MODELS: args.models, _FOLDER: str(folder)}
-  failed = 0
-  for name, *arguments in RUNS:
+  failed = False
+  for number, (name, *arguments) in enumerate(RUNS, start=1):
     missing = [part for part in arguments if not given.get(part, part)]
     if missing:
       flags = ' and '.join(f'--{part[1:-1]}' for part in missing)
       print(f'\n{name}: left out, needs {flags}')
       continue
-    failed += not _one(folder, name, [_filled(a, given) for a in arguments])
-  return failed
+    failed |= not _one(folder / f'{number}_{name}.txt', name,
+                       [_filled(a, given) for a in arguments])
+  return int(failed)
 
 
 def _filled(argument: str, given: dict[str, str]) -> str:
@@ -73,11 +74,11 @@ def _filled(argument: str, given: dict[str, str]) -> str:
   return argument
 
 
-def _one(folder: Path, name: str, arguments: list[str]) -> bool:
+def _one(text: Path, name: str, arguments: list[str]) -> bool:
   command = [sys.executable, '-m', f'perf.{name}', *arguments]
   print(f'\n{" ".join(["python", *command[1:]])}', flush=True)
   start = time.perf_counter()
-  with (folder / f'{name}.txt').open('w') as kept, subprocess.Popen(
+  with text.open('w') as kept, subprocess.Popen(
       command, stdout=subprocess.PIPE, text=True) as process:
     assert process.stdout is not None
     for line in process.stdout:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.cli.parser import Parser, whole
+from siamkpn_jax.core.cpu_devices import cores
 from siamkpn_jax.core.errors import UserError
 
 
@@ -28,14 +29,19 @@ def use_threads(count: int) -> int:
     How many they are: JAX makes as many threads.
 
   Raises:
-    UserError: there are fewer.
+    UserError: there are fewer, or the system cannot do that.
   """
-  cores = sorted(os.sched_getaffinity(0))
-  if not 0 <= count <= len(cores):
-    raise UserError(f'--threads {count}; expected 0 to {len(cores)}, the cores '
+  if not count:
+    return cores()
+  if not hasattr(os, 'sched_setaffinity'):
+    raise UserError(f'--threads {count}: this system keeps no process to some '
+                    'cores; expected 0, or Linux')
+  known = sorted(os.sched_getaffinity(0))
+  if count > len(known):
+    raise UserError(f'--threads {count}; expected 0 to {len(known)}, the cores '
                     'that this process may use')
-  os.sched_setaffinity(0, cores[:count or len(cores)])
-  return count or len(cores)
+  os.sched_setaffinity(0, known[:count])
+  return count
 
 
 def take_turns(ways: Mapping[str, Callable[[], float]],

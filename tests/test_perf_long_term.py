@@ -5,6 +5,7 @@ import pytest
 
 from perf import absences, confidence, long_term
 from perf.absences import Shot
+from siamkpn_jax.core.errors import UserError
 
 BOXES = np.array([[10, 10, 20, 20]] * 12, float)
 
@@ -37,6 +38,19 @@ def test_a_cut_shows_another_video():
   levels = [int(frame[0, 0, 0]) for frame in cut.frames()]
   assert levels == [0, 1, 2, 3, 101, 102, 103, 7, 8, 9, 10, 11]
   assert len({frame.shape for frame in cut.frames()}) == 1
+
+
+@pytest.mark.parametrize('count', [2, 5, 10])
+def test_a_cut_never_shows_the_video_itself(count):
+  shots = [shot(str(k), 100 + 10 * k) for k in range(count)]
+  for one, cut in zip(shots, absences.with_cuts(shots), strict=True):
+    frames = zip(one.frames(), cut.frames(), strict=True)
+    assert [(a == b).all() for a, b in frames] == cut.present.tolist()
+
+
+def test_one_sequence_has_no_other():
+  with pytest.raises(UserError, match='1 sequence: expected two or more'):
+    absences.with_cuts([shot()])
 
 
 def test_a_way():

@@ -144,6 +144,11 @@ def test_no_peer_is_left_out(tmp_path):
   assert '--models' in opencv_trackers.find_trackers(
       None, ['TrackerVit']).missing['TrackerVit']
   assert 'TrackerMIL' in found.trackers
+  for file in opencv_trackers.FILES['TrackerVit'].values():
+    (tmp_path / file).write_text('version https://git-lfs.github.com/spec/v1')
+  found = opencv_trackers.find_trackers(tmp_path, ['TrackerVit'])
+  assert found.missing['TrackerVit'].startswith('OpenCV') and (
+      not found.trackers)
 
 
 def test_a_real_one_follows():

@@ -52,4 +52,5 @@ def test_what_lacks_data_is_left_out(tmp_path, monkeypatch, capfd):
   assert started == [['perf.good', f'{tmp_path}/x'], ['perf.bad']]
   out = capfd.readouterr().out
   assert 'absent: left out, needs --data and --models' in out
-  assert 'failed (1)' in out and (tmp_path / 'good.txt').read_text() == 'said\n'
+  assert 'failed (1)' in out and (
+      tmp_path / '1_good.txt').read_text() == 'said\n'

@@ -121,6 +121,9 @@ def _score_one_pass(request: ScoringRequest) -> dict[str, Any]:
 
 
 def _score_got10k(request: ScoringRequest) -> dict[str, Any]:
+  if request.attributes:
+    raise UserError('--attributes: not used with got10k, whose protocol has '
+                    'none: omit the flag')
   find_rule(request.benchmark, request.protocol)
   annotations, runs, notes = _read(request)
   overlaps = {}

@@ -9,6 +9,7 @@ import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import has_otb_layout, otb
+from siamkpn_jax.datasets.formats.annotations import usable
 from siamkpn_jax.evaluation import scoring
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import name_key
@@ -77,10 +78,10 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
 
 def _load_boxes(benchmark: str, path: Path, rule: OnePass | None,
                 names: Sequence[str], zero_based: Sequence[str]) -> Data:
-  found = layouts.load_annotations(benchmark, path)
+  found = layouts.find_annotations(benchmark, path)
   from_0 = layouts.meant(zero_based, [a.name for a in found], 'zero_based')
   annotations = [layouts.counted(a, from_0)
-                 for a in layouts.select(found, names)]
+                 for a in usable(layouts.select(found, names))]
   objective = (SuccessObjective(annotations, rule) if rule else
                AverageOverlapObjective(annotations))
   videos = [layouts.with_frames(a) for a in annotations]

@@ -157,6 +157,13 @@ def test_selection_shift_and_attributes(otb):
       scoring.score(_request(otb, attributes=listed))
 
 
+def test_what_got10k_has_not(tmp_path):
+  request = scoring.ScoringRequest('got10k', tmp_path, tmp_path,
+                                   attributes=tmp_path / 'att')
+  with pytest.raises(UserError, match='--attributes: not used with got10k'):
+    scoring.score(request)
+
+
 @pytest.mark.parametrize('content', [
     b'Jogging-1: fast\n', b'Skiing\tSV\n', b'\xff\xfe\0', b'', None,
     b'Skiing\tSV\nSkiing\tIV\n'])
@@ -275,8 +282,9 @@ def test_tags_of_vot_are_attributes(tmp_path):
   assert list(summary['attributes']) == ['blur', 'empty']
   assert summary['attributes']['blur']['frames'] == 18
   assert 'tags' not in summary
-  assert vot.score_results(folder, tmp_path / 'run', 'pysot')['tags'] == (
-      summary['attributes'])
+  assert vot.score_results(
+      folder, tmp_path / 'run', 'vot2018_pysot')['tags'] == (
+          summary['attributes'])
 
 
 def test_names_that_differ_by_a_separator(tmp_path):

@@ -70,7 +70,7 @@ def test_scores_of_binary_and_text_files(tmp_path):
 
   def score(name):
     found = vot.score_results(tmp_path / 'truth', tmp_path / name,
-                              'vot-toolkit')
+                              'vot2018_vot-toolkit')
     return found['sequences']['a'].pop('repetitions'), found
 
   one, two = score('binary'), score('text')

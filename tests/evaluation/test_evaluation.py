@@ -115,7 +115,7 @@ def test_vot_is_supervised_and_scored(vot_data, tmp_path):
   assert [i for i, row in enumerate(rows) if row == '1'] == [0, 9]
   assert [i for i, row in enumerate(rows) if row == '2'] == [4, 13]
   assert summary['failures'] == 2 and summary['protocol'] == 'vot2018_pysot'
-  scored = vot.score_results(vot_data, out, 'pysot')
+  scored = vot.score_results(vot_data, out, 'vot2018_pysot')
   for key in ('eao', 'accuracy', 'robustness', 'failures', 'sequences'):
     assert summary[key] == scored[key]
   # The rule decides when the tracker is started again: no mixture.

@@ -102,8 +102,9 @@ def test_names_of_vot_that_windows_forbids(tmp_path):
   assert (output / 'baseline/a%3Ab/a%3Ab_001.txt').is_file()
   vot_files.write_results(tmp_path / 'other', {
       name: [[[1.0], *BOXES[1:]]] for name in ('a:b', 'aux')})
-  assert set(vot.score_results(data, tmp_path / 'other')['sequences']) == {
-      'a:b', 'aux'}
+  assert set(vot.score_results(
+      data, tmp_path / 'other', 'vot2018_pysot')['sequences']) == {
+          'a:b', 'aux'}
 
 
 def test_names_that_are_not_utf8(make_sequence, tmp_path):

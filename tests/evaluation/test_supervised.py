@@ -108,7 +108,7 @@ def test_score_and_times_of_the_files(sequences, tmp_path):
 
 def test_what_just_overlaps_is_no_failure():
   truth = regions.from_rows([[10, 10, 13, 12]])  # its last column is 22
-  toolkit = vot.find_protocol('vot-toolkit')
+  toolkit = vot.find_protocol('vot2018_vot-toolkit')
   for protocol, last in ((toolkit, 22), (PROTOCOL, 21)):
     assert not supervised._failed([last, 10, 9, 9], truth, (60, 40), protocol)
     assert supervised._failed([last + 1, 10, 9, 9], truth, (60, 40), protocol)

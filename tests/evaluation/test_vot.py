@@ -140,15 +140,16 @@ def test_burn_in_is_ten_frames_from_each_start():
 
 
 def test_the_windows_of_the_rules_are_shifted():
-  lengths = {rule: vot.find_protocol(rule).lengths for rule in RULES}
+  lengths = {rule: vot.find_protocol(rule, 'vot2018').lengths for rule in RULES}
   assert lengths == {'pysot': range(99, 356), 'vot-toolkit': range(100, 357)}
   assert {p.window for p in vot.PROTOCOLS.values()} == {
       (100, 356), (108, 371), (46, 291)}
   assert all(p.burn_in == 10 and p.skip == 5 for p in vot.PROTOCOLS.values())
   assert vot.find_protocol('pysot', 'vot2019').window == (46, 291)
   assert vot.find_protocol('vot2016_vot-toolkit').window == (108, 371)
-  with pytest.raises(UserError, match='protocol otb: unknown'):
-    vot.find_protocol('otb')
+  for wrong in ('otb', 'pysot'):  # of which benchmark?
+    with pytest.raises(UserError, match=f'protocol {wrong}: unknown'):
+      vot.find_protocol(wrong)
 
 
 def test_short_sequences_have_no_eao():
@@ -247,14 +248,14 @@ def test_missing_short_and_long_results_are_named(tmp_path):
   file = vot_files.write_json(tmp_path / 'vot.json', truth)
   out = vot_files.write_results(tmp_path / 'out', {'seq0': [runs['seq0']]})
   with pytest.raises(UserError, match='no results for 1 of 2 sequences: seq1;'):
-    vot.score_results(file, out)
+    vot.score_results(file, out, 'vot2018_pysot')
   with pytest.raises(UserError, match='no results for 2 of 2'):
-    vot.score_results(file, tmp_path / 'none')
+    vot.score_results(file, tmp_path / 'none', 'vot2018_pysot')
   for wrong in (runs['seq1'][:-1], runs['seq1'] + runs['seq1'][-1:]):
     vot_files.write_results(out, {'seq1': [wrong]})
     with pytest.raises(UserError, match=rf'seq1_001\.txt: {len(wrong)} lines, '
                        'but seq1 has 30 frames'):
-      vot.score_results(file, out)
+      vot.score_results(file, out, 'vot2018_pysot')
 
 
 def _real(real_data, tracker):
@@ -266,7 +267,7 @@ def _real(real_data, tracker):
 @pytest.mark.parametrize('tracker, expected, failures', [
     ('LightTrack', 0.4182, 38), ('SiamAPN', 0.2480, 105)])
 def test_published_eao(real_data, tracker, expected, failures):
-  score = vot.score_results(*_real(real_data, tracker), 'pysot')
+  score = vot.score_results(*_real(real_data, tracker), 'vot2018_pysot')
   assert round(score['eao'], 4) == expected
   # As counted by `grep -rx 2 baseline | wc -l`.
   assert score['failures'] == failures

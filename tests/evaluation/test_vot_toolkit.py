@@ -113,5 +113,5 @@ def test_real_results(toolkit, tmp_path, real_data):
   for name in trackers:
     for place in (annotations, tmp_path / 'sequences'):
       ours = vot.score_results(place, tmp_path / 'results' / name,
-                               'vot-toolkit')
+                               'vot2018_vot-toolkit')
       vot_toolkit.assert_equal(ours, theirs[name])

@@ -122,7 +122,7 @@ def vot_sequences(path: str = '') -> Reader:
     found = load_vot(folder / path)
     jobs.check_names([s.name for s in found])
     supervised.check_images(found)
-    rule = vot.find_protocol(vot.OWN_RULE)
+    rule = vot.find_protocol(vot.OWN_RULE, 'vot2018')
     for sequence in found:
       frame_size(sequence)
     for job in supervised.supervised_jobs(found, folder / 'out', rule):

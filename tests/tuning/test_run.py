@@ -264,6 +264,14 @@ def test_zero_based_sequences(tmp_path, videos, weights_folder):
   assert a.objective.measure(1, perfect).value == pytest.approx(20 / 21)
 
 
+def test_a_damaged_sequence_that_is_not_chosen(videos):
+  (videos / 'a' / 'groundtruth_rect.txt').write_text('x')
+  found = tuning_data.load('otb', videos, None, names=['b', 'c'])
+  assert [video.name for video in found.videos] == ['b', 'c']
+  with pytest.raises(UserError, match='groundtruth_rect'):
+    tuning_data.load('otb', videos, None)
+
+
 def test_own_sequences_need_no_warning(videos):
   found = tuning_data.load('otb', videos, None, names=['a', 'b'])
   assert found.warning == ''

@@ -110,7 +110,7 @@ def test_sweep_in_vot(checkpoint, tmp_path):
   for i in range(count):
     cv2.imwrite(str(root / 'a' / 'color' / f'{i + 1:08d}.png'),
                 frames[i % len(frames)])
-  sequences, protocol = load_vot(root), find_protocol('pysot')
+  sequences, protocol = load_vot(root), find_protocol('vot2018_pysot')
   expected = list(one_at_a_time(checkpoint, sequences[0], protocol))
   found = Sweep(checkpoint, sequences, protocol)(PARAMS, 0)
   starts = []

@@ -81,29 +81,29 @@ class _Run:
   burnt_in: np.ndarray  # [t] bool, frames that count for accuracy
 
 
-def find_protocol(name: str, benchmark: str = 'vot2018') -> Protocol:
-  """The protocol of this name, or of this rule for a benchmark.
+def find_protocol(name: str, benchmark: str = '') -> Protocol:
+  """The protocol of this name, or of this rule for a benchmark if one is given.
 
   Raises:
     UserError: there is none.
   """
   found = PROTOCOLS.get(name) or PROTOCOLS.get(f'{benchmark}_{name}')
   if found is None:
-    raise UserError(f'protocol {name}: unknown for {benchmark}; expected '
-                    f'{" or ".join(_SOURCES)}, or one of '
+    rules = f'{" or ".join(_SOURCES)} for {benchmark}, or ' if benchmark else ''
+    raise UserError(f'protocol {name}: unknown; expected {rules}one of '
                     f'{", ".join(PROTOCOLS)}')
   return found
 
 
 def score_results(annotations: str | Path, results: str | Path,
-                  protocol: str | Protocol = 'pysot') -> dict[str, Any]:
+                  protocol: str | Protocol) -> dict[str, Any]:
   """Scores the result files of a tracker.
 
   Args:
     annotations: pysot's JSON file or a folder, see vot_sequences.py.
     results: folder with `baseline/<sequence>/<sequence>_001.txt`, `_002`, ...
       (or `.bin`, as the vot-toolkit writes), or the folder `baseline` itself.
-    protocol: one of `PROTOCOLS`, its name, or a rule: then that of VOT2018.
+    protocol: one of `PROTOCOLS`, or its name.
 
   Returns:
     The scores, see `score`.

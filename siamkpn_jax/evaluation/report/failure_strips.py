@@ -182,7 +182,7 @@ def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
                   regions.corners(sequence.truth, inclusive=False), result)
 
   return {s.name: functools.partial(read, s)
-          for s in scoring.load_vot_sequences(entry.benchmark, data)
+          for s in scoring.load_vot_sequences(entry.benchmark, data, failed={})
           if s.frames}
 
 

@@ -6,9 +6,6 @@ from siamkpn_jax.evaluation.metrics import got10k, protocols, vot
 from siamkpn_jax.evaluation.metrics.published import PUBLISHED
 from siamkpn_jax.evaluation.report.entries import Entry
 
-# Longer lists of sequences are not written into a command.
-_LISTED = 20
-
 _BROKEN = {
     'lost': 'counts as a miss (in precision only with NaN)',
     'previous': 'is replaced by the previous box',
@@ -43,8 +40,7 @@ def score_command(entry: Entry) -> str:
   if entry.figures.get('shift'):
     parts += [f'--shift={entry.figures["shift"]:g}']
   published = PUBLISHED.get(entry.benchmark)
-  if (published and entry.num_sequences != published.num_sequences
-      and len(entry.sequences) <= _LISTED):
+  if not published or entry.num_sequences != published.num_sequences:
     parts += ['--sequences', ','.join(entry.sequences)]
   return shlex.join(['python', '-m', 'siamkpn_jax.score', *parts, '--json',
                      'scores.json'])

@@ -65,7 +65,7 @@ def save_speed(path: Path, entries: Sequence[Entry], rows: Sequence[Row],
           if (fps := e.figures.get('frames_per_second')) and
           (eao := e.figures.get('eao')) is not None]
   figure, axes = curves.new_plot(
-      title, 'frames per second of the network (log scale)',
+      title, 'frames per second of the tracker (log scale)',
       'expected average overlap')
   for name, speed, eao, remark in points + ours:
     own = (name, speed, eao, remark) in ours

@@ -189,7 +189,7 @@ def test_vot_is_read_as_for_scoring(tmp_path, monkeypatch):
   entry = _vot_entry(tmp_path)
   read = scoring.load_vot_sequences('vot2018', tmp_path / 'vot', ['calm'])
   monkeypatch.setattr(scoring, 'load_vot_sequences',
-                      lambda benchmark, path: read)
+                      lambda benchmark, path, failed: read)
   (strip,), _ = worst_strips(entry, tmp_path / 'vot', 5)
   assert strip.name == 'calm'
 

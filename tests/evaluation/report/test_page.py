@@ -12,7 +12,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
-from siamkpn_jax.evaluation.report import page, vot_plots
+from siamkpn_jax.evaluation.report import page, rules, vot_plots
 from siamkpn_jax.evaluation.report.comparison import rows as ranked
 from siamkpn_jax.evaluation.report.entries import make_entry, read_entry
 from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
@@ -159,6 +159,15 @@ def test_what_was_scored(tmp_path):
       'python -m siamkpn_jax.score --benchmark otb --annotations DATA '
       '--results RUN --protocol otb --shift=1 --sequences S0,S1,S2 --json '
       'scores.json')
+
+
+def test_the_command_names_what_was_scored():
+  """Unless it is the whole benchmark: of others nobody knows how many."""
+  command = lambda **changes: rules.score_command(
+      *entries(A=summaries.one_pass(**changes)))
+  assert '--sequences' not in command()
+  for changes in ({'count': 99}, {'benchmark': 'folder', 'count': 4}):
+    assert '--sequences S0,S1,S2,S3 ' in command(**changes)
 
 
 @pytest.mark.parametrize(('protocol', 'words'), [
