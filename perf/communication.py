@@ -1,6 +1,6 @@
 """What a training step sends between accelerators.
 
-  python perf/communication.py --config configs/kpn3s.py
+  python -m perf.communication --config configs/kpn3s.py
 
 Counts the parameters that train, and compiles the step for two virtual CPU
 devices to list the all-reduces that XLA puts into it; their sizes depend

@@ -21,7 +21,7 @@ import numpy as np
 from perf import turns
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, whole
+from siamkpn_jax.cli.parser import Parser, names, whole
 from siamkpn_jax.core.cpu_devices import one_device_per_core
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import hardware
@@ -37,6 +37,9 @@ def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
   parser.add_argument(
       '--data', required=True, help='Folder of sequences in OTB layout.')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
       '--weights', help='Default: those in the package.')
   parser.add_argument(
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
   one_device_per_core()
   videos = [dataclasses.replace(v, frames=v.frames[:args.frames],
                                 boxes_xywh=v.boxes_xywh[:args.frames])
-            for v in load_otb(args.data)]
+            for v in load_otb(args.data, zero_based=args.zero_based)]
   weights = find_weights(args.weights)
   batch, _ = load_for_sequences(weights, [len(v) for v in videos],
                                 batch=args.batch, engine=args.engine)

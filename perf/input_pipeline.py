@@ -1,6 +1,6 @@
 """Training pairs per second on the host: the classic way against this one.
 
-  python perf/input_pipeline.py --crops DIR --images DIR
+  python -m perf.input_pipeline --crops DIR --images DIR
 
 DIR of --crops is a crop511 folder, of --images any folder that training reads
 (docs/datasets.md). One thread; all ways take turns in one run, medians of

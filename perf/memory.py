@@ -1,6 +1,6 @@
 """Memory of a training step: what the compiler reserves, without running it.
 
-  python perf/memory.py --config configs/kpn3s.py --config.train.batch_size=8 \
+  python -m perf.memory --config configs/kpn3s.py --config.train.batch_size=8 \
     --change train.remat=blocks --change train.accumulate=4,train.remat=blocks
 
 The first row is the configuration as it is, then comes a row for each --change:
