@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 
 from perf import absences
 from perf.absences import Way
+from perf.sequences import add_sequence_flags
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output, save_figure
 from siamkpn_jax.evaluation.metrics.reliability import (
     Reliability,
@@ -36,17 +37,13 @@ OVERLAP = 0.5  # above it, a box is right
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_sequence_flags(parser)
   parser.add_argument('--output', required=True, help='Image to write.')
   parser.add_argument('--weights', help='Default: those in the package.')
   parser.add_argument(
       '--precision', choices=PRECISIONS, default=PRECISIONS[0])
   parser.add_argument(
       '--search_size', type=int, help='Default: that of the weights.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
       '--frames', type=whole(8), default=300,
       help='Of each sequence, at most.')

@@ -9,7 +9,7 @@ import numpy as np
 
 from perf import circumstances
 from perf.opencv_trackers import rounded
-from perf.scores import otb_score
+from perf.sequences import otb_score
 from perf.turns import quartiles, row
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image

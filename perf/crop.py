@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from perf.turns import take_turns
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.geometry import SEARCH_SIZE
@@ -59,15 +60,12 @@ def run(args: argparse.Namespace) -> None:
       return _device_crop(jax.device_put(frame), center, np.float32(side))
 
     compiled = _seconds(device)
-    host_ms, device_ms = 1e3 * _alternate(args.rounds, host, device)
+    times = take_turns({'host': lambda way=host: _seconds(way),
+                        'device': lambda way=device: _seconds(way)},
+                       args.rounds)
+    host_ms, device_ms = (1e3 * np.median(times[name]) for name in times)
     print(f'{width:4d}x{height:<5d} {device_ms / host_ms:11.1f} '
           f'{host_ms:8.3f} {device_ms:10.3f} {compiled:17.2f}')
-
-
-def _alternate(rounds: int, *functions: Callable) -> np.ndarray:
-  """Median seconds of each function, called in turns."""
-  times = [[_seconds(f) for f in functions] for _ in range(rounds)]
-  return np.median(times, axis=0)
 
 
 def _seconds(function: Callable) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from perf.scores import otb_score
+from perf.sequences import add_sequence_flags, otb_score
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, names
 from siamkpn_jax.core.images import read_image
@@ -29,16 +29,12 @@ _PROGRAM = Path(__file__).parents[1] / 'examples' / 'deploy.py'
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_sequence_flags(parser)
   parser.add_argument(
       '--exports', type=names, required=True,
       help='Folders that siamkpn export wrote.')
   parser.add_argument(
       '--sequences', type=names, default=(), help='These alone, or patterns.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -19,9 +19,10 @@ import jax
 import numpy as np
 
 from perf import turns
+from perf.sequences import add_sequence_flags
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.cpu_devices import one_device_per_core
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import hardware
@@ -35,11 +36,7 @@ from siamkpn_jax.tracking.load import load_tracker
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
+  add_sequence_flags(parser)
   parser.add_argument(
       '--weights', help='Default: those in the package.')
   parser.add_argument(

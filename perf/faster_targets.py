@@ -18,7 +18,7 @@ import numpy as np
 
 from perf import look_alike
 from perf.opencv_trackers import FILES, find_trackers
-from perf.scores import otb_score
+from perf.sequences import add_sequence_flags, otb_score
 from perf.turns import row
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
@@ -39,15 +39,11 @@ _FEWEST = 3  # frames of a part
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_sequence_flags(parser)
   add_weights_argument(parser)
   add_tracking_argument(parser)
   parser.add_argument(
       '--long_term', action=Switch, default=False, help='As of eval.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
       '--sequences', type=names, default=(), help='These alone, or patterns.')
   parser.add_argument(

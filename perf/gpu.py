@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import jaxlib
 import numpy as np
 
-from perf import gpu_tracking, in_time
+from perf import circumstances, gpu_tracking, in_time
 from perf.in_time import Figures, Measurement
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, whole
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
   plan = [one for one in make_plan(args.tiny)
           if one.name.startswith(args.only)]
   results = in_time.measure(
-      plan, end, lambda found: in_time.write(output, found))
+      plan, end, lambda found: circumstances.write(output, found))
   print(f'\n{in_time.table(results)}\n{output}', flush=True)
   return int(in_time.failed(results))
 

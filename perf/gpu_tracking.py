@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from perf import costs, gpu_inputs, networks
+from perf import costs, inputs, networks
 from perf.in_time import Figures
 from perf.turns import quartiles
 from siamkpn_jax.core import geometry
@@ -24,8 +24,8 @@ from siamkpn_jax.training import throughput
 
 def one_target(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
   """`Tracker.update` on decoded frames, and the jitted part of it."""
-  frames, box_xywh = gpu_inputs.video()
-  config, variables = gpu_inputs.network(name, dtype, tiny)
+  frames, box_xywh = inputs.video()
+  config, variables = inputs.network(name, dtype, tiny)
   start = time.perf_counter()
   tracker = Tracker(build_model(config.model), variables,
                     decode_config(config))
@@ -41,8 +41,8 @@ def many_targets(name: str, dtype: str, slots: int,
   """`BatchTracker.update`: targets of one video, and the jitted part of it."""
   profile = slots == 64
   slots = min(slots, 4) if tiny else slots
-  frames, box_xywh = gpu_inputs.video()
-  config, variables = gpu_inputs.network(name, dtype, tiny)
+  frames, box_xywh = inputs.video()
+  config, variables = inputs.network(name, dtype, tiny)
   start = time.perf_counter()
   tracker = BatchTracker(build_model(config.model), variables,
                          decode_config(config), slots=slots)
@@ -58,7 +58,7 @@ def many_targets(name: str, dtype: str, slots: int,
 def _rates(update: Callable[[np.ndarray], object], targets: int,
            rounds: int) -> dict[str, float]:
   """Targets times frames per second."""
-  frames, _ = gpu_inputs.video()
+  frames, _ = inputs.video()
   rates = []
   for _ in range(rounds):
     start = time.perf_counter()
@@ -77,7 +77,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
     tiny: little of it.
     profile: also the largest costs.
   """
-  static, given = networks.jitted_part(tracker, gpu_inputs.video()[0][-1])
+  static, given = networks.jitted_part(tracker, inputs.video()[0][-1])
   # The program that the tracker has compiled.
   program = update_packed.lower(*given, **static).compile()
   placed = jax.device_put(given)
@@ -107,7 +107,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
 
 def difference(tiny: bool) -> Iterator[Figures]:
   """The maps of kpn3s in float32, GPU against CPU, of the largest value."""
-  config, variables = gpu_inputs.network('kpn3s', 'float32', tiny)
+  config, variables = inputs.network('kpn3s', 'float32', tiny)
   model = build_model(config.model)
   rng = np.random.default_rng(0)
   z, x = (rng.integers(0, 256, (1, side, side, 3)).astype(np.float32)

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from perf import costs, gpu_inputs, prepared, turns
+from perf import costs, inputs, prepared, turns
 from perf.in_time import Figures
 from perf.turns import quartiles
 from siamkpn_jax.config.settings import Config
@@ -25,7 +25,7 @@ class _Parts:
   """A step, its state and its batch on the first device."""
 
   def __init__(self, name: str, dtype: str, tiny: bool):
-    config, variables = gpu_inputs.network(name, dtype, tiny)
+    config, variables = inputs.network(name, dtype, tiny)
     # As on one large GPU.
     batch = 4 if tiny else 80 if name == 'kpn3s' else 128
     self.config: Config = config.updated(train={'batch_size': batch})
@@ -37,7 +37,7 @@ class _Parts:
                           ema=self.config.train.ema_decay > 0),
         out_shardings=sharding.placement(trainer.abstract_state(
             self.config, self.step, self.mesh)))(variables)
-    self.batch = sharding.put_batch(gpu_inputs.noise_batch(
+    self.batch = sharding.put_batch(inputs.noise_batch(
         throughput.abstract_batch(self.step, batch)), self.mesh)
 
 

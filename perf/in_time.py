@@ -1,14 +1,11 @@
 """Measurements in order of importance, as many as there is time for."""
 
-import json
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from perf import costs
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
 
 # Name -> number, text, quartiles (see `turns.quartiles`) or rows of a profile.
 Figures = dict[str, Any]
@@ -97,9 +94,3 @@ def _text(value: Any) -> str:
     middle, low, high = (_text(value[k]) for k in ('median', 'low', 'high'))
     return f'{middle} (quartiles {low} to {high})'
   return f'{value:.4g}' if isinstance(value, float) else str(value)
-
-
-def write(path: Path, results: Results) -> None:
-  """Writes the results, whole or not at all."""
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_text(json.dumps(results, indent=2) + '\n')

@@ -18,8 +18,9 @@ import numpy as np
 
 from perf import absences
 from perf.absences import Way
+from perf.sequences import add_sequence_flags
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.evaluation.metrics import long_term, ope
 from siamkpn_jax.tracking.drawing import draw_result
@@ -36,12 +37,8 @@ _STRIP = (8, 160)  # frames, and their width
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_sequence_flags(parser)
   parser.add_argument('--weights', help='Default: those in the package.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
       '--frames', type=whole(8), help='Of each real sequence, at most.')
   parser.add_argument(

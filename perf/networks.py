@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from perf.gpu_inputs import random_variables
+from perf.inputs import random_variables
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.cli import config_flags

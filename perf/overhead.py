@@ -25,7 +25,7 @@ import jax
 import numpy as np
 
 from perf import circumstances, networks, turns
-from perf.gpu_inputs import video
+from perf.inputs import video
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output

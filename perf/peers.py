@@ -29,6 +29,7 @@ import numpy as np
 
 from perf import circumstances, contest, networks, turns
 from perf.opencv_trackers import FILES, find_trackers
+from perf.sequences import add_sequence_flags
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
 from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
@@ -49,8 +50,7 @@ from siamkpn_jax.tracking.load import decode_config
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_sequence_flags(parser)
   parser.add_argument(
       '--output', required=True,
       help='Folder for peers.json, peers.md, peers.jpg.')
@@ -62,9 +62,6 @@ def add_arguments(parser: Parser) -> None:
       help='These alone; may be repeated.')
   parser.add_argument(
       '--sequences', type=names, default=(), help='These alone, or patterns.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
       '--onnx', action=Switch, default=False,
       help='Our network in ONNX Runtime as well.')

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from perf.feedback import WRONG, summarize
+from perf.sequences import add_sequence_flags
 from siamkpn_jax.checkpoints.packaged import find_weights
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.cli.command import execute
-from siamkpn_jax.cli.parser import Parser, names, whole
+from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
@@ -34,16 +34,14 @@ from siamkpn_jax.tracking.crop import (
     template_input,
 )
 
+WRONG = 1.4  # factor of the size
+
 
 def add_arguments(parser: Parser) -> None:
   """Declares the flags."""
-  parser.add_argument(
-      '--data', required=True, help='Folder of sequences in OTB layout.')
+  add_sequence_flags(parser)
   parser.add_argument(
       '--weights', help='Default: those in the package.')
-  parser.add_argument(
-      '--zero_based', type=names, default=(),
-      help='Sequences that count pixels from 0, or patterns.')
   parser.add_argument(
       '--frames', type=whole(1), default=10,
       help='Of each sequence, evenly spread.')
@@ -98,6 +96,21 @@ def run(args: argparse.Namespace) -> None:
 def _line(name: str, row: Sequence[float]) -> str:
   width, height, error = row
   return f'{name:18} {width:5.2f} {height:8.2f} {error:12.0%}'
+
+
+def summarize(log: np.ndarray) -> np.ndarray:
+  """Feedback of width and height, and the relative error at the right size.
+
+  Args:
+    log: [n, 3, 2] log of predicted / true width and height, where the tracker
+      believes in a size that is too small by `WRONG`, right, and too large.
+
+  Returns:
+    [3] medians over the n.
+  """
+  slope = (log[:, 2] - log[:, 0]) / (2 * np.log(WRONG))
+  error = np.expm1(np.median(np.abs(log[:, 1])))
+  return np.array([*np.median(1 - slope, axis=0), error])
 
 
 if __name__ == '__main__':

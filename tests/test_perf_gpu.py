@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from perf import gpu, gpu_inputs, in_time, turns
+from perf import gpu, in_time, inputs, turns
 from perf.in_time import Measurement
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.models.siamkpn import build_model, init_variables
@@ -128,7 +128,7 @@ def test_random_variables():
   model = build_model(Config().updated(model={
       'arch': 'resnet10', 'width': 4, 'channels': 4,
       'levels': ('layer3',)}).model)
-  own, drawn = init_variables(model, 0), gpu_inputs.random_variables(model)
+  own, drawn = init_variables(model, 0), inputs.random_variables(model)
   assert jax.tree.structure(own) == jax.tree.structure(drawn)
   for (path, a), b in zip(jax.tree.leaves_with_path(own),
                           jax.tree.leaves(drawn), strict=True):

@@ -1,9 +1,9 @@
-"""What perf/feedback.py says of networks whose answers are known."""
+"""What perf/size_feedback.py says of networks whose answers are known."""
 
 import numpy as np
 import pytest
 
-from perf.feedback import WRONG, summarize
+from perf.size_feedback import WRONG, summarize
 
 # A target of 60 x 40 crop pixels at the right size; too large a belief makes
 # it smaller in the crop.

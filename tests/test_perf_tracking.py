@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from perf import networks, overhead, targets, torch_frame, turns
-from perf.gpu_inputs import video
+from perf.inputs import video
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip

@@ -1,9 +1,19 @@
-"""Boxes against an annotation, by the protocol `otb`."""
+"""Sequences in OTB layout: the flags that name them, and a tracker's scores."""
 
 import numpy as np
 
+from siamkpn_jax.cli.parser import Parser, names
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.metrics.protocols import OTB
+
+
+def add_sequence_flags(parser: Parser) -> None:
+  """Declares --data and --zero_based, for `load_otb`."""
+  parser.add_argument(
+      '--data', required=True, help='Folder of sequences in OTB layout.')
+  parser.add_argument(
+      '--zero_based', type=names, default=(),
+      help='Sequences that count pixels from 0, or patterns.')
 
 
 def otb_score(boxes_xywh: np.ndarray, truth_xywh: np.ndarray,
