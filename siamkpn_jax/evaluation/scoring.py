@@ -15,19 +15,14 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats.annotations import Annotation, usable
 from siamkpn_jax.evaluation import unusual
+from siamkpn_jax.evaluation.formats import attributes, vot_results
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import (
   find_results,
   read_result,
 )
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, find_vot
-from siamkpn_jax.evaluation.metrics import (
-  attributes,
-  got10k,
-  ope,
-  protocols,
-  vot,
-)
+from siamkpn_jax.evaluation.metrics import got10k, ope, protocols, vot
 
 _LARGEST_SHIFT = 1000  # pixels; toolkits differ by one
 _VOT = ('vot2016', 'vot2018', 'vot2019')
@@ -169,8 +164,8 @@ def _score_vot(request: ScoringRequest) -> dict[str, Any]:
                                  request.sequences, without={*request.failed},
                                  failed=request.failed)
   _check_any(sequences, request)
-  summary = vot.score(sequences, vot.read_runs(sequences, request.results),
-                      rule)
+  runs = vot_results.read_runs(sequences, request.results)
+  summary = vot.score(sequences, runs, rule)
   frames = summary.pop('num_frames')
   head = _head(request, rule.name, summary.pop('source'), len(sequences),
                frames)

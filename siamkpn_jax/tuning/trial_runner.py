@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from siamkpn_jax.evaluation.formats.regions import Regions
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import vot
-from siamkpn_jax.evaluation.metrics.regions import Regions
 from siamkpn_jax.evaluation.run.experiments import Task, one_pass
 from siamkpn_jax.evaluation.run.supervised import supervised
 

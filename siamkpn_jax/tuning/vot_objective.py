@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats.regions import Regions
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
 from siamkpn_jax.evaluation.metrics import eao, vot
-from siamkpn_jax.evaluation.metrics.regions import Regions
 from siamkpn_jax.tuning.objective import Measurement, Objective
 from siamkpn_jax.tuning.trial_runner import SequenceResult
 

@@ -13,14 +13,13 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.numbers import is_count, is_plain, real, whole
 from siamkpn_jax.datasets.formats import (
-    json_file,
-    pysot_json,
-    text,
-    youtube_bb,
+  json_file,
+  pysot_json,
+  text,
+  youtube_bb,
 )
 from siamkpn_jax.distributed.initialize import launcher
-from siamkpn_jax.evaluation.formats import result_files
-from siamkpn_jax.evaluation.metrics import regions
+from siamkpn_jax.evaluation.formats import regions, result_files
 from siamkpn_jax.tracking.given_boxes import read_boxes
 
 ODD = ['1_0', '\uff11\uff10', '\u0661', '1_0.5', '1e1_0']  # numbers to Python

@@ -5,7 +5,8 @@ import struct
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.metrics import regions, vot
+from siamkpn_jax.evaluation.formats import regions
+from siamkpn_jax.evaluation.metrics import vot
 from tests.evaluation import vot_files
 
 STARTED, FAILED, UNKNOWN = (struct.pack('<BI', 0, k) for k in (1, 2, 0))

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siamkpn_jax.evaluation.metrics import overlap, regions
+from siamkpn_jax.evaluation.formats import regions
+from siamkpn_jax.evaluation.metrics import overlap
 from tests.reference import vot as reference
 
 W, H = 64, 48

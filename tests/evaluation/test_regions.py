@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.metrics import regions
+from siamkpn_jax.evaluation.formats import regions
 
 RUN = [[1], [1, 2, 3, 4], [2], [0], [0], [0], [0], [1], [0],
        [1.5, 2, 3, 4, 5, 6, 7, 8], [2]]

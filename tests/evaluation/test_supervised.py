@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import regions
 from siamkpn_jax.evaluation.formats.vot_sequences import (
   frame_size,
   load_vot,
   starting_box,
 )
-from siamkpn_jax.evaluation.metrics import regions, vot
+from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import jobs, supervised
 from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
 from tests.evaluation import vot_files

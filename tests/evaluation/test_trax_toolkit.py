@@ -8,9 +8,10 @@ import pytest
 from siamkpn_jax import trax
 from siamkpn_jax.checkpoints.packaged import packaged_weights
 from siamkpn_jax.core.images import read_image
+from siamkpn_jax.evaluation.formats import regions, vot_results
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot, starting_box
-from siamkpn_jax.evaluation.metrics import regions, vot
+from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.tracking.load import load_tracker
 from tests.evaluation import vot_files, vot_toolkit
 
@@ -105,7 +106,7 @@ def test_evaluation(toolkit, tmp_path, real_data, weights):
   assert theirs['failures'] > 0 and theirs['eao'] > 0 < theirs['accuracy']
   sequences = load_vot(workspace / 'sequences')
   tracker = load_tracker(weights, engine='jax', **LOSING)
-  for name, runs in vot.read_runs(sequences, results).items():
+  for name, runs in vot_results.read_runs(sequences, results).items():
     assert len(runs) == 3, name  # the same three times: the toolkit stops
     sequence, = (s for s in sequences if s.name == name)
     for run in runs:

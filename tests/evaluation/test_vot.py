@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import regions, vot_results
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, load_vot
-from siamkpn_jax.evaluation.metrics import eao, regions, vot
+from siamkpn_jax.evaluation.metrics import eao, vot
 from tests.evaluation import vot_files
 from tests.reference import vot as reference
 
@@ -280,7 +281,7 @@ def test_real_results_equal_loops(real_data, rule):
   annotations, results = _real(real_data, 'SiamAPN')
   names = ('ball1', 'fish1', 'conduction1')  # turned, small, upright boxes
   sequences = [s for s in load_vot(annotations) if s.name in names]
-  runs = vot.read_runs(sequences, results)
+  runs = vot_results.read_runs(sequences, results)
   cut = 120  # frames: the loops are slow
   sequences = [VotSequence(s.name, s.truth[:cut], {}, size=s.size)
                for s in sequences]

@@ -6,8 +6,9 @@ import subprocess
 import numpy as np
 import pytest
 
+from siamkpn_jax.evaluation.formats import regions, vot_results
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
-from siamkpn_jax.evaluation.metrics import overlap, regions, vot
+from siamkpn_jax.evaluation.metrics import overlap, vot
 from tests.evaluation import vot_files, vot_toolkit
 
 pytestmark = pytest.mark.slow
@@ -80,8 +81,8 @@ def test_random_runs(toolkit, tmp_path):
       runs = vot_files.random_case(k, [50, 33, 71, 12], rate)[1]
       for sequence, rows in runs.items():
         regions.write_trajectory(
-            vot.result_file(tmp_path / 'results' / name / 'baseline', sequence,
-                            k + 1), regions.from_rows(rows))
+            vot_results.result_file(tmp_path / 'results' / name / 'baseline',
+                                    sequence, k + 1), regions.from_rows(rows))
   protocol = vot.Protocol('test', 'vot-toolkit', (10, 40), 'none')
   theirs = _analyze(toolkit, tmp_path, trackers, protocol.window)
   for name in trackers:

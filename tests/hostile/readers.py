@@ -19,13 +19,13 @@ from siamkpn_jax.datasets.interchange import coco_video, cvat
 from siamkpn_jax.datasets.packed_source import PackedSource
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.evaluation import scoring
-from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.evaluation.formats import attributes, regions, results
 from siamkpn_jax.evaluation.formats.sequences import (
   load_annotations,
   with_frames,
 )
 from siamkpn_jax.evaluation.formats.vot_sequences import frame_size, load_vot
-from siamkpn_jax.evaluation.metrics import attributes, regions, vot
+from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.report import comparison, details, tables
 from siamkpn_jax.evaluation.report.entries import read_entry
 from siamkpn_jax.evaluation.run import jobs, supervised

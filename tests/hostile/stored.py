@@ -20,7 +20,7 @@ from siamkpn_jax.config.settings import (
   config_from_dict,
   to_plain,
 )
-from siamkpn_jax.conversion.files import read_state
+from siamkpn_jax.conversion.files import read_wrapped_state
 from siamkpn_jax.core import user_cache
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import LAYOUTS
@@ -247,7 +247,7 @@ def states(folder: Path) -> None:
   """Reads what `convert` reads."""
   for path in sorted(folder.iterdir()):
     with contextlib.suppress(UserError):
-      read_state(path)
+      read_wrapped_state(path)
 
 
 @functools.cache

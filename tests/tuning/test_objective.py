@@ -8,8 +8,9 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats.annotations import Annotation
+from siamkpn_jax.evaluation.formats import regions
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
-from siamkpn_jax.evaluation.metrics import got10k, ope, protocols, regions, vot
+from siamkpn_jax.evaluation.metrics import got10k, ope, protocols, vot
 from siamkpn_jax.tuning.objective import (
   AverageOverlapObjective,
   Measurement,

@@ -15,8 +15,7 @@ from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.weights_file import save_weights_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
-from siamkpn_jax.evaluation.formats import results
-from siamkpn_jax.evaluation.metrics import regions, vot
+from siamkpn_jax.evaluation.formats import regions, results, vot_results
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tuning import data as tuning_data
 from siamkpn_jax.tuning import plots, report, run
@@ -180,7 +179,7 @@ def _write_files(folder, result, found):
     tracked = runner.track(TrialParams(**result['hyperparameters']), i)
     if found.vot_protocol:
       regions.write_trajectory(
-          vot.result_file(folder / 'baseline', video.name), tracked)
+          vot_results.result_file(folder / 'baseline', video.name), tracked)
     else:
       results.write_boxes(folder / f'{video.name}.txt', tracked,
                           origin=video.origin)

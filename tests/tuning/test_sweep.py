@@ -10,9 +10,9 @@ import pytest
 from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import regions
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
-from siamkpn_jax.evaluation.metrics import regions
 from siamkpn_jax.evaluation.metrics.vot import find_protocol
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.protocol import OneTarget

@@ -37,8 +37,8 @@ from siamkpn_jax.datasets.formats.annotations import (
   check_kind,
   usable,
 )
-from siamkpn_jax.evaluation.metrics import regions
-from siamkpn_jax.evaluation.metrics.regions import Regions
+from siamkpn_jax.evaluation.formats import regions
+from siamkpn_jax.evaluation.formats.regions import Regions
 
 TAGS = ('camera_motion', 'illum_change', 'motion_change', 'size_change',
         'occlusion')  # as pysot's files call them

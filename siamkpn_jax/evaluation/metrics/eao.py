@@ -28,8 +28,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from siamkpn_jax.evaluation.metrics import regions
-from siamkpn_jax.evaluation.metrics.regions import Regions
+from siamkpn_jax.evaluation.formats import regions
+from siamkpn_jax.evaluation.formats.regions import Regions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

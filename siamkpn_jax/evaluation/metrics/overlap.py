@@ -29,7 +29,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from siamkpn_jax.evaluation.metrics.regions import Regions, corners
+from siamkpn_jax.evaluation.formats.regions import Regions, corners
 
 _ROWS = 1 << 14  # pixel rows handled at once, which fit a processor's cache
 

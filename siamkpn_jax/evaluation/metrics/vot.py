@@ -23,16 +23,15 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.file_names import file_name
+from siamkpn_jax.evaluation.formats import regions, vot_results
+from siamkpn_jax.evaluation.formats.regions import Regions
 from siamkpn_jax.evaluation.formats.vot_sequences import (
   VotSequence,
   frame_size,
   load_vot,
 )
-from siamkpn_jax.evaluation.metrics import eao, overlap, regions
-from siamkpn_jax.evaluation.metrics.regions import Regions
+from siamkpn_jax.evaluation.metrics import eao, overlap
 
-EXPERIMENT = 'baseline'  # the challenges' name of the supervised experiment
 OWN_RULE = 'pysot'  # by which published trackers are compared
 _WINDOWS = {'vot2016': (108, 371), 'vot2018': (100, 356), 'vot2019': (46, 291)}
 _SOURCES = {'pysot': 'pysot toolkit/evaluation, commit c7fd71c',
@@ -89,9 +88,10 @@ def find_protocol(name: str, benchmark: str = '') -> Protocol:
   """
   found = PROTOCOLS.get(name) or PROTOCOLS.get(f'{benchmark}_{name}')
   if found is None:
-    rules = f'{" or ".join(_SOURCES)} for {benchmark}, or ' if benchmark else ''
-    raise UserError(f'protocol {name}: unknown; expected {rules}one of '
-                    f'{", ".join(PROTOCOLS)}')
+    rules = f'{" or ".join(_SOURCES)}, or ' if benchmark else ''
+    raise UserError(
+        f'protocol {name}: unknown{benchmark and f" for {benchmark}"}; expected '
+        f'{rules}one of {", ".join(PROTOCOLS)}')
   return found
 
 
@@ -115,57 +115,7 @@ def score_results(annotations: str | Path, results: str | Path,
   if isinstance(protocol, str):
     protocol = find_protocol(protocol)
   sequences = load_vot(annotations)
-  return score(sequences, read_runs(sequences, results), protocol)
-
-
-def read_runs(sequences: Sequence[VotSequence],
-              results: str | Path) -> dict[str, list[Regions]]:
-  """Reads all repetitions of sequences: name -> repetitions.
-
-  Raises:
-    UserError: a file is missing, damaged, too short or too long.
-  """
-  results = Path(results)
-  root = results / EXPERIMENT if (results / EXPERIMENT).is_dir() else results
-  missing = [s.name for s in sequences
-             if not existing_file(root, s.name).is_file()]
-  if missing:
-    raise UserError(
-        f'{results}: no results for {len(missing)} of {len(sequences)} '
-        f'sequences: {", ".join(missing[:5])}{" ..." if missing[5:] else ""}; '
-        f'expected {EXPERIMENT}/<sequence>/<sequence>_001.txt: check the '
-        'folder, or run the tracker on them')
-  return {s.name: _read_repetitions(root, s) for s in sequences}
-
-
-def result_file(root: Path, name: str, repetition: int = 1) -> Path:
-  """Where the result of a repetition (from 1) on a sequence is kept."""
-  name = file_name(name)
-  return root / name / f'{name}_{repetition:03d}.txt'
-
-
-def existing_file(root: Path, name: str, repetition: int = 1) -> Path:
-  """The text file, or the binary one if only that is there."""
-  path = result_file(root, name, repetition)
-  if not path.parent.exists():  # other toolkits do not escape names
-    path = root / name / f'{name}_{repetition:03d}.txt'
-  binary = path.with_suffix('.bin')
-  return binary if binary.is_file() and not path.is_file() else path
-
-
-def read_run(path: Path, sequence: VotSequence) -> Regions:
-  """Reads one result file and checks that it belongs to the sequence.
-
-  Raises:
-    UserError: it is missing, damaged, too short or too long.
-  """
-  trajectory = regions.read_trajectory(path)
-  if len(trajectory) != len(sequence):
-    raise UserError(
-        f'{path}: {len(trajectory)} lines, but {sequence.name} has '
-        f'{len(sequence)} frames; expected one line per frame: run the tracker '
-        'again on this sequence')
-  return trajectory
+  return score(sequences, vot_results.read_runs(sequences, results), protocol)
 
 
 def score(sequences: Sequence[VotSequence],
@@ -242,15 +192,6 @@ def expected_curve(cut: Sequence[eao.Fragment], longest_run: int,
   if protocol.rule != 'pysot':
     longest_run = max(len(fragment.overlaps) for fragment in cut)
   return eao.curve(cut, longest_run)
-
-
-def _read_repetitions(root: Path, sequence: VotSequence) -> list[Regions]:
-  found = []
-  path = existing_file(root, sequence.name)
-  while path.is_file():
-    found.append(read_run(path, sequence))
-    path = existing_file(root, sequence.name, len(found) + 1)
-  return found
 
 
 def _measure(sequence: VotSequence, runs: Sequence[Regions],

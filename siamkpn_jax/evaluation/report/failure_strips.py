@@ -11,6 +11,7 @@ from siamkpn_jax.core import boxes
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats.annotations import Annotation
 from siamkpn_jax.evaluation import scoring
+from siamkpn_jax.evaluation.formats import regions, vot_results
 from siamkpn_jax.evaluation.formats import sequences as layouts
 from siamkpn_jax.evaluation.formats.result_files import (
   find_results,
@@ -18,7 +19,7 @@ from siamkpn_jax.evaluation.formats.result_files import (
   read_result,
 )
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence, frame_size
-from siamkpn_jax.evaluation.metrics import regions, vot
+from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.report.details import worst_first
 from siamkpn_jax.evaluation.report.entries import Entry
 from siamkpn_jax.evaluation.report.measures import is_vot
@@ -163,12 +164,13 @@ def _one_pass(entry: Entry, data: Path, results: Path) -> _Readers:
 
 
 def _supervised(entry: Entry, data: Path, results: Path) -> _Readers:
-  root = results / vot.EXPERIMENT
+  root = results / vot_results.EXPERIMENT
   root = root if root.is_dir() else results
   rule = vot.find_protocol(entry.protocol, entry.benchmark).rule
 
   def read(sequence: VotSequence, name: str) -> FailureStrip:
-    run = vot.read_run(vot.existing_file(root, sequence.name), sequence)
+    run = vot_results.read_run(
+        vot_results.existing_file(root, sequence.name), sequence)
     overlaps = vot.region_overlaps(run, sequence.truth, frame_size(sequence),
                                    rule)
     failed = np.flatnonzero(run.marked(regions.FAILED))

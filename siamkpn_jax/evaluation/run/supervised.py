@@ -13,13 +13,14 @@ import numpy as np
 
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.evaluation.formats import regions, vot_results
+from siamkpn_jax.evaluation.formats.regions import Regions
 from siamkpn_jax.evaluation.formats.vot_sequences import (
   VotSequence,
   frame_size,
   starting_box,
 )
-from siamkpn_jax.evaluation.metrics import regions, vot
-from siamkpn_jax.evaluation.metrics.regions import Regions
+from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.metrics.vot import Protocol
 from siamkpn_jax.evaluation.run.experiments import (
   Action,
@@ -38,13 +39,14 @@ def supervised_jobs(sequences: Collection[VotSequence], output_dir: Path,
 
 
 def _job(sequence: VotSequence, output_dir: Path, protocol: Protocol) -> Job:
-  path = vot.result_file(output_dir / vot.EXPERIMENT, sequence.name)
+  path = vot_results.result_file(output_dir / vot_results.EXPERIMENT,
+                                 sequence.name)
   return Job(
       Task(sequence.name, sequence.frames,
            lambda: supervised(sequence, protocol)),
       path, path.with_name(f'{path.stem}_time.value'),
       lambda trajectory: regions.write_trajectory(path, trajectory),
-      lambda: vot.read_run(path, sequence))
+      lambda: vot_results.read_run(path, sequence))
 
 
 def supervised(sequence: VotSequence, protocol: Protocol) -> Experiment:

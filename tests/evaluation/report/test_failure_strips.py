@@ -11,7 +11,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
-from siamkpn_jax.evaluation.metrics import regions
+from siamkpn_jax.evaluation.formats import regions
 from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
 from siamkpn_jax.evaluation.report.entries import make_entry
 from siamkpn_jax.evaluation.report.failure_strips import (
