@@ -89,9 +89,9 @@ def find_protocol(name: str, benchmark: str = '') -> Protocol:
   found = PROTOCOLS.get(name) or PROTOCOLS.get(f'{benchmark}_{name}')
   if found is None:
     rules = f'{" or ".join(_SOURCES)}, or ' if benchmark else ''
-    raise UserError(
-        f'protocol {name}: unknown{benchmark and f" for {benchmark}"}; expected '
-        f'{rules}one of {", ".join(PROTOCOLS)}')
+    place = f' for {benchmark}' if benchmark else ''
+    raise UserError(f'protocol {name}: unknown{place}; expected {rules}one of '
+                    f'{", ".join(PROTOCOLS)}')
   return found
 
 
