@@ -17,16 +17,19 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.page.findings import Findings
 from siamkpn_jax.page.limits import SIDE_SHOWN, Limits, RefusedError
 from siamkpn_jax.page.turns import Job
-from siamkpn_jax.tracking.container import TRANSPORT
 from siamkpn_jax.tracking.video import FrameSource, open_frames
 
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 85]
-# How files of videos begin; nothing that a text could. FFmpeg would also follow
-# playlists and session descriptions, which name files and hosts.
+# How files of videos begin.
 _BEGINNING = re.compile(
     rb'.{4}(?:ftyp|styp|moov|moof|mdat|wide|free|skip|uuid|pnot)|'
     rb'\x1a\x45\xdf\xa3|RIFF.{4}A[VM][IV]|OggS\x00|FLV\x01|\x30\x26\xb2\x75|'
-    rb'\x00\x00\x01[\xb3\xba]|GIF8[79]a', re.DOTALL)
+    rb'\x00\x00\x01[\xb3\xba]|GIF8[79]a|(?:.{4})?(?:(?:G.{187}){3}|'
+    rb'(?:G.{191}){3}|(?:G.{203}){3})', re.DOTALL)
+# FFmpeg would also follow playlists, manifests and session descriptions, which
+# name files and hosts. It looks for them in all that it probes, up to a zero.
+_NAMES_OTHERS = re.compile(rb'#EXTM3U|ffconcat|c=IN IP|<MPD', re.IGNORECASE)
+_PROBED = 5 * 2**20  # bytes
 
 
 @dataclasses.dataclass
@@ -193,8 +196,9 @@ class Clip:
 def check_beginning(path: Path) -> None:
   """Raises UserError for a file that does not begin as a video."""
   with path.open('rb') as file:
-    data = file.read(1024)
-  if not _BEGINNING.match(data) and not TRANSPORT.match(data):
+    data = file.read(_PROBED)
+  if not _BEGINNING.match(data) or _NAMES_OTHERS.search(
+      data.partition(b'\0')[0]):
     what = 'it is empty' if not data else (
         'it is a single image' if _is_image(data) else
         'it begins like none')

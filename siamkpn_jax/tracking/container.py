@@ -22,7 +22,7 @@ _KNOWN = re.compile(
     rb'\x00{2,3}\x01[\x09\x27\x47\x67\x40\x46]',
     re.DOTALL)
 # Of a transport stream, which may begin within a packet, of three lengths.
-TRANSPORT = re.compile(
+_SYNC = re.compile(
     rb'.{0,203}?(?:(?:G.{187}){3}|(?:G.{191}){3}|(?:G.{203}){3})', re.DOTALL)
 _HEAD = 1024  # bytes
 
@@ -36,7 +36,7 @@ def check_beginning(name: str) -> None:
   with open(name, 'rb') as file:
     head = file.read(_HEAD)
   if (Path(name).suffix.lower() in _SUFFIXES and not _KNOWN.match(head) and
-      not TRANSPORT.match(head)):
+      not _SYNC.match(head)):
     raise UserError(
         f'{name}: damaged before its first frame (its first bytes are those of '
         'no video file), so that its frames cannot be numbered; expected an '

@@ -212,4 +212,5 @@ def read_packets(name: str) -> Packets:
       times.append(packets.get(cv2.CAP_PROP_POS_MSEC))
       latest = max(latest, times[-1])
       failed, failures = failed + failures, 0
-  return Packets(np.sort(times), failed)
+  # What an edit list cuts away at the head is before time 0.
+  return Packets(np.sort([time for time in times if time > -_SAME]), failed)

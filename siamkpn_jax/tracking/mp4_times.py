@@ -13,6 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 _Box = tuple[int, int]  # where what is in it begins and ends
+_MOST = 10**7  # frames, those of four days
+_BEGINNINGS = (b'ftyp', b'wide', b'moov', b'mdat', b'free', b'skip')
 
 
 def shown_times(name: str) -> np.ndarray | None:
@@ -20,11 +22,11 @@ def shown_times(name: str) -> np.ndarray | None:
 
   Returns:
     [n] milliseconds from the first one, ascending; None if the file is no mp4,
-    or has no edit list or no tables (the frames of a live recording are in
-    fragments).
+    or tables do not tell: there is no edit list, or one of several parts, or
+    frames are in fragments, as those of a live recording.
   """
   with open(name, 'rb') as file:
-    if file.read(8)[4:] != b'ftyp':
+    if file.read(8)[4:] not in _BEGINNINGS:
       return None
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
       try:
@@ -36,6 +38,8 @@ def shown_times(name: str) -> np.ndarray | None:
 
 def _read(data: mmap.mmap) -> np.ndarray | None:
   moov = _first(data, (0, len(data)), b'moov')
+  if any(_inside(data, moov, b'mvex')):  # fragments follow
+    return None
   ticks = _number(data, _first(data, moov, b'mvhd'), 12, 20)
   for trak in _inside(data, moov, b'trak'):
     mdia = _first(data, trak, b'mdia')
@@ -44,16 +48,15 @@ def _read(data: mmap.mmap) -> np.ndarray | None:
       continue
     units = _number(data, _first(data, mdia, b'mdhd'), 12, 20)
     stbl = _first(data, _first(data, mdia, b'minf'), b'stbl')
+    edits = (edit for edit in _edits(data, trak) if edit[0] >= 0)  # -1: a pause
+    start, wanted = next(edits)
+    if next(edits, None):
+      return None
+    span = (2 * wanted * units + ticks) // (2 * ticks)  # rounded
     times = _times(data, stbl)
-    shown, length = [], 0
-    for start, wanted in _edits(data, trak):
-      span = (2 * wanted * units + ticks) // (2 * ticks)  # rounded
-      if start >= 0:  # -1: nothing is shown
-        end = start + span if span else math.inf
-        shown.append(times[(times >= start) & (times < end)] - start + length)
-      length += span
-    found = np.concatenate(shown) if shown else times[:0]
-    return (found - found[0]) * (1000 / units) if found.size else None
+    end = start + span if span else math.inf
+    shown = times[(times >= start) & (times < end)]
+    return (shown - shown[0]) * (1000 / units)
   return None
 
 
@@ -68,17 +71,19 @@ def _times(data: mmap.mmap, stbl: _Box) -> np.ndarray:
 
 
 def _samples(data: mmap.mmap, stbl: _Box) -> int:
-  """How many there are, by their sizes: never more than the file can hold."""
+  """How many there are, by the table of their sizes."""
   start, end = _first(data, stbl, b'stsz')
   size, count = struct.unpack_from('>II', data, start + 4)
-  if count > (len(data) // size if size else (end - start - 12) // 4):
-    raise ValueError('a damaged table')
+  if size or count > min((end - start - 12) // 4, _MOST):
+    raise ValueError('damaged, or not compressed')
   return int(count)
 
 
 def _per_sample(data: mmap.mmap, box: _Box, samples: int) -> np.ndarray:
   """[samples] int64, from a table of (how many samples, value of each)."""
   (rows,) = struct.unpack_from('>I', data, box[0] + 4)
+  if rows > samples:
+    raise ValueError('a damaged table')
   table = np.frombuffer(data[box[0] + 8:min(box[0] + 8 + 8 * rows, box[1])],
                         '>i4').reshape(rows, 2).astype(np.int64)
   if table[:, 0].min(initial=0) < 0 or table[:, 0].sum() != samples:

@@ -17,6 +17,12 @@ from tests.page.still import FRAMES, SIZE, opened, refused, upload
     (b'#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n', ['no video']),
     (b'ffconcat version 1.0\nfile /etc/hosts\n', ['no video']),
     (b'FLV\nv=0\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 26\n', ['no video']),
+    (b'\x1a\x45\xdf\xa3\nc=IN IP4 127.0.0.1\n', ['no video']),
+    (b'AAAAmoof<mpd profiles="urn:mpeg:dash:profile:isoff-live:2011">',
+     ['no video']),
+    (b'ffconcat version 1.0\nfile x\n#' + b'G'.ljust(188, b'-') * 4,
+     ['no video']),
+    (b'G'.ljust(188, b'-') * 3 + b'\nc=IN IP4 127.0.0.1\n', ['no video']),
     (b'\x89PNG\r\n\x1a\n' + bytes(99), ['single image']),
     (b'\0\0\0\x18ftypmp42' + bytes(999), ['this file', 'video'])])
 def test_what_is_no_video_is_refused(server, data, words):
@@ -28,7 +34,8 @@ def test_what_is_no_video_is_refused(server, data, words):
 
 @pytest.mark.parametrize('head', [
     b'\0\0\0\x18styp', b'\0\0\0\x18uuid', b'RIFF\0\0\0\0AVI ',
-    b'....' + 4 * (b'G' + bytes(191))])  # a camcorder's .mts
+    b'....' + 4 * (b'G' + bytes(191)),  # a camcorder's .mts
+    4 * (b'G' + bytes(187))])
 def test_beginnings_of_videos(tmp_path, head):
   path = tmp_path / 'video'
   path.write_bytes(head + bytes(999))

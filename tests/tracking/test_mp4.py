@@ -75,20 +75,61 @@ def test_trimmed_mp4(tmp_path: Path, first: int, frames: int) -> None:
   assert found[0] == first and found[last] == first + last
 
 
-@pytest.mark.parametrize('table', [b'elst', b'stts', b'stsz', b'mvhd', b'mdhd'])
+def test_quicktime_without_a_first_box(tmp_path: Path) -> None:
+  """A trimmed .mov may begin with its frames."""
+  path = tmp_path / 'v.mov'
+  data = with_edit(write_video(path, 'mp4v'), 5, 18)
+  at = data.index(b'ftyp')
+  data[at:at + 4] = b'free'
+  path.write_bytes(data)
+  times = shown_times(str(path))
+  assert times is not None and len(times) == 18
+  assert read(path) == list(range(5, 23))
+
+
+@pytest.mark.parametrize(('box', 'name'), [
+    (b'edts', b'none'), (b'udta', b'mvex')])
+def test_tables_that_do_not_tell(
+    tmp_path: Path, box: bytes, name: bytes) -> None:
+  """Without an edit list, or where fragments may follow, packets are read."""
+  path = tmp_path / 'v.mp4'
+  data = bytearray(write_video(path, 'mp4v'))
+  at = data.rindex(box)
+  data[at:at + 4] = name
+  path.write_bytes(data)
+  assert shown_times(str(path)) is None
+  assert read(path) == list(range(COUNT))
+
+
+def test_several_edits_are_left_to_ffmpeg(tmp_path: Path) -> None:
+  path = tmp_path / 'v.mp4'
+  data = write_video(path, 'mp4v')
+  at = data.index(b'elst') + 8  # the number of edits, and the only one
+  edit = data[at + 4:at + 16]
+  grown = bytearray(
+      data[:at] + struct.pack('>I', 2) + 2 * edit + data[at + 16:])
+  for name in (b'moov', b'trak', b'edts', b'elst'):
+    box = data.index(name) - 4
+    size = int.from_bytes(data[box:box + 4], 'big') + len(edit)
+    grown[box:box + 4] = size.to_bytes(4, 'big')
+  path.write_bytes(grown)
+  assert shown_times(str(path)) is None
+
+
+@pytest.mark.parametrize('table', [
+    b'elst', b'stts', b'stsz', b'ctts', b'mvhd', b'mdhd'])
 def test_damaged_tables_of_an_mp4(tmp_path: Path, table: bytes) -> None:
   """FFmpeg decides, or refuses the file; nothing else fails."""
   path = tmp_path / 'v.mp4'
   data = with_edit(write_video(path, 'mp4v'), 5, 18)
+  if table == b'ctts':  # which it has none of: where its frames begin
+    data = data.replace(b'stss', table)
   at = data.index(table) + 8
   for change in (b'\xff' * 12, bytes(12), b'\x7f\xff\xff\xff' * 3):
     data[at:at + 12] = change
     path.write_bytes(data)
     times = shown_times(str(path))
     assert times is None or len(times) <= COUNT
-  data[at - 8:at - 4] = b'none'
-  path.write_bytes(data)
-  shown_times(str(path))
 
 
 def test_rotated_video_is_upright(tmp_path: Path) -> None:

@@ -114,9 +114,9 @@ def _keep_plan(path: epath.Path, plan: dict) -> None:
     found = None
   if found != plan:
     raise UserError(
-        f'{home}: packed from other data, or with another --quality or '
-        '--part_frames; expected the same to resume: choose another --output, '
-        'or remove that folder')
+        f'{home}: packed from other data, by another version, or with another '
+        '--quality or --part_frames; expected the same to resume: choose '
+        'another --output, or remove that folder')
 
 
 @contextlib.contextmanager

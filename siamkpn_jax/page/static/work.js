@@ -87,8 +87,10 @@ $('film').onclick = tried(async () => {
   const mine = here.clip;
   if (!mine.film) {
     await api.post(`${mine.path}/film`);
-    while (await poll() && mine === here.clip && mine.job)
+    while (await poll() && mine === here.clip && mine.job) {
+      stopPolling();
       await new Promise((resolve) => setTimeout(resolve, POLL));
+    }
     if (mine !== here.clip || !mine.film) return;
   }
   const link = document.createElement('a');
