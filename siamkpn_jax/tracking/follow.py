@@ -194,6 +194,7 @@ def follow(follower: Follower, source: FrameSource,
       box = np.array(given.box_xywh, np.float64)
       follower.start(given.id, frame, box)
       known[given.id] = TargetBox(box, 1.0, TRACKED)
+      sure.pop(given.id, None)  # of the target before it
     seen = {target: follower.sight(target) for target in known if sights}
     yield FrameResult(number, source.time, frame, known, sights=seen,
                       confidence=sure)

@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 
+from siamkpn_jax.conversion.files import read_wrapped_state
 from siamkpn_jax.conversion.names import counter_keys, name_table
 from siamkpn_jax.models.siamkpn import SiamKPN
 from tests.reference.weights import random_state
@@ -15,6 +16,11 @@ SETTINGS = {'arch': 'resnet18', 'width': 4, 'channels': 8, 'num_stages': 2}
 @functools.cache
 def table():
   return name_table(SiamKPN(**SETTINGS))
+
+
+def read_state(path):
+  """The arrays of a file, without notes."""
+  return read_wrapped_state(path)[0]
 
 
 def state(seed=0):

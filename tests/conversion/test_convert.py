@@ -16,7 +16,7 @@ from siamkpn_jax.config.published import kpn_config
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.conversion import run
 from siamkpn_jax.conversion.backbones import find_backbone
-from siamkpn_jax.conversion.files import read_state, sha256, write_state
+from siamkpn_jax.conversion.files import sha256, write_state
 from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_variables
 from siamkpn_jax.core.errors import UserError
@@ -24,6 +24,7 @@ from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.training import trainer
 from tests.conversion import small
+from tests.conversion.small import read_state
 from tests.conversion.test_backbones import torchvision_state
 from tests.training.tiny import BlobSource, tiny_config
 

@@ -16,15 +16,11 @@ from siamkpn_jax.conversion.files import (
   write_state,
 )
 from siamkpn_jax.core.errors import UserError
-from tests.conversion.small import assert_same
+from tests.conversion.small import assert_same, read_state
 
 STATE = {
     'a.weight': np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
     'a.bias': np.float32([0.5, -1]), 'a.num_batches_tracked': np.asarray(3)}
-
-
-def read_state(path):
-  return read_wrapped_state(path)[0]
 
 
 @pytest.fixture

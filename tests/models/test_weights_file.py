@@ -28,12 +28,12 @@ from siamkpn_jax.checkpoints.weights_file import (
 )
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
 from siamkpn_jax.conversion import run as conversion
-from siamkpn_jax.conversion.files import read_state
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.load import load_tracker
 from tests.conversion import small
+from tests.conversion.small import read_state
 from tests.tracking.test_tracker import SMALL, run, small_network, video
 
 INFO = {'step': '7', 'git_revision': 'abc', 'command': 'make demo'}
