@@ -123,7 +123,7 @@ def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:
 
 
 def distractor_rows(tracker: LoadedTracker, scene: Scene,
-                      count: int) -> list[FigureRow]:
+                    count: int) -> list[FigureRow]:
   """Tracks through a scene; the frames in which distractors are nearest.
 
   Args:
