@@ -1,6 +1,7 @@
 """Several trackers on the same sequences: scores, and speed in turns."""
 
 import dataclasses
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -56,6 +57,12 @@ class Speeds:
 
   frames_per_second: list[float]
   cpu_ms: list[float]
+
+
+def say(text: str) -> None:
+  """A line of progress, which the next one replaces on a terminal."""
+  end = '\r' if sys.stderr.isatty() else '\n'
+  print(f'{text:79}', end=end, file=sys.stderr, flush=True)
 
 
 def run_all(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],

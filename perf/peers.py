@@ -102,9 +102,9 @@ def run(args: argparse.Namespace) -> None:
   busy = [circumstances.load()]
   scores = None
   if not args.config:
-    scores = contest.run_all(trackers, sequences, _say)
+    scores = contest.run_all(trackers, sequences, contest.say)
   speeds = contest.take_rounds(trackers, sequences, args.rounds,
-                               args.frames, _say)
+                               args.frames, contest.say)
   result = contest.summarize(scores, speeds, found.missing, PEER)
   if scores and args.onnx:
     result['largest_difference_of_boxes'] = scores.differences(OURS, IN_ONNX)
@@ -137,12 +137,6 @@ def _our_trackers(threads: int, args: argparse.Namespace
       network = in_precision(config, model, variables, precision)
       trackers[name] = OnnxTracker(network, settings, threads=threads)
   return trackers
-
-
-def _say(text: str) -> None:
-  """A line of progress, which the next one replaces on a terminal."""
-  end = '\r' if sys.stderr.isatty() else '\n'
-  print(f'{text:79}', end=end, file=sys.stderr, flush=True)
 
 
 def _draw(path: Path, sequences: Sequence[Video],

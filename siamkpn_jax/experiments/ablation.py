@@ -28,7 +28,7 @@ from siamkpn_jax.training import trainer
 from siamkpn_jax.training.validation import fingerprint
 
 BASELINE = 'baseline'
-_RESULT = 'result.json'
+RESULT = 'result.json'
 _METRICS = ('success_auc', 'precision_20')
 
 
@@ -131,12 +131,16 @@ def _config(variant: Variant, seed: int) -> Config:
       seed=seed, name=f'{variant.folder}_seed{seed}')
 
 
-def _finished(folder: Path, config: Config,
-              videos: Sequence[Video]) -> dict[str, float] | None:
-  """The result of an earlier run of the same command; None to make it."""
-  path = folder / _RESULT
-  if not path.exists():
-    return None
+def read_result(path: Path) -> tuple[dict[str, Any], dict[str, float]]:
+  """What a finished training of a study has written.
+
+  Returns:
+    Its configuration and the fingerprint of the videos, 'config' and 'videos';
+    and its scores, with 'skipped', the number of skipped steps.
+
+  Raises:
+    UserError: it cannot be read, or is no such file.
+  """
   try:
     stored = read_json(path, 'a result', fields={
         'config': dict, 'videos': object, 'result': dict}, finite=False)
@@ -149,6 +153,16 @@ def _finished(folder: Path, config: Config,
       raise
     raise UserError(f'{path}: not a result of this program: delete it, which '
                     'keeps all trained models') from error
+  return stored, result
+
+
+def _finished(folder: Path, config: Config,
+              videos: Sequence[Video]) -> dict[str, float] | None:
+  """The result of an earlier run of the same command; None to make it."""
+  path = folder / RESULT
+  if not path.exists():
+    return None
+  stored, result = read_result(path)
   if stored['videos'] != fingerprint(videos):
     return None  # what is trained is tracked with again
   check_same_run(stored['config'], to_plain(config), path)
@@ -163,7 +177,7 @@ def _train_and_evaluate(folder: Path, config: Config,
   summary = run_one_pass(tracker, videos, folder / 'tracks')
   result = {name: summary[name] for name in _METRICS}
   result['skipped'] = int(state.skipped)
-  write_summary(folder / _RESULT, {
+  write_summary(folder / RESULT, {
       'config': to_plain(config), 'videos': fingerprint(videos),
       'result': result})
   jax.clear_caches()  # the next variant is another program
@@ -180,7 +194,7 @@ def make_table(results: dict[str, dict[int, dict[str, float]]]) -> str:
            'skipped steps |', '|---|---|---|---|---|']
   for name, by_seed in results.items():
     cells = [name if name == BASELINE else f'`{name}`']
-    cells += [_mean_and_deviation([r[metric] for r in by_seed.values()])
+    cells += [mean_and_deviation([r[metric] for r in by_seed.values()])
               for metric in _METRICS]
     cells.append(', '.join(
         f'{r["success_auc"]:.3f}' for r in by_seed.values()))
@@ -189,7 +203,7 @@ def make_table(results: dict[str, dict[int, dict[str, float]]]) -> str:
   return '\n'.join(lines) + '\n'
 
 
-def _mean_and_deviation(values: Sequence[float]) -> str:
+def mean_and_deviation(values: Sequence[float]) -> str:
   """The deviation is that of a sample (divided by n - 1)."""
   mean = f'{np.mean(values):.3f}'
   return f'{mean} ± {np.std(values, ddof=1):.3f}' if len(values) > 1 else mean
