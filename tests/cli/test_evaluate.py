@@ -29,11 +29,15 @@ def stand_in(monkeypatch, tmp_path):
   monkeypatch.setattr(packaged, 'FOLDER', tmp_path / 'weights')
   monkeypatch.chdir(tmp_path)
   (tmp_path / 'runs' / 'kpn3s').mkdir(parents=True)
-  monkeypatch.setattr(
-      load, 'load_for_sequences',
-      lambda weights, lengths, batch, hyperparameters, **engine: (
-          OneTarget(Watched()),
-          {'weights': weights, 'tracking': hyperparameters}))
+  loads = []
+
+  def load_for_sequences(weights, lengths, **options):
+    loads.append((weights, lengths, options))
+    return OneTarget(Watched()), {
+        'weights': weights, 'tracking': options['hyperparameters']}
+
+  monkeypatch.setattr(load, 'load_for_sequences', load_for_sequences)
+  return loads
 
 
 @pytest.fixture
@@ -51,6 +55,22 @@ def otb(tmp_path):
     (images.parent / 'groundtruth_rect.txt').write_text('1,2,3,4\n' * 4)
   (tmp_path / 'otb' / '_notes').mkdir()
   return tmp_path / 'otb'
+
+
+def test_flags_reach_the_tracker(stand_in, evaluate, otb):
+  flags = ['--data', otb, '--weights', 'runs/kpn3s']
+  assert evaluate(*flags, '--output', 'plain').returncode == 0
+  assert evaluate(
+      *flags, '--output', 'all', '--sequences', 'Car', '--batch', '3',
+      '--tracking', 'penalty_k=0.3', '--engine', 'onnxruntime', '--precision',
+      'int8', '--long_term').returncode == 0
+  assert stand_in == [
+      ('runs/kpn3s', [4, 4], {
+          'batch': None, 'hyperparameters': {}, 'engine': None,
+          'precision': 'float32', 'long_term': False}),
+      ('runs/kpn3s', [4], {
+          'batch': 3, 'hyperparameters': {'penalty_k': 0.3},
+          'engine': 'onnxruntime', 'precision': 'int8', 'long_term': True})]
 
 
 def test_two_on_one_output(evaluate, otb, tmp_path):

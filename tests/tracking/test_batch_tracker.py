@@ -20,7 +20,7 @@ from siamkpn_jax.tracking.decode import Hyperparameters
 from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.tracker import Tracker
-from tests.tracking.test_tracker import CONFIG, small_network, video
+from tests.tracking.small import CONFIG, small_network, video
 
 TOLERANCE = 0.01  # pixels; batches of other sizes round otherwise
 FRAMES = 6
@@ -324,7 +324,9 @@ def test_loaded_with_other_settings(tmp_path, monkeypatch):
   assert tracker.slots == 4
   assert details['tracking'] == dataclasses.asdict(given.tracking) | {
       'penalty_k': 0.3, 'topk_max': 8, 'offset_target': 'released'}
-  _, lasting = load.load_for_sequences('w', [10], long_term=True)
+  assert tracker._judge.rule is None
+  found, lasting = load.load_for_sequences('w', [10], long_term=True)
+  assert found._judge.rule
   assert lasting['tracking'] == dataclasses.asdict(given.tracking) | {
       'offset_target': 'released', 'long_term': True}
   changed = jax.tree.map(np.array, variables)

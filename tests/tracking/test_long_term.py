@@ -11,7 +11,11 @@ from siamkpn_jax.datasets.synthetic import split_seed
 from siamkpn_jax.datasets.synthetic.scene import Scene
 from siamkpn_jax.tracking.choice import DecodeConfig
 from siamkpn_jax.tracking.confidence import Calibration, calibration_of
-from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
+from siamkpn_jax.tracking.load import (
+    judge_of,
+    load_batch_tracker,
+    load_tracker,
+)
 from siamkpn_jax.tracking.long_term import (
     BELIEVING,
     Judge,
@@ -266,6 +270,12 @@ def test_a_calibration_is_that_of_the_content(tmp_path):
   assert calibration_of(copy, 207) == known
   assert calibration_of(packaged, 191) == known
   assert calibration_of(packaged, 239) == calibration_of(packaged, 255) != known
+  in_int8 = calibration_of(packaged, 207, 'int8')
+  assert in_int8 and in_int8 != known
+  assert calibration_of(packaged, 207, 'float16') is None
+  for precision, curve in (('float32', known), ('int8', in_int8)):
+    decoding = DecodeConfig(0.1, 0.3, 0.3, search_size=207)
+    assert judge_of(packaged, decoding, precision).calibration == curve
   copy.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
   assert calibration_of(copy, 207) is None
   assert calibration_of(tmp_path, 207) is None

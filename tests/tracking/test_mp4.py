@@ -1,6 +1,7 @@
 """What the tables of an mp4 file say: trimmed, turned, of varying rate."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,48 @@ from siamkpn_jax.tracking.mp4_times import shown_times
 from siamkpn_jax.tracking.video import open_frames
 from tests.tracking.numbered_video import COUNT, KEY, read, shown, write_video
 
+PARENTS = {b'mvhd': b'moov', b'trak': b'moov', b'mdia': b'trak',
+           b'mdhd': b'mdia', b'edts': b'trak', b'elst': b'edts',
+           b'minf': b'mdia', b'stbl': b'minf', b'stts': b'stbl'}
+
+
+def box(data: bytes, name: bytes) -> tuple[int, int]:
+  """Where it begins, with its head of 8 bytes, and ends."""
+  start = data.index(name) - 4
+  return start, start + int.from_bytes(data[start:start + 4], 'big')
+
+
+def content(data: bytes, name: bytes) -> bytes:
+  """Of a box."""
+  start, end = box(data, name)
+  return bytes(data[start + 8:end])
+
+
+def with_content(data: bytes, name: bytes, what: bytes,
+                 behind: bytes = b'') -> bytearray:
+  """Another content of a box, and boxes behind it; frames stay in place."""
+  assert data.index(b'mdat') < data.index(b'moov')
+  start, end = box(data, name)
+  changed = bytearray(data[:start] + (8 + len(what)).to_bytes(4, 'big') + name +
+                      what + behind + data[end:])
+  while name in PARENTS:
+    name = PARENTS[name]
+    start, end = box(data, name)
+    size = end - start + len(changed) - len(data)
+    changed[start:start + 4] = size.to_bytes(4, 'big')
+  return changed
+
 
 def with_steps(data: bytes, steps: list[tuple[int, int]]) -> bytearray:
   """An mp4 with another table of time steps: (samples, length) each."""
-  at = data.index(b'stts') + 8
-  assert struct.unpack('>II', data[at:at + 8]) == (1, COUNT)
-  assert data.index(b'moov') > data.index(b'mdat')
-  grown = bytearray(data[:at] + struct.pack('>I', len(steps)) + b''.join(
-      struct.pack('>II', *step) for step in steps) + data[at + 12:])
-  for name in (b'moov', b'trak', b'mdia', b'minf', b'stbl', b'stts'):
-    box = data.index(name) - 4
-    size = int.from_bytes(data[box:box + 4], 'big') + 8 * (len(steps) - 1)
-    grown[box:box + 4] = size.to_bytes(4, 'big')
-  return grown
+  assert struct.unpack('>III', content(data, b'stts')[:12]) == (0, 1, COUNT)
+  return with_content(data, b'stts', table(steps))
+
+
+def table(rows: list[tuple[int, int]]) -> bytes:
+  """(samples, value of each), as stts and ctts have them."""
+  return struct.pack('>II', 0, len(rows)) + b''.join(
+      struct.pack('>II', *row) for row in rows)
 
 
 def test_variable_frame_rate(tmp_path: Path) -> None:
@@ -104,16 +134,69 @@ def test_tables_that_do_not_tell(
 def test_several_edits_are_left_to_ffmpeg(tmp_path: Path) -> None:
   path = tmp_path / 'v.mp4'
   data = write_video(path, 'mp4v')
-  at = data.index(b'elst') + 8  # the number of edits, and the only one
-  edit = data[at + 4:at + 16]
-  grown = bytearray(
-      data[:at] + struct.pack('>I', 2) + 2 * edit + data[at + 16:])
-  for name in (b'moov', b'trak', b'edts', b'elst'):
-    box = data.index(name) - 4
-    size = int.from_bytes(data[box:box + 4], 'big') + len(edit)
-    grown[box:box + 4] = size.to_bytes(4, 'big')
-  path.write_bytes(grown)
+  edit = content(data, b'elst')[8:]
+  path.write_bytes(with_content(
+      data, b'elst', struct.pack('>II', 0, 2) + 2 * edit))
   assert shown_times(str(path)) is None
+
+
+def long_numbers(data: bytes, name: bytes) -> bytearray:
+  """A header whose times have 8 bytes (version 1)."""
+  old = content(data, name)
+  made, changed, units, duration = struct.unpack('>4I', old[4:20])
+  return with_content(data, name, struct.pack(
+      '>IQQIQ', 1 << 24, made, changed, units, duration) + old[20:])
+
+
+def long_edit(data: bytes) -> bytearray:
+  length, start, rate = struct.unpack('>IiI', content(data, b'elst')[8:])
+  return with_content(data, b'elst', struct.pack(
+      '>IIQqI', 1 << 24, 1, length, start, rate))
+
+
+def pause_before(data: bytes) -> bytearray:
+  """Nothing is shown for a while, as where the sound begins earlier."""
+  edit = content(data, b'elst')[8:]
+  return with_content(data, b'elst', struct.pack(
+      '>IIIiI', 0, 2, 700, -1, 1 << 16) + edit)
+
+
+def long_box(data: bytes) -> bytearray:
+  """moov with a size of 8 bytes."""
+  start, end = box(data, b'moov')
+  return bytearray(data[:start] + struct.pack('>I4sQ', 1, b'moov', end - start +
+                                              8) + data[start + 8:])
+
+
+def shown_later(data: bytes) -> bytearray:
+  """Decoded out of order: every second frame is shown two steps later."""
+  steps = content(data, b'stts')
+  step = int.from_bytes(steps[-4:], 'big')
+  assert COUNT % 2 == 0
+  offsets = [(1, 2 * step), (1, 0)] * (COUNT // 2)  # at 2, 1, 4, 3 ... steps
+  changed = with_content(
+      data, b'stts', steps,
+      struct.pack('>I4s', 16 + 8 * COUNT, b'ctts') + table(offsets))
+  length, start, rate = struct.unpack('>IiI', content(data, b'elst')[8:])
+  return with_content(changed, b'elst', struct.pack(
+      '>IIIiI', 0, 1, length, start + step, rate))
+
+
+@pytest.mark.parametrize('form', [
+    lambda data: long_numbers(data, b'mvhd'),
+    lambda data: long_numbers(data, b'mdhd'), long_edit, pause_before, long_box,
+    shown_later], ids=['mvhd', 'mdhd', 'elst', 'pause', 'moov', 'ctts'])
+def test_the_same_in_another_form(tmp_path: Path, form: Callable[
+    [bytes], bytearray]) -> None:
+  path = tmp_path / 'v.mp4'
+  data = bytes(with_edit(write_video(path, 'mp4v'), 5, 18))
+  path.write_bytes(data)
+  wanted = shown_times(str(path))
+  assert wanted is not None and len(wanted) == 18
+  path.write_bytes(form(data))
+  found = shown_times(str(path))
+  assert found is not None
+  np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize('table', [

@@ -16,7 +16,7 @@ from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.engines import wide
 from siamkpn_jax.tracking.load import load_batch_tracker
 from tests.optional import import_or_skip
-from tests.tracking.test_tracker import CONFIG, small_network, video
+from tests.tracking.small import CONFIG, small_network, video
 
 for name in ('onnx', 'onnxruntime'):
   import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')
@@ -163,6 +163,9 @@ def test_in_an_evaluation(monkeypatch):
   assert details.pop('engine') == 'onnxruntime'
   ours, plain = run_load.load_for_sequences('w', [10] * 8, batch=4)
   assert isinstance(ours, BatchTracker) and plain == details
+  lasting, _ = run_load.load_for_sequences(
+      'w', [10], engine='onnxruntime', long_term=True)
+  assert lasting._judge.rule and many._judge.rule is None
   with pytest.raises(UserError, match="engine 'auto'; expected one of jax, on"):
     run_load.load_for_sequences('w', [10], engine='auto')
   def unknown(model, variables, search_size):

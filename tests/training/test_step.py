@@ -97,6 +97,19 @@ def assert_close(actual, expected, tolerance):
     assert np.abs(a - b).max() <= tolerance * scale, jax.tree_util.keystr(path)
 
 
+def test_negative_and_gray_examples():
+  """A negative pair has no target in its labels; a gray one has no colors."""
+  batch = tiny_batch(tiny_config())
+  for name, values in (('negative', (1, 0, 0, 1)), ('gray', (1, 0, 1, 0))):
+    batch[name] = np.array(values, bool)
+  z, x, labels = jax.device_get(jax.jit(make_step().prepare)(batch))
+  peaks = labels.heatmaps.max(axis=(0, 2, 3))  # [s, b, n, n]
+  assert (peaks > 0.5).tolist() == [False, True, True, False]
+  for crops in (z, x):
+    colors = np.ptp(crops, axis=-1).max(axis=(1, 2))
+    assert (colors > 1e-3).tolist() == [False, True, False, True]
+
+
 @pytest.mark.slow
 def test_parts_add_up_to_the_batch():
   """Losses and gradients to 1e-9, although the parts' counts differ."""
