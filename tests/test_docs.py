@@ -28,6 +28,9 @@ PAGES = sorted([ROOT / 'README.md', ROOT / 'CONTRIBUTING.md',
 COMMAND = re.compile(
     r'(?:python -m siamkpn_jax\.|^(?:\w+=\S+ +)*siamkpn )([\w-]+)(.*)')
 PROGRAM = re.compile(r'python (?:-m (perf\.\w+)|((?:perf|launch)/\w+\.py))')
+NAME = re.compile(r'\bsiamkpn_jax((?:\.[A-Za-z_]\w*)+)')
+PYTHON = re.compile(r'(?s)```python\n(.*?)```')
+LINK = re.compile(r'\]\(([^)#:]+)(?:#[^)]*)?\)')
 
 pages = pytest.mark.parametrize(
     'page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -80,6 +83,17 @@ def _packaged(config):
       ROOT / 'siamkpn_jax' / 'configs' / f'{path.stem}.py').is_file()
 
 
+def test_what_the_pages_hold_is_found():
+  """Else the tests below would pass for nothing."""
+  count = lambda find: sum(len([*find(page)]) for page in PAGES)
+  assert count(lambda page: _commands(_blocks(page))) > 60
+  assert count(lambda page: _commands(_inline(page))) > 15
+  assert count(lambda page: PROGRAM.findall(_text(page))) > 30
+  assert count(lambda page: NAME.findall(_text(page))) > 100
+  assert count(lambda page: LINK.findall(_text(page))) > 100
+  assert count(lambda page: PYTHON.findall(_text(page))) > 8
+
+
 @pages
 def test_commands_parse(page):
   """Words in capitals stand for themselves; `...` for what was left out."""
@@ -125,7 +139,7 @@ def test_paths_exist(page):
 
 @pages
 def test_names_exist(page):
-  for name in re.findall(r'\bsiamkpn_jax((?:\.[A-Za-z_]\w*)+)', _text(page)):
+  for name in NAME.findall(_text(page)):
     _find(name.split('.')[1:])
 
 
@@ -146,7 +160,7 @@ def _find(parts):
 
 @pages
 def test_python_examples_import_what_there_is(page):
-  for code in re.findall(r'(?s)```python\n(.*?)```', _text(page)):
+  for code in PYTHON.findall(_text(page)):
     for node in ast.walk(ast.parse(code)):
       if isinstance(node, ast.ImportFrom) and node.module == 'siamkpn_jax':
         assert {name.name for name in node.names} <= {*siamkpn_jax.__all__}
@@ -159,7 +173,7 @@ def test_python_examples_import_what_there_is(page):
 @pages
 def test_links_lead_to_files(page):
   """For readers of the repository; `make docs` checks the site's anchors."""
-  for link in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', _text(page)):
+  for link in LINK.findall(_text(page)):
     assert (page.parent / link).exists(), link
 
 

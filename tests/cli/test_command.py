@@ -317,3 +317,25 @@ def test_siamkpn_refuses(capsys):
                   'zzz: unknown command; expected one of track, train, eval')
   assert siamkpn.main([]) == 2
   assert 'usage: siamkpn COMMAND' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('command_name', 'flag'), [
+    (name, flag) for name, flags in {
+        'evaluate': ('data', 'weights', 'output'),
+        'tune': ('data', 'weights', 'output'),
+        'score': ('annotations', 'results'), 'convert': ('input', 'output'),
+        'shrink': ('output',)}.items() for flag in flags])
+def test_an_empty_path(command, command_name, flag, tmp_path, monkeypatch):
+  """`--data "$UNSET"` is not the working folder."""
+  monkeypatch.chdir(tmp_path)
+  flags = {
+      'evaluate': {'data': '.', 'weights': '.', 'output': 'new'},
+      'tune': {'benchmark': 'otb', 'data': '.', 'weights': '.',
+               'output': 'new'},
+      'score': {'benchmark': 'otb', 'annotations': '.', 'results': '.'},
+      'convert': {'input': '.', 'output': 'new'},
+      'shrink': {'config': 'demo', 'output': 'new'}}[command_name]
+  done = command(command_name, *(
+      f'--{name}={value}' for name, value in {**flags, flag: ''}.items()))
+  assert_one_line(done, f'--{flag}', 'empty')
+  assert not list(tmp_path.iterdir())

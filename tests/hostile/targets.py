@@ -217,6 +217,33 @@ def _boxes() -> Files:
   return {'boxes.txt': '10,20,30,40\n0.1,0.2,0.3,0.4\n1,2,3\n-5,-5,20,20\n'}
 
 
+def _mp4() -> Files:
+  """A trimmed one, whose tables are read."""
+  import tempfile
+
+  from tests.tracking.numbered_video import write_video
+  with tempfile.TemporaryDirectory() as home:
+    return {'v.mp4': write_video(Path(home) / 'v.mp4', 'mp4v')}
+
+
+def _mot() -> Files:
+  rows = ''.join(f'{frame},{target},{10 * target},20,30,40,1,1,0.5\n'
+                 for frame in (1, 2, 3) for target in (1, 2))
+  return {'{name}/gt/gt.txt': rows, '{name}/seqinfo.ini':
+          '[Sequence]\nimDir=img1\nimWidth=16\nimHeight=16\nimExt=.jpg\n',
+          **_images('{name}/img1', '%06d.jpg')}
+
+
+def _box_files() -> Files:
+  rows = [{'frame': k, 'id': 1, 'left': 1.5, 'top': 2, 'width': 3, 'height': 4}
+          for k in (1, 2)]
+  head, lines = ','.join(rows[0]), [','.join(map(str, row.values()))
+                                    for row in rows]
+  return {'a.csv': '\n'.join([head, *lines]), 'a.json': rows,
+          'a.txt': '1,1,10,20,30,40,1,-1,-1,-1\n2,1,11,21,30,40,1,-1,-1,-1\n',
+          'a.otb': _BOXES}
+
+
 _LABELS = Path(__file__).parents[1] / 'datasets' / 'labels'
 
 
@@ -254,6 +281,7 @@ TARGETS: tuple[Target, ...] = (
           'youtube_bb': _youtube_bb, 'imagenet_vid': lambda: _ilsvrc('VID'),
           'imagenet_det': lambda: _ilsvrc('DET'),
           'labeled': _labeled, 'folder': stored.own_data}.items()),
+    Target('train MOT', _mot, readers.trained_on('folder')),
     Target('train coco-video', _coco_video, readers.trained_on('coco')),
     Target('labels', _label_files(
         'cvat_video.xml', 'cvat_images.xml', 'label_studio.json',
@@ -279,8 +307,10 @@ TARGETS: tuple[Target, ...] = (
     Target('images', _images_alone, readers.images),
     Target('frames', lambda: _images('.', '%d.jpg'), readers.frames()),
     Target('video', _video, readers.frames('v.avi'), slow=True),
+    Target('mp4', _mp4, readers.frames('v.mp4'), slow=True),
     Target('cut-outs', _cutouts, readers.cutouts),
     Target('boxes', _boxes, readers.box_strings),
+    Target('box files', _box_files, readers.labels),
     Target('packed', stored.packed_files, readers.packed),
     Target('index cache', stored.cached_files, stored.cached_index),
     Target('user cache', stored.cache_files, stored.user_entry),
