@@ -1,4 +1,4 @@
-"""OpenCV's trackers, behind the interface of evaluation/run/protocol.py."""
+"""OpenCV's trackers, behind the interface of tracking/follow.py."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping

@@ -147,10 +147,11 @@ def _time_jax(tracker: Tracker, count: int) -> _Clock:
 def _time_onnx(tracker: Any, count: int) -> _Clock:
   """The same in ONNX Runtime, where each target has a session."""
   clock, start = _Clock(count), tracker._start
-  def start_timed(saved: Any) -> None:
-    start(saved)
+  def start_timed(*given: Any) -> Any:
+    target = start(*given)
     tracker._search._session = types.SimpleNamespace(
         run=clock.timed(tracker._session.run))
+    return target
   tracker._start = start_timed
   return clock
 

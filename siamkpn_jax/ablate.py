@@ -6,16 +6,12 @@ r"""Trains variants of a configuration with several seeds and compares them.
 --help lists all flags; they are declared in cli/ablate.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('ablate', argv)
-
+main = functools.partial(execute, 'ablate')
 
 if __name__ == '__main__':
   leave(main())

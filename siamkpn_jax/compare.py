@@ -6,16 +6,12 @@ r"""Writes a benchmark report from the scores of one or more trackers.
 --help lists all flags; they are declared in cli/compare.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('compare', argv)
-
+main = functools.partial(execute, 'compare')
 
 if __name__ == '__main__':
   leave(main())

@@ -8,16 +8,12 @@ r"""Converts PyTorch weights to a checkpoint, or a checkpoint to PyTorch.
 --help lists all flags; they are declared in cli/convert.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('convert', argv)
-
+main = functools.partial(execute, 'convert')
 
 if __name__ == '__main__':
   leave(main())

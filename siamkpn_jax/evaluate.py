@@ -6,16 +6,12 @@ r"""Evaluates a tracker on a benchmark.
 --help lists all flags; they are declared in cli/evaluate.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('evaluate', argv)
-
+main = functools.partial(execute, 'evaluate')
 
 if __name__ == '__main__':
   leave(main())

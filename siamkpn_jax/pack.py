@@ -6,16 +6,12 @@
 --help lists all flags; they are declared in cli/pack.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('pack', argv)
-
+main = functools.partial(execute, 'pack')
 
 if __name__ == '__main__':
   leave(main())

@@ -5,16 +5,12 @@
 --help lists all flags; they are declared in cli/report.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('report', argv)
-
+main = functools.partial(execute, 'report')
 
 if __name__ == '__main__':
   leave(main())

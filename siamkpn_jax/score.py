@@ -6,16 +6,12 @@ r"""Scores result files of any tracker on a benchmark.
 --help lists all flags; they are declared in cli/score.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('score', argv)
-
+main = functools.partial(execute, 'score')
 
 if __name__ == '__main__':
   leave(main())

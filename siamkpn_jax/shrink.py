@@ -7,16 +7,12 @@ r"""Makes a small copy of the training data, to move to another machine.
 --help lists all flags; they are declared in cli/shrink.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('shrink', argv)
-
+main = functools.partial(execute, 'shrink')
 
 if __name__ == '__main__':
   leave(main())

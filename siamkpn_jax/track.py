@@ -6,16 +6,12 @@ r"""Tracks objects in a video, images, a camera or a stream.
 --help lists all flags; they are declared in cli/track.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('track', argv)
-
+main = functools.partial(execute, 'track')
 
 if __name__ == '__main__':
   leave(main())

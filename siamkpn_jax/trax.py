@@ -6,16 +6,12 @@ r"""Runs the tracker as a TraX server for the vot-toolkit.
 --help lists all flags; they are declared in cli/trax.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('trax', argv)
-
+main = functools.partial(execute, 'trax')
 
 if __name__ == '__main__':
   leave(main())

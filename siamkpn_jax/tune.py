@@ -6,16 +6,12 @@ r"""Searches for the best tracking hyperparameters on annotated sequences.
 --help lists all flags; they are declared in cli/tune.py.
 """
 
-from collections.abc import Sequence
+import functools
 
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.process import leave
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-  """Runs the command with these arguments; returns its exit status."""
-  return execute('tune', argv)
-
+main = functools.partial(execute, 'tune')
 
 if __name__ == '__main__':
   leave(main())

@@ -1,4 +1,4 @@
-"""Axis-aligned boxes: formats, overlap, clipping, for numpy and jax arrays.
+"""Axis-aligned boxes: overlap, and the check of a user's box.
 
 Formats, in the names of arguments and variables:
   xywh: left, top, width, height.
@@ -7,38 +7,12 @@ Formats, in the names of arguments and variables:
 All are floats in pixels, 0-based, continuous: width = right - left.
 """
 
-import sys
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from siamkpn_jax.core.errors import UserError
 
-Array = Any  # np.ndarray or jax.Array
 LARGEST = 2  # times a side of the frame may be that of a target's box
-
-
-def _xp(*arrays: Array) -> Any:
-  """The module that the arrays belong to, without importing jax in vain."""
-  jax = sys.modules.get('jax')
-  if jax and any(isinstance(a, jax.Array) for a in arrays):
-    return jax.numpy
-  return np
-
-
-def xywh_to_cxcywh(xywh: Array) -> Array:
-  """[..., 4] left, top, w, h -> [..., 4] center x, center y, w, h."""
-  xp = _xp(xywh)
-  return xp.concatenate(
-      [xywh[..., :2] + xywh[..., 2:] / 2, xywh[..., 2:]], axis=-1)
-
-
-def cxcywh_to_xywh(cxcywh: Array) -> Array:
-  """[..., 4] center x, center y, w, h -> [..., 4] left, top, w, h."""
-  xp = _xp(cxcywh)
-  return xp.concatenate(
-      [cxcywh[..., :2] - cxcywh[..., 2:] / 2, cxcywh[..., 2:]], axis=-1)
 
 
 def xywh_around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -48,19 +22,18 @@ def xywh_around(center: np.ndarray, size: np.ndarray) -> np.ndarray:
   return box
 
 
-def iou_xywh(a_xywh: Array, b_xywh: Array) -> Array:
+def iou_xywh(a_xywh: np.ndarray, b_xywh: np.ndarray) -> np.ndarray:
   """Intersection over union, broadcasting: [..., 4], [..., 4] -> [...].
 
   Two boxes of no area have overlap 0.
   """
-  xp = _xp(a_xywh, b_xywh)
-  low = xp.maximum(a_xywh[..., :2], b_xywh[..., :2])
-  high = xp.minimum(a_xywh[..., :2] + a_xywh[..., 2:],
+  low = np.maximum(a_xywh[..., :2], b_xywh[..., :2])
+  high = np.minimum(a_xywh[..., :2] + a_xywh[..., 2:],
                     b_xywh[..., :2] + b_xywh[..., 2:])
-  inter = xp.prod(xp.maximum(high - low, 0), axis=-1)
-  union = (xp.prod(a_xywh[..., 2:], axis=-1) +
-           xp.prod(b_xywh[..., 2:], axis=-1) - inter)
-  return xp.where(union > 0, inter / xp.maximum(union, 1e-12), 0.0)
+  inter = np.prod(np.maximum(high - low, 0), axis=-1)
+  union = (np.prod(a_xywh[..., 2:], axis=-1) +
+           np.prod(b_xywh[..., 2:], axis=-1) - inter)
+  return np.where(union > 0, inter / np.maximum(union, 1e-12), 0.0)
 
 
 def check_box(box_xywh: ArrayLike, frame_width: int,

@@ -12,7 +12,6 @@ TEMPLATE_SIZE = 127  # pixels, template crop
 SEARCH_SIZE = 255  # pixels, search crop
 CONTEXT_SIZE = 511  # pixels, stored training crop, at the scale of the template
 STRIDE = 8
-TEMPLATE_MAP = 15  # cells
 MAP_SIZE = 31  # cells
 MAP_CENTER = MAP_SIZE // 2  # cell
 CROP_CENTER = SEARCH_SIZE // 2  # pixel

@@ -1,8 +1,8 @@
 """The batches of `Loader`, read by tf.data: the same ones, bit for bit.
 
 TensorFlow decodes a part of a JPEG with less work than the whole, to the same
-pixels. Cutting and resampling are OpenCV's here too. The one file that imports
-TensorFlow, which is kept off accelerators.
+pixels. Cutting and resampling are OpenCV's here too. TensorFlow is kept off
+accelerators.
 """
 
 import contextlib

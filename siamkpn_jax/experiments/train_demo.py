@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from siamkpn_jax.config.settings import Config
-from siamkpn_jax.core.boxes import iou_xywh, xywh_to_cxcywh
+from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
@@ -167,7 +167,7 @@ def _inside(points: np.ndarray, side: int) -> np.ndarray:
 def _in_crop(xywh: np.ndarray, center: np.ndarray, scale: float,
              side: int) -> np.ndarray:
   """[..., 4] frame boxes -> [..., 2] centers in a search crop, pixels."""
-  pixel = xywh_to_cxcywh(xywh)[..., :2] - 0.5
+  pixel = xywh[..., :2] + xywh[..., 2:] / 2 - 0.5
   return (pixel - center) * scale + side // 2
 
 

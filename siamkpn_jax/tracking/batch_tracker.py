@@ -32,7 +32,12 @@ from siamkpn_jax.tracking.frames import (
     frames_of,
 )
 from siamkpn_jax.tracking.long_term import BELIEVING, Judge
-from siamkpn_jax.tracking.saved_state import Origin, from_arrays, to_arrays
+from siamkpn_jax.tracking.saved_state import (
+    Origin,
+    Saved,
+    from_arrays,
+    to_arrays,
+)
 from siamkpn_jax.tracking.slots import crops_each, put, shardings
 from siamkpn_jax.tracking.targets import (
     Search,
@@ -167,9 +172,7 @@ class BatchTracker:
     slot = self._free_slot() if replace is None else replace
     self._templates = put(self._templates, view.template, slot, self.slots,
                           self._state_sharding)
-    self._targets[slot] = Target(
-        view, numbers, view.input.center, view.input.size, self._judge,
-        correction)
+    self._targets[slot] = Target(view, numbers, self._judge, correction)
     return slot
 
   def state(self, target: int) -> dict[str, np.ndarray]:
@@ -181,7 +184,10 @@ class BatchTracker:
     """`add`, from a `state`; see `Tracker.restore`."""
     if replace is not None:
       known(self._targets, replace)
-    saved = from_arrays(state, self._origin)
+    return self.add_saved(from_arrays(state, self._origin), replace)
+
+  def add_saved(self, saved: Saved, replace: int | None) -> int:
+    """`add_state`, of one that has been read and checked."""
     slot = self._start(self._template(saved.first), saved.hyperparameters,
                        saved.correction, replace)
     self._targets[slot].restore(saved)

@@ -5,6 +5,7 @@ are in a file; `callers_boxes.starts` takes those at which targets begin.
 """
 
 import csv
+import functools
 import io
 import itertools
 import json
@@ -55,28 +56,14 @@ class GivenBox(NamedTuple):
   span: tuple[int, float] | None = None
 
 
-# What a JSON or XML file of another program begins with tells its reader: the
-# first that does not give None reads it. (content, path,
-# frames of the video if known) -> boxes.
-JsonReader = Callable[[Any, Path, int | None], list[GivenBox] | None]
-XmlReader = Callable[[bytes, Path, int | None], list[GivenBox] | None]
-JSON_READERS: list[JsonReader] = [
-    lambda content, path, frames: _labeled(
-        lambda c: label_studio.parse(c, predictions=True), content, path,
-        frames),
-    lambda content, path, _: _labeled(coco_video.parse, content, path)]
-XML_READERS: list[XmlReader] = [
-    lambda data, path, _: _labeled(cvat.parse, data, path)]
-
-
 def read_boxes(path: Path, frames: int | None = None,
                size: tuple[int, int] | None = None,
                rate: float | None = None) -> list[GivenBox]:
   """All boxes in a file, by frame.
 
   Args:
-    path: CSV, JSON, MOT text, a line x,y,w,h per frame (OTB), or what a reader
-      in `JSON_READERS` or `XML_READERS` knows.
+    path: CSV, JSON, MOT text, a line x,y,w,h per frame (OTB), or labels of
+      another program (datasets/interchange).
     frames: of the video, if known; tells whether lines x,y,w,h are the frames
       of one target.
     size: width and height of the video, pixels; for files that give boxes in
@@ -97,7 +84,7 @@ def read_boxes(path: Path, frames: int | None = None,
   if start in (b'{', b'['):
     found = _read_json(data, path, frames)
   elif start == b'<':
-    found = _first(XML_READERS, data, path, frames)
+    found = _known(_labeled(cvat.parse, data, path), path)
   else:
     found = _read_text(data, path, frames)
   if not found:
@@ -129,13 +116,11 @@ def _in_pixels(boxes: list[GivenBox], size: tuple[int, int] | None,
       relative=False, span=None) for box in boxes]
 
 
-def _first(readers: Iterable[JsonReader], content: Any, path: Path,
-           frames: int | None) -> list[GivenBox]:
-  for read in readers:
-    found = read(content, path, frames)
-    if found is not None:
-      return found
-  raise UserError(f'{path}: of no known kind; {_EXPECTED}')
+def _known(found: list[GivenBox] | None, path: Path) -> list[GivenBox]:
+  """What the first reader has read that knows the file."""
+  if found is None:
+    raise UserError(f'{path}: of no known kind; {_EXPECTED}')
+  return found
 
 
 def _labeled(parse: Callable[[Any], Video | list[Video] | None], content: Any,
@@ -183,13 +168,17 @@ def _read_json(data: bytes, path: Path, frames: int | None
   content = parse_json(data.removeprefix(b'\xef\xbb\xbf'), path,
                        'boxes as JSON', kind=kind, finite=False,
                        advice='correct it')
-  return _first([*JSON_READERS, _own_json], content, path, frames)
+  found = _labeled(functools.partial(label_studio.parse, predictions=True),
+                   content, path, frames)
+  if found is None:
+    found = _labeled(coco_video.parse, content, path)
+  if found is None:
+    found = _own_json(content, path)
+  return _known(found, path)
 
 
-def _own_json(content: Any, path: Path, frames: int | None
-              ) -> list[GivenBox] | None:
+def _own_json(content: Any, path: Path) -> list[GivenBox] | None:
   """{"boxes": [...]} or a list, of objects or of [x, y, w, h]."""
-  del frames
   rows = content.get('boxes') if isinstance(content, dict) else content
   if not isinstance(rows, list):
     return None

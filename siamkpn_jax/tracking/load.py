@@ -108,18 +108,13 @@ def load_tracker(weights: str | Path | None = None, *, engine: str = 'auto',
   """
   loaded = _load(weights, engine, hyperparameters, every_stage=every_stage,
                  precision=precision)
-  decoding = decode_config(loaded.config)
-  more: dict[str, Any] = {
-      'judge': judge_of(
-          loaded.path, decoding, precision, long_term=long_term),
-      'color': color,
-      'weights': name_of(loaded.digest, precision)}
+  more = loaded.options(precision, long_term=long_term, color=color)
   if loaded.network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
-    return OnnxTracker(loaded.network, decoding, **more)
+    return OnnxTracker(loaded.network, **more)
   from siamkpn_jax.tracking.tracker import Tracker
-  return Tracker(loaded.model, loaded.variables, decoding,
-                 every_stage=every_stage, **more)
+  return Tracker(loaded.model, loaded.variables, every_stage=every_stage,
+                 **more)
 
 
 def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
@@ -158,17 +153,12 @@ def load_batch_tracker(weights: str | Path | None = None, *, slots: int = 1,
   """
   loaded = _load(weights, engine, hyperparameters, every_stage=every_stage,
                  precision=precision)
-  decoding = decode_config(loaded.config)
-  more: dict[str, Any] = {
-      'judge': judge_of(
-          loaded.path, decoding, precision, long_term=long_term),
-      'color': color,
-      'weights': name_of(loaded.digest, precision)}
+  more = loaded.options(precision, long_term=long_term, color=color)
   if loaded.network:
     from siamkpn_jax.tracking.onnx.batch_tracker import OnnxBatchTracker
-    return OnnxBatchTracker(loaded.network, decoding, slots=slots, **more)
+    return OnnxBatchTracker(loaded.network, slots=slots, **more)
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
-  return BatchTracker(loaded.model, loaded.variables, decoding, slots=slots,
+  return BatchTracker(loaded.model, loaded.variables, slots=slots,
                       every_stage=every_stage, **more)
 
 
@@ -182,6 +172,15 @@ class _Loaded:
   network: 'Serialized | None' = None
   model: Any = None
   variables: Any = None
+
+  def options(self, precision: str, *, long_term: bool,
+              color: str) -> dict[str, Any]:
+    """What every tracker takes besides its network."""
+    config = decode_config(self.config)
+    return {'config': config, 'color': color,
+            'judge': judge_of(self.path, config, precision,
+                              long_term=long_term),
+            'weights': name_of(self.digest, precision)}
 
 
 def _load(weights: str | Path | None, engine: str,
@@ -234,27 +233,18 @@ def _load(weights: str | Path | None, engine: str,
   return _Loaded(path, digest, config, None, model, variables)
 
 
-def load_follower(weights: str | Path | None, targets: int, *,
-                  engine: str = 'auto', precision: str = 'float32',
-                  every_stage: bool = False, long_term: bool = False,
-                  **hyperparameters: Any) -> Follower:
+def load_follower(weights: str | Path | None, targets: int,
+                  **options: Any) -> Follower:
   """Loads what tracks a number of targets in one video.
 
   Args:
     weights: as for `load_tracker`.
     targets: how many; one has the fastest tracker, several are tracked at once.
-    engine: as for `load_tracker`.
-    precision: as for `load_tracker`.
-    every_stage: as for `load_tracker`.
-    long_term: as for `load_tracker`.
-    **hyperparameters: as for `load_tracker`.
+    **options: as for `load_tracker`.
 
   Raises:
     UserError: as for `load_tracker`.
   """
-  options = {'engine': engine, 'precision': precision,
-             'every_stage': every_stage, 'long_term': long_term,
-             **hyperparameters}
   if targets == 1:
     return Alone(load_tracker(weights, **options))
   return Together(load_batch_tracker(weights, slots=targets, **options))

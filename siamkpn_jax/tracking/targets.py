@@ -8,9 +8,9 @@ import numpy as np
 
 from siamkpn_jax.core.boxes import xywh_around
 from siamkpn_jax.tracking.choice import Hyperparameters
-from siamkpn_jax.tracking.correction import NONE, Correction
+from siamkpn_jax.tracking.correction import Correction
 from siamkpn_jax.tracking.crop import TemplateInput, search_crop, window
-from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
+from siamkpn_jax.tracking.long_term import Judge, Memory
 from siamkpn_jax.tracking.saved_state import Saved
 
 if TYPE_CHECKING:
@@ -122,10 +122,10 @@ class Target:
   Attributes:
     view: of its first frame.
     hyperparameters: its own.
-    center: [2] float32 x, y, frame pixels.
-    size: [2] float32 width, height, frame pixels.
     judge: of what the network says.
     correction: of its boxes.
+    center: [2] float32 x, y, frame pixels.
+    size: [2] float32 width, height, frame pixels.
     score: of the last update, 0..1.
     updated: whether there was one.
     memory: of long-term tracking.
@@ -135,10 +135,10 @@ class Target:
 
   view: TemplateView
   hyperparameters: Hyperparameters
-  center: np.ndarray
-  size: np.ndarray
-  judge: Judge = BELIEVING
-  correction: Correction = NONE
+  judge: Judge
+  correction: Correction
+  center: np.ndarray = dataclasses.field(init=False)
+  size: np.ndarray = dataclasses.field(init=False)
   score: float = 0.0
   updated: bool = False
   memory: Memory = dataclasses.field(init=False)
@@ -146,7 +146,8 @@ class Target:
   seen: 'tuple[jax.Array, int] | None' = None
 
   def __post_init__(self) -> None:
-    """Sees it for sure."""
+    """Sees it for sure, where it is in its first frame."""
+    self.center, self.size = self.view.input.center, self.view.input.size
     self.memory = Memory(self.center, self.size)
 
   def window(self) -> tuple[np.ndarray, float]:

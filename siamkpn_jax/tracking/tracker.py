@@ -120,12 +120,13 @@ class Tracker:
 
     Raises:
       UserError: it is of other weights, or of tracking by other rules
-        (`long_term`, `topk_max`, `topk_min`); or an entry is missing, has
-        another type or shape, or is out of range. The target is kept.
+        (`long_term`, `search_size`, `topk_max`, `topk_min`); or an entry is
+        missing, has another type or shape, or is out of range. The target is
+        kept.
       ValueError: the tracker was created without a name for its weights.
     """
     saved = from_arrays(state, self._origin)
-    self._target = self._batch.add_state(state, replace=self._target)
+    self._target = self._batch.add_saved(saved, self._target)
     self.score = saved.score
     self.confidence = saved.confidence(self._origin.judge)
 

@@ -2,7 +2,7 @@
 
 A trial is a checkpoint with hyperparameters. Its intermediate values are what
 it measured on one sequence after the other, in the order of visiting; a trial
-that was pruned has one more, `estimate`, at a step beyond all sequences.
+that was pruned has one more, an estimate, at a step beyond all sequences.
 """
 
 import dataclasses

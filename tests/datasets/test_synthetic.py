@@ -232,8 +232,9 @@ def test_splits_have_disjoint_seeds():
 
 @pytest.mark.parametrize('patch', [143, 431])
 def test_read_samples_the_frame_at_template_scale(patch):
-  source = synthetic.SyntheticSource(SEED, num_tracks=7)
-  assert source.num_tracks == 7 and source.num_frames(3) == LENGTH
+  source = synthetic.SyntheticSource(SEED)
+  assert source.num_frames(3) == LENGTH
+  assert source.total_frames == source.num_tracks * LENGTH
   image, wh = source.read(3, 21, patch)
   frame, (x, y, w, h) = scene(3).render(21)
   scale = 127 / geometry.context_side(w, h)

@@ -50,8 +50,7 @@ def test_calls_files_and_summary(otb, tmp_path):
   tracker = _Recorder()
   out = tmp_path / 'out'
   sequences = load_otb(otb, zero_based=['Car'])
-  summary = _run(tracker, sequences, out,
-                 details={'benchmark': 'otb', 'weights': 'w'})
+  summary = _run(tracker, sequences, out)
   assert tracker.calls == [
       ('init', 0, [4, 5, 7, 8]), *[('update', i) for i in range(1, 12)],
       ('init', 0, [5, 6, 7, 8]), ('update', 1), ('update', 2)]
@@ -62,7 +61,6 @@ def test_calls_files_and_summary(otb, tmp_path):
   assert sorted(f.name for f in out.iterdir()) == [
       'Ball.txt', 'Car.txt', 'summary.json', 'times']
   assert json.loads((out / 'summary.json').read_text()) == summary
-  assert summary['benchmark'] == 'otb' and summary['weights'] == 'w'
   assert summary['protocol'] == ope.PROTOCOL
   assert summary['num_sequences'] == 2 and summary['num_frames'] == 15
   assert summary['success_auc'] == pytest.approx(

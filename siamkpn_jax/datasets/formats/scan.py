@@ -85,7 +85,7 @@ def _entries(folder: Path) -> list[os.DirEntry]:
 def entries(folder: Path | str) -> list[os.DirEntry]:
   """All files and folders in a folder, hidden ones too.
 
-  None if there is no such folder, as with a name that no folder can have.
+  [] if there is no such folder, as with a name that no folder can have.
 
   Raises:
     UserError: the disk does not answer.

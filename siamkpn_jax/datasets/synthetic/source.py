@@ -12,6 +12,7 @@ from siamkpn_jax.datasets.synthetic.scene import Scene
 from siamkpn_jax.datasets.tracks import Dropped
 
 SPLITS = ('train', 'val', 'test')
+_LENGTH = 60  # frames of a video
 _MAX_SEED = 2**30
 
 
@@ -34,9 +35,9 @@ def split_seed(split: str, seed: int) -> int:
 
 
 @functools.lru_cache(maxsize=64)
-def _scene(seed: int, index: int, size: tuple[int, int], length: int) -> Scene:
+def _scene(seed: int, index: int) -> Scene:
   """Keeps the last videos (about 0.8 MB each)."""
-  return Scene(seed, index, size=size, length=length)
+  return Scene(seed, index, length=_LENGTH)
 
 
 class SyntheticSource:
@@ -45,19 +46,18 @@ class SyntheticSource:
   name = 'synthetic'
   kind = 'rendered'
   groups = None
+  num_tracks = 1_000_000
+  total_frames = num_tracks * _LENGTH
 
-  def __init__(self, seed: int, *, num_tracks: int = 1_000_000,
-               length: int = 60, size: tuple[int, int] = (320, 240)):
-    """Nothing is drawn yet; the seed is from `split_seed`, the size (w, h)."""
-    self.num_tracks = num_tracks
-    self.total_frames = num_tracks * length
+  def __init__(self, seed: int):
+    """Nothing is drawn yet; the seed is from `split_seed`."""
     self.dropped = Dropped()
-    self._seed, self._length, self._size = seed, length, (size[0], size[1])
+    self._seed = seed
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""
     del track
-    return self._length
+    return _LENGTH
 
   def read(self, track: int, position: int,
            patch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -67,13 +67,12 @@ class SyntheticSource:
       ValueError: the patch is even or too large.
     """
     check_patch(patch)
-    scene = _scene(self._seed, track, self._size, self._length)
-    frame, xywh = scene.render(position)
+    frame, xywh = _scene(self._seed, track).render(position)
     return context_patch(frame, xywh, patch)
 
 
 def write_otb(root: str | Path, *, seed: int, count: int,
-              length: int = 60) -> list[str]:
+              length: int = _LENGTH) -> list[str]:
   """Writes videos the way OTB-100 lies on disk; returns their names.
 
   root/synthetic_000/img/0001.jpg, ... and groundtruth_rect.txt with one

@@ -6,7 +6,7 @@ Result files, with pixels counted as the annotation does:
   <output>/<name>/<name>_001.txt, <output>/<name>/<name>_time.txt   GOT-10k
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def read_boxes(path: Path, sequence: Video) -> np.ndarray:
 
 
 def run_one_pass(tracker: MultiTargetTracker, sequences: Collection[Video],
-                 output_dir: str | Path, *, progress: bool = True,
-                 details: Mapping[str, Any] | None = None) -> dict[str, Any]:
+                 output_dir: str | Path, *, progress: bool = True
+                 ) -> dict[str, Any]:
   """Runs and scores a tracker; results that are there are overwritten.
 
   Args:
@@ -67,7 +67,6 @@ def run_one_pass(tracker: MultiTargetTracker, sequences: Collection[Video],
     sequences: at least one, with different names.
     output_dir: folder for the files; made if it is missing.
     progress: show a progress bar on stderr.
-    details: more entries for the summary.
 
   Returns:
     The summary as in summary.json: figures by the rule of `ope.PROTOCOL`.
@@ -87,7 +86,6 @@ def run_one_pass(tracker: MultiTargetTracker, sequences: Collection[Video],
             for s, job in zip(sequences, todo, strict=True)}
   mean = ope.mean_score(scores)
   summary = {
-      **(details or {}),
       'protocol': ope.PROTOCOL,
       'num_sequences': len(scores),
       'num_frames': mean.frames,

@@ -12,25 +12,24 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from siamkpn_jax.core.boxes import xywh_around
 from siamkpn_jax.core.cpu_devices import cores
-from siamkpn_jax.tracking.choice import DecodeConfig, no_heatmaps
-from siamkpn_jax.tracking.correction import LOOKING, measure
+from siamkpn_jax.tracking.choice import (
+    DecodeConfig,
+    Hyperparameters,
+    no_heatmaps,
+)
+from siamkpn_jax.tracking.correction import LOOKING, Correction, measure
 from siamkpn_jax.tracking.crop import (
     TemplateInput,
     search_crop,
     template_input,
 )
 from siamkpn_jax.tracking.frames import as_bgr, check_color
-from siamkpn_jax.tracking.long_term import BELIEVING, Judge, Memory
+from siamkpn_jax.tracking.long_term import BELIEVING, Judge
 from siamkpn_jax.tracking.onnx.decode import decode
 from siamkpn_jax.tracking.onnx.serialized import Serialized
-from siamkpn_jax.tracking.saved_state import (
-    Origin,
-    Saved,
-    from_arrays,
-    to_arrays,
-)
+from siamkpn_jax.tracking.saved_state import Origin, from_arrays, to_arrays
+from siamkpn_jax.tracking.targets import Target, TemplateView
 
 # Microseconds for which an idle thread waits for work without sleeping. ONNX
 # Runtime's default, without end, takes the core of whatever else runs. Ms of a
@@ -38,8 +37,6 @@ from siamkpn_jax.tracking.saved_state import (
 # end 6.9 / 18.1, 1000 us 6.4 / 15.3, 100 us 6.7 / 13.0, 50 us 7.1 / 12.1, none
 # 9.6 / 9.0. Versions that do not know the setting ignore it.
 _SPIN = '100'
-
-_NO_TARGET = 'the tracker has no target: call init first'
 
 onnxruntime.disable_telemetry_events()  # nobody asked the user
 
@@ -69,10 +66,10 @@ class OnnxTracker:
       weights: what tells them from others, for `state`.
     """
     self._threads, self._rgb = threads or cores(), check_color(color)
-    self._judge, self._origin = judge, Origin(weights, config, judge)
+    self._origin = Origin(weights, config, judge)
     self._template = template or open_session(network.template, self._threads)
     self._network = network.search
-    self._session: onnxruntime.InferenceSession | None = None
+    self._target: Target | None = None
     self._heatmap: np.ndarray | None = None
     self.score = 0.0
     self.confidence: float | None = None
@@ -91,24 +88,21 @@ class OnnxTracker:
       middle = np.array([side / 2] * 2, np.float32)
       return self._find(crop, middle, size, 1.0, (side, side), looking)[:3]
 
-    self._start(Saved(first, first.center, first.size,
-                      Memory(first.center, first.size), config.hyperparameters,
-                      measure(look, frame, first, config), 0.0, updated=False))
+    self._start(first, config.hyperparameters,
+                measure(look, frame, first, config))
 
   def state(self) -> dict[str, np.ndarray]:
     """See `Tracker.state`."""
-    if self._session is None:
-      raise RuntimeError(_NO_TARGET)
-    return to_arrays(Saved(
-        self._first, self._center, self._size, self._memory,
-        self._config.hyperparameters, self._correction, self.score,
-        self._updated), self._origin)
+    return to_arrays(self._known().saved(), self._origin)
 
   def restore(self, state: Mapping[str, Any]) -> None:
     """See `Tracker.restore`."""
     saved = from_arrays(state, self._origin)
     self._open(saved.first)
-    self._start(saved)
+    self._start(saved.first, saved.hyperparameters, saved.correction
+                ).restore(saved)
+    self.score = saved.score
+    self.confidence = saved.confidence(self._origin.judge)
 
   def _open(self, first: TemplateInput) -> None:
     """Makes a session that knows the target."""
@@ -117,38 +111,33 @@ class OnnxTracker:
     self._session = open_session(self._network, self._threads, kernels)
     self._search = OneCrop(self._session)
 
-  def _start(self, saved: Saved) -> None:
-    """Goes on from a state."""
+  def _start(self, first: TemplateInput, hyperparameters: Hyperparameters,
+             correction: Correction) -> Target:
+    """Forgets the target before, if any."""
     self._config = dataclasses.replace(
-        self._origin.config, **vars(saved.hyperparameters))
-    self._first, self._memory = saved.first, saved.memory
-    self._correction = saved.correction
-    self._center, self._size = saved.center, saved.size
-    self.score, self._updated = saved.score, saved.updated
-    self.confidence = saved.confidence(self._judge)
-    self._heatmap = None
+        self._origin.config, **vars(hyperparameters))
+    self._target = target = Target(
+        TemplateView(first, None), hyperparameters, self._origin.judge,
+        correction)
+    self.score, self.confidence, self._heatmap = 0.0, None, None
     self.search_crop = np.zeros((0, 0, 3), np.uint8)
+    return target
 
   def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
     """See `Tracker.update`."""
-    if self._session is None:
-      raise RuntimeError(_NO_TARGET)
-    frame = as_bgr(frame, rgb=self._rgb)
+    target, frame = self._known(), as_bgr(frame, rgb=self._rgb)
     width_height = frame.shape[1], frame.shape[0]
-    center, scale = self.search_window()
-    crop = search_crop(frame, center, scale, self._first.fill,
+    center, scale = target.window()
+    crop = search_crop(frame, center, scale, target.view.input.fill,
                        self._config.search_size)
-    center, size, self.score, self._heatmap = self._find(
-        crop, center, self._correction.seen(self._size), scale, width_height,
-        self._memory.settings(self._config))
-    threshold = self._config.threshold
-    self._memory, self._center, self._size = self._judge.settle(
-        self._memory, *self._correction.corrected(center, size, width_height),
-        self.score, threshold, width_height)
-    self.search_crop, self._updated = crop, True
-    self.confidence = self._judge.confidence(self._memory, self.score)
-    return (self._judge.found(self._memory, self.score, threshold),
-            xywh_around(self._center, self._size))
+    center, size, score, self._heatmap = self._find(
+        crop, center, target.correction.seen(target.size), scale, width_height,
+        target.memory.settings(self._config))
+    target.take(center, size, score, width_height)
+    result = target.result()
+    self.score, self.confidence = score, result.confidence
+    self.search_crop = crop
+    return result.found, result.box_xywh
 
   def _find(self, crop: np.ndarray, center: np.ndarray, size: np.ndarray,
             scale: float, limit: tuple[int, int], config: DecodeConfig
@@ -167,9 +156,7 @@ class OnnxTracker:
 
   def search_window(self) -> tuple[np.ndarray, float]:
     """See `Tracker.search_window`."""
-    if self._session is None:
-      raise RuntimeError(_NO_TARGET)
-    return self._memory.window(self._center, self._size)
+    return self._known().window()
 
   @property
   def heatmaps(self) -> np.ndarray:
@@ -177,6 +164,11 @@ class OnnxTracker:
     if self._heatmap is None:
       return no_heatmaps(self._origin.config)
     return 1 / (1 + np.exp(-self._heatmap))
+
+  def _known(self) -> Target:
+    if self._target is None:
+      raise RuntimeError('the tracker has no target: call init first')
+    return self._target
 
 
 def open_session(model: bytes, threads: int,
