@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from siamkpn_jax.core import provenance
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.atomic_io import write_file
 
 _PACKAGES = ('jax', 'flax', 'numpy', 'onnxruntime')
 
@@ -46,8 +46,7 @@ def write(path: Path, result: Mapping[str, Any]) -> None:
   Raises:
     UserError: it cannot be written.
   """
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_text(json.dumps(result, indent=2) + '\n')
+  write_file(path, json.dumps(result, indent=2) + '\n')
 
 
 def line(described: Mapping[str, Any]) -> str:

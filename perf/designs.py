@@ -30,9 +30,9 @@ from perf.sequences import add_sequence_flags
 from siamkpn_jax.checkpoints.weights import load_model
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, names, whole
-from siamkpn_jax.core.atomic_io import check_output, save_figure
+from siamkpn_jax.core.atomic_io import check_output, save_figure, write_file
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.evaluation.formats.results import write_summary, write_text
+from siamkpn_jax.evaluation.formats.results import write_summary
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.experiments.ablation import (
   BASELINE,
@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
       'command': shlex.join(['python', '-m', 'perf.designs', *args.argv])}
   text = report(result)
   print(f'\n{text}')
-  write_text(output / 'designs.md', text)
+  write_file(output / 'designs.md', text)
   write_summary(output / 'designs.json', result)
   save_plot(output / 'designs.png', result)
   print(f'results: {output}/')

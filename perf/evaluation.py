@@ -9,7 +9,6 @@ Compiling is not counted. The boxes of both are compared.
 """
 
 import argparse
-import dataclasses
 import functools
 import sys
 import time
@@ -28,7 +27,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.provenance import hardware
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
-from siamkpn_jax.evaluation.run.experiments import Task, one_pass
+from siamkpn_jax.evaluation.run.experiments import one_pass_task
 from siamkpn_jax.evaluation.run.load import ENGINES, load_for_sequences
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker, OneTarget
 from siamkpn_jax.tracking.load import load_tracker
@@ -56,9 +55,8 @@ _TOLERANCE = 0.01  # pixels
 def run(args: argparse.Namespace) -> None:
   """Measures and prints."""
   one_device_per_core()
-  videos = [dataclasses.replace(v, frames=v.frames[:args.frames],
-                                boxes_xywh=v.boxes_xywh[:args.frames])
-            for v in load_otb(args.data, zero_based=args.zero_based)]
+  videos = [video.first(args.frames) for video in load_otb(
+      args.data, zero_based=args.zero_based)]
   weights = find_weights(args.weights)
   batch, _ = load_for_sequences(weights, [len(v) for v in videos],
                                 batch=args.batch, engine=args.engine)
@@ -87,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _boxes(tracker: MultiTargetTracker, videos: Sequence[Video]) -> np.ndarray:
   """All boxes, by sequence."""
-  tasks = {_task(video): video.name for video in videos}
+  tasks = {one_pass_task(video): video.name for video in videos}
   ended = {tasks[done.task]: done for done in drive(tracker, list(tasks))}
   for done in ended.values():
     if done.error:
@@ -103,10 +101,6 @@ def _speed(tracker: MultiTargetTracker, videos: Sequence[Video], frames: int,
   cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
   busy.append(cpu / wall)
   return frames / wall
-
-
-def _task(video: Video) -> Task:
-  return Task(video.name, video.frames, lambda: one_pass(video))
 
 
 if __name__ == '__main__':

@@ -32,7 +32,7 @@ from perf.opencv_trackers import FILES, find_trackers
 from perf.sequences import add_sequence_flags
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, names, whole
-from siamkpn_jax.core.atomic_io import atomic_paths, check_output, file_errors
+from siamkpn_jax.core.atomic_io import check_output, write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats.sequences import (
   Video,
@@ -150,12 +150,8 @@ def _draw(path: Path, sequences: Sequence[Video],
 
 
 def _write(folder: Path, result: dict[str, Any], text: str) -> None:
-  paths = folder / 'peers.json', folder / 'peers.md'
-  content = json.dumps(result, indent=2) + '\n', text + '\n'
-  with atomic_paths(paths) as partial:
-    for path, what in zip(paths, content, strict=True):
-      with file_errors(path):
-        partial[path].write_text(what, encoding='utf-8')
+  write_file(folder / 'peers.json', json.dumps(result, indent=2) + '\n')
+  write_file(folder / 'peers.md', text + '\n')
   print(f'\nresults: {folder}/')
 
 

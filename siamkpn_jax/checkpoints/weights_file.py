@@ -23,7 +23,8 @@ from safetensors.numpy import save
 
 from siamkpn_jax.checkpoints.packaged import SUFFIX
 from siamkpn_jax.config.settings import Config, config_from_dict, to_plain
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.atomic_io import write_file
+from siamkpn_jax.core.checksum import checksum
 from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.core.foreign_files import foreign_kind
 from siamkpn_jax.core.stored_json import parse_json
@@ -90,8 +91,7 @@ def save_weights_file(path: Path, config: Config,
               'checksum': fingerprint(unflatten_dict(loaded, sep='/'))}
   metadata[_OF_METADATA] = _metadata_checksum(metadata)
   content = save(stored, metadata)
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_bytes(content)
+  write_file(path, content)
   count = lambda part: sum(array.size for name, array in arrays.items()
                            if name.startswith(f'{part}/'))
   return Summary(
@@ -251,10 +251,8 @@ def check_shapes(path: Path, found: Mapping[str, tuple[int, ...]],
 
 def fingerprint(variables: Any) -> str:
   """Eight hexadecimal digits that tell weights from others."""
-  crc = 0
-  for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-    crc = zlib.crc32(jax.tree_util.keystr(path).encode(), crc)
-    crc = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), crc)
+  crc = checksum((jax.tree_util.keystr(path), leaf) for path, leaf in
+                 jax.tree_util.tree_leaves_with_path(variables))
   return f'{crc:08x}'
 
 

@@ -183,6 +183,24 @@ def file_errors(path: Path) -> Iterator[None]:
                     'space, or choose another path') from error
 
 
+def write_file(path: str | Path, content: str | bytes) -> None:
+  """Writes a file, whole or not at all.
+
+  Args:
+    path: the file.
+    content: text is written as UTF-8; what is none, as names of files may be,
+      is escaped.
+
+  Raises:
+    UserError: the file cannot be written.
+  """
+  if isinstance(content, str):
+    content = content.encode(errors='backslashreplace')
+  path = Path(path)
+  with atomic_paths([path]) as partial, file_errors(path):
+    partial[path].write_bytes(content)
+
+
 def save_figure(figure: Any, path: Path) -> None:
   """Writes a matplotlib figure, whole or not at all.
 

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from siamkpn_jax.checkpoints.manager import check_same_run
 from siamkpn_jax.config.overrides import with_changes
 from siamkpn_jax.config.settings import Config, to_plain
-from siamkpn_jax.core.atomic_io import save_figure
+from siamkpn_jax.core.atomic_io import save_figure, write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.datasets import catalog
-from siamkpn_jax.evaluation.formats.results import write_summary, write_text
+from siamkpn_jax.evaluation.formats.results import write_summary
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
@@ -121,7 +121,7 @@ def run(variants: Sequence[Variant], seeds: Sequence[int], output: Path,
       left, done = left - 1, done + 1
     results.setdefault(variant.name, {})[seed] = result
     table = make_table(results)
-    write_text(output / 'ablation.md', table)
+    write_file(output / 'ablation.md', table)
     save_plot(output / 'ablation.png', results)
   return table
 

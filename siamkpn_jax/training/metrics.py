@@ -14,7 +14,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.atomic_io import file_errors, write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.stored_json import parse_json, read_bounded
 from siamkpn_jax.distributed.multihost import log_main
@@ -53,9 +53,7 @@ class MetricWriter:
       log_main(f'note: {self._path}: {lost} lines are not as they were '
                'written and are left out')
     kept = [row for row in rows if row and row['step'] <= start_step]
-    with atomic_paths([self._path]) as partial, file_errors(self._path):
-      partial[self._path].write_text(
-          ''.join(json.dumps(row) + '\n' for row in kept))
+    write_file(self._path, ''.join(json.dumps(row) + '\n' for row in kept))
     with file_errors(self._path):
       self._log = self._path.open('a')
     with file_errors(self._folder):

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.training.step import TrainStep
 from siamkpn_jax.training.targets import Targets
 
@@ -34,9 +34,7 @@ def save_preview(path: Path, step: TrainStep,
   rows += [np.full_like(rows[0], 255)] * (-len(rows) % _COLUMNS)
   sheet = np.vstack([np.hstack(rows[k:k + _COLUMNS])
                      for k in range(0, len(rows), _COLUMNS)])
-  image = cv2.imencode(path.suffix, sheet)[1]
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_bytes(image.tobytes())
+  write_file(path, cv2.imencode(path.suffix, sheet)[1].tobytes())
 
 
 def _row(k: int, z: np.ndarray, x: np.ndarray, labels: Targets,

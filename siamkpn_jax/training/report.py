@@ -19,7 +19,7 @@ from siamkpn_jax.config.settings import (
   flatten,
   to_plain,
 )
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.html import figure, page, table
 from siamkpn_jax.core.stored_json import parse_json, read_bounded
@@ -70,8 +70,7 @@ def write_report(workdir: Path) -> Path:
       *_state(config, rows, logged), *_pictures(curves), *_numbers(curves),
       *_settings(config)])
   path = workdir / REPORT_NAME
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_text(text, encoding='utf-8', errors='replace')
+  write_file(path, text)
   return path
 
 

@@ -17,9 +17,8 @@ from siamkpn_jax.checkpoints.weights import (
 )
 from siamkpn_jax.config.settings import Config, ModelConfig, to_plain
 from siamkpn_jax.core.atomic_io import (
-  atomic_paths,
-  file_errors,
   remove_leftovers,
+  write_file,
 )
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import folder_lock
@@ -269,10 +268,8 @@ def _write_config(workdir: Path, config: Config) -> None:
   """And removes what a killed run has left of its files."""
   for name in (CONFIG_NAME, LOG_NAME, REPORT_NAME):
     remove_leftovers(workdir / name)
-  path = workdir / CONFIG_NAME
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_text(json.dumps(
-        to_plain(config) | {'git_revision': git_revision()}, indent=2) + '\n')
+  write_file(workdir / CONFIG_NAME, json.dumps(
+      to_plain(config) | {'git_revision': git_revision()}, indent=2) + '\n')
 
 
 def _best_step(workdir: Path) -> int | None:

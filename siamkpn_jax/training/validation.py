@@ -1,10 +1,8 @@
 """Validation by tracking: what a run is worth, measured as it will be used."""
 
 import contextlib
-import dataclasses
 import json
 import shutil
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 
 from siamkpn_jax.config.settings import Config, ValidationConfig
 from siamkpn_jax.core.atomic_io import UNFINISHED, atomic_folder, file_errors
+from siamkpn_jax.core.checksum import checksum
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.distributed.multihost import (
   check_same,
@@ -25,7 +24,7 @@ from siamkpn_jax.distributed.multihost import (
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run.batch_runner import Finished, drive
-from siamkpn_jax.evaluation.run.experiments import BoxError, Task, one_pass
+from siamkpn_jax.evaluation.run.experiments import BoxError, one_pass_task
 from siamkpn_jax.models.siamkpn import SiamKPN
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.load import decode_config
@@ -105,7 +104,7 @@ class Validation:
       return [], []
     slots = good_slots([len(v) for _, v in self._mine],
                        jax.local_device_count())
-    tasks = {_task(video): (group, video) for group, video in self._mine}
+    tasks = {one_pass_task(mine[1]): mine for mine in self._mine}
     ended = {done.task: done for done in drive(
         BatchTracker(self._model, variables, self._decode, slots=slots),
         list(tasks), stop=stop)}
@@ -121,11 +120,7 @@ class Validation:
 
 def fingerprint(videos: Sequence[Video]) -> int:
   """A checksum of names and boxes."""
-  crc = 0
-  for video in videos:
-    crc = zlib.crc32(video.name.encode(errors='surrogatepass'), crc)
-    crc = zlib.crc32(np.ascontiguousarray(video.boxes_xywh).tobytes(), crc)
-  return crc
+  return checksum((video.name, video.boxes_xywh) for video in videos)
 
 
 def _means(rows: Sequence[_Row]) -> dict[str, float]:
@@ -142,10 +137,6 @@ def _means(rows: Sequence[_Row]) -> dict[str, float]:
 
 class _GivenUpError(Exception):
   """Validation was asked to stop."""
-
-
-def _task(video: Video) -> Task:
-  return Task(video.name, video.frames, lambda: one_pass(video))
 
 
 def _score(ended: Finished, video: Video) -> tuple[float, float]:
@@ -170,10 +161,8 @@ def _videos(config: ValidationConfig, workdir: Path) -> dict[str, list[Video]]:
         lambda: given_videos(config))[:config.sequences]
   if config.rendered:
     groups[_RENDERED] = rendered(config.rendered)
-  frames = config.frames or None
-  return {group: [dataclasses.replace(v, frames=v.frames[:frames],
-                                      boxes_xywh=v.boxes_xywh[:frames])
-                  for v in videos] for group, videos in groups.items()}
+  return {group: [video.first(config.frames or len(video)) for video in videos]
+          for group, videos in groups.items()}
 
 
 def given_videos(config: ValidationConfig) -> list[Video]:

@@ -1,12 +1,10 @@
 """The sequences that are searched on, with their objective."""
 
 import dataclasses
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
+from siamkpn_jax.core.checksum import checksum
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import has_otb_layout, otb
 from siamkpn_jax.datasets.formats.annotations import usable
@@ -70,9 +68,9 @@ def load(benchmark: str, path: Path, protocol: str | None, *,
   if bare:
     raise UserError(f'{path}: no images for sequence {bare[0]}; expected them '
                     'next to the annotation: check the download')
-  truths = [v.truth.numbers for v in videos]
   objective = EaoObjective(videos, rule)
-  return Data(objective, videos, rule, _checksum(objective.names, truths),
+  return Data(objective, videos, rule,
+              checksum((v.name, v.truth.numbers) for v in videos),
               _warning(benchmark, objective.names))
 
 
@@ -86,16 +84,8 @@ def _load_boxes(benchmark: str, path: Path, rule: OnePass | None,
                AverageOverlapObjective(annotations))
   videos = [layouts.with_frames(a) for a in annotations]
   return Data(objective, videos, None,
-              _checksum(objective.names, [v.boxes_xywh for v in videos]),
+              checksum((v.name, v.boxes_xywh) for v in videos),
               _warning(benchmark, objective.names))
-
-
-def _checksum(names: Sequence[str], truths: Sequence[np.ndarray]) -> int:
-  crc = 0
-  for name, truth in zip(names, truths, strict=True):
-    crc = zlib.crc32(name.encode(errors='surrogatepass'), crc)
-    crc = zlib.crc32(np.ascontiguousarray(truth).tobytes(), crc)
-  return crc
 
 
 def _warning(benchmark: str, names: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ from siamkpn_jax.evaluation.formats.regions import Regions
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.formats.vot_sequences import VotSequence
 from siamkpn_jax.evaluation.metrics import vot
-from siamkpn_jax.evaluation.run.experiments import Task, one_pass
-from siamkpn_jax.evaluation.run.supervised import supervised
+from siamkpn_jax.evaluation.run.experiments import Task, one_pass_task
+from siamkpn_jax.evaluation.run.supervised import supervised_task
 
 # [t, 4] 0-based boxes of a one-pass benchmark, or a trajectory of VOT.
 SequenceResult = np.ndarray | Regions
@@ -55,6 +55,5 @@ def task(video: Video | VotSequence, protocol: vot.Protocol | None) -> Task:
   """
   if isinstance(video, VotSequence):
     assert protocol is not None
-    return Task(video.name, video.frames,
-                lambda: supervised(video, protocol))
-  return Task(video.name, video.frames, lambda: one_pass(video))
+    return supervised_task(video, protocol)
+  return one_pass_task(video)

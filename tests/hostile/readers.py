@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import image_size, jpeg_header, read_image
@@ -87,7 +88,7 @@ def evaluated_on(benchmark: str, path: str = '') -> Reader:
         continue
       job = one_pass_job(video, folder / 'out', benchmark)
       results.write_boxes(job.path, video.boxes_xywh[:1])
-      results.write_text(job.time_path, '0\n')
+      write_file(job.time_path, '0\n')
 
   return read
 
@@ -126,8 +127,8 @@ def vot_sequences(path: str = '') -> Reader:
     for sequence in found:
       frame_size(sequence)
     for job in supervised.supervised_jobs(found, folder / 'out', rule):
-      results.write_text(job.path, '1\n')
-      results.write_text(job.time_path, '0\n')
+      write_file(job.path, '1\n')
+      write_file(job.time_path, '0\n')
 
   return read
 

@@ -35,10 +35,7 @@ from siamkpn_jax.training.metrics import best_validation, read_log
 from siamkpn_jax.tuning import trial_log
 from tests.hostile.content import Arrays, Files, Tensors
 from tests.hostile.readers import jpeg, lines_of
-
-SMALL: dict[str, Any] = {
-    'arch': 'resnet10', 'width': 4, 'channels': 8, 'num_stages': 2,
-    'head_sharing': 'shared', 'levels': ('layer2', 'layer3')}
+from tests.tracking.small import SMALL
 
 
 @functools.cache

@@ -15,7 +15,8 @@ from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.conversion import run as conversion
 from siamkpn_jax.core.errors import UserError
-from tests.tracking.test_tracker import SMALL, small_network
+from tests.optional import import_or_skip
+from tests.tracking.small import SMALL, small_network
 
 
 class Harm:
@@ -70,7 +71,7 @@ def not_converted(path):
 
 @pytest.mark.parametrize('suffix', ['.pth', '.bin', '.ckpt', '.npz'])
 def test_pickle(place, suffix):
-  pytest.importorskip('torch')
+  import_or_skip('torch', 'reads .pth')
   path = place / f'weights{suffix}'
   path.write_bytes(pickle.dumps(
       {'state_dict': {'a': Harm(place.parent / 'beside' / 'mark')}}))
@@ -90,7 +91,7 @@ def test_zip_bomb(place, suffix):
 
 
 def test_one_number_for_a_terabyte(place):
-  torch = pytest.importorskip('torch')
+  torch = import_or_skip('torch', 'writes .pth')
   torch.save({'a': torch.zeros(1).expand(2**20, 2**20)}, place / 'w.pth')
   assert 'one value for many' in not_converted(place / 'w.pth')
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.numbers import real
 from siamkpn_jax.evaluation.formats import binary_results, results
@@ -116,7 +117,7 @@ def write_trajectory(path: str | Path, trajectory: Regions) -> None:
   Raises:
     UserError: the file cannot be written.
   """
-  results.write_text(path, ''.join(
+  write_file(path, ''.join(
       (f'{row[0]:.0f}' if len(row) == 1 else
        ','.join(f'{v:.4f}' for v in row)) + '\n'
       for row in trajectory.rows()))

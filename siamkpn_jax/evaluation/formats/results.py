@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.core import atomic_io
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.formats import text
 
-read_text = text.read_text  # the opposite of `write_text`
+read_text = text.read_text
 
 
 def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
@@ -34,7 +34,7 @@ def write_boxes(path: str | Path, boxes_xywh: np.ndarray, *,
   """
   rows = _shifted(np.asarray(boxes_xywh, np.float64), origin)
   lines = ''.join(','.join(f'{v:.4f}' for v in row) + '\n' for row in rows)
-  write_text(path, lines)
+  write_file(path, lines)
 
 
 def read_boxes(path: str | Path, *, origin: int = 0) -> np.ndarray:
@@ -52,7 +52,7 @@ def write_summary(path: str | Path, summary: Mapping[str, Any]) -> None:
   Raises:
     UserError: the file cannot be written.
   """
-  write_text(path, json.dumps(summary, indent=2, allow_nan=False) + '\n')
+  write_file(path, json.dumps(summary, indent=2, allow_nan=False) + '\n')
 
 
 def make_folder(path: str | Path) -> Path:
@@ -67,20 +67,6 @@ def make_folder(path: str | Path) -> Path:
     raise UserError(f'{path}: folder cannot be created ({error.strerror}); '
                     'expected a writable path: choose another') from error
   return Path(path)
-
-
-def write_text(path: str | Path, content: str) -> None:
-  """Writes a text file, whole or not at all, as UTF-8.
-
-  What is none, as names of files may be, is escaped.
-
-  Raises:
-    UserError: the file cannot be written.
-  """
-  path = Path(path)
-  with atomic_io.atomic_paths([path]) as partial, atomic_io.file_errors(path):
-    partial[path].write_text(content, encoding='utf-8',
-                             errors='backslashreplace')
 
 
 def _shifted(boxes_xywh: np.ndarray, by: int) -> np.ndarray:

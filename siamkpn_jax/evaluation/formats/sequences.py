@@ -66,6 +66,11 @@ class Video:
   def __len__(self) -> int:
     return len(self.frames)
 
+  def first(self, count: int) -> 'Video':
+    """Its first frames, so many at most."""
+    return dataclasses.replace(self, frames=self.frames[:count],
+                               boxes_xywh=self.boxes_xywh[:count])
+
 
 def load_benchmark(name: str, root: str | Path, *,
                    sequences: Collection[str] = (),

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamkpn_jax.core.atomic_io import atomic_paths, file_errors
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
 
@@ -52,8 +52,7 @@ def save_strips(path: Path, strips: Sequence[list[np.ndarray]]) -> None:
   """
   rows = [_joined(pictures, axis=1) for pictures in strips]
   data = cv2.imencode(path.suffix, _joined(rows, axis=0))[1]
-  with atomic_paths([path]) as partial, file_errors(path):
-    partial[path].write_bytes(data.tobytes())
+  write_file(path, data.tobytes())
 
 
 def _joined(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from siamkpn_jax.core import html
-from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.evaluation.report.measures import NONE
 
 _COMMANDS = {'b': 'textbf', 'i': 'textit', 'u': 'underline',
@@ -131,8 +131,8 @@ def write(table: Table, folder: Path) -> None:
   Raises:
     UserError: they cannot be written.
   """
-  results.write_text(folder / f'{table.name}.csv', to_csv(table))
-  results.write_text(folder / f'{table.name}.tex', to_latex(table))
+  write_file(folder / f'{table.name}.csv', to_csv(table))
+  write_file(folder / f'{table.name}.tex', to_latex(table))
 
 
 def _marked(text: str, mark: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from siamkpn_jax.core.atomic_io import file_errors
+from siamkpn_jax.core.atomic_io import file_errors, write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import portable_name
 from siamkpn_jax.evaluation.formats import results
@@ -77,7 +77,7 @@ def write_entries(entries: Sequence[Entry], output: Path, *,
   strips, notes = _strips(entries[0], sequences, output)
   text = page.report(entries, {t.name: t for t in found}, pictures, strips,
                      notes, commands)
-  results.write_text(output / NAME, text)
+  write_file(output / NAME, text)
   return output / NAME
 
 

@@ -67,6 +67,11 @@ def one_pass(sequence: Video) -> Experiment:
   return np.array(boxes_xywh)
 
 
+def one_pass_task(video: Video) -> Task:
+  """`one_pass` of a sequence."""
+  return Task(video.name, video.frames, lambda: one_pass(video))
+
+
 def checked_box(box_xywh: Any, frame: Path) -> np.ndarray:
   """The box [4] that a tracker gave for an image file, as float64.
 

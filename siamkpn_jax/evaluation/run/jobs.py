@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from siamkpn_jax.core.atomic_io import file_errors
+from siamkpn_jax.core.atomic_io import file_errors, write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name, file_name
 from siamkpn_jax.core.progress import progress_bar
@@ -114,7 +114,7 @@ def run_jobs(tracker: MultiTargetTracker, todo: Sequence[Job],
       if finished.error:
         errors.append(finished.error)
         if keep_failures:
-          results.write_text(job.failure_path, f'{finished.error}\n')
+          write_file(job.failure_path, f'{finished.error}\n')
         continue
       if job.failure_path.exists():  # of an earlier attempt
         with file_errors(job.failure_path):
@@ -242,5 +242,5 @@ def _steady_seconds(job: Job) -> list[float]:
 
 
 def _write_seconds(path: Path, seconds: np.ndarray) -> None:
-  results.write_text(path, ''.join(
+  write_file(path, ''.join(
       '\n' if np.isnan(value) else f'{value:.8f}\n' for value in seconds))

@@ -18,7 +18,7 @@ from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run import jobs
-from siamkpn_jax.evaluation.run.experiments import Task, one_pass
+from siamkpn_jax.evaluation.run.experiments import one_pass_task
 from siamkpn_jax.evaluation.run.jobs import Job
 from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 
@@ -31,8 +31,7 @@ def one_pass_job(sequence: Video, root: Path, benchmark: str) -> Job:
     path = root / name / f'{name}_001.txt'
     time_path = root / name / f'{name}_time.txt'
   return Job(
-      Task(sequence.name, sequence.frames, lambda: one_pass(sequence)),
-      path, time_path,
+      one_pass_task(sequence), path, time_path,
       lambda boxes: results.write_boxes(path, boxes, origin=sequence.origin),
       lambda: read_boxes(path, sequence))
 

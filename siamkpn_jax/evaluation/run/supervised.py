@@ -42,11 +42,16 @@ def _job(sequence: VotSequence, output_dir: Path, protocol: Protocol) -> Job:
   path = vot_results.result_file(output_dir / vot_results.EXPERIMENT,
                                  sequence.name)
   return Job(
-      Task(sequence.name, sequence.frames,
-           lambda: supervised(sequence, protocol)),
-      path, path.with_name(f'{path.stem}_time.value'),
+      supervised_task(sequence, protocol), path,
+      path.with_name(f'{path.stem}_time.value'),
       lambda trajectory: regions.write_trajectory(path, trajectory),
       lambda: vot_results.read_run(path, sequence))
+
+
+def supervised_task(sequence: VotSequence, protocol: Protocol) -> Task:
+  """`supervised` of a sequence."""
+  return Task(sequence.name, sequence.frames,
+              lambda: supervised(sequence, protocol))
 
 
 def supervised(sequence: VotSequence, protocol: Protocol) -> Experiment:

@@ -9,6 +9,7 @@ import sysconfig
 from pathlib import Path
 
 import siamkpn_jax
+from siamkpn_jax.core.atomic_io import write_file
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 
@@ -42,7 +43,7 @@ def write_entry(path: Path, label: str, weights: Path,
   if _sections(path, text) | {label} != before | {label}:
     raise UserError(f'{path}: has indented entries; expected all entries to '
                     'begin at the start of a line: correct it')
-  results.write_text(path, text)
+  write_file(path, text)
 
 
 def _sections(path: Path, text: str) -> set[str]:
