@@ -6,6 +6,7 @@ modules that use the fixture `optimized`.
 
 import functools
 import os
+import signal
 from pathlib import Path
 
 import jax
@@ -58,3 +59,12 @@ def real_data() -> Path:
 def command(capfd):
   """command('track', '--input', ...): runs it here; see tests/commands.py."""
   return functools.partial(commands.run, capfd)
+
+
+@pytest.fixture
+def ctrl_c_interrupts():
+  """As at a terminal; background jobs start with the signal ignored."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+  signal.signal(signal.SIGINT, before)

@@ -15,3 +15,9 @@ def import_or_skip(name, reason):
   if os.environ.get('SIAMKPN_TEST_ALL'):
     return importlib.import_module(name)
   return pytest.importorskip(name, reason=reason)
+
+
+def needs_onnx():
+  """What siamkpn_jax/tracking/onnx imports."""
+  for name in ('onnx', 'onnxruntime'):
+    import_or_skip(name, 'siamkpn_jax/tracking/onnx needs it')

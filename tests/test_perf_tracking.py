@@ -12,7 +12,7 @@ from perf.inputs import video
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
-from tests.tracking.test_tracker import CONFIG, small_network
+from tests.tracking.small import CONFIG, small_network
 
 # As the packaged weights have it: `init` looks at the first frame, too.
 CORRECTING = dataclasses.replace(CONFIG, box_correction=0.5)

@@ -19,7 +19,8 @@ import jax
 
 from siamkpn_jax.config.architectures import LAYERS
 from siamkpn_jax.models import blocks
-from siamkpn_jax.models.layers import ConvBN, DepthwiseBN, call
+from siamkpn_jax.models.layers import ConvBN, DepthwiseBN
+from siamkpn_jax.models.stages import run_stages
 
 _STEM = 32  # channels, of width 32
 _EXPANSION = 6
@@ -99,31 +100,24 @@ class EfficientNet(nn.Module):
 
     Args:
       x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
-      train_layers: as of `ResNet`, a suffix of the backbone's layers.
+      train_layers: those that train, see `run_stages`.
 
     Returns:
       For each level [b, s, s, c]: s is 31 (15 for the template crop) up to
       stage 3, then 16 (8).
     """
-    train = 'stem' in train_layers
-    x = nn.relu6(ConvBN(self.width, stride=2, dtype=self.dtype, name='stem')(
-        x, train=train))
-    features = {}
-    for stage in LAYERS[self.arch][1:]:
-      if not train and stage in train_layers:
-        x = jax.lax.stop_gradient(x)
-      train = stage in train_layers
-      count, kernel, stride, padding, channels = STAGES[stage]
-      for n in range(count):
-        block = MBConv(
-            max(1, channels * self.width // _STEM),
-            1 if stage == 'stage1' else _EXPANSION, kernel,
-            *((stride, padding) if n == 0 else (1, kernel // 2)),
-            dtype=self.dtype, name=f'{stage}_{n}')
-        x = call(MBConv.__call__, block, x, train=train,
-                 remat=self.remat and train)
-      if stage in self.levels:
-        features[stage] = x if train else jax.lax.stop_gradient(x)
-      if stage == self.levels[-1]:
-        break
-    return features
+    x = ConvBN(self.width, stride=2, dtype=self.dtype, name='stem')(
+        x, train='stem' in train_layers)
+    return run_stages(
+        nn.relu6(x), LAYERS[self.arch], self._blocks, levels=self.levels,
+        train_layers=train_layers, remat=self.remat)
+
+  def _blocks(self, stage: str, channels: int) -> list[nn.Module]:
+    """Of a stage; the channels of its input are those that its kernels meet."""
+    del channels
+    count, kernel, stride, padding, features = STAGES[stage]
+    return [MBConv(
+        max(1, features * self.width // _STEM),
+        1 if stage == 'stage1' else _EXPANSION, kernel,
+        *((stride, padding) if n == 0 else (1, kernel // 2)),
+        dtype=self.dtype, name=f'{stage}_{n}') for n in range(count)]

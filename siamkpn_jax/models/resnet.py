@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from siamkpn_jax.config.architectures import ARCHITECTURES, LAYERS
-from siamkpn_jax.models.layers import ConvBN, call
+from siamkpn_jax.models.layers import ConvBN
+from siamkpn_jax.models.stages import run_stages
 
 # Layer -> (stride, padding, dilation) of the first block's 3x3 convolution (the
 # first one of a basic block) and of its 3x3 shortcut, then the dilation of all
@@ -112,45 +113,28 @@ class ResNet(nn.Module):
 
     Args:
       x: [b, h, w, 3] crop, BGR 0..255; h and w 255 or 127.
-      train_layers: the layers whose batch normalization uses and updates batch
-        statistics; no gradient flows below the lowest of them. A suffix of
-        the backbone's layers (config/architectures.py) or nothing.
+      train_layers: those that train, see `run_stages`.
 
     Returns:
       For each level [b, 31, 31, c] (or 15 x 15 for the template crop).
     """
-    bottleneck, blocks = ARCHITECTURES[self.arch]
-    train = 'conv1' in train_layers
     x = ConvBN(self.width, 7, stride=2, dtype=self.dtype, name='conv1')(
-        x, train=train)
-    x = self.max_pool(nn.relu(x))
-    features = {}
-    for k, layer in enumerate(LAYERS[self.arch][1:]):
-      if not train and layer in train_layers:
-        x = jax.lax.stop_gradient(x)
-      train = layer in train_layers
-      for n in range(blocks[k]):
-        block = self._block(layer, k, n, x.shape[-1], bottleneck)
-        x = call(Block.__call__, block, x, train=train,
-                 remat=self.remat and train)  # frozen ones have no gradient
-      if layer in self.levels:
-        features[layer] = x if train else jax.lax.stop_gradient(x)
-      if layer == self.levels[-1]:
-        break
-    return features
+        x, train='conv1' in train_layers)
+    return run_stages(
+        self.max_pool(nn.relu(x)), LAYERS[self.arch], self._blocks,
+        levels=self.levels, train_layers=train_layers, remat=self.remat)
 
-  def _block(self, layer: str, k: int, n: int, channels: int,
-             bottleneck: bool) -> Block:
+  def _blocks(self, layer: str, channels: int) -> list[nn.Module]:
+    """Of a layer whose input has so many channels."""
+    k = LAYERS[self.arch].index(layer) - 1
+    bottleneck, counts = ARCHITECTURES[self.arch]
     features = self.width * 2**k
-    second_dilation = dilation = _DILATION[layer]
-    stride, padding, shortcut = 1, dilation, 0
-    if n == 0:
-      stride, padding, dilation = _FIRST[layer]
-      out = features * (4 if bottleneck else 1)
-      if layer != 'layer1':
-        shortcut = 3
-      elif channels != out:
-        shortcut = 1
-    return Block(
-        features, bottleneck, stride, padding, dilation, second_dilation,
-        shortcut, dtype=self.dtype, name=f'{layer}_{n}')
+    stride, padding, dilation = _FIRST[layer]
+    rest = _DILATION[layer]
+    shortcut = 3 if layer != 'layer1' else int(
+        channels != features * (4 if bottleneck else 1))
+    first = Block(features, bottleneck, stride, padding, dilation, rest,
+                  shortcut, dtype=self.dtype, name=f'{layer}_0')
+    return [first, *(
+        Block(features, bottleneck, 1, rest, rest, rest, 0, dtype=self.dtype,
+              name=f'{layer}_{n}') for n in range(1, counts[k]))]

@@ -14,6 +14,7 @@ from siamkpn_jax.cli import command as cli
 from siamkpn_jax.cli import ctrl_c, siamkpn
 from siamkpn_jax.datasets import synthetic
 
+pytestmark = pytest.mark.usefixtures('ctrl_c_interrupts')
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,15 +29,6 @@ class Sample:
   @staticmethod
   def add_arguments(parser):
     pass
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c_interrupts():
-  """As at a terminal; background jobs start with the signal ignored."""
-  before = signal.signal(signal.SIGINT, signal.default_int_handler)
-  yield
-  assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-  signal.signal(signal.SIGINT, before)
 
 
 def press(*_):

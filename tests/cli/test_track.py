@@ -4,8 +4,6 @@ Every command of this file runs once, here; what C libraries print counts as
 well. The tracker is a stand-in.
 """
 
-import argparse
-import contextlib
 import dataclasses
 import json
 import os
@@ -19,13 +17,10 @@ import pytest
 
 from siamkpn_jax import track
 from siamkpn_jax.checkpoints import packaged
-from siamkpn_jax.cli import track_outputs
-from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking import h264
 from siamkpn_jax.tracking import load as tracking
+from tests.cli.stand_in import BOX, StandIn, files, make_folder
 from tests.commands import assert_one_line
-
-BOX = '5,6,20,10'
 
 # name: (what the message must say, the flags). {0} is the folder of the inputs,
 # {1} a new, empty folder for each command. Flags that are not given are those
@@ -65,7 +60,7 @@ BAD = {
     'empty file': ('cannot be opened as a video', {'input': '{0}/empty.mp4'}),
     'junk': ('cannot be opened as a video', {'input': '{0}/junk.avi'}),
     'cut mp4': ('cannot be opened as a video', {'input': '{0}/cut.mp4'}),
-    'header only': ('video', {'input': '{0}/header.avi'}),
+    'header only': ('no frame can be decoded', {'input': '{0}/header.avi'}),
     'one image': ('this is a single image', {'input': '{0}/good/1.png'}),
     'no images': ('no images in this folder', {'input': '{0}/none'}),
     'empty image': ('first/1.jpg: this image cannot be read',
@@ -152,31 +147,6 @@ class Outcome:
   files: list[str]
 
 
-class StandIn:
-  """A tracker that moves to the right; its weights are a name."""
-
-  score = 0.5
-
-  def __init__(self, weights: Path, engine: str,
-               long_term: bool = False, **others: object) -> None:
-    print('weights read:', weights)
-    print('engine:', engine)
-    if long_term:
-      print('long-term')
-    if weights.name == 'broken':
-      raise UserError(f'weights {weights}: no checkpoint')
-    self._weights = weights.name
-
-  def init(self, frame, box_xywh):
-    if self._weights == 'refuses':
-      raise UserError('the tracker refuses')
-    self._box = box_xywh
-
-  def update(self, frame):
-    self._box = self._box + np.array([0.5, 0, 0, 0])
-    return True, self._box
-
-
 @pytest.fixture(scope='module')
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
   """Runs every command above once."""
@@ -192,7 +162,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
       flags = [f'--{flag}={value.format(inputs, folder)}'
                for flag, value in (GOOD | given).items() if value is not None]
       code, out, err = _run(flags)
-      results[name] = Outcome(code, out, err, folder, _files(folder))
+      results[name] = Outcome(code, out, err, folder, files(folder))
   return results
 
 
@@ -218,11 +188,6 @@ def _run(flags: list[str]) -> tuple[int, str, str]:
       file.seek(0)
       texts.append(file.read().decode().replace('\r', '\n'))
     return code, texts[0], texts[1]
-
-
-def _files(folder: Path) -> list[str]:
-  return sorted(str(path.relative_to(folder)) for path in folder.rglob('*')
-                if path.is_file())
 
 
 def _make_inputs(folder: Path) -> None:
@@ -253,27 +218,21 @@ def _make_inputs(folder: Path) -> None:
   (folder / 'weights').mkdir()  # of the package
   (folder / 'weights' / 'large.safetensors').touch()
 
-  _make_folder(folder / 'good', frames, '.png')
-  _make_folder(folder / 'thumbnail', frames, '.png')
+  make_folder(folder / 'good', frames, '.png')
+  make_folder(folder / 'thumbnail', frames, '.png')
   cv2.imwrite(str(folder / 'thumbnail' / 'thumbnail.png'), frames[0][:9, :9])
-  _make_folder(folder / 'first', frames, '.jpg')
+  make_folder(folder / 'first', frames, '.jpg')
   (folder / 'first' / '1.jpg').write_bytes(b'')
-  _make_folder(folder / 'cut_jpg', frames, '.jpg')
+  make_folder(folder / 'cut_jpg', frames, '.jpg')
   _cut(folder / 'cut_jpg' / '2.jpg')
-  _make_folder(folder / 'cut_png', frames, '.png')
+  make_folder(folder / 'cut_png', frames, '.png')
   _cut(folder / 'cut_png' / '3.png')
-  _make_folder(folder / 'damaged_png', frames, '.png')
+  make_folder(folder / 'damaged_png', frames, '.png')
   damaged = bytearray((folder / 'damaged_png' / '3.png').read_bytes())
   damaged[3000:3500] = bytes(500)
   (folder / 'damaged_png' / '3.png').write_bytes(damaged)
-  _make_folder(folder / 'sizes', frames, '.png')
+  make_folder(folder / 'sizes', frames, '.png')
   cv2.imwrite(str(folder / 'sizes' / '3.png'), frames[0][:16, :32])
-
-
-def _make_folder(folder: Path, frames: list[np.ndarray], suffix: str) -> None:
-  folder.mkdir()
-  for number, frame in enumerate(frames, start=1):
-    assert cv2.imwrite(str(folder / f'{number}{suffix}'), frame)
 
 
 def _cut(path: Path) -> None:
@@ -428,76 +387,6 @@ def test_what_a_file_of_boxes_has(outcomes: dict[str, Outcome]) -> None:
   lines = (outcomes['from file'].folder / 'out.csv').read_text().splitlines()
   assert lines[1].startswith('3,') and lines[1].split(',')[2] == '4'
   assert len(lines) == 7 and '\n8 frames, ' in outcomes['from file'].out
-
-
-def test_without_outputs_names_are_those_of_the_input(
-    tmp_path, monkeypatch, capsys) -> None:
-  _make_folder(tmp_path / 'walk', [np.zeros((48, 64, 3), np.uint8)] * 3, '.png')
-  monkeypatch.chdir(tmp_path)
-  monkeypatch.setattr(tracking, 'load_tracker', StandIn)
-  for mark in ('', '_2'):
-    assert track.main(['walk', '--box', BOX, '--weights=any']) == 0
-    assert f'wrote walk_tracked{mark}.csv\n' in capsys.readouterr().out
-  assert _files(tmp_path / '.')[:4] == [
-      'walk/1.png', 'walk/2.png', 'walk/3.png', 'walk_tracked.csv']
-
-
-@pytest.mark.parametrize(('video', 'name'), [
-    ('a/walk.mp4', 'walk'), ('shots/00[0-4]*.jpg', 'shots'), ('*.png', 'here'),
-    ('a/take*/b/?.png', 'a'), ('2', 'camera2'), ('/dev/video2', 'video2'),
-    ('a/2.mp4', '2'), ('.', 'here'), ('a b/', 'a_b'),
-    ('rtsp://host/cam 1', 'cam_1'), ('http://host:80/', 'video')])
-def test_names_of_outputs(tmp_path, monkeypatch, video, name) -> None:
-  (tmp_path / 'here').mkdir()
-  monkeypatch.chdir(tmp_path / 'here')
-  with track_outputs.default_names(video) as names:
-    assert names == (f'{name}_tracked.mp4', f'{name}_tracked.csv')
-
-
-@pytest.mark.parametrize(('kind', 'suffix'), [
-    ('csv', '.csv'), ('json', '.json'), ('mot', '.txt'), ('otb', '.txt'),
-    ('cvat', '.xml'), ('label_studio', '.json'), ('coco_video', '.json')])
-def test_names_of_outputs_fit_the_format(
-    tmp_path, monkeypatch, kind, suffix) -> None:
-  monkeypatch.chdir(tmp_path)
-  args = argparse.Namespace(
-      output=None, boxes=None, show=False, format=kind, fps=None,
-      boxes_from=None, heatmaps=False, long_term=False)
-  with track_outputs.chosen(args, 'walk.avi') as outputs:
-    assert outputs.boxes == Path(f'walk_tracked{suffix}')
-
-
-def test_runs_at_once_choose_other_names(tmp_path, monkeypatch) -> None:
-  """Whatever one has not written yet; nothing is left of their choice."""
-  monkeypatch.chdir(tmp_path)
-  choose = lambda: track_outputs.default_names('walk.avi')
-  with choose() as first, choose() as second:
-    assert first[0] == 'walk_tracked.mp4' and second[0] == 'walk_tracked_2.mp4'
-    Path(first[0]).touch()
-    with choose() as third:
-      assert third[1] == 'walk_tracked_3.csv'
-    with track_outputs.default_names('walk.avi', 'cvat') as third:
-      assert third == ('walk_tracked_3.mp4', 'walk_tracked_3.xml')
-  with choose() as names:
-    assert names[1] == 'walk_tracked_2.csv'
-  assert _files(tmp_path) == ['walk_tracked.mp4']
-
-
-def test_a_run_that_ends_meanwhile_keeps_its_names(
-    tmp_path, monkeypatch) -> None:
-  monkeypatch.chdir(tmp_path)
-  lock = track_outputs.target_lock
-
-  @contextlib.contextmanager
-  def slow(path, flag):
-    if path.name == 'walk_tracked.mp4':
-      path.touch()
-    with lock(path, flag):
-      yield
-
-  monkeypatch.setattr(track_outputs, 'target_lock', slow)
-  with track_outputs.default_names('walk.avi') as names:
-    assert names[1] == 'walk_tracked_2.csv'
 
 
 def test_a_pattern_without_quotes_is_explained(command) -> None:

@@ -12,6 +12,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.resnet import ResNet
 from siamkpn_jax.models.siamkpn import SiamKPN
 from tests.models.capture import assert_close
+from tests.optional import import_or_skip
 from tests.reference.weights import random_state
 
 
@@ -69,7 +70,7 @@ def normalized_features(torch, state, arch, crop):
 @pytest.mark.parametrize('arch', ['resnet18', 'resnet34', 'resnet50'])
 def test_torchvision_is_folded_exactly(arch):
   """The same features of the raw crop as of the normalized one."""
-  torch = pytest.importorskip('torch')
+  torch = import_or_skip('torch', 'the features are of PyTorch')
   state = torchvision_state(arch, 4, seed=1)
   crop = np.random.default_rng(2).uniform(0, 255, (1, 127, 127, 3))
   expected = normalized_features(torch, state, arch, crop)

@@ -26,6 +26,7 @@ from siamkpn_jax.training import trainer
 from tests.conversion import small
 from tests.conversion.small import read_state
 from tests.conversion.test_backbones import torchvision_state
+from tests.optional import import_or_skip
 from tests.training.tiny import BlobSource, tiny_config
 
 
@@ -112,7 +113,7 @@ def test_given_configuration(source, tmp_path):
 def test_round_trip(source, converted, tmp_path, suffix):
   """Bit for bit, in the released program's names."""
   if suffix == '.pth':
-    pytest.importorskip('torch')
+    import_or_skip('torch', 'reads and writes .pth')
   path = tmp_path / f'back{suffix}'
   report = run.to_torch(converted[0], path, 'network')
   small.assert_same(drop(read_state(path)), drop(read_state(source)))
@@ -122,7 +123,7 @@ def test_round_trip(source, converted, tmp_path, suffix):
 
 def test_the_reference_program_loads_it(converted, tmp_path):
   """Strictly, so every name, shape and counter is there."""
-  torch = pytest.importorskip('torch')
+  torch = import_or_skip('torch', 'the reference is in PyTorch')
   from tests.reference import torch_network
   run.to_torch(converted[0], tmp_path / 'back.pth', 'network')
   settings = dict(small.SETTINGS)

@@ -17,6 +17,7 @@ from siamkpn_jax.conversion.files import (
 )
 from siamkpn_jax.core.errors import UserError
 from tests.conversion.small import assert_same, read_state
+from tests.optional import import_or_skip
 
 STATE = {
     'a.weight': np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
@@ -25,13 +26,13 @@ STATE = {
 
 @pytest.fixture
 def torch():
-  return pytest.importorskip('torch')
+  return import_or_skip('torch', 'reads and writes .pth')
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.pt', '.safetensors', '.npz'])
 def test_written_and_read(tmp_path, suffix):
   if suffix.startswith('.p'):
-    pytest.importorskip('torch')
+    import_or_skip('torch', 'reads and writes .pth')
   path = tmp_path / 'new' / f'weights{suffix}'
   write_state(path, STATE)
   assert_same(read_state(path), STATE)

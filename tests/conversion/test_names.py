@@ -10,6 +10,7 @@ from siamkpn_jax.conversion.names import (
     torch_key,
 )
 from siamkpn_jax.models.siamkpn import SiamKPN
+from tests.optional import import_or_skip
 
 LEVELS = ['layer2', 'layer3', 'layer4']
 
@@ -45,7 +46,7 @@ def test_names_of_the_specification(path, key):
 @pytest.mark.parametrize('num_stages', [1, 2, 3])
 def test_names_and_shapes_of_the_reference(arch, num_stages):
   """The same names and shapes, none twice, counters included."""
-  pytest.importorskip('torch')
+  import_or_skip('torch', 'the reference is in PyTorch')
   from tests.reference import torch_network
   settings = {'arch': arch, 'width': 2, 'channels': 4}
   expected = {

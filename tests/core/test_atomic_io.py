@@ -1,14 +1,20 @@
 """Output files: whole or not at all, checked before the work."""
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from siamkpn_jax.core.atomic_io import (
+  UNFINISHED,
+  atomic_folder,
   atomic_paths,
   check_distinct,
+  check_new_folder,
   check_output,
+  file_errors,
   remove_leftovers,
 )
 from siamkpn_jax.core.errors import UserError
@@ -54,6 +60,85 @@ def test_leftovers_of_a_killed_process(tmp_path: Path) -> None:
   remove_leftovers(path)
   assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
       [*others, 'kept', 'report.html'])
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+  before = os.umask(0o022)
+  yield
+  os.umask(before)
+
+
+@pytest.mark.parametrize('there', [False, True])
+def test_atomic_folder_appears_whole(
+    tmp_path: Path, usual_umask: None, there: bool) -> None:
+  """Others may read it, as a folder that is made in the usual way."""
+  folder, usual = tmp_path / 'a' / 'b', tmp_path / 'usual'
+  usual.mkdir()
+  if there:
+    folder.mkdir(parents=True)
+  with atomic_folder(folder) as partial:
+    (partial / 'one').write_text('1')
+    assert partial.parent == folder.parent
+    assert partial.name.startswith(UNFINISHED)
+    assert folder.exists() == there
+    assert not there or not list(folder.iterdir())
+  assert list(folder.parent.iterdir()) == [folder]
+  assert [path.name for path in folder.iterdir()] == ['one']
+  assert folder.stat().st_mode == usual.stat().st_mode
+
+
+@pytest.mark.parametrize('error', [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize('there', [False, True])
+def test_atomic_folder_leaves_nothing_on_error(
+    tmp_path: Path, error: type[BaseException], there: bool) -> None:
+  folder = tmp_path / 'out'
+  if there:
+    folder.mkdir()
+  with pytest.raises(error), atomic_folder(folder) as partial:
+    (partial / 'half').mkdir()
+    raise error
+  assert list(tmp_path.rglob('*')) == [folder] * there
+
+
+def test_atomic_folder_takes_no_place_of_files(tmp_path: Path) -> None:
+  """Also not of those that came while it was filled."""
+  folder = tmp_path / 'out'
+  with (pytest.raises(UserError, match='out: cannot be written'),
+        atomic_folder(folder) as partial):
+    (partial / 'new').write_text('')
+    folder.mkdir()
+    (folder / 'old').write_text('')
+  assert sorted(tmp_path.rglob('*')) == [folder, folder / 'old']
+  with (pytest.raises(UserError, match='cannot be written'),
+        atomic_folder(folder / 'old' / 'x')):
+    pass
+  assert sorted(tmp_path.rglob('*')) == [folder, folder / 'old']
+
+
+def test_check_new_folder(tmp_path: Path) -> None:
+  full, empty = tmp_path / 'full', tmp_path / 'empty'
+  full.mkdir()
+  empty.mkdir()
+  (full / 'file').write_text('')
+  check_new_folder(tmp_path / 'x' / 'y', '--output')
+  check_new_folder(empty, '--output')
+  assert sorted(tmp_path.rglob('*')) == [empty, full, full / 'file']
+  for taken in (full, full / 'file'):
+    with pytest.raises(UserError, match=f'--output {taken}: already exists'):
+      check_new_folder(taken, '--output')
+  with pytest.raises(UserError, match='file is not a writable folder'):
+    check_new_folder(full / 'file' / 'x', '--output')
+
+
+def test_file_errors(tmp_path: Path) -> None:
+  """Of the system they name path and reason; a bug stays what it is."""
+  path = tmp_path / 'out'
+  with (pytest.raises(UserError, match='out: cannot be written .No space left'),
+        file_errors(path)):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+  with pytest.raises(ValueError, match='a bug'), file_errors(path):
+    raise ValueError('a bug')
 
 
 def test_check_output(tmp_path: Path) -> None:

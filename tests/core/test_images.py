@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from siamkpn_jax.core.images import frame_names, list_images
+from siamkpn_jax.core.images import frame_names, list_images, natural_key
 from siamkpn_jax.datasets.formats import scan
 
 
@@ -28,3 +28,9 @@ def test_thumbnails_are_no_frames(tmp_path, other):
     (tmp_path / 'img' / name).touch()
   assert [path.name for path in list_images(tmp_path / 'img')] == frames
   assert scan.images(tmp_path, 'img') == [f'img/{name}' for name in frames]
+
+
+def test_natural_key_orders_mixed_names():
+  names = ['10a', 'b2', '2', 'a', '', '02', 'B10', '2a']
+  assert sorted(names, key=natural_key) == [
+      '', '02', '2', '2a', '10a', 'a', 'b2', 'B10']

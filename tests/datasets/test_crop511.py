@@ -9,6 +9,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from tests.datasets.fakes import open_one
+from tests.datasets.sizes import at_scale
 
 
 def image_of(number):
@@ -16,12 +17,6 @@ def image_of(number):
   image = np.full((511, 511, 3), 20 * (number % 12), np.uint8)
   image[247:264, 247:264] = 255
   return image
-
-
-def at_scale(w, h):
-  """The size whose context square is 127 pixels."""
-  p = (w + h) / 2
-  return np.array([w, h]) * 127 / np.sqrt((w + p) * (h + p))
 
 
 @pytest.fixture(params=['crop511', ''], ids=['subfolder', 'flat'])
@@ -59,7 +54,7 @@ def test_tracks_and_patches(make_folder):
       if patch > 100:
         assert abs(int(image[0, 0, 0]) - 20 * number) <= 2
       assert wh.dtype == np.float32
-      np.testing.assert_allclose(wh, at_scale(w, h), rtol=1e-6)
+      np.testing.assert_allclose(wh, at_scale((w, h)), rtol=1e-6)
 
 
 def test_separators_of_windows(make_folder):
@@ -82,7 +77,7 @@ def test_sizes_instead_of_boxes(make_folder):
       {'a': {'00': {'1': [30, 40], '2': [60, 20]}}}))
   for k, (w, h) in enumerate([(30, 40), (60, 20)]):
     wh = source.read(0, k, 143)[1]
-    np.testing.assert_allclose(wh, at_scale(w, h), rtol=1e-6)
+    np.testing.assert_allclose(wh, at_scale((w, h)), rtol=1e-6)
 
 
 def test_name_of_coco_and_the_cache(make_folder):
@@ -196,4 +191,4 @@ def test_real_folder(real_data, tmp_path):
     assert source.num_frames(track) == 1
     image, wh = source.read(track, 0, 431)
     assert image.shape == (431, 431, 3) and image.std() > 1
-    np.testing.assert_allclose(wh, at_scale(*wh), rtol=1e-5)
+    np.testing.assert_allclose(wh, at_scale(wh), rtol=1e-5)

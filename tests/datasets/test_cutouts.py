@@ -3,65 +3,29 @@
 import concurrent.futures
 import dataclasses
 import itertools
-import json
-import math
 
 import cv2
 import numpy as np
 import pytest
 
 from siamkpn_jax.config.settings import Config
-from siamkpn_jax.core import geometry
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.cutouts import (
   CutoutSource,
   library,
   open_library,
-  poses,
   shot,
-  sprites,
 )
 from siamkpn_jax.datasets.synthetic import signals
 from siamkpn_jax.datasets.synthetic.signals import Wave
+from tests.datasets.cutout_files import (
+  SIDE,
+  star,
+  write_animation,
+  write_crops,
+)
 from tests.datasets.photographs import photograph
-
-SIDE = geometry.CONTEXT_SIZE
-
-
-def star(side, points=5, turn=0.):
-  """A colored star with a soft edge, [side, side, 4] uint8 BGRA."""
-  angle = turn + np.arange(2 * points) * math.pi / points
-  radius = np.where(np.arange(2 * points) % 2, 0.2, 0.45) * side
-  contour = side / 2 + radius[:, None] * np.stack(
-      [np.cos(angle), np.sin(angle)], -1)
-  alpha = cv2.fillPoly(np.zeros((side, side), np.uint8),
-                       [contour.astype(np.int32)], 255, cv2.LINE_AA)
-  color = photograph(side, side, seed=points)
-  return np.dstack([color, cv2.GaussianBlur(alpha, (3, 3), 0)])
-
-
-def write_animation(path, count):
-  """A star that turns, in `count` frames."""
-  animation = cv2.Animation()
-  animation.frames = [star(90, turn=0.05 * k) for k in range(count)]
-  animation.durations = np.full(count, 40)
-  assert cv2.imwriteanimation(str(path), animation)
-
-
-def write_crops(folder):
-  """Two tracks of two crops; the second has no mask."""
-  (folder / 'a').mkdir(parents=True)
-  box = [100, 100, 200, 160]
-  (folder / 'train.json').write_text(json.dumps(
-      {'a': {'00': {'0': box, '5': box}, '01': {'0': box, '5': box}}}))
-  mask = cv2.ellipse(np.zeros((SIDE, SIDE), np.uint8), (255, 255), (40, 24),
-                     0, 0, 360, 255, -1)
-  for frame in (0, 5):
-    for track in (0, 1):
-      cv2.imwrite(str(folder / 'a' / f'{frame:06d}.{track:02d}.x.jpg'),
-                  photograph(SIDE, SIDE, seed=frame + track))
-    cv2.imwrite(str(folder / 'a' / f'{frame:06d}.00.m.png'), mask)
 
 
 @pytest.fixture(scope='module')
@@ -110,136 +74,6 @@ def test_what_folders_give(root):
   # An object is no negative of itself.
   groups = CutoutSource(3, twice).groups
   assert (groups[:7] == groups[7:14]).all() and set(groups) == {0, 1, 2, 3}
-
-
-def test_frames_of_an_animation_are_spread_over_it(root):
-  """They turn evenly, and as the frames that were written."""
-  data = (root / 'moving' / 'star.webp').read_bytes()
-  frames = sprites.decode_frames(data, '', 8)
-  for k, frame in enumerate(frames):
-    written = star(90, turn=0.05 * 5 * k)
-    assert cv2.absdiff(frame[..., 3], written[..., 3]).mean() < 1
-    inside = written[..., 3] > 250
-    assert cv2.absdiff(frame, written)[inside].mean() < 12  # WebP is lossy
-  assert len(sprites.decode_frames(data, '', 100)) == 40
-
-
-def test_sprites_are_trimmed_and_multiplied():
-  image = np.full((300, 400, 4), 200, np.uint8)
-  image[..., 3] = 0
-  image[100:140, 50:130, 3] = 255
-  image[100:140, 130:140, 3] = 51
-  sprite = sprites.from_alpha(image)
-  assert sprite.shape == (40 + 4, 90 + 4, 4)
-  assert sprite[20, 50].tolist() == [200, 200, 200, 255]
-  assert sprite[20, 85].tolist() == [40, 40, 40, 51]
-  assert not sprite[:2].any() and not sprite[:, -2:].any()
-  large = sprites.from_alpha(np.full((900, 900, 4), 255, np.uint8))
-  assert large.shape[0] <= 100
-  assert sprites.from_alpha(np.zeros((9, 9, 4), np.uint8)) is None
-
-
-def test_alpha_in_headers(tmp_path):
-  """As OpenCV finds after decoding."""
-  with_alpha, without = star(64), photograph(64, 64)
-  for suffix, flags in (('.png', []), ('.webp', []),
-                        ('.webp', [cv2.IMWRITE_WEBP_QUALITY, 101])):
-    for image in (with_alpha, without):
-      path = str(tmp_path / f'a{suffix}')
-      cv2.imwrite(path, image, flags)
-      decoded = cv2.imread(path, cv2.IMREAD_UNCHANGED)
-      assert library.has_alpha(path) == (decoded.shape[2] == 4)
-
-
-def test_padding_of_crops_is_no_backdrop():
-  image = np.full((SIDE, SIDE, 3), (90, 100, 110), np.uint8)
-  image[100:400, 60:] = photograph(SIDE - 60, 300)
-  jpeg = cv2.imdecode(cv2.imencode('.jpg', image)[1], cv2.IMREAD_COLOR)
-  for picture in (image, jpeg):
-    h, w = library.without_padding(picture).shape[:2]
-    assert 280 <= h <= 300 and 430 <= w <= 451
-  whole = photograph(320, 240)
-  np.testing.assert_array_equal(library.without_padding(whole), whole)
-  assert library.without_padding(image[:90]).size == 0
-
-
-@pytest.mark.parametrize('seed', range(8))
-def test_box_of_a_placed_sprite(seed):
-  """Its solid pixels are those whose centers are in the box, which fits."""
-  rng = np.random.default_rng(seed)
-  sprite = sprites.from_alpha(star(60 + 30 * seed, 3 + seed))
-  pose = poses.pose_matrix(
-      turn=rng.uniform(-3, 3), stretch=rng.normal() / 4,
-      shear=rng.normal() / 5, tilt=tuple(rng.uniform(-0.25, 0.25, 2)),
-      mirrored=bool(seed % 2))
-  placed = poses.place(sprite, pose, 127)
-  x, y, w, h = placed.box
-  corner = np.array([placed.y, placed.x])
-  mask = np.argwhere(placed.alpha > 127) + corner
-  np.testing.assert_array_equal(
-      np.stack([mask.min(0), mask.max(0)])[:, ::-1],
-      [np.ceil([x, y]), np.floor([x + w, y + h])])
-  # The tips are thinner than pixels: how far they reach is up to sampling.
-  np.testing.assert_allclose([x + w / 2, y + h / 2], 0, atol=0.5)
-  assert geometry.context_side(w, h) == pytest.approx(127, abs=1.5)
-
-
-@pytest.mark.parametrize('seed', range(4))
-def test_box_of_a_placed_ellipse(seed):
-  """Is that of the ellipse turned on paper, in its middle, at its scale."""
-  rng = np.random.default_rng(seed)
-  a, b, turn = rng.uniform(20, 40), rng.uniform(10, 40), rng.uniform(-3, 3)
-  image = np.zeros((1000, 1000, 4), np.uint8)
-  cv2.ellipse(image, (500, 500), (round(10 * a), round(10 * b)), 0, 0, 360,
-              (255,) * 4, -1)
-  sprite = sprites.from_alpha(cv2.resize(image, (100, 100),
-                                         interpolation=cv2.INTER_AREA))
-  half = np.hypot([a * math.cos(turn), a * math.sin(turn)],
-                  [b * math.sin(turn), b * math.cos(turn)])
-  scale = 127 / geometry.context_side(*(2 * half))
-  placed = poses.place(sprite, poses.pose_matrix(turn=turn), 127)
-  np.testing.assert_allclose(
-      placed.box, scale * np.array([*-half, *(2 * half)]), atol=0.4)
-  x, y, w, h = placed.box
-  np.testing.assert_allclose([x + w / 2, y + h / 2], 0, atol=0.1)
-  assert geometry.context_side(w, h) == pytest.approx(127, abs=0.3)
-
-
-def test_box_of_a_sprite_by_hand():
-  """A rectangle of 40 x 20 turned by a right angle, made twice as large."""
-  image = np.zeros((60, 60, 4), np.uint8)
-  image[20:40, 10:50] = 255
-  sprite = sprites.from_alpha(image)
-  side = 2 * geometry.context_side(20, 40)
-  placed = poses.place(sprite, poses.pose_matrix(turn=math.pi / 2), side)
-  np.testing.assert_allclose(placed.box, [-20, -40, 40, 80], atol=0.1)
-
-
-@pytest.mark.parametrize('side', [100, 190, 250, 400, 1200])
-def test_thin_lines_are_no_end_of_training(side):
-  """They vanish when made small: left out, or an error that is replaced."""
-  image = np.zeros((side, side, 4), np.uint8)
-  cv2.circle(image, (side // 2, side // 2), side // 2 - 4, (9, 9, 9, 255), 1)
-  sprite = sprites.from_alpha(image)
-  for context in (70., 127., 210.) if sprite is not None else ():
-    try:
-      placed = poses.place(sprite, poses.pose_matrix(turn=0.3), context)
-      assert placed.box[2:].min() > 1
-    except UserError as error:
-      assert 'vanishes when it is scaled down' in str(error)
-
-
-def test_tints_keep_within_alpha():
-  sprite = sprites.from_alpha(star(80))
-  bright = poses.tinted(sprite, poses.tint_matrix(
-      gain=(3, 3, 3), hue=1., lift=0.5))
-  np.testing.assert_array_equal(bright[..., 3], sprite[..., 3])
-  assert (bright[..., :3] <= bright[..., 3:]).all()
-  same = poses.tinted(sprite, poses.tint_matrix())
-  np.testing.assert_array_equal(same, sprite)
-  third = poses.tint_matrix(hue=math.tau / 3)[:3, :3]
-  np.testing.assert_allclose(np.abs(third @ [1, 0, 0]).max(), 1)  # a swap
-  np.testing.assert_allclose(third @ [1, 1, 1], 1)
 
 
 def test_pure_on_any_thread(source, root):

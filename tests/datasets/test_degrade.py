@@ -11,6 +11,7 @@ from siamkpn_jax.datasets.loader import Loader
 from tests.datasets.fakes import drawn
 from tests.datasets.photographs import photograph
 from tests.datasets.test_loader import assert_equal, take
+from tests.optional import import_or_skip
 from tests.training.tiny import BlobSource
 
 ALL = AugmentConfig(**dict.fromkeys(degrade.STEPS, 1.0))
@@ -182,6 +183,6 @@ def test_halves_of_a_still_differ():
 
 def test_by_tf_data():
   """Not a bit differs."""
-  pytest.importorskip('tensorflow', reason='needs pip install .[tf]')
+  import_or_skip('tensorflow', 'needs pip install .[tf]')
   from siamkpn_jax.datasets.tf_loader import TfLoader
   assert_equal(take(loader(TfLoader), 3), take(loader(), 3))

@@ -9,18 +9,19 @@ import time
 
 import numpy as np
 import pytest
-
-pytest.importorskip('tensorflow_datasets', reason='needs the train extra')
-import tensorflow as tf
 from etils import epath
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import file_lock
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import PackedSource
-from siamkpn_jax.datasets.packing import pack
 from tests.datasets.fakes import open_one
 from tests.datasets.photographs import write_photograph
+from tests.optional import import_or_skip
+
+tf = import_or_skip('tensorflow', 'needs pip install .[tf]')
+import_or_skip('tensorflow_datasets', 'needs pip install .[tf]')
+from siamkpn_jax.datasets.packing import pack  # noqa: E402
 
 # TFDS's own, when it opens a part that is there.
 pytestmark = pytest.mark.filterwarnings(
@@ -191,7 +192,7 @@ def test_second_packing_is_kept_out(packed, folder):
     'direct_num_workers=x'])
 def test_wrong_beam_options(folder, tmp_path, text):
   """Before anything is written."""
-  pytest.importorskip('apache_beam', reason='needs the beam extra')
+  import_or_skip('apache_beam', 'needs pip install .[beam]')
   with pytest.raises(UserError, match='beam_pipeline_options=') as info:
     pack_here(folder, tmp_path / 'packed', beam_options=text)
   assert '\n' not in str(info.value)
@@ -199,7 +200,7 @@ def test_wrong_beam_options(folder, tmp_path, text):
 
 
 def test_beam_pipeline(folder, tmp_path):
-  pytest.importorskip('apache_beam', reason='needs the beam extra')
+  import_or_skip('apache_beam', 'needs pip install .[beam]')
   output = tmp_path / 'packed'
   pack_here(folder, output, beam_options='runner=DirectRunner')
   assert_same_crops(output, folder)
@@ -218,7 +219,7 @@ def _fails_with(monkeypatch, place, error):
 def test_why_it_failed(folder, tmp_path, monkeypatch, beam, error):
   """A full disk is told; a bug and a full memory are no story about it."""
   if beam:
-    pytest.importorskip('apache_beam', reason='needs the beam extra')
+    import_or_skip('apache_beam', 'needs pip install .[beam]')
   _fails_with(monkeypatch, 'siamkpn_jax.datasets.packing.builder._example',
               error)
   full = isinstance(error, OSError)

@@ -15,6 +15,7 @@ from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import INDEX_NAME, PackedIndex
 from siamkpn_jax.datasets.tracks import Dropped
 from tests.datasets.fakes import open_one
+from tests.datasets.sizes import at_scale
 
 FRAMES = (2, 3)  # of two tracks; their crops are mixed over two files
 
@@ -24,12 +25,6 @@ def crops():
   images = [cv2.resize(rng.integers(0, 255, (9, 9, 3)).astype(np.uint8),
                        (511, 511)) for _ in range(5)]
   return [cv2.imencode('.jpg', image)[1].tobytes() for image in images]
-
-
-def at_scale(wh):
-  """Sizes whose context square is 127 pixels, as those of crops."""
-  p = wh.sum(1, keepdims=True) / 2
-  return wh * 127 / np.sqrt((wh + p).prod(1, keepdims=True))
 
 
 @pytest.fixture

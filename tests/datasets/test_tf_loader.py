@@ -27,10 +27,11 @@ from siamkpn_jax.training import trainer
 from tests.datasets.fakes import FakeSource, PartlyDamaged, drawn, open_one
 from tests.datasets.photographs import photograph, turned
 from tests.datasets.test_loader import assert_equal, halves, take
+from tests.optional import import_or_skip
 from tests.training.tiny import BlobSource, tiny_config
 
-pytest.importorskip('tensorflow', reason='needs pip install .[tf]')
-from siamkpn_jax.datasets import tf_loader
+import_or_skip('tensorflow', 'needs pip install .[tf]')
+from siamkpn_jax.datasets import tf_loader  # noqa: E402
 
 SAMPLING = {'4:4:4': 0x111111, '4:2:2': 0x211111, '4:2:0': 0x221111,
             '4:1:1': 0x411111}

@@ -8,13 +8,9 @@ import pytest
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.datasets import warp
+from tests.datasets.sizes import at_scale
 
 SIZE = 511
-
-
-def at_scale(w, h):
-  """The size of that aspect at the template's scale."""
-  return np.float32([w, h]) * 127 / geometry.context_side(w, h)
 
 
 def rectangle(wh, size=SIZE):
@@ -39,7 +35,7 @@ def extent(image):
 @pytest.mark.parametrize('wh', [(1, 1), (1, 2.5), (3, 1)])
 def test_box_is_that_of_the_pixels(wh):
   """Corners fade in drawing: 1.5 pixels of sides of about 64."""
-  wh = at_scale(*wh)
+  wh = at_scale(wh)
   for seed in range(25):
     rng = np.random.default_rng(seed)
     image, new = warp.random_warp(rng, rectangle(wh), wh, 199)
@@ -56,7 +52,7 @@ def test_boxes_stay_tight():
   image, growth = np.zeros((5, 5, 3), np.uint8), []
   for k in range(400):
     rng = np.random.default_rng(k)
-    wh = at_scale(*rng.uniform(1, 3.5, 2))
+    wh = at_scale(rng.uniform(1, 3.5, 2))
     _, new = warp.random_warp(rng, image, wh, 5)
     shape = (new[0] / new[1]) / (wh[0] / wh[1])
     growth.append(max(shape, 1 / shape))
@@ -91,7 +87,7 @@ def test_matrix_in_numbers():
 def test_nothing_is_the_middle_of_the_patch():
   rng = np.random.default_rng(0)
   image = rng.integers(0, 256, (201, 201, 3), np.uint8)
-  wh = at_scale(2, 3)
+  wh = at_scale((2, 3))
   same, new = warp.warp(image, wh, 143, np.eye(3))
   np.testing.assert_array_equal(same, image[29:172, 29:172])
   np.testing.assert_allclose(new, wh, rtol=1e-6)
@@ -108,7 +104,7 @@ def test_margin_holds_what_a_template_shows():
   seen = 0
   for k in range(300):
     rng = np.random.default_rng(k)
-    wh = at_scale(*rng.uniform(1, 2.5, 2))
+    wh = at_scale(rng.uniform(1, 2.5, 2))
     warped, _ = warp.random_warp(rng, image, wh, patch)
     seen += warped.min() < 200
   assert seen <= 3

@@ -2,13 +2,10 @@
 
 import dataclasses
 import json
-import re
-import shutil
 import types
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -16,59 +13,21 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import evaluation, jobs
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import OneTarget
 from tests.evaluation import vot_files
-
-BOXES = [[4.0 + i, 5, 10, 8] for i in range(6)]
-
-
-class _Counting(FirstBoxTracker):
-  """A tracker that counts its updates, and may break."""
-
-  def __init__(self, breaks_at=-1):
-    super().__init__()
-    self.updates, self._breaks_at = 0, breaks_at
-
-  def update(self, frame):
-    if self.updates == self._breaks_at:
-      raise KeyboardInterrupt
-    self.updates += 1
-    return super().update(frame)
-
-
-def _images(folder, count, form):
-  folder.mkdir(parents=True)
-  for i in range(1, count + 1):
-    cv2.imwrite(str(folder / form.format(i)), np.zeros((40, 60, 3), np.uint8))
-
-
-def _write(path, rows):
-  path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(''.join(','.join(map(str, row)) + '\n' for row in rows))
-
-
-def _got10k(root, subset, names, rows=BOXES):
-  for name in names:
-    home = root / subset / name
-    _images(home, len(BOXES), '{:08d}.jpg')
-    _write(home / 'groundtruth.txt', rows)
-    (home / 'meta_info.ini').write_text('[META]\nresolution: (60, 40)\n')
-  (root / subset / 'list.txt').write_text('\n'.join(names))
-  return root
-
-
-def _run(benchmark, data, out, tracker=None, **options):
-  tracker = tracker or _Counting()
-  plan = evaluation.make_plan(
-      evaluation.EvaluationRequest(benchmark, data, out, **options))
-  summary = evaluation.run(plan, OneTarget(tracker), {'weights': 'w'},
-                           remarks={'hardware': 'h'}, progress=False)
-  return summary, tracker
+from tests.evaluation.runs import (
+  BOXES,
+  Counting,
+  got10k,
+  images,
+  run,
+  write,
+)
 
 
 def test_got10k_is_scored_and_packed(tmp_path):
-  data, out = _got10k(tmp_path / 'd', 'val', ['v_1', 'v_2']), tmp_path / 'out'
-  summary, _ = _run('got10k', data, out)
+  data, out = got10k(tmp_path / 'd', 'val', ['v_1', 'v_2']), tmp_path / 'out'
+  summary, _ = run('got10k', data, out)
   overlap = [(10 - i) / (10 + i) for i in range(1, 6)]
   assert summary['ao'] == pytest.approx(np.mean(overlap))
   assert summary['protocol'] == 'got10k' and summary['hardware'] == 'h'
@@ -84,17 +43,17 @@ def test_got10k_is_scored_and_packed(tmp_path):
 
 
 def test_hidden_test_set_is_packed_and_not_scored(tmp_path):
-  data = _got10k(tmp_path / 'd', 'test', ['GOT-10k_Test_000001'], BOXES[:1])
-  summary, tracker = _run('got10k', data, tmp_path / 'out')
+  data = got10k(tmp_path / 'd', 'test', ['GOT-10k_Test_000001'], BOXES[:1])
+  summary, tracker = run('got10k', data, tmp_path / 'out')
   assert 'ao' not in summary and summary['num_frames'] == 6
   assert tracker.updates == 5
   assert summary['submission'] == str(tmp_path / 'out' / 'submission.zip')
 
 
 def test_trackingnet_submission(tmp_path):
-  _images(tmp_path / 'TEST' / 'frames' / 'a-b_0', 3, '{:d}.jpg')
-  _write(tmp_path / 'TEST' / 'anno' / 'a-b_0.txt', BOXES[:1])
-  _run('trackingnet', tmp_path, tmp_path / 'out')
+  images(tmp_path / 'TEST' / 'frames' / 'a-b_0', 3, '{:d}.jpg')
+  write(tmp_path / 'TEST' / 'anno' / 'a-b_0.txt', BOXES[:1])
+  run('trackingnet', tmp_path, tmp_path / 'out')
   with zipfile.ZipFile(tmp_path / 'out' / 'submission.zip') as archive:
     assert archive.namelist() == ['a-b_0.txt']
     assert archive.read('a-b_0.txt').decode().count('\n') == 3
@@ -109,7 +68,7 @@ def vot_data(tmp_path):
 
 def test_vot_is_supervised_and_scored(vot_data, tmp_path):
   out = tmp_path / 'out'
-  summary, _ = _run('vot2018', vot_data, out)
+  summary, _ = run('vot2018', vot_data, out)
   rows = (out / 'baseline' / 'a' / 'a_001.txt').read_text().splitlines()
   # It fails at the fourth step of 3 pixels, starts again 5 frames later.
   assert [i for i, row in enumerate(rows) if row == '1'] == [0, 9]
@@ -120,7 +79,7 @@ def test_vot_is_supervised_and_scored(vot_data, tmp_path):
     assert summary[key] == scored[key]
   # The rule decides when the tracker is started again: no mixture.
   with pytest.raises(UserError, match='protocol was vot2018_pysot, now'):
-    _run('vot2018', vot_data, out, protocol='vot-toolkit')
+    run('vot2018', vot_data, out, protocol='vot-toolkit')
 
 
 def test_uav123(tmp_path):
@@ -128,9 +87,9 @@ def test_uav123(tmp_path):
   data, out = tmp_path / 'd', tmp_path / 'out'
   for name, video, rows in (('car11', 'car11', BOXES[:2]),
                             ('car1_1', 'car1', BOXES[:1] * 751)):
-    _images(data / 'data_seq' / 'UAV123' / video, len(rows), '{:06d}.jpg')
-    _write(data / 'anno' / 'UAV123' / f'{name}.txt', rows)
-  summary, _ = _run('uav123', data, out)
+    images(data / 'data_seq' / 'UAV123' / video, len(rows), '{:06d}.jpg')
+    write(data / 'anno' / 'UAV123' / f'{name}.txt', rows)
+  summary, _ = run('uav123', data, out)
   assert {n: s['frames'] for n, s in summary['sequences'].items()} == {
       'car11': 2, 'car1_1': 751}
   assert (out / 'car1_1.txt').is_file() and (out / 'car11.txt').is_file()
@@ -140,11 +99,11 @@ def test_uav123(tmp_path):
 
 def test_interrupted_and_gone_on(vot_data, tmp_path):
   with pytest.raises(KeyboardInterrupt):
-    _run('vot2018', vot_data, tmp_path / 'out', _Counting(breaks_at=13))
+    run('vot2018', vot_data, tmp_path / 'out', Counting(breaks_at=13))
   assert len(list((tmp_path / 'out').glob('baseline/*/*_001.txt'))) == 1
-  resumed, tracker = _run('vot2018', vot_data, tmp_path / 'out')
+  resumed, tracker = run('vot2018', vot_data, tmp_path / 'out')
   assert tracker.updates == 8  # of b alone
-  whole, _ = _run('vot2018', vot_data, tmp_path / 'whole')
+  whole, _ = run('vot2018', vot_data, tmp_path / 'whole')
   for summary in (resumed, whole):
     for key in ('frames_per_second', 'frames_per_second_end_to_end', 'results'):
       del summary[key]
@@ -154,32 +113,32 @@ def test_interrupted_and_gone_on(vot_data, tmp_path):
 def test_scoring_again_keeps_what_is_said_of_the_run(make_sequence, tmp_path):
   request = evaluation.EvaluationRequest(
       'otb', make_sequence('Ball', BOXES).parent, tmp_path / 'out')
-  run = lambda hardware, **options: evaluation.run(
+  score = lambda hardware, **options: evaluation.run(
       evaluation.make_plan(dataclasses.replace(request, **options)),
-      OneTarget(_Counting()), {'weights': 'w'}, progress=False,
+      OneTarget(Counting()), {'weights': 'w'}, progress=False,
       remarks={'hardware': hardware, 'batch': 3})
-  first = run('fast')
-  again = run('slow', protocol='pysot')
+  first = score('fast')
+  again = score('slow', protocol='pysot')
   assert again['hardware'] == 'fast' and again['protocol'] == 'pysot'
   for key in ('frames_per_second', 'frames_per_second_end_to_end', 'batch'):
     assert again[key] == first[key] and first[key] > 0
   for damaged in ('damaged', '[' * 10**5, '{"hardware": Infinity}', '[]',
                   '{"hardware": {"a": 1}, "batch": "x"}'):
     (tmp_path / 'out' / 'summary.json').write_text(damaged)
-    found = run('slow')
+    found = score('slow')
     assert (found['hardware'], found['batch']) == ('slow', 3)
 
 
 def test_shards_share_the_work(tmp_path):
   names = [f'v_{k}' for k in range(5)]
-  data, out = _got10k(tmp_path / 'd', 'val', names), tmp_path / 'out'
+  data, out = got10k(tmp_path / 'd', 'val', names), tmp_path / 'out'
   ran = []
   for k in (2, 0, 1):
-    summary, tracker = _run('got10k', data, out, shard=(k, 3))
+    summary, tracker = run('got10k', data, out, shard=(k, 3))
     ran.append(tracker.updates)
     assert (summary is None) == (k != 1)
   assert ran == [5, 10, 10]
-  whole, _ = _run('got10k', data, tmp_path / 'whole')
+  whole, _ = run('got10k', data, tmp_path / 'whole')
   assert summary['ao'] == whole['ao'] and summary['num_sequences'] == 5
   assert summary['frames_per_second_end_to_end'] is None  # of a part alone
 
@@ -197,7 +156,7 @@ def test_otb_files_count_from_where_the_annotation_does(make_sequence,
                                                         tmp_path):
   make_sequence('Ball', BOXES)
   root = make_sequence('Car', BOXES).parent
-  _run('otb', root, tmp_path / 'out', zero_based=('Car',))
+  run('otb', root, tmp_path / 'out', zero_based=('Car',))
   for name in ('Ball', 'Car'):
     assert results.read_boxes(tmp_path / 'out' / f'{name}.txt')[0].tolist() == (
         BOXES[0])
@@ -217,22 +176,22 @@ def test_mistakes_before_any_work(make_sequence, vot_data, tmp_path):
       ('--zero_based: not used with got10k', 'got10k', root,
        {'zero_based': ('a',)})):
     with pytest.raises(UserError, match=match):
-      _run(benchmark, data, tmp_path / 'out', **options)
+      run(benchmark, data, tmp_path / 'out', **options)
   assert not (tmp_path / 'out').exists()
 
 
 def test_results_of_nobody_knows_whom_are_refused(make_sequence, tmp_path):
   root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
-  _run('otb', root, out)
+  run('otb', root, out)
   (out / 'settings.json').unlink()
   with pytest.raises(UserError, match=r'Ball.txt. but no settings.json'):
-    _run('otb', root, out)
+    run('otb', root, out)
   for damaged in ('[]', '{', '[' * 10**5, '{"a": ' * 200 + '1' + '}' * 200,
                   '{"weights": Infinity}', '{"weights": NaN}',
                   '{"weights": 1' + '0' * 400 + '}', '\xff\xfe'):
     (out / 'settings.json').write_text(damaged)
     with pytest.raises(UserError, match='settings.json: damaged'):
-      _run('otb', root, out)
+      run('otb', root, out)
 
 
 @pytest.mark.parametrize('times', [
@@ -246,127 +205,23 @@ def test_senseless_times_are_no_speed(tmp_path, times):
 
 def test_another_annotation_is_noticed(make_sequence, tmp_path):
   folder, out = make_sequence('Ball', BOXES), tmp_path / 'out'
-  _run('otb', folder.parent, out)
-  _write(folder / 'groundtruth_rect.txt', [[9, *BOXES[0][1:]], *BOXES[1:]])
+  run('otb', folder.parent, out)
+  write(folder / 'groundtruth_rect.txt', [[9, *BOXES[0][1:]], *BOXES[1:]])
   with pytest.raises(UserError, match='first box differs from the annot'):
-    _run('otb', folder.parent, out)
+    run('otb', folder.parent, out)
 
 
 def test_first_boxes_alone_here_and_there(make_sequence, tmp_path):
   """No hidden truth where the benchmark hides none."""
   folder = make_sequence('Car', BOXES[:1], frames=6)
   with pytest.raises(UserError, match='Car: has only its first box for 6 fr'):
-    _run('otb', folder.parent, tmp_path / 'out')
+    run('otb', folder.parent, tmp_path / 'out')
   assert not (tmp_path / 'out').exists()
   make_sequence('Ball', BOXES)
-  summary, _ = _run('otb', folder.parent, tmp_path / 'out')
+  summary, _ = run('otb', folder.parent, tmp_path / 'out')
   assert 'only its first box' in summary['failed']['Car']
   assert list(summary['sequences']) == ['Ball']
-  _images(tmp_path / 'TEST' / 'frames' / 'a_0', 6, '{:d}.jpg')
-  _write(tmp_path / 'TEST' / 'anno' / 'a_0.txt', BOXES)
-  summary, _ = _run('trackingnet', tmp_path, tmp_path / 'net')
+  images(tmp_path / 'TEST' / 'frames' / 'a_0', 6, '{:d}.jpg')
+  write(tmp_path / 'TEST' / 'anno' / 'a_0.txt', BOXES)
+  summary, _ = run('trackingnet', tmp_path, tmp_path / 'net')
   assert 'submission' in summary and 'success_auc' not in summary
-
-
-FAULTS = {
-    'one frame': (BOXES[:1], 'has one frame'),
-    'huge': ([[1, 2, 1e5, 1e5], *BOXES[1:]], 'frame 1: cannot start'),
-    'outside': ([[1000.0, 5, 9, 9], *BOXES[1:]], 'frame 1: cannot start'),
-    'no area': ([[4, 5, 0, 8], *BOXES[1:]], 'the first box has no area'),
-    'text': ([['x', 5, 8, 8], *BOXES[1:]], 'is not a box'),
-    'infinite': ([BOXES[0], [1, 2, 1e999, 4]], 'is not a box'),
-    'image': (BOXES, 'cannot be'),
-    'count': (BOXES[:4], '6 images in .* but 4 boxes')}
-
-
-@pytest.mark.parametrize('fault', FAULTS)
-def test_one_bad_sequence_spoils_no_other(make_sequence, tmp_path, fault):
-  """It is named, the others are tracked and scored; repaired, it runs alone."""
-  boxes, why = FAULTS[fault]
-  bad = make_sequence('Bad', boxes, frames=6 if fault == 'count' else None)
-  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
-  if fault == 'image':
-    (bad / 'img' / '0004.png').write_bytes(b'damaged')
-  summary, _ = _run('otb', root, out)
-  assert re.search(why, summary['failed']['Bad'])
-  assert list(summary['sequences']) == ['Ball']
-  assert summary['num_sequences'] == 1 and summary['success_auc'] > 0
-  assert re.search(f'not scored, as it failed: Bad: .*{why}',
-                   summary['notes'][0])
-  assert json.loads((out / 'summary.json').read_text()) == summary
-  assert not (out / 'Bad.txt').exists()
-
-  shutil.rmtree(bad)
-  make_sequence('Bad', BOXES)
-  summary, tracker = _run('otb', root, out)
-  assert 'failed' not in summary and tracker.updates == 5
-  assert not list(out.glob('*.failed')) and len(summary['sequences']) == 2
-
-
-def test_all_are_bad(make_sequence, tmp_path):
-  root = make_sequence('A', FAULTS['huge'][0]).parent
-  make_sequence('B', BOXES[:1])
-  with pytest.raises(UserError, match=r'B: has one frame.*\(and 1 more seq'):
-    _run('otb', root, tmp_path / 'out')
-
-
-def test_a_bad_sequence_in_another_shard(make_sequence, tmp_path):
-  """The last shard scores without it."""
-  make_sequence('A', FAULTS['huge'][0])
-  root, out = make_sequence('B', BOXES).parent, tmp_path / 'out'
-  summaries = [_run('otb', root, out, shard=(k, 2))[0] for k in range(2)]
-  assert summaries[0] is None and list(summaries[1]['failed']) == ['A']
-
-
-@pytest.mark.parametrize('subset', ['val', 'test'])
-def test_got10k_with_a_bad_sequence(tmp_path, subset):
-  """An incomplete submission is not packed."""
-  rows = BOXES if subset == 'val' else BOXES[:1]
-  data = _got10k(tmp_path, subset, ['v_1', 'v_2', 'v_3'], rows)
-  (data / subset / 'v_2' / 'meta_info.ini').write_text('resolution: (0, 0)\n')
-  (data / subset / 'v_3' / '00000002.jpg').write_bytes(b'')
-  summary, _ = _run('got10k', data, tmp_path / 'out')
-  assert list(summary['failed']) == ['v_2', 'v_3']
-  assert summary['num_sequences'] == 1 and 'submission' not in summary
-  assert not (tmp_path / 'out' / 'submission.zip').exists()
-
-
-def test_vot_with_bad_sequences(vot_data, tmp_path):
-  """No images, an annotation that cannot be read, a first region outside."""
-  rows = [[10.0, 10, 12, 12]] * 9
-  root = vot_files.write_folder(tmp_path / 'more', {
-      'a': rows, 'b': rows, 'c': rows, 'd': rows, 'e': rows[:1]})
-  for path in (root / 'b').rglob('*.png'):
-    path.unlink()
-  (root / 'c' / 'groundtruth.txt').write_text('1,2,3\n')
-  (root / 'd' / 'groundtruth.txt').write_text('500,9,9,9\n' * 9)
-  (root / 'd' / 'sequence').unlink()
-  summary, _ = _run('vot2018', root, tmp_path / 'out')
-  assert sorted(summary['failed']) == [*'bcde']
-  assert list(summary['sequences']) == ['a']
-
-
-def test_a_name_that_is_taken(make_sequence, tmp_path):
-  root = make_sequence('settings', BOXES).parent
-  with pytest.raises(UserError, match='sequence settings: this name is used'):
-    _run('otb', root, tmp_path / 'out')
-
-
-def test_damaged_times_cost_the_speed_alone(make_sequence, tmp_path):
-  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
-  _run('otb', root, out)
-  (out / 'times' / 'Ball.txt').write_text('0.1\n0.1\nx\n')
-  summary, tracker = _run('otb', root, out)
-  assert summary['frames_per_second'] is None and tracker.updates == 0
-  (out / 'times' / 'Ball.txt').unlink()
-  summary, tracker = _run('otb', root, out)
-  assert summary['frames_per_second'] > 0 and tracker.updates == 5
-
-
-def test_damaged_result_is_named_not_overwritten(make_sequence, tmp_path):
-  root, out = make_sequence('Ball', BOXES).parent, tmp_path / 'out'
-  _run('otb', root, out)
-  (out / 'Ball.txt').write_text('1,2,3,4\n')
-  with pytest.raises(UserError, match=r'Ball.txt: 1 boxes, .* or delete'):
-    _run('otb', root, out)
-  assert (out / 'Ball.txt').read_text() == '1,2,3,4\n'

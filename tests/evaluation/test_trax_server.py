@@ -204,7 +204,7 @@ def test_bad_flags(command, needs_trax, tmp_path, monkeypatch):
 
 def test_warm_up_leaves_nothing_to_compile(monkeypatch):
   monkeypatch.undo()  # the true tracker
-  from tests.tracking.test_tracker import (
+  from tests.tracking.small import (
       compiled_programs,
       new_tracker,
       video,

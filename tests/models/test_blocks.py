@@ -9,10 +9,7 @@ from siamkpn_jax.models.convolutions import (
     depthwise_grouped,
     pointwise_convolution,
 )
-
-
-def normal(*shape, seed=0):
-  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+from tests.models.arrays import normal
 
 
 @pytest.mark.parametrize(('size', 'channels', 'expected'), [

@@ -20,10 +20,7 @@ from siamkpn_jax.models.convolutions import (
     pointwise_product,
 )
 from siamkpn_jax.models.layers import Pointwise, SeparableConvBN
-
-
-def normal(*shape, seed=0):
-  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+from tests.models.arrays import normal
 
 
 def assert_same_gradients(forms, reference, x, w):

@@ -16,6 +16,7 @@ from siamkpn_jax.models.efficientnet import EfficientNet
 from siamkpn_jax.models.neck import Neck, to_cells
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from tests.models.capture import assert_close
+from tests.optional import import_or_skip
 
 STAGES = ('stage3', 'stage4', 'stage5')
 
@@ -40,7 +41,7 @@ def port_state(width, seed=0):
                                              (127, (15, 8, 8))])
 def test_converted_equals_pytorch(tmp_path, side, cells):
   """Of the raw BGR crop, what PyTorch gives of normalized RGB."""
-  torch = pytest.importorskip('torch')
+  torch = import_or_skip('torch', 'the reference is in PyTorch')
   from tests.reference import torch_efficientnet as reference
   state = port_state(8)
   np.savez(tmp_path / 'lite.npz', **state)

@@ -10,10 +10,7 @@ import pytest
 from siamkpn_jax.models import wide
 from siamkpn_jax.models.initializers import he
 from siamkpn_jax.models.layers import Convolution
-
-
-def normal(*shape, seed=0):
-  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+from tests.models.arrays import normal
 
 
 def run(form, x, kernel, g):

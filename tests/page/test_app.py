@@ -15,6 +15,7 @@ import pytest
 
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.page import store
+from siamkpn_jax.page.limits import RefusedError
 from siamkpn_jax.page.outputs import draw_film
 from siamkpn_jax.page.turns import Job, Turns
 from siamkpn_jax.tracking.video import VideoWriter, open_frames
@@ -261,6 +262,18 @@ def test_a_job_leaves_nothing_in_a_folder_that_is_deleted(tmp_path):
   turns.stop(job)
   store.delete(folder, [job])
   assert turns.close() and not folder.exists()
+
+
+def test_no_sample_is_made_when_the_server_ends(tmp_path):
+  """Who waits for it is told; nothing half is left, nor begun again."""
+  from siamkpn_jax.page.sample import Sample
+  sample = Sample(tmp_path)
+  sample.close()
+  for _ in range(2):
+    with pytest.raises(RefusedError, match='this server ends') as caught:
+      sample.path()
+    assert caught.value.status == 503
+  assert not list(tmp_path.iterdir())
 
 
 def test_the_sample_has_three_things_to_track():

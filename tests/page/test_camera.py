@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from siamkpn_jax.page.limits import Limits
+from siamkpn_jax.page.limits import SECONDS_OF_CAMERA, Limits
 from siamkpn_jax.page.turns import Turns
 from tests.page.still import BOX, SIZE, StillTrackers
 
@@ -16,6 +16,16 @@ from tests.page.still import BOX, SIZE, StillTrackers
 def jpeg(size=SIZE):
   frame = np.full((size[1], size[0], 3), 90, np.uint8)
   return cv2.imencode('.jpg', frame)[1].tobytes()
+
+
+def leave(client, camera):
+  """As a browser that is closed; the server has its place again."""
+  camera.close()
+  page = client.app.state.page
+  until = time.monotonic() + 5
+  while page.store._opening and time.monotonic() < until:
+    time.sleep(0.01)
+  assert page.store._opening == 0
 
 
 def test_a_camera_is_tracked(server):
@@ -51,12 +61,7 @@ def test_a_camera_is_tracked(server):
     camera.send_text(json.dumps({'remove': 1}))
     camera.send_bytes(jpeg())
     assert answer()['rows'] == []
-    camera.close()
-    page = client.app.state.page
-    until = time.monotonic() + 5
-    while page.store._opening and time.monotonic() < until:
-      time.sleep(0.01)
-    assert page.store._opening == 0
+    leave(client, camera)
   assert trackers.asked == [(8, False)]
 
 
@@ -107,3 +112,42 @@ def test_a_camera_that_sends_nothing_ends(server):
     while 'end' not in (found := camera.receive_json()):
       pass
   assert 'ended' in found['end']
+
+
+def test_a_camera_has_its_time(server, monkeypatch):
+  """However many frames come; then others have their turn."""
+  assert SECONDS_OF_CAMERA == 300
+  monkeypatch.setattr('siamkpn_jax.page.camera.SECONDS_OF_CAMERA', 0.2)
+  client, _ = server()
+  with client.websocket_connect('ws://127.0.0.1:8765/api/camera') as camera:
+    found, seen = {}, set()
+    until = time.monotonic() + 10
+    while 'end' not in found:
+      assert time.monotonic() < until
+      camera.send_bytes(jpeg())
+      found = camera.receive_json()
+      seen |= set(found)
+  assert 'rows' in seen
+  assert 'others have their turn; start it again' in found['end']
+
+
+def test_targets_of_a_camera_are_limited(server):
+  """One more is refused until another is removed."""
+  client, _ = server(targets=1)
+  with client.websocket_connect('ws://127.0.0.1:8765/api/camera') as camera:
+    def answer(*changes):
+      for change in changes:
+        camera.send_text(json.dumps(change))
+      camera.send_bytes(jpeg())
+      while 'rows' not in (found := camera.receive_json()):
+        pass
+      return found
+
+    add = {'add': BOX}
+    assert [row[0] for row in answer(add)['rows']] == [1]
+    found = answer(add)
+    assert [row[0] for row in found['rows']] == [1]
+    assert '1 targets are the most' in found['error']
+    found = answer({'remove': 1}, add)
+    assert [row[0] for row in found['rows']] == [2] and 'error' not in found
+    leave(client, camera)

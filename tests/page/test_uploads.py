@@ -86,13 +86,17 @@ def test_clients_are_limited_and_forgotten(server, video):
 def sent_slowly(client, path, chunks, pause):
   """(status, line) of a request whose body comes in pieces, then nothing.
 
-  By the application itself: a test client sends all it has at once.
+  By the application itself: a test client sends all it has at once. In place of
+  a piece, None: the browser goes.
   """
   chunks, sent = list(chunks), []
 
   async def receive():
     await asyncio.sleep(pause if chunks else 9)
-    return {'type': 'http.request', 'body': chunks.pop(0), 'more_body': True}
+    body = chunks.pop(0)
+    if body is None:
+      return {'type': 'http.disconnect'}
+    return {'type': 'http.request', 'body': body, 'more_body': True}
 
   async def send(message):
     sent.append(message)
@@ -109,6 +113,17 @@ def test_an_upload_that_stands_still_is_given_up(server):
   status, line = sent_slowly(client, '/api/videos', [], 0)
   assert status == 408 and 'nothing came' in line
   assert not list(client.app.state.page.store.folder.iterdir())
+
+
+@pytest.mark.parametrize('bytes_sent', [0, 600])
+def test_an_upload_that_is_broken_off_leaves_nothing(server, video, bytes_sent):
+  """No file, and no place taken."""
+  client, _ = server(clients=1)
+  status, line = sent_slowly(client, '/api/videos', [video[:bytes_sent], None],
+                             0)
+  assert status == 400 and 'broken off' in line
+  assert not list(client.app.state.page.store.folder.iterdir())
+  opened(client, video)
 
 
 def test_an_upload_that_never_ends_is_given_up(server, video):

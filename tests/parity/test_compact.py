@@ -15,6 +15,7 @@ from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import to_state
 from siamkpn_jax.models.siamkpn import SiamKPN, init_variables
 from tests.models.capture import assert_close
+from tests.optional import import_or_skip
 from tests.parity import crops, networks
 from tests.parity.steps import (
   assert_losses,
@@ -25,7 +26,7 @@ from tests.parity.steps import (
   their_step,
 )
 
-torch = pytest.importorskip('torch')
+torch = import_or_skip('torch', 'the reference is in PyTorch')
 
 SETTINGS = {
     'arch': 'efficientnet_lite0', 'width': 8, 'levels': ('stage3', 'stage4'),

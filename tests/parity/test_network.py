@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.models.capture import TOLERANCE, assert_close, run_captured
+from tests.optional import import_or_skip
 from tests.parity import crops, networks
 from tests.parity.summaries import largest_error, summarize
 
@@ -47,7 +48,7 @@ def test_equals_golden(name, num_stages):
 @pytest.mark.parametrize(('name', 'num_stages'), networks.CASES)
 def test_equals_pytorch(name, num_stages):
   """Whole arrays, both crops, within 1e-4 of the largest value."""
-  torch = pytest.importorskip('torch')
+  torch = import_or_skip('torch', 'the reference is in PyTorch')
   from tests.reference import torch_network
   from tests.reference.torch_tracker import to_tensor
   maps, blocks = ours(name, num_stages)

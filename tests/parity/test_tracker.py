@@ -17,6 +17,7 @@ import pytest
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.tracker import Tracker
+from tests.optional import import_or_skip
 from tests.parity import networks
 from tests.reference import tracking as reference
 
@@ -95,7 +96,7 @@ def test_equals_golden_boxes(real_data):
     (3, 'small'), *(pytest.param(*case, marks=pytest.mark.slow) for case in [
         (1, 'small'), (2, 'small'), (3, 'basic'), (3, 'full')])])
 def test_equals_pytorch(real_data, name, num_stages):
-  pytest.importorskip('torch')
+  import_or_skip('torch', 'the reference is in PyTorch')
   from tests.reference.torch_tracker import TorchTracker
   (sequence,) = load_otb(real_data / 'sequences', names=[SHORTEST])
   expected = TorchTracker(networks.torch_network(name, num_stages)).run(

@@ -13,6 +13,7 @@ import functools
 import numpy as np
 import pytest
 
+from tests.optional import import_or_skip
 from tests.parity import networks
 from tests.parity.steps import (
     assert_losses,
@@ -41,7 +42,7 @@ def ours(phase, dtype):
 @functools.cache
 def pytorch(phase, dtype):
   """Losses, gradients and statistics of the reference, and those before."""
-  pytest.importorskip('torch')
+  import_or_skip('torch', 'the reference is in PyTorch')
   return their_step(
       networks.torch_network('small', STAGES), LAYERS[phase], dtype)
 

@@ -12,13 +12,13 @@ from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.correction import NONE, measure
 from siamkpn_jax.tracking.crop import template_input
 from siamkpn_jax.tracking.load import load_tracker
-from tests.tracking.test_saved_state import engine, new, new_batch  # noqa: F401
-from tests.tracking.test_tracker import (
-    CONFIG,
-    new_tracker,
-    small_network,
-    video,
+from tests.tracking.small import (
+  CONFIG,
+  new_tracker,
+  small_network,
+  video,
 )
+from tests.tracking.test_saved_state import engine, new, new_batch  # noqa: F401
 
 BOX = (100, 60, 40, 50)
 CORRECTED = dataclasses.replace(CONFIG, box_correction=0.7)

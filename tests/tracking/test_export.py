@@ -23,28 +23,24 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
-from siamkpn_jax.models.correlation import correlate_grouped
-from siamkpn_jax.models.head import Predictions
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking import functional
 from siamkpn_jax.tracking.crop import crop_square
 from siamkpn_jax.tracking.decode import (
     DecodeConfig,
     Hyperparameters,
-    decode,
 )
 from siamkpn_jax.tracking.export import check, metadata, run, stablehlo_files
 from siamkpn_jax.tracking.load import load_tracker
 from tests.commands import assert_one_line
 from tests.optional import import_or_skip
-from tests.tracking.test_tracker import SMALL, small_network, video
+from tests.tracking.small import SMALL, small_network, video
 
 onnx = import_or_skip('onnx', 'the export to ONNX needs it')
 onnxruntime = import_or_skip('onnxruntime', 'the export to ONNX needs it')
 
 from siamkpn_jax.tracking.onnx import programs, quantize  # noqa: E402
 from siamkpn_jax.tracking.onnx.correlation import correlate  # noqa: E402
-from siamkpn_jax.tracking.onnx.translate import Input, convert  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 (IN_JAX,) = re.findall(r'(?s)```python\n(.*?)```', (
@@ -378,17 +374,16 @@ def test_a_network_that_cannot_be_exported(weights, tmp_path, monkeypatch):
   assert nothing_but(tmp_path)
 
 
-@pytest.mark.parametrize(('name', 'extra'), [
-    ('onnx', 'export'), ('onnxruntime', 'export')])
+@pytest.mark.parametrize('name', ['onnx', 'onnxruntime'])
 def test_a_package_that_is_missing(command, weights, tmp_path, monkeypatch,
-                                   name, extra):
+                                   name):
   monkeypatch.setitem(sys.modules, name, None)
   monkeypatch.delitem(sys.modules, 'siamkpn_jax.tracking.export.onnx_files',
                       raising=False)
   done = command('export', '--weights', weights, '--format', 'onnx',
                  '--output', tmp_path / 'out')
   assert_one_line(done, f'needs the package {name},',
-                  f"pip install 'siamkpn_jax[{extra}]'")
+                  "pip install 'siamkpn_jax[export]'")
   assert nothing_but(tmp_path)
 
 
@@ -416,59 +411,3 @@ def test_command(command, weights, tmp_path):
                            re.MULTILINE))
   assert errors.keys() == {'kernels', *programs.MAPS, *programs.CHANGE}
   assert done.stdout.endswith(f'wrote {tmp_path / "out"}\n')
-
-
-def test_correlation_equals_the_grouped_convolution():
-  rng = np.random.default_rng(0)
-  search, kernel = (rng.normal(size=shape).astype('f') for shape in (
-      (3, 11, 9, 4), (3, 5, 3, 4)))
-  np.testing.assert_allclose(
-      correlate(search, kernel), correlate_grouped(search, kernel), atol=1e-4)
-
-
-def hard_maps():
-  """Of four targets: usual, wild sizes, equal scores, all scores low."""
-  rng = np.random.default_rng(0)
-  heatmap = rng.normal(-2, 2, (4, 31, 31, 1)).astype('f')
-  offsets = rng.normal(0, 0.2, (4, 31, 31, 2)).astype('f')
-  size = rng.normal(60, 30, (4, 31, 31, 2)).astype('f')
-  size[1] *= rng.choice(np.float32([-1, 0, 1, 1e30, 1e36]), (31, 31, 1))
-  heatmap[2] = 0
-  heatmap[3] -= 20
-  return Predictions(heatmap, offsets, size)
-
-
-def test_the_choice_equals_jax():
-  """The same cells, where scores tie and penalties are no numbers too."""
-  maps = hard_maps()
-  last, scale = np.float32([[30, 40], [20, 70], [50, 50], [9, 200]]), (
-      np.float32([1.3, 0.7, 2, 1]))
-  numbers = np.float32([[.1, .3, .5, .15]] * 4).T
-
-  def choose(heatmap, offsets, size, last, scale, *numbers):
-    found = jax.vmap(functools.partial(decode, rule=RULE))(
-        Predictions(heatmap, offsets, size), last, scale,
-        Hyperparameters(*numbers))
-    return found.shift, found.size, found.score
-
-  (b,) = jax.export.symbolic_shape('batch')
-  arrays = [*jax.tree.leaves(maps), last, scale, *numbers]
-  model, _ = convert(choose, {
-      f'i{k}': Input((b, *a.shape[1:]), range(a.ndim))
-      for k, a in enumerate(arrays)}, lambda count: ['shift', 'size', 'score'])
-  session = onnxruntime.InferenceSession(model.SerializeToString())
-  got = session.run(None, {f'i{k}': a for k, a in enumerate(arrays)})
-  for one, other in zip(got, jax.jit(choose)(*arrays), strict=True):
-    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize(('function', 'words'), [
-    (lambda x, k: jax.vmap(lambda one, i: jax.lax.dynamic_slice(
-        one, [i, 0, 0], [2, 8, 4]))(x, jnp.argmax(k, 1)), 'gather'),
-    (lambda x, k: jax.vmap(lambda one, i: one.at[i].add(1))(
-        k, jnp.argmax(k, 1)), 'scatter')])
-def test_selections_that_are_not_translated(function, words):
-  (b,) = jax.export.symbolic_shape('batch')
-  with pytest.raises(NotImplementedError, match=words):
-    convert(function, {'x': Input((b, 8, 8, 4), range(4)),
-                       'k': Input((b, 9), range(2))}, lambda count: ['out'])

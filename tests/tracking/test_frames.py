@@ -7,7 +7,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.frames import as_bgr, frames_of
 from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
-from tests.tracking.test_tracker import (
+from tests.optional import import_or_skip
+from tests.tracking.small import (
   CONFIG,
   new_tracker,
   run,
@@ -64,7 +65,7 @@ def test_trackers_take_them():
 
 
 def test_loaded_trackers_in_onnx_runtime():
-  pytest.importorskip('onnxruntime')
+  import_or_skip('onnxruntime', 'tracks in ONNX Runtime')
   frames, box = video()
   want = run(load_tracker(engine='onnxruntime'), frames[:3], box)
   rgb = [frame[..., ::-1] for frame in frames[:3]]
@@ -85,7 +86,7 @@ def test_loaded_trackers_in_onnx_runtime():
 @pytest.mark.parametrize('slots', [1.5, 10**9, '2', True, None, float('nan')])
 @pytest.mark.parametrize('engine', ['jax', 'onnxruntime'])
 def test_slots(slots, engine):
-  pytest.importorskip('onnxruntime')
+  import_or_skip('onnxruntime', 'tracks in ONNX Runtime')
   with pytest.raises(ValueError, match='slots=.*whole number'):
     load_batch_tracker(slots=slots, engine=engine)
 

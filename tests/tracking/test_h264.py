@@ -1,6 +1,5 @@
 """Videos that browsers play, where PyAV is installed."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking import h264, video
 from siamkpn_jax.tracking.video import VideoWriter, browsers_play, open_frames
+from tests.limits import files_of_at_most
 from tests.optional import import_or_skip
 
 
@@ -56,15 +56,10 @@ def test_mp4_is_h264(av, tmp_path: Path, size: tuple[int, int],
 @pytest.mark.usefixtures('av')
 def test_full_disk(tmp_path: Path) -> None:
   path, rng = tmp_path / 'out.mp4', np.random.default_rng(0)
-  soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-  resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-  try:
-    with (pytest.raises(UserError, match='disk space'),
-          VideoWriter(path, (64, 48), 25) as writer):
-      for _ in range(100):
-        writer.write(rng.integers(0, 256, (48, 64, 3), np.uint8))
-  finally:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+  with (files_of_at_most(4096), pytest.raises(UserError, match='disk space'),
+        VideoWriter(path, (64, 48), 25) as writer):
+    for _ in range(100):
+      writer.write(rng.integers(0, 256, (48, 64, 3), np.uint8))
 
 
 @pytest.mark.usefixtures('av')

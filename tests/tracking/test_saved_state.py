@@ -15,7 +15,8 @@ from siamkpn_jax.tracking.choice import Hyperparameters
 from siamkpn_jax.tracking.confidence import Calibration
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.long_term import Judge, Rule
-from tests.tracking.test_tracker import (
+from tests.optional import needs_onnx
+from tests.tracking.small import (
   CONFIG,
   new_tracker,
   small_network,
@@ -31,8 +32,7 @@ JUDGES = (Judge(Calibration(10, 0.5)),
 @pytest.fixture(params=ENGINES)
 def engine(request):
   if request.param == 'onnxruntime':
-    pytest.importorskip('onnxruntime')
-    pytest.importorskip('onnx')
+    needs_onnx()
   return request.param
 
 
@@ -102,8 +102,7 @@ def test_goes_on_as_without_the_break(engine, judge, cut, tmp_path):
 
 @pytest.mark.parametrize(('first', 'second'), [ENGINES, ENGINES[::-1]])
 def test_goes_on_in_another_engine(first, second):
-  for name in ('onnx', 'onnxruntime'):
-    pytest.importorskip(name)
+  needs_onnx()
   frames, box = video()
   one, other = new(first, JUDGES[1]), new(second, JUDGES[1])
   one.init(frames[0], box)

@@ -17,8 +17,10 @@ from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import decode
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.long_term import Memory, Rule, step
+from siamkpn_jax.tracking.onnx import decode as onnx_decode
 from siamkpn_jax.tracking.onnx import kept
-from tests.tracking.test_tracker import (
+from tests.optional import needs_onnx
+from tests.tracking.small import (
   CONFIG,
   new_tracker,
   small_network,
@@ -32,8 +34,6 @@ SIZES = [127, 207, 239, 351]
 @pytest.mark.parametrize('cell', [(0, 0), (3, 7), (-1, 4)])
 def test_a_peak_is_where_its_cell_lies(size, cell):
   """In both decodings: 8 crop pixels from cell to cell, around the middle."""
-  onnx_decode = pytest.importorskip(
-      'siamkpn_jax.tracking.onnx.decode', exc_type=ImportError)
   n = geometry.map_size(size)
   i, j = (index % n for index in cell)
   config = dataclasses.replace(CONFIG, window_influence=0.0, search_size=size)
@@ -94,8 +94,7 @@ def test_the_network_sees_such_a_crop():
 @pytest.mark.skipif(not packaged_weights(), reason='no packaged weights')
 def test_engines_agree():
   """And each size is exported, and kept, for itself."""
-  pytest.importorskip('onnxruntime')
-  pytest.importorskip('onnx')
+  needs_onnx()
   frames, box = video()
   for size in (207, 175, 207):
     boxes = []
@@ -148,8 +147,7 @@ def test_a_lost_target_is_searched_for_in_such_regions():
 def test_sizes_that_are_no_numbers(engine):
   """They are refused before they name anything in the user's cache."""
   if engine == 'onnxruntime':
-    pytest.importorskip('onnxruntime')
-    pytest.importorskip('onnx')
+    needs_onnx()
   for size in ('207', '\udc80', 10**5000, 207.0, True, None, [207],
                np.int64(207)):
     with pytest.raises(UserError, match='search_size is .*expected'):

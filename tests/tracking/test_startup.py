@@ -19,7 +19,7 @@ from siamkpn_jax.tracking import engines, load
 from siamkpn_jax.tracking.load import load_tracker
 from siamkpn_jax.tracking.tracker import Tracker
 from tests.optional import import_or_skip
-from tests.tracking.test_tracker import video
+from tests.tracking.small import video
 from tests.training.tiny import tiny_config
 
 ROOT = Path(__file__).parents[2]

@@ -11,97 +11,29 @@ import pytest
 from siamkpn_jax.checkpoints.manager import Checkpoints
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.datasets.synthetic import Scene
-from siamkpn_jax.models.siamkpn import SiamKPN, abstract_variables, build_model
-from siamkpn_jax.tracking import functional
+from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import DecodeConfig
 from siamkpn_jax.tracking.load import decode_config, load_tracker
-from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.training.state import TrainState, to_items
 from tests.reference import tracking as reference
-
-SMALL = {'arch': 'resnet10', 'width': 4, 'channels': 8, 'num_stages': 2,
-         'head_sharing': 'shared', 'levels': ('layer2', 'layer3')}
-CONFIG = DecodeConfig(**reference.SETTINGS)
-FRAMES = 6
-
-
-# Of the maps on a real crop: heatmap logits, offsets x and y, size w and h.
-MEANS, SPREADS = (-2, 0, 0, 80, 60), (2, 0.2, 0.2, 25, 20)
-
-
-@functools.cache
-def small_network():
-  """A network with random weights whose maps look like a trained one's."""
-  model = SiamKPN(**SMALL)
-  rng = np.random.default_rng(0)
-
-  def draw(path, leaf):
-    name = path[-1].key
-    if name == 'kernel':
-      spread = np.prod(leaf.shape[:-1])**-0.5
-      value = rng.normal(0, spread, leaf.shape)
-    elif name in ('scale', 'var'):
-      value = rng.uniform(0.5, 1.5, leaf.shape)
-    else:  # bias, mean, level weights
-      value = rng.normal(0, 0.5, leaf.shape)
-    return value.astype(np.float32)
-
-  variables = jax.tree.map_with_path(draw, abstract_variables(model))
-  variables['params']['backbone']['conv1']['conv']['kernel'] /= 100  # 0..255
-  frames, _ = video()
-  crop = lambda frame, output: reference.crop(
-      frame, (80, 60), output, output, [100] * 3)
-  maps = predict(model, variables, crop(frames[0], 127), crop(frames[1], 255))
-  flat = np.concatenate([m.reshape(961, -1) for m in maps], axis=1)
-  zoom = (SPREADS / flat.std(0)).astype(np.float32)
-  head = variables['params']['head']
-  for level in SMALL['levels']:
-    out = head[f'{level}_shared_stage2']['predict_out']
-    out['kernel'] *= zoom
-    out['bias'] = np.float32((out['bias'] - flat.mean(0)) * zoom + MEANS)
-  return model, variables
-
-
-def compiled_programs():
-  """How many the tracker's functions have by now."""
-  return (functional.init.jitted._cache_size(),
-          update_packed.jitted._cache_size())
-
-
-@functools.cache
-def video(index=0, size=(160, 120)):
-  scene = Scene(7, index, size=size, length=FRAMES)
-  return [scene.render(t)[0] for t in range(FRAMES)], scene.box(0)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def forward(model, variables, z, x):
-  """The last stage's maps of two crops."""
-  return model.apply(variables, z[None].astype(np.float32),
-                     x[None].astype(np.float32), train=False)[-1]
-
-
-def predict(model, variables, z, x):
-  """Heatmap [31, 31], offsets and size [31, 31, 2]."""
-  maps = jax.device_get(forward(model, variables, z, x))
-  return maps.heatmap[0, ..., 0], maps.offsets[0], maps.size[0]
+from tests.tracking.small import (
+  CONFIG,
+  FRAMES,
+  SMALL,
+  compiled_programs,
+  new_tracker,
+  predict,
+  run,
+  small_network,
+  video,
+)
 
 
 def reference_tracker(values=reference.SETTINGS):
   return reference.Tracker(
       functools.partial(predict, *small_network()), values)
-
-
-def new_tracker(config=CONFIG, **kwargs):
-  return Tracker(*small_network(), config, **kwargs)
-
-
-def run(tracker, frames, box):
-  tracker.init(frames[0], box)
-  return np.array([tracker.update(frame)[1] for frame in frames[1:]])
 
 
 @pytest.mark.parametrize(('index', 'changes'), [
@@ -248,22 +180,6 @@ def test_a_tracker_goes_on_after_what_is_no_frame():
     np.testing.assert_array_equal(tracker.update(frame)[1], wanted)
 
 
-@pytest.mark.parametrize(('crops', 'error', 'message'), [
-    (None, TypeError, 'crops is a NoneType'), ([], TypeError, 'a list'),
-    (np.zeros((1, 255, 255, 3)), ValueError, 'expected an array'),
-    (np.zeros((255, 255, 3), np.uint8), ValueError, r'\(255, 255, 3\)'),
-    (np.zeros((1, 254, 255, 3), np.uint8), ValueError, r'\(1, 254, 255, 3\)'),
-    (np.zeros((1, 255, 255, 1), np.uint8), ValueError, r'\(1, 255, 255, 1\)')])
-def test_what_is_no_crop(crops, error, message):
-  (variables, state, search, numbers), static = pure_arguments()
-  search = dataclasses.replace(search, crops=crops)
-  with pytest.raises(error, match=message):
-    functional.update(variables, state, search, numbers, **static)
-  with pytest.raises(error, match='crops'):
-    functional.init(variables, crops, state.center, state.size,
-                    model=static['model'])
-
-
 def test_init_takes_a_new_target():
   frames, box = video()
   tracker = new_tracker()
@@ -328,78 +244,6 @@ def test_one_program_for_all_frame_sizes():
     noise = rng.integers(0, 256, (3, height, width, 3), dtype=np.uint8)
     run(new_tracker(), list(noise), (3, 4, 20, 30))
   assert compiled == compiled_programs()
-
-
-def pure_arguments():
-  model, variables = small_network()
-  rng = np.random.default_rng(0)
-  crops = [rng.integers(0, 256, (1, side, side, 3), dtype=np.uint8)
-           for side in (127, 255)]
-  state = functional.init(
-      variables, crops[0], np.float32([[50, 40]]), np.float32([[30, 20]]),
-      model=model)
-  search = functional.SearchInput(
-      crops[1], np.float32([2.0]), np.float32([[160, 120]]))
-  numbers = jax.tree.map(lambda x: np.float32([x]), CONFIG.hyperparameters)
-  return ((variables, state, search, numbers),
-          {'model': model, 'rule': CONFIG.rule})
-
-
-def test_update_is_pure():
-  """The same inputs twice give the same bits; the state is not consumed."""
-  arguments, static = pure_arguments()
-  before = jax.device_get(arguments[1])
-  first = jax.device_get(functional.update(*arguments, **static))
-  second = jax.device_get(functional.update(*arguments, **static))
-  assert len(jax.tree.leaves(arguments[1])) > 2  # a pytree of arrays
-  jax.tree.map(np.testing.assert_array_equal, first, second)
-  jax.tree.map(np.testing.assert_array_equal, before, arguments[1])
-
-
-@pytest.mark.parametrize(('targets', 'at_once', 'devices'), [
-    (5, 2, 1), (4, 2, 1), (2, 4, 1), (4, 1, 2), (8, 2, 2), (6, 2, 2)])
-@pytest.mark.parametrize('every_stage', [False, True])
-def test_parts_of_a_batch(targets, at_once, devices, every_stage):
-  """Crops some at a time give what all at once give."""
-  (variables, state, search, numbers), static = pure_arguments()
-  rng = np.random.default_rng(1)
-  state, search, numbers = jax.tree.map(
-      lambda x: np.concatenate([np.asarray(x)] * targets),
-      (state, search, numbers))
-  crops = rng.integers(0, 256, search.crops.shape, dtype=np.uint8)
-  search = dataclasses.replace(search, crops=crops)
-  static |= {'every_stage': every_stage}
-  expected, found = (
-      functional.update(variables, state, search, numbers, at_once=n,
-                        devices=devices, **static)
-      for n in (0, at_once))
-  assert found[1].heatmaps.shape == (targets, 2 if every_stage else 1, 31, 31)
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(
-      a, b, rtol=1e-5, atol=1e-4), found, expected)
-  assert len(np.unique(found[1].score)) == targets
-
-
-def convolutions(function, *args):
-  """Number of convolutions and products that a function consists of."""
-  text = str(jax.make_jaxpr(function)(*args))
-  return text.count('conv_general_dilated[') + text.count('dot_general[')
-
-
-def test_template_is_computed_once():
-  """`update` only carries it, and consists of the search side alone."""
-  arguments, static = pure_arguments()
-  variables, state, inputs, _ = arguments
-  after, _ = functional.update(*arguments, **static)
-  jax.tree.map(
-      np.testing.assert_array_equal, state.template, after.template)
-  assert {leaf.shape for leaf in jax.tree.leaves(state.template)} == {
-      (1, 5, 5, 8)}  # kernels only
-  search = functools.partial(
-      static['model'].apply, train=False, method=SiamKPN.search)
-  expected = convolutions(
-      search, variables, state.template, inputs.crops.astype(np.float32))
-  update = functools.partial(functional.update, **static)
-  assert convolutions(update, *arguments) == expected > 0
 
 
 def test_other_hyperparameters_compile_nothing():

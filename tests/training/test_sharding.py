@@ -2,12 +2,14 @@
 
 import math
 import re
+import types
 
 import jax
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.distributed import sharding
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.metrics import LOG_NAME, read_log
@@ -36,6 +38,16 @@ def test_largest_axis(shape, expected):
   """Of those that four devices can share; the first of equals."""
   found = sharding.over_largest_axis(sharding.data_mesh(4), shape)
   assert found.spec == PartitionSpec(*expected)
+
+
+def test_processes_of_different_sizes_are_refused(monkeypatch):
+  """With the number of each, in their order."""
+  devices = [types.SimpleNamespace(process_index=k) for k in (1, 0, 0, 2, 0, 2)]
+  monkeypatch.setattr(jax, 'devices', lambda: devices)
+  monkeypatch.setattr(jax, 'device_count', lambda: len(devices))
+  monkeypatch.setattr(jax, 'process_count', lambda: 3)
+  with pytest.raises(UserError, match=r'processes have \[3, 1, 2\] devices'):
+    sharding.data_mesh(6)
 
 
 @pytest.mark.slow

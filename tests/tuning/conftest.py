@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-pytest.importorskip('optuna')
+from tests.optional import import_or_skip
+
+import_or_skip('optuna', 'siamkpn_jax/tuning needs it')
 
 
 @pytest.fixture(autouse=True)

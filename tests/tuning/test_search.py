@@ -10,6 +10,7 @@ from siamkpn_jax.tuning import grid, search
 from siamkpn_jax.tuning.search import SearchPlan
 from siamkpn_jax.tuning.trial_log import Candidate
 from siamkpn_jax.tuning.trial_runner import TrialParams
+from tests.optional import import_or_skip
 from tests.tuning.fakes import (
   OPTIMUM,
   OWN,
@@ -140,7 +141,7 @@ def test_tpe():
 def test_candidate_asked_again_is_not_run(monkeypatch):
   made = Setup(objective=FakeObjective(6))
   draws = iter([0.5, 0.5, 0.5, 0.1, 0.1, 0.1, 0.5, 0.5, 0.5])
-  optuna = pytest.importorskip('optuna')
+  optuna = import_or_skip('optuna', 'searches')
   monkeypatch.setattr(optuna.samplers.TPESampler, 'sample_independent',
                       lambda self, study, trial, name, distribution:
                       0 if name == 'checkpoint' else next(draws))

@@ -23,7 +23,7 @@ from siamkpn_jax.tuning import run, trial_runner
 from siamkpn_jax.tuning.sweep import Sweep
 from siamkpn_jax.tuning.trial_runner import TrialParams
 from tests.evaluation import vot_files
-from tests.tracking.test_tracker import SMALL, small_network, video
+from tests.tracking.small import SMALL, small_network, video
 
 TOLERANCE = 0.01  # pixels; batches of other sizes round otherwise
 PARAMS = [TrialParams(0.1, 0.5, 0.6), TrialParams(0.0, 0.0, 0.0),

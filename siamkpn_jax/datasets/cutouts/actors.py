@@ -62,7 +62,7 @@ class Actor:
     warmth: log of red against blue.
     contrast: of its colors about their middle; 1 leaves them.
     shade: light falls off by this much across it, 0..1.
-    shade_angle: where the light comes from, radians.
+    shade_angle: where the light comes from, radians from above to the left.
     size: wave of the log of its context square's side in templates.
     angle: wave of its direction from the target, radians.
     distance: wave of how far it is beyond where it would be in the way,
@@ -104,9 +104,9 @@ class Actor:
     """Darker on the side away from the light."""
     h, w = layer.alpha.shape
     across = math.cos(self.shade_angle), math.sin(self.shade_angle)
-    far = np.array([[sum(across), across[0] - across[1]],
-                    [across[1] - across[0], -sum(across)]])
-    gain = 255 * (1 - self.shade * (0.5 - 0.35 * far))
+    near = np.array([[sum(across), across[0] - across[1]],
+                     [across[1] - across[0], -sum(across)]])
+    gain = 255 * (1 - self.shade * (0.5 - 0.35 * near))
     ramp = cv2.resize(np.clip(gain, 0, 255).astype(np.uint8), (w, h),
                       interpolation=cv2.INTER_LINEAR)
     color = cv2.multiply(layer.color, cv2.merge([ramp] * 3), scale=1 / 255)

@@ -77,7 +77,8 @@ class Shade:
 
   Attributes:
     angle: direction across the edge, radians.
-    place: wave of the edge's place along it, in frame half-diagonals.
+    place: wave of the edge's place along it, in halves of the frame's
+      sides.
     width: of the soft edge, same unit.
     depth: share of the light that is lost in the shadow.
   """

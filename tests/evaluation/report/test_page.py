@@ -12,7 +12,7 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation import scoring
-from siamkpn_jax.evaluation.report import page, rules, vot_plots
+from siamkpn_jax.evaluation.report import page, radar, rules, vot_plots
 from siamkpn_jax.evaluation.report.comparison import rows as ranked
 from siamkpn_jax.evaluation.report.entries import make_entry, read_entry
 from siamkpn_jax.evaluation.report.failure_strips import FailureStrip
@@ -181,6 +181,25 @@ def test_protocol_in_words(tmp_path, protocol, words):
   assert words in _report(tmp_path, A=summaries.one_pass(protocol=protocol))
 
 
+@pytest.mark.parametrize(('protocol', 'window', 'last', 'average'), [
+    ('vot2018_pysot', '100 to 356', 'x + w', 'all frames'),
+    ('vot2016_pysot', '108 to 371', 'x + w', 'all frames'),
+    ('vot2019_vot-toolkit', '46 to 291', 'x + w - 1',
+     'sequences, weighted by length')])
+def test_supervised_protocol_in_words(tmp_path, protocol, window, last,
+                                      average):
+  """As docs/reference/protocols.md compares them."""
+  text = _report(tmp_path, A=summaries.vot(
+      benchmark=protocol.partition('_')[0], protocol=protocol))
+  for words in (
+      'is restarted 5 frames later',
+      'without the first 10 frames after each start',
+      f'on sequences of {window} frames.',
+      f'A rectangle extends to pixel {last}; accuracy is averaged over '
+      f'{average}.'):
+    assert words in text, words
+
+
 def _draw(monkeypatch, save, *what):
   """The axes of a plot."""
   drawn = []
@@ -189,6 +208,30 @@ def _draw(monkeypatch, save, *what):
                                           path.write_bytes(b'')))
   save(*what, 'title')
   return drawn[0].axes[0]
+
+
+def test_radar(tmp_path, monkeypatch):
+  """A line for each tracker, over the attributes that all have."""
+  def scored(auc, **values):
+    return summaries.one_pass(auc=auc, attributes={
+        name: {'success_auc': value, 'num_sequences': 3 * k}
+        for k, (name, value) in enumerate(values.items(), start=1)})
+
+  found = entries(Best=scored(0.61, IV=0.7, OCC=0.4, OUT_OF_VIEW=0.6),
+                  Next=scored(0.5, IV=0.2, OCC=0.75, OUT_OF_VIEW=0.3, SV=0.9))
+  axes = _draw(monkeypatch, radar.save_radar, tmp_path / 'a.png', found)
+  lines = {line.get_label(): line.get_data() for line in axes.lines}
+  assert list(lines) == ['Best [0.610]', 'Next [0.500]']
+  values = [y.tolist() for _, y in lines.values()]
+  assert values == [[0.7, 0.4, 0.6, 0.7], [0.2, 0.75, 0.3, 0.2]]
+  names = [label.get_text() for label in axes.get_xticklabels()]
+  assert names == ['IV\n(3)', 'OCC\n(6)', 'OUT OF VIEW\n(9)']
+  spokes = np.radians([0, 120, 240])
+  np.testing.assert_allclose(axes.get_xticks(), spokes)
+  for x, _ in lines.values():
+    np.testing.assert_allclose(x, [*spokes, 2 * np.pi])
+  assert axes.get_ylim() == (0, 0.8)
+  assert len({line.get_color() for line in axes.lines}) == 2
 
 
 def test_ranking(tmp_path, monkeypatch):
