@@ -24,13 +24,9 @@ from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.evaluation.metrics import long_term, ope
 from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.follow import (
-    LOST,
-    TRACKED,
-    FrameResult,
-    TargetBox,
-)
+from siamkpn_jax.tracking.follow import FrameResult
 from siamkpn_jax.tracking.load import load_tracker
+from siamkpn_jax.tracking.targets import TrackResult
 
 _STRIP = (8, 160)  # frames, and their width
 
@@ -104,9 +100,9 @@ def film_strip(way: Way) -> np.ndarray:
   for number, frame in enumerate(shot.frames()):
     if number not in chosen:
       continue
-    target = TargetBox(
-        way.boxes_xywh[number - 1], way.confidence[number - 1],
-        TRACKED if way.found[number - 1] else LOST)
+    target = TrackResult(
+        bool(way.found[number - 1]), way.boxes_xywh[number - 1],
+        way.confidence[number - 1])
     drawn = draw_result(FrameResult(number + 1, 0.0, frame, {1: target}))
     height = round(2 * width * frame.shape[0] / frame.shape[1])
     pictures.append(cv2.resize(drawn, (2 * width, height)))

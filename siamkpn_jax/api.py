@@ -149,8 +149,8 @@ def track_video(path: str | Path, boxes: Any, *,
 
   Returns:
     A generator: for each frame its `number`, its `time` in seconds, the `frame`
-    itself, its `targets`: by id `box_xywh`, `score` and `state`, 'tracked' or
-    'lost', and by id their `confidence`, where it is known. Leaving the loop
+    itself and its `targets`: by id `box_xywh`, `score`, `state`, 'tracked' or
+    'lost', and `confidence`, None where it is not known. Leaving the loop
     closes the video.
 
   Raises:

@@ -134,7 +134,7 @@ def test_score_passes_everything_on(monkeypatch):
   ((request,), _) = scoring.given['score']
   assert dataclasses.astuple(request) == (
       'otb', Path('annotations'), Path('results'), 'pysot', Path('att'),
-      ('Ball',), 1)
+      ('Ball',), 1, {})
 
 
 def test_export_passes_everything_on(monkeypatch):

@@ -1,6 +1,7 @@
 """A package that is missing skips tests, or fails where all must be there."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,13 @@ def test_continuous_integration_skips_no_comparison():
   lines = script.read_text().splitlines()
   assert lines.index('export SIAMKPN_TEST_ALL=1') < next(
       i for i, line in enumerate(lines) if line.startswith('make test'))
+
+
+def test_nothing_that_is_installed_there_is_skipped():
+  """`pytest.importorskip` is left for what is not."""
+  left_out = 'trax', 'supervision'
+  folder = Path(__file__).parent
+  for path in folder.rglob('*.py'):
+    if path not in (folder / 'optional.py', Path(__file__)):
+      found = re.findall(r"importorskip\(\s*'(\w+)'", path.read_text())
+      assert {*found} <= {*left_out}, path

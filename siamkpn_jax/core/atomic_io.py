@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -132,12 +131,11 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     UserError: it cannot be made.
   """
   with file_errors(folder):
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=folder.parent))
+    partial = folder.parent / f'{UNFINISHED}{uuid.uuid4().hex[:_MARK]}'
+    partial.mkdir(parents=True)
   try:
     yield partial
     with file_errors(folder):
-      partial.chmod(0o755)
       with contextlib.suppress(FileNotFoundError):
         folder.rmdir()  # only an empty one goes; Windows replaces none
       partial.rename(folder)

@@ -14,13 +14,14 @@ from siamkpn_jax.page.clip import Clip
 from siamkpn_jax.page.turns import Job
 from siamkpn_jax.tracking.boxes_files import CSV_HEADER, csv_line
 from siamkpn_jax.tracking.drawing import Color, draw_result
-from siamkpn_jax.tracking.follow import FrameResult, TargetBox
+from siamkpn_jax.tracking.follow import FrameResult
+from siamkpn_jax.tracking.targets import TRACKED, TrackResult
 from siamkpn_jax.tracking.video import VideoWriter
 
 
 def boxes_csv(clip: Clip) -> str:
   """A line per frame and target; frames from 1, times in seconds."""
-  lines = [csv_line(row[0], clip.times[row[0]], row[1], _target(row), row[11])
+  lines = [csv_line(row[0], clip.times[row[0]], row[1], _target(row))
            for row in clip.findings.in_order()]
   return '\n'.join([CSV_HEADER, *lines, ''])
 
@@ -47,7 +48,7 @@ def draw_film(clip: Clip, job: Job) -> None:
 
 
 def _draw(clip: Clip, job: Job, path: Path) -> None:
-  found: dict[int, dict[int, TargetBox]] = {}
+  found: dict[int, dict[int, TrackResult]] = {}
   for row in clip.findings.in_order():
     found.setdefault(row[0], {})[row[1]] = _target(row)
   colors = [_bgr(color) for color in COLORS]
@@ -70,8 +71,9 @@ def _draw(clip: Clip, job: Job, path: Path) -> None:
       job.done = number
 
 
-def _target(row: list[Any]) -> TargetBox:
-  return TargetBox(np.array(row[2:6], np.float64), *row[6:8])
+def _target(row: list[Any]) -> TrackResult:
+  return TrackResult(row[7] == TRACKED, np.array(row[2:6], np.float64), row[6],
+                     row[11])
 
 
 def _bgr(color: str) -> Color:

@@ -14,10 +14,10 @@ import numpy as np
 
 from siamkpn_jax.core.atomic_io import file_errors
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.follow import FrameResult, TargetBox
+from siamkpn_jax.tracking.follow import FrameResult
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.label_files import KINDS, labels
-from siamkpn_jax.tracking.targets import TRACKED
+from siamkpn_jax.tracking.targets import TrackResult
 
 FORMATS = ('csv', 'json', 'mot', 'otb', *KINDS)
 CSV_HEADER = 'frame,time,id,x,y,w,h,score,state,confidence'
@@ -80,34 +80,32 @@ def boxes_writer(path: Path, kind: str, video: str = '',
           line + '\n' for line in lines(result))
 
 
-def csv_line(frame: int, time: float, number: int, target: TargetBox,
-             confidence: float | None) -> str:
+def csv_line(frame: int, time: float, number: int, target: TrackResult) -> str:
   """What a CSV file says of a target in a frame, as `CSV_HEADER` names it.
 
   An unknown confidence is nan.
   """
-  box, score, state = target
-  sure = math.nan if confidence is None else confidence
-  return (f'{frame},{time:.6f},{number},{_four(box)},{score:.4f},{state},'
-          f'{sure:.4f}')
+  sure = math.nan if target.confidence is None else target.confidence
+  return (f'{frame},{time:.6f},{number},{_four(target.box_xywh)},'
+          f'{target.score:.4f},{target.state},{sure:.4f}')
 
 
 def _csv(result: FrameResult) -> Iterator[str]:
   for number, target in result.targets.items():
-    yield csv_line(result.number, result.time, number, target,
-                   result.confidence.get(number))
+    yield csv_line(result.number, result.time, number, target)
 
 
 def _mot(result: FrameResult) -> Iterator[str]:
   """A frame that cannot be decoded has no lines, as MOT knows no nan."""
-  for number, (box, score, _) in result.targets.items():
+  for number, target in result.targets.items():
     if result.decoded:
-      yield f'{result.number},{number},{_four(box)},{score:.4f},-1,-1,-1'
+      yield (f'{result.number},{number},{_four(target.box_xywh)},'
+             f'{target.score:.4f},-1,-1,-1')
 
 
 def _otb(result: FrameResult) -> Iterator[str]:
   """A line for each frame, also before the target begins."""
-  yield next((_four(box) for box, _, _ in result.targets.values()), _NAN)
+  yield next((_four(one.box_xywh) for one in result.targets.values()), _NAN)
 
 
 def _json(file: TextIO) -> Iterator[Write]:
@@ -116,13 +114,14 @@ def _json(file: TextIO) -> Iterator[Write]:
 
   def write(result: FrameResult) -> None:
     nonlocal separator
-    for number, (box, score, state) in result.targets.items():
+    for number, target in result.targets.items():
       row: dict[str, object] = {
           'frame': result.number, 'time': _plain(result.time, 6), 'id': number}
       row |= {key: _plain(value, 4)
-              for key, value in zip('xywh', box, strict=True)}
-      row |= {'score': _plain(score, 4), 'state': state, 'confidence': _plain(
-          result.confidence.get(number, math.nan), 4)}
+              for key, value in zip('xywh', target.box_xywh, strict=True)}
+      row |= {'score': _plain(target.score, 4), 'state': target.state,
+              'confidence': _plain(math.nan if target.confidence is None else
+                                   target.confidence, 4)}
       file.write(separator + json.dumps(row))
       separator = ',\n'
 
@@ -139,9 +138,9 @@ def _labels(file: TextIO, kind: str, video: str, files: Sequence[str]
   def write(result: FrameResult) -> None:
     nonlocal length, size
     length, size = result.number, result.frame.shape[1::-1]
-    for number, (box, _, state) in result.targets.items():
-      if state == TRACKED:
-        left, top, width, height = box.tolist()
+    for number, target in result.targets.items():
+      if target.found:
+        left, top, width, height = target.box_xywh.tolist()
         boxes.append(GivenBox(length, number, (left, top, width, height)))
 
   yield write

@@ -7,7 +7,6 @@ import numpy as np
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.tracking.follow import FrameResult, Sight
-from siamkpn_jax.tracking.targets import LOST
 
 Color = tuple[int, int, int]
 
@@ -53,13 +52,14 @@ def draw_result(result: FrameResult, colors: Sequence[Color] = COLORS, *,
   outlines = {number: area for number, target in result.targets.items()
               if (area := _outline(target.box_xywh)) is not None}
   for number, area in outlines.items():
-    draw = _dashed if result.targets[number].state == LOST else _rectangle
+    draw = _rectangle if result.targets[number].found else _dashed
     draw(shown, area, color_of(number, colors), thickness)
   for number, (x1, y1, _, y2) in outlines.items():  # on top of all outlines
     target = result.targets[number]
-    sure = result.confidence if confidence else {}
-    label = (f'{number} {"lost " if target.state == LOST else ""}'
-             f'{sure.get(number, target.score):.2f}')
+    value = target.score
+    if confidence and target.confidence is not None:
+      value = target.confidence
+    label = f'{number} {"" if target.found else "lost "}{value:.2f}'
     high = _plate(shown, label)[1]
     places = [(x1, y) for y in (y1 - high, y1 - 2 * high, y2, y2 + high)]
     taken.append(_write(shown, label, places, color_of(number, colors), _DARK,

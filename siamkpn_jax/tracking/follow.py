@@ -2,19 +2,14 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.targets import (
-    LOST,
-    TRACKED,
-    LoadedBatchTracker,
-    TrackResult,
-)
+from siamkpn_jax.tracking.targets import LoadedBatchTracker, TrackResult
 from siamkpn_jax.tracking.video import FrameSource
 
 # The heatmaps [s, n, n] of a target and the crop [side, side, 3] they are of;
@@ -36,20 +31,6 @@ class SingleTracker(Protocol):
     """Returns whether the object is found in a frame, and its box, [4]."""
 
 
-class TargetBox(NamedTuple):
-  """Where a target is in a frame.
-
-  Attributes:
-    box_xywh: [4] left, top, width, height in pixels.
-    score: 0..1; 1 for a given box.
-    state: 'tracked' or 'lost'.
-  """
-
-  box_xywh: np.ndarray
-  score: float
-  state: str
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class FrameResult:
   """What was found in a frame.
@@ -58,20 +39,19 @@ class FrameResult:
     number: of the frame, from 1.
     time: of the frame in seconds; of a camera, since its first.
     frame: [h, w, 3] uint8 BGR; of one that cannot be decoded, the one before.
-    targets: by id, in the order of their starts; empty before the first one.
+    targets: by id, in the order of their starts; empty before the first one. A
+      given box has score 1 and no confidence.
     decoded: False for a frame that cannot be decoded: the targets that are
       known have boxes and scores of nan, and are lost.
     sights: by id, what the network saw, where that is wanted.
-    confidence: by id, that the box is right, where that is known.
   """
 
   number: int
   time: float
   frame: np.ndarray
-  targets: Mapping[int, TargetBox]
+  targets: Mapping[int, TrackResult]
   decoded: bool = True
   sights: Mapping[int, Sight] = dataclasses.field(default_factory=dict)
-  confidence: Mapping[int, float] = dataclasses.field(default_factory=dict)
 
 
 class Follower(Protocol):
@@ -80,14 +60,11 @@ class Follower(Protocol):
   def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
     """Takes a target from a frame."""
 
-  def update(self, frame: np.ndarray) -> dict[int, TargetBox]:
+  def update(self, frame: np.ndarray) -> dict[int, TrackResult]:
     """Finds all targets in their next frame."""
 
   def sight(self, target: int) -> Sight:
     """What the network saw in the last update."""
-
-  def confidence(self, target: int) -> float | None:
-    """That the box of the last update is right; None: it is not known."""
 
 
 class Alone:
@@ -102,22 +79,19 @@ class Alone:
     self._tracker.init(frame, box_xywh)
     self._target = target
 
-  def update(self, frame: np.ndarray) -> dict[int, TargetBox]:
+  def update(self, frame: np.ndarray) -> dict[int, TrackResult]:
     """See `Follower`."""
     if self._target is None:
       return {}
     found, box = self._tracker.update(frame)
-    return {self._target: TargetBox(np.asarray(box), float(self._tracker.score),
-                                    TRACKED if found else LOST)}
+    return {self._target: TrackResult(
+        found, np.asarray(box), float(self._tracker.score),
+        getattr(self._tracker, 'confidence', None))}
 
   def sight(self, target: int) -> Sight:
     """See `Follower`."""
     tracker: Any = self._tracker
     return tracker.heatmaps, tracker.search_crop
-
-  def confidence(self, target: int) -> float | None:
-    """See `Follower`."""
-    return getattr(self._tracker, 'confidence', None)
 
 
 class Together:
@@ -126,31 +100,23 @@ class Together:
   def __init__(self, tracker: LoadedBatchTracker):
     self._tracker = tracker
     self._slots: dict[int, int] = {}
-    self._found: Mapping[int, TrackResult] = {}
 
   def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
     """See `Follower`."""
     self._slots[target] = self._tracker.add(
         frame, box_xywh, replace=self._slots.get(target))
 
-  def update(self, frame: np.ndarray) -> dict[int, TargetBox]:
+  def update(self, frame: np.ndarray) -> dict[int, TrackResult]:
     """See `Follower`."""
     if not self._slots:
       return {}
-    self._found = found = self._tracker.update(frame)
-    return {target: TargetBox(found[slot].box_xywh, found[slot].score,
-                              found[slot].state)
-            for target, slot in self._slots.items()}
+    found = self._tracker.update(frame)
+    return {target: found[slot] for target, slot in self._slots.items()}
 
   def sight(self, target: int) -> Sight:
     """See `Follower`."""
     slot = self._slots[target]
     return self._tracker.heatmaps(slot), self._tracker.search_crop(slot)
-
-  def confidence(self, target: int) -> float | None:
-    """See `Follower`."""
-    found = self._found.get(self._slots[target])
-    return found.confidence if found else None
 
 
 def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
@@ -180,34 +146,30 @@ def follow(follower: Follower, source: FrameSource,
     sights: add them to the results.
   """
   waiting = sorted(boxes, key=lambda box: box.frame or 0)
-  known: dict[int, TargetBox] = {}
+  known: dict[int, TrackResult] = {}
   done, last = source.start - 1, None
   for frame in source:
     number = source.number
     yield from _undecoded(source, frame if last is None else last, known, done,
                           number - 1)
     known = follower.update(frame)
-    sure = {target: found for target in known
-            if (found := follower.confidence(target)) is not None}
     while waiting and (waiting[0].frame or 0) <= number:
       given = waiting.pop(0)
       box = np.array(given.box_xywh, np.float64)
       follower.start(given.id, frame, box)
-      known[given.id] = TargetBox(box, 1.0, TRACKED)
-      sure.pop(given.id, None)  # of the target before it
+      known[given.id] = TrackResult(True, box, 1.0)
     seen = {target: follower.sight(target) for target in known if sights}
-    yield FrameResult(number, source.time, frame, known, sights=seen,
-                      confidence=sure)
+    yield FrameResult(number, source.time, frame, known, sights=seen)
     done, last = number, frame
   if last is not None:
     yield from _undecoded(source, last, known, done, source.number)
 
 
 def _undecoded(source: FrameSource, frame: np.ndarray,
-               known: Mapping[int, TargetBox], after: int, until: int
+               known: Mapping[int, TrackResult], after: int, until: int
                ) -> Iterator[FrameResult]:
   """Of frames that cannot be decoded, with another one to see."""
   nothing = dict.fromkeys(
-      known, TargetBox(np.full(4, np.nan), float('nan'), LOST))
+      known, TrackResult(False, np.full(4, np.nan), float('nan')))
   for number in range(after + 1, until + 1):
     yield FrameResult(number, source.time_of(number), frame, nothing, False)

@@ -62,17 +62,17 @@ def test_leftovers_of_a_killed_process(tmp_path: Path) -> None:
       [*others, 'kept', 'report.html'])
 
 
-@pytest.fixture
-def usual_umask() -> Iterator[None]:
-  before = os.umask(0o022)
+@pytest.fixture(params=[0o022, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+  before = os.umask(request.param)
   yield
   os.umask(before)
 
 
 @pytest.mark.parametrize('there', [False, True])
 def test_atomic_folder_appears_whole(
-    tmp_path: Path, usual_umask: None, there: bool) -> None:
-  """Others may read it, as a folder that is made in the usual way."""
+    tmp_path: Path, umask: None, there: bool) -> None:
+  """Others may read it where they may read what is made in the usual way."""
   folder, usual = tmp_path / 'a' / 'b', tmp_path / 'usual'
   usual.mkdir()
   if there:

@@ -15,9 +15,9 @@ from siamkpn_jax.datasets.cutouts import open_library, sprites
 from siamkpn_jax.datasets.shrinking import copy, fitting
 from siamkpn_jax.datasets.shrinking.crops import flattened
 from siamkpn_jax.datasets.shrinking.pictures import cutout_file
+from tests.datasets.cutout_files import star, write_animation, write_crops
 from tests.datasets.fakes import open_one
 from tests.datasets.photographs import photograph, write_photograph
-from tests.datasets.test_cutouts import star, write_animation, write_crops
 
 SIDE = 511
 LENGTHS = (12, 1, 5)

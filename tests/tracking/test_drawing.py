@@ -4,18 +4,14 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.tracking.drawing import color_of, draw_result
-from siamkpn_jax.tracking.follow import (
-  LOST,
-  TRACKED,
-  FrameResult,
-  TargetBox,
-)
+from siamkpn_jax.tracking.follow import FrameResult
+from siamkpn_jax.tracking.targets import TrackResult
 from tests.tracking.gray import gray_frame
 
 
-def result_of(frame: np.ndarray, *boxes, state: str = TRACKED) -> FrameResult:
+def result_of(frame: np.ndarray, *boxes, found: bool = True) -> FrameResult:
   return FrameResult(7, 0.0, frame, {
-      number: TargetBox(np.array(box), 0.93, state)
+      number: TrackResult(found, np.array(box), 0.93)
       for number, box in enumerate(boxes, start=1)})
 
 
@@ -30,7 +26,7 @@ def test_draw_result_leaves_the_frame_alone() -> None:
   assert (shown[:20, :20] > 200).any()  # the caption
   assert shown[94, 103].tolist() != [100, 100, 100]  # the label, above
 
-  lost = draw_result(result_of(frame, *boxes, state=LOST))
+  lost = draw_result(result_of(frame, *boxes, found=False))
   edge = (lost[140, 100:150] == color_of(1)).all(axis=-1)
   assert 0.3 < edge.mean() < 0.8  # dashed
 
@@ -39,12 +35,12 @@ def test_labels_have_the_confidence_where_it_is_wanted_and_known() -> None:
   """The score of a lost target is that of another place."""
   frame, box = gray_frame(100, 320, 240), np.array([100, 100, 50, 40])
   draw = lambda score, sure, wanted: draw_result(FrameResult(
-      7, 0.0, frame, {1: TargetBox(box, score, LOST)}, confidence=sure),
+      7, 0.0, frame, {1: TrackResult(False, box, score, sure)}),
                                                  confidence=wanted)
-  np.testing.assert_array_equal(draw(0.87, {1: 0.1}, True), draw(0.1, {}, True))
-  for sure, wanted in ({2: 0.1}, True), ({1: 0.1}, False):
-    np.testing.assert_array_equal(draw(0.87, sure, wanted),
-                                  draw(0.87, {}, True))
+  plain = draw(0.87, None, True)
+  np.testing.assert_array_equal(draw(0.87, 0.1, True), draw(0.1, None, True))
+  np.testing.assert_array_equal(draw(0.87, 0.1, False), plain)
+  assert (draw(0.87, 0.1, True) != plain).any()
 
 
 @pytest.mark.parametrize('size', [(176, 144), (640, 480), (1920, 1080)])
@@ -55,7 +51,7 @@ def test_labels_do_not_hide_one_another(size: tuple[int, int]) -> None:
   boxes = [[scale * side for side in box] for box in (
       [60, 60, 12, 40], [75, 62, 12, 40], [2, 20, 12, 90])]
   alone = [draw_result(FrameResult(7, 0.0, frame, {
-      number: TargetBox(np.array(box), 0.93, TRACKED)}))
+      number: TrackResult(True, np.array(box), 0.93)}))
       for number, box in enumerate(boxes, start=1)]
   shown = draw_result(result_of(frame, *boxes))
   for number, one in enumerate(alone, start=1):
@@ -92,9 +88,9 @@ def test_heatmaps_are_inset() -> None:
     assert (shown[180:] == 100).all()
 
 
-@pytest.mark.parametrize('state', [TRACKED, LOST])
+@pytest.mark.parametrize('found', [True, False])
 @pytest.mark.parametrize('box', [
     [-50, -50, 20, 20], [1e12, 0, 5, 5], [np.nan, 0, 5, 5], [0, 0, 1e9, 1e9]])
-def test_draw_result_takes_any_box(box: list[float], state: str) -> None:
-  shown = draw_result(result_of(gray_frame(9), box, state=state))
+def test_draw_result_takes_any_box(box: list[float], found: bool) -> None:
+  shown = draw_result(result_of(gray_frame(9), box, found=found))
   assert shown.shape == (48, 64, 3)

@@ -15,7 +15,7 @@ from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.tracking import load
 from siamkpn_jax.tracking.boxes_files import FORMATS, boxes_format
 from siamkpn_jax.tracking.callers_boxes import starts
-from siamkpn_jax.tracking.follow import Alone, TargetBox, Together, follow
+from siamkpn_jax.tracking.follow import Alone, Together, follow
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.h264 import available
 from siamkpn_jax.tracking.label_files import KINDS
@@ -35,17 +35,14 @@ class Shifting:
   def start(self, target, frame, box_xywh) -> None:
     self.boxes[target] = box_xywh
 
-  def update(self, frame) -> dict[int, TargetBox]:
+  def update(self, frame) -> dict[int, TrackResult]:
     for target in self.boxes:
       self.boxes[target] = self.boxes[target] + np.array([1.0, 0, 0, 0])
-    return {target: TargetBox(box, 0.5, 'tracked' if target > 1 else 'lost')
+    return {target: TrackResult(target > 1, box, 0.5)
             for target, box in self.boxes.items()}
 
   def sight(self, target):
     return np.zeros((0, 31, 31)), None
-
-  def confidence(self, target):
-    return None
 
 
 def source(count: int, lost: tuple[int, ...] = (), **options) -> FrameSource:
@@ -64,8 +61,8 @@ def test_targets_start_in_their_frames() -> None:
   assert [result.time for result in results] == pytest.approx(
       np.arange(6) / 10)
   assert not results[2].decoded and results[2].targets[1].state == 'lost'
-  assert results[3].targets[2] == TargetBox(results[3].targets[2].box_xywh,
-                                            1.0, 'tracked')
+  assert results[3].targets[2] == TrackResult(
+      True, results[3].targets[2].box_xywh, 1.0)
   assert results[5].targets[2].box_xywh.tolist() == [7, 6, 20, 10]
 
 
@@ -165,7 +162,8 @@ def test_results_have_the_confidence_where_it_is_known(follower) -> None:
   """From the second frame on: the first box is given."""
   results = list(follow(follower, source(4, lost=(3,)),
                         [GivenBox(None, 1, BOX)]))
-  assert [one.confidence for one in results] == [{}, {1: 0.2}, {}, {1: 0.2}]
+  assert [one.targets[1].confidence for one in results] == [
+      None, 0.2, None, 0.2]
 
 
 @pytest.mark.parametrize(('follower', 'csv', 'plain'), [

@@ -12,10 +12,10 @@ from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.interchange import label_studio
 from siamkpn_jax.datasets.tracks import Dropped
 from siamkpn_jax.tracking.boxes_files import boxes_writer
-from siamkpn_jax.tracking.follow import FrameResult, TargetBox
+from siamkpn_jax.tracking.follow import FrameResult
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.label_files import KINDS, labels
-from siamkpn_jax.tracking.targets import LOST, TRACKED
+from siamkpn_jax.tracking.targets import TrackResult
 from siamkpn_jax.tracking.video import open_frames
 
 BOXES = [GivenBox(1, 1, (1.5, 2, 30, 40)), GivenBox(2, 1, (2.5, 2, 30, 40)),
@@ -64,9 +64,8 @@ def test_written_while_tracking(tmp_path, kind):
   with boxes_writer(path, kind, 'in.mp4') as write:
     for number in (1, 2, 3):
       write(FrameResult(number, number / 25, frame, {
-          4: TargetBox(np.array([number, 2.0, 10, 12]), 0.9, TRACKED),
-          7: TargetBox(np.array([30.0, 20, 10, 12]), 0.1,
-                       LOST if number == 2 else TRACKED)}))
+          4: TrackResult(True, np.array([number, 2.0, 10, 12]), 0.9),
+          7: TrackResult(number != 2, np.array([30.0, 20, 10, 12]), 0.1)}))
   boxes = read_boxes(path, 3, (64, 48))
   ids = dict.fromkeys([b.id for b in boxes])  # Label Studio's are its own
   names = dict(zip(ids, (4, 7), strict=True))
@@ -84,7 +83,7 @@ def test_images_keep_their_names(tmp_path):
       ) as write:
     for number, frame in enumerate(source, start=1):
       write(FrameResult(number, 0.0, frame, {
-          1: TargetBox(np.array([number, 2.0, 10, 12]), 0.9, TRACKED)}))
+          1: TrackResult(True, np.array([number, 2.0, 10, 12]), 0.9)}))
   (track,) = catalog.LAYOUTS['coco'].tracks(tmp_path, dropped := Dropped())
   assert [Path(path).name for path in track.images] == [
       'shot_9.png', 'shot_10.png', 'shot_11.png']

@@ -24,6 +24,7 @@ from siamkpn_jax.tracking.long_term import (
     places,
     step,
 )
+from tests.optional import needs_onnx
 
 RULE = Rule(low=0.3, high=0.7, patience=3, proof=2, most=24)
 FRAME = (320, 240)
@@ -211,7 +212,7 @@ def states(tracker, frames, box):
 @pytest.fixture(scope='module')
 def onnx_way(absence):
   frames, boxes = absence
-  pytest.importorskip('onnxruntime')
+  needs_onnx()
   return states(load_tracker(engine='onnxruntime', long_term=True), frames,
                 boxes[0])
 

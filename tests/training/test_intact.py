@@ -16,7 +16,7 @@ from orbax.checkpoint import v1 as ocp
 from siamkpn_jax.checkpoints import checksums, failures, weights
 from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
-from tests.tracking.test_tracker import SMALL, small_network
+from tests.tracking.small import SMALL, small_network
 from tests.training.test_checkpoints import (
   assert_equal,
   restore,

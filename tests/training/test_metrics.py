@@ -1,8 +1,6 @@
 """The log of a run: what is read back, and what a resumed run keeps."""
 
-import contextlib
 import json
-import resource
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from siamkpn_jax.training.metrics import (
   best_validation,
   read_log,
 )
+from tests.limits import files_of_at_most
 
 
 def write(workdir, start, steps):
@@ -126,17 +125,6 @@ def test_closed_after_an_error(tmp_path):
   assert steps(tmp_path) == [1]
   with pytest.raises(ValueError, match='closed'):
     writer.write(2, {'loss': 1.0})
-
-
-@contextlib.contextmanager
-def files_of_at_most(size):
-  """Larger ones cannot be written, as if the disk were full."""
-  old = resource.getrlimit(resource.RLIMIT_FSIZE)
-  resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-  try:
-    yield
-  finally:
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
 @pytest.mark.parametrize('name', [LOG_NAME, 'tensorboard'])

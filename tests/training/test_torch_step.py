@@ -16,9 +16,10 @@ import pytest
 from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.training import trainer
 from siamkpn_jax.training.state import init_state
+from tests.optional import import_or_skip
 from tests.training.tiny import tiny_batch, tiny_config
 
-torch = pytest.importorskip('torch')
+torch = import_or_skip('torch', 'compares with PyTorch')
 pytestmark = pytest.mark.slow
 
 from perf import torch_step  # noqa: E402
