@@ -15,7 +15,6 @@ import argparse
 import functools
 import statistics
 import sys
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -121,7 +120,7 @@ def _measure(case: tuple[str, int, int, int, int, int], batch: int,
   results = [np.asarray(call()) for call in calls.values()]
   largest = np.abs(results[0]).max()
   seconds = turns.take_turns(
-      {name: functools.partial(_seconds, call)
+      {name: functools.partial(turns.seconds, call, before=1)
        for name, call in calls.items()}, rounds)
   return {'kind': kind, 'x': list(x.shape), 'kernel': list(shape),
           'stride': stride, 'chosen': chosen,
@@ -138,13 +137,6 @@ def _given(form: str, kernel: jax.Array) -> jax.Array:
     return kernel
   return jax.device_put(
       winograd.transform_kernel(np.asarray(kernel), int(step)))
-
-
-def _seconds(call: Callable[[], jax.Array]) -> float:
-  call().block_until_ready()  # another one was in the caches
-  start = time.perf_counter()
-  call().block_until_ready()
-  return time.perf_counter() - start
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -10,14 +10,12 @@ be compiled again for every frame size. Ratios of the medians are printed.
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perf.turns import take_turns
+from perf.turns import seconds, take_turns
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.geometry import SEARCH_SIZE
@@ -59,19 +57,13 @@ def run(args: argparse.Namespace) -> None:
     def device(frame=frame, center=center, side=side):
       return _device_crop(jax.device_put(frame), center, np.float32(side))
 
-    compiled = _seconds(device)
-    times = take_turns({'host': lambda way=host: _seconds(way),
-                        'device': lambda way=device: _seconds(way)},
+    compiled = seconds(device)
+    times = take_turns({'host': lambda way=host: seconds(way),
+                        'device': lambda way=device: seconds(way)},
                        args.rounds)
     host_ms, device_ms = (1e3 * np.median(times[name]) for name in times)
     print(f'{width:4d}x{height:<5d} {device_ms / host_ms:11.1f} '
           f'{host_ms:8.3f} {device_ms:10.3f} {compiled:17.2f}')
-
-
-def _seconds(function: Callable) -> float:
-  start = time.perf_counter()
-  jax.block_until_ready(function())
-  return time.perf_counter() - start
 
 
 if __name__ == '__main__':

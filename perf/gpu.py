@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import jaxlib
 import numpy as np
 
-from perf import circumstances, gpu_tracking, in_time
+from perf import circumstances, gpu_tracking, in_time, turns
 from perf.in_time import Figures, Measurement
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, Switch, whole
@@ -123,15 +123,10 @@ def machine(tiny: bool) -> Iterator[Figures]:
   yield {'copy, GB/s': 2 * large.nbytes / _seconds(lambda: copy(large)) / 1e9}
 
 
-def _seconds(call: Callable[[], Any], rounds: int = 10) -> float:
-  """The median time of a call, compiled before."""
-  jax.block_until_ready(call())
-  times = []
-  for _ in range(rounds):
-    start = time.perf_counter()
-    jax.block_until_ready(call())
-    times.append(time.perf_counter() - start)
-  return float(np.median(times))
+def _seconds(call: Callable[[], Any]) -> float:
+  """The median time of a call."""
+  turns.seconds(call)  # compiles
+  return float(np.median([turns.seconds(call) for _ in range(10)]))
 
 
 if __name__ == '__main__':

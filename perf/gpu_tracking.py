@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from perf import costs, inputs, networks
+from perf import costs, inputs, networks, turns
 from perf.in_time import Figures
 from perf.turns import quartiles
 from siamkpn_jax.core import geometry
@@ -82,17 +82,10 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
   program = update_packed.lower(*given, **static).compile()
   placed = jax.device_put(given)
 
-  def steps(count: int) -> None:
-    for _ in range(count):
-      found = program(*placed)
-    jax.block_until_ready(found)
-
-  steps(2)
-  count, rates = 3 if tiny else 30, []
-  for _ in range(2 if tiny else 7):
-    start = time.perf_counter()
-    steps(count)
-    rates.append(count * tracker.slots / (time.perf_counter() - start))
+  step = lambda: program(*placed)
+  turns.seconds(step, 2)
+  rates = [tracker.slots / turns.seconds(step, 3 if tiny else 30)
+           for _ in range(2 if tiny else 7)]
   yield {'device alone, targets x frames/s': quartiles(rates)}
   flops = throughput.count_flops(
       functools.partial(update_packed, **static), *given)
@@ -101,7 +94,8 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
            flops * float(np.median(rates)) / tracker.slots / 1e12}
   if profile:
     with tempfile.TemporaryDirectory() as folder:
-      found = costs.profile(Path(folder), lambda: steps(5))
+      found = costs.profile(Path(folder),
+                            lambda: turns.seconds(step, 5))
     yield {'profile of 5 updates': costs.rows(found, program, 15)}
 
 

@@ -3,8 +3,7 @@
 import functools
 import importlib.util
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -48,9 +47,8 @@ def training(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
   steps = prepared.Steps(parts.step, parts.state, parts.batch, parts.mesh,
                          unfrozen=True)
   yield {'batch': batch, 'compile, s': steps.compile_seconds}
-  _run(steps, 2)
-  count = 2 if tiny else _STEPS
-  times = [_timed(lambda: _run(steps, count)) / count
+  turns.seconds(steps, 2)
+  times = [turns.seconds(steps, 2 if tiny else _STEPS)
            for _ in range(2 if tiny else 5)]
   median = float(np.median(times))
   yield {'ms/step': quartiles([1e3 * t for t in times]),
@@ -62,7 +60,7 @@ def training(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
     yield {'TFLOP/s': flops / median / 1e12, 'model FLOP utilization':
            flops / median / peak if peak else 'peak of the device unknown'}
   with tempfile.TemporaryDirectory() as folder:
-    found = costs.profile(Path(folder), lambda: _run(steps, 3))
+    found = costs.profile(Path(folder), lambda: turns.seconds(steps, 3))
   yield {'profile of 3 steps': costs.rows(found, steps.program, 15)}
 
 
@@ -115,21 +113,10 @@ def peer(tiny: bool) -> Iterator[Figures]:
   count, batch = 3, parts.config.train.batch_size
   pytorch(1)
   times = turns.take_turns({
-      'ours': lambda: _timed(lambda: _run(ours, count)),
-      'PyTorch': lambda: _timed(lambda: pytorch(count))}, 2 if tiny else 8)
-  yield {f'{name}, pairs/s': quartiles([count * batch / t for t in values])
+      'ours': lambda: turns.seconds(ours, count),
+      'PyTorch': lambda: turns.seconds(lambda: pytorch(count)) / count
+  }, 2 if tiny else 8)
+  yield {f'{name}, pairs/s': quartiles([batch / t for t in values])
          for name, values in times.items()}
   yield {'time, PyTorch / ours': quartiles(
       np.divide(times['PyTorch'], times['ours']).tolist())}
-
-
-def _run(steps: prepared.Steps, count: int) -> None:
-  for _ in range(count):
-    metrics = steps()
-  jax.block_until_ready(metrics)
-
-
-def _timed(work: Callable[[], object]) -> float:
-  start = time.perf_counter()
-  work()
-  return time.perf_counter() - start

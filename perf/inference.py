@@ -12,7 +12,6 @@ faster, as the tracker runs it.
 import argparse
 import functools
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -90,18 +89,12 @@ def _programs(model: SiamKPN, variables: Any, batch: int,
   winograd = inference_variables(model, variables, cpu=on_cpu)
   tracked = functools.partial(
       search, at_once=crops_at_once(model) if on_cpu else 0)
-  return {name: functools.partial(_seconds, program, jax.device_put(given))
-          for name, program, given in (
+  return {name: functools.partial(
+      turns.seconds, functools.partial(program, jax.device_put(given)),
+      before=1) for name, program, given in (
               ('as trained', jax.jit(search), variables),
               ('folded', jax.jit(search), folded),
               ('as tracked', Jitted(tracked).jitted, winograd))}
-
-
-def _seconds(program: Callable[[Any], Any], given: Any) -> float:
-  jax.block_until_ready(program(given))  # compiles; fills the caches
-  start = time.perf_counter()
-  jax.block_until_ready(program(given))
-  return time.perf_counter() - start
 
 
 if __name__ == '__main__':

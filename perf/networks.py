@@ -1,8 +1,10 @@
 """The network to measure with, and what tracks with it."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from perf.inputs import random_variables
@@ -14,6 +16,7 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
+from siamkpn_jax.tracking.packed import update_packed
 
 
 def add_flags(parser: Parser) -> None:
@@ -45,6 +48,29 @@ def serialized(config: Config, variables: Any) -> Any:
                      config.tracking.search_size)
   except ModuleNotFoundError:
     return None
+
+
+def compiled_step(tracker: BatchTracker, frame: np.ndarray
+                  ) -> tuple[Any, Callable[[], Any]]:
+  """The update of a tracker whose slots have targets, compiled.
+
+  Returns:
+    The program, and a call of it on arrays that are on the device.
+  """
+  static, given = jitted_part(tracker, frame)
+  program = update_packed.lower(*given, **static).compile()
+  placed = jax.device_put(given)
+  return program, lambda: program(*placed)
+
+
+def onnx_step(tracker: Any) -> Callable[[], Any]:
+  """A run of the session of an `OnnxTracker` that has a target."""
+  session = tracker._session
+  (pixels,) = session.get_inputs()
+  crop = np.full(pixels.shape, 128, np.float32)
+  crop += np.random.default_rng(0).normal(0, 40, crop.shape)
+  given = {pixels.name: crop}
+  return lambda: session.run(None, given)
 
 
 def jitted_part(tracker: BatchTracker, frame: np.ndarray

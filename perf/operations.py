@@ -14,7 +14,6 @@ import json
 import re
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -22,7 +21,6 @@ from typing import Any
 from unittest import mock
 
 import jax
-import numpy as np
 
 from perf import circumstances, costs, networks, turns
 from perf.inputs import video
@@ -32,7 +30,6 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.load import decode_config
-from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.tracker import Tracker
 
 PRODUCTS, KERNELS, PADDING, OTHERS, REST = (
@@ -67,11 +64,12 @@ def run(args: argparse.Namespace) -> None:
   profiles = {'JAX': lambda: _jax_profile(step, kinds, args.steps)}
   network = networks.serialized(config, variables)
   if network:
-    steps['ONNX Runtime'] = _onnx_step(_onnx(network, config, threads))
+    steps['ONNX Runtime'] = networks.onnx_step(_onnx(network, config, threads))
     profiles['ONNX Runtime'] = lambda: _onnx_profile(
         network, config, threads, args.steps)
   seconds = turns.take_turns(
-      {name: lambda step=step: _seconds(step, args.steps)
+      {name: lambda step=step: turns.seconds(
+          step, args.steps, before=1)
        for name, step in steps.items()}, args.rounds)
   result: dict[str, Any] = turns.summarize(
       seconds, [('JAX', name) for name in steps if name != 'JAX'])
@@ -141,14 +139,6 @@ def _totals(costs_of: Iterable[tuple[str, float, float]],
           for kind, value in seconds.items()}
 
 
-def _seconds(step: Callable[[], Any], count: int) -> float:
-  step()
-  start = time.perf_counter()
-  for _ in range(count):
-    step()
-  return (time.perf_counter() - start) / count
-
-
 def _jax(config: Config, variables: Any
          ) -> tuple[Callable[[], Any], dict[str, str]]:
   """The jitted update of a tracker that has a target, and what is in it."""
@@ -156,10 +146,8 @@ def _jax(config: Config, variables: Any
                     decode_config(config))
   frames, box_xywh = video()
   tracker.init(frames[0], box_xywh)
-  static, given = networks.jitted_part(tracker._batch, frames[1])
-  program = update_packed.lower(*given, **static).compile()
-  placed = jax.device_put(given)
-  return (lambda: jax.block_until_ready(program(*placed)),
+  program, step = networks.compiled_step(tracker._batch, frames[1])
+  return (lambda: jax.block_until_ready(step()),
           kinds_of_hlo(program.as_text()))
 
 
@@ -182,14 +170,6 @@ def _onnx(network: Any, config: Config, threads: int) -> Any:
   return tracker
 
 
-def _onnx_step(tracker: Any) -> Callable[[], Any]:
-  """A run of its session."""
-  session = tracker._session
-  (pixels,) = session.get_inputs()
-  crop = np.full(pixels.shape, 128, np.float32)
-  return lambda: session.run(None, {pixels.name: crop})
-
-
 def _onnx_profile(network: Any, config: Config, threads: int,
                   count: int) -> dict[str, tuple[float, float]]:
   import onnxruntime
@@ -204,7 +184,7 @@ def _onnx_profile(network: Any, config: Config, threads: int,
 
     with mock.patch.object(onnxruntime, 'SessionOptions', profiled):
       tracker = _onnx(network, config, threads)
-    step = _onnx_step(tracker)
+    step = networks.onnx_step(tracker)
     for _ in range(count):
       step()
     events = json.loads(Path(tracker._session.end_profiling()).read_text())

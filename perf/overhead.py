@@ -15,6 +15,7 @@ place in the caches.
 
 import argparse
 import collections
+import functools
 import sys
 import time
 import types
@@ -22,7 +23,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
 from perf import circumstances, networks, turns
 from perf.inputs import video
@@ -60,10 +60,12 @@ def run(args: argparse.Namespace) -> None:
   ours, other, idle = (Tracker(build_model(config.model), variables, decoding)
                        for _ in range(3))
   inside = _time_jax(ours, args.frames)
+  repeated = lambda step: functools.partial(
+      turns.seconds, step, args.frames, before=1)
   ways = {'JAX, program': _program(ours, args.frames),
           'JAX, network in the program': inside.mean,
-          'JAX, without network': _repeated(_jax_idle(idle), args.frames),
-          'JAX, step': _repeated(_jax_step(other), args.frames)}
+          'JAX, without network': repeated(_jax_idle(idle)),
+          'JAX, step': repeated(_jax_step(other))}
   network = networks.serialized(config, variables)
   if network:
     from siamkpn_jax.tracking.onnx.tracker import OnnxTracker
@@ -73,9 +75,8 @@ def run(args: argparse.Namespace) -> None:
     ways |= {
         'ONNX Runtime, program': _program(onnx, args.frames),
         'ONNX Runtime, network in the program': inside.mean,
-        'ONNX Runtime, without network': _repeated(
-            _onnx_idle(idle_onnx), args.frames),
-        'ONNX Runtime, step': _repeated(_onnx_step(onnx), args.frames)}
+        'ONNX Runtime, without network': repeated(_onnx_idle(idle_onnx)),
+        'ONNX Runtime, step': repeated(networks.onnx_step(onnx))}
   names = list(ways)
   result = turns.summarize(
       turns.take_turns(ways, args.rounds),
@@ -103,16 +104,6 @@ def _program(tracker: SingleTracker, count: int) -> Callable[[], float]:
     return 1 / summary.fps
 
   way()
-  return way
-
-
-def _repeated(step: Callable[[], Any], count: int) -> Callable[[], float]:
-  def way() -> float:
-    step()
-    start = time.perf_counter()
-    for _ in range(count):
-      step()
-    return (time.perf_counter() - start) / count
   return way
 
 
@@ -160,10 +151,8 @@ def _jax_step(tracker: Tracker) -> Callable[[], Any]:
   """The jitted update of a tracker without a target so far."""
   frames, box_xywh = video()
   tracker.init(frames[0], box_xywh)
-  static, given = networks.jitted_part(tracker._batch, frames[1])
-  program = update_packed.lower(*given, **static).compile()
-  placed = jax.device_put(given)
-  return lambda: jax.block_until_ready(program(*placed))
+  _, step = networks.compiled_step(tracker._batch, frames[1])
+  return lambda: jax.block_until_ready(step())
 
 
 def _jax_idle(tracker: Tracker) -> Callable[[], Any]:
@@ -180,19 +169,9 @@ def _onnx_idle(tracker: Any) -> Callable[[], Any]:
   """The same in ONNX Runtime."""
   frames, box_xywh = video()
   tracker.init(frames[0], box_xywh)
-  found = _onnx_step(tracker)()
+  found = networks.onnx_step(tracker)()
   tracker._search._session = types.SimpleNamespace(run=lambda *given: found)
   return lambda: tracker.update(frames[1])
-
-
-def _onnx_step(tracker: Any) -> Callable[[], Any]:
-  """The session of a tracker that has a target."""
-  session = tracker._session
-  (pixels,) = session.get_inputs()
-  crop = np.full(pixels.shape, 128, np.float32)
-  crop += np.random.default_rng(0).normal(0, 40, crop.shape)
-  given = {pixels.name: crop}
-  return lambda: session.run(None, given)
 
 
 if __name__ == '__main__':

@@ -15,7 +15,6 @@ import argparse
 import functools
 import platform
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
   for way in ways.values():
     way()  # compiles
   result = turns.summarize(
-      turns.take_turns({name: functools.partial(_seconds, way)
+      turns.take_turns({name: functools.partial(turns.seconds, way)
                         for name, way in ways.items()}, args.rounds),
       [(name, 'JAX') for name in ways if name != 'JAX'])
   result |= {'dtype': args.dtype, 'instructions': bfloat16_by(),
@@ -92,12 +91,6 @@ def bfloat16_by(cpuinfo: Path = Path('/proc/cpuinfo')) -> list[str]:
     return []
   flags = set(cpuinfo.read_text().split())
   return [name for name in _INSTRUCTIONS if name in flags]
-
-
-def _seconds(way: Callable[[], Any]) -> float:
-  start = time.perf_counter()
-  way()
-  return time.perf_counter() - start
 
 
 def _jax(config: Config, variables: Any, z: np.ndarray, x: np.ndarray

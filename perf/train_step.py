@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
   flops = throughput.step_flops(step, state, config.train.batch_size,
                                 unfrozen=not args.frozen)
   _print_times(turns.take_turns(
-      {name: lambda way=way: _seconds(way, args.steps) / args.steps
+      {name: lambda way=way: turns.seconds(way, args.steps)
        for name, way in ways.items()}, args.rounds), flops,
                config.train.batch_size)
 
@@ -155,14 +155,6 @@ def _first_steps(ways: dict[str, Way]) -> None:
           f'{_TOLERANCE:g}; expected the same step: nothing is timed')
 
 
-def _seconds(way: Way, count: int) -> float:
-  start = time.perf_counter()
-  for _ in range(count):
-    metrics = way()
-  jax.block_until_ready(metrics)
-  return time.perf_counter() - start
-
-
 def _print_times(seconds: dict[str, list[float]],
                  flops: float | None, batch_size: int) -> None:
   """Medians, what follows from them, and ratios."""
@@ -184,7 +176,7 @@ def _print_profile(ours: prepared.Steps, args: argparse.Namespace) -> None:
   """Writes a trace of a few steps and prints where the time went."""
   ours()
   folder = Path(args.profile)
-  found = costs.profile(folder, lambda: _seconds(ours, args.steps))
+  found = costs.profile(folder, lambda: turns.seconds(ours, args.steps))
   print(f'{folder}: {args.steps} steps')
   print('\n'.join(costs.table(found, ours.program, args.top)))
 

@@ -1,9 +1,11 @@
 """Measuring in turns: threads, rounds, ratios, tables."""
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from siamkpn_jax.cli.parser import Parser, whole
@@ -42,6 +44,24 @@ def use_threads(count: int) -> int:
                     'that this process may use')
   os.sched_setaffinity(0, known[:count])
   return count
+
+
+def seconds(step: Callable[[], Any], count: int = 1, *,
+            before: int = 0) -> float:
+  """Mean of some calls, from the first one to the results of the last one.
+
+  Args:
+    step: what is timed; what it returns may still be computed then.
+    count: of calls.
+    before: calls that are not timed: they compile, and fill the caches.
+  """
+  for _ in range(before):
+    jax.block_until_ready(step())
+  start = time.perf_counter()
+  for _ in range(count):
+    found = step()
+  jax.block_until_ready(found)
+  return (time.perf_counter() - start) / count
 
 
 def take_turns(ways: Mapping[str, Callable[[], float]],

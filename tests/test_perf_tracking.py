@@ -101,9 +101,14 @@ def test_the_program_follows_a_decoded_video():
   way = overhead._program(tracker, 4)
   assert way() > 0 and tracker.frames == 2 * (4 + 1)  # and one of `init`
   np.testing.assert_array_equal(tracker.box, video()[1])
-  calls = []
-  assert overhead._repeated(lambda: calls.append(1), 3)() >= 0
-  assert len(calls) == 1 + 3
+
+
+def test_seconds(monkeypatch):
+  """The mean of the calls that count."""
+  clock, calls = iter([10.0, 16.0]), []
+  monkeypatch.setattr(turns.time, 'perf_counter', lambda: next(clock))
+  assert turns.seconds(lambda: calls.append(1), 3, before=2) == 2
+  assert len(calls) == 2 + 3
 
 
 @pytest.mark.parametrize('engine', ['jax', 'onnxruntime'])
