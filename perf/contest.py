@@ -17,7 +17,7 @@ from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.metrics.protocols import OTB
-from siamkpn_jax.tracking.follow import SingleTracker
+from siamkpn_jax.tracking.one_target import SingleTracker
 
 Say = Callable[[str], None]
 _CLOSE = 0.05  # pixels

@@ -41,8 +41,8 @@ from siamkpn_jax.experiments.ablation import (
   read_result,
 )
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.one_target import SingleTracker
 
 _PEER = 'TrackerNano'
 

@@ -29,8 +29,9 @@ from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import one_pass_task
 from siamkpn_jax.evaluation.run.load import ENGINES, load_for_sequences
-from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import MultiTargetTracker
 from siamkpn_jax.tracking.load import load_tracker
+from siamkpn_jax.tracking.one_target import OneTarget
 
 
 def add_arguments(parser: Parser) -> None:

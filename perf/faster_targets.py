@@ -31,8 +31,8 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics import ope
-from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.load import load_tracker
+from siamkpn_jax.tracking.one_target import SingleTracker
 
 _FEWEST = 3  # frames of a part
 

@@ -30,9 +30,9 @@ from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.models.siamkpn import build_model
-from siamkpn_jax.tracking.follow import Alone, SingleTracker
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.one_target import OneTarget, SingleTracker
 from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.tracker import Tracker
@@ -98,7 +98,7 @@ def _program(tracker: SingleTracker, count: int) -> Callable[[], float]:
 
   def way() -> float:
     summary = track_to_files(
-        Alone(tracker), FrameSource('memory', iter(some)),
+        OneTarget(tracker), FrameSource('memory', iter(some)),
         [GivenBox(None, 1, box)], Outputs(), progress=False)
     assert summary.fps
     return 1 / summary.fps

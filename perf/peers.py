@@ -44,8 +44,8 @@ from siamkpn_jax.evaluation.report.drawing import draw_frames, save_strips
 from siamkpn_jax.evaluation.report.failure_strips import whole_sequence
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking import tracker as ours
-from siamkpn_jax.tracking.follow import SingleTracker
 from siamkpn_jax.tracking.load import decode_config
+from siamkpn_jax.tracking.one_target import SingleTracker
 
 
 def add_arguments(parser: Parser) -> None:

@@ -172,7 +172,7 @@ def track_video(path: str | Path, boxes: Any, *,
   """
   from siamkpn_jax.tracking.callers_boxes import as_given
   from siamkpn_jax.tracking.follow import check_boxes, follow
-  from siamkpn_jax.tracking.load import load_follower
+  from siamkpn_jax.tracking.load import load_for_targets
   from siamkpn_jax.tracking.video import open_frames
 
   with contextlib.ExitStack() as stack:
@@ -181,14 +181,14 @@ def track_video(path: str | Path, boxes: Any, *,
     given = as_given(boxes, start_frame, source.count, source.size,
                      source.rate)
     check_boxes(given, source)
-    follower = load_follower(weights, len(given), engine=engine,
+    tracker = load_for_targets(weights, len(given), engine=engine,
                              precision=precision, every_stage=heatmaps,
                              long_term=long_term, **hyperparameters)
     stack.pop_all()  # the video stays open for the generator
 
   def results() -> 'Generator[FrameResult, None, None]':
     with source:
-      yield from follow(follower, source, given, sights=heatmaps)
+      yield from follow(tracker, source, given, sights=heatmaps)
 
   return results()
 

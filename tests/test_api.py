@@ -16,6 +16,7 @@ import pytest
 import siamkpn_jax
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import write_otb
+from siamkpn_jax.tracking.targets import TrackResult
 
 # Also entry points.
 CLASHING = ['train', 'evaluate', 'score', 'convert', 'export']
@@ -172,24 +173,28 @@ def test_train_passes_everything_on(monkeypatch, resume):
 def test_track_video_passes_everything_on(monkeypatch, tmp_path):
   (name,) = write_otb(tmp_path, seed=0, count=1, length=3)
   class Still:
-    def start(self, target, frame, box_xywh):
+    def add(self, frame, box_xywh, *, replace):
       self.box_xywh = box_xywh
+      return 7
 
     def update(self, frame):
-      return {}
+      return {7: TrackResult(True, self.box_xywh, 0.5)}
 
-    def sight(self, target):
+    def heatmaps(self, target):
       return 'seen'
 
-  loads = Recorder(monkeypatch, 'tracking.load', load_follower=Still())
+    def search_crop(self, target):
+      return 'crop'
+
+  loads = Recorder(monkeypatch, 'tracking.load', load_for_targets=Still())
   (first, last) = siamkpn_jax.track_video(
       tmp_path / name, (50, 51, 40, 30), weights='weights',
       engine='onnxruntime', precision='int8', start_frame=2, heatmaps=True,
       long_term=True, penalty_k=0.3)
   assert (first.number, last.number) == (2, 3)
   assert first.targets[1].box_xywh.tolist() == [50, 51, 40, 30]
-  assert first.sights == {1: 'seen'}
-  assert loads.given['load_follower'] == (('weights', 1), {
+  assert first.sights == {1: ('seen', 'crop')}
+  assert loads.given['load_for_targets'] == (('weights', 1), {
       'engine': 'onnxruntime', 'precision': 'int8', 'every_stage': True,
       'long_term': True, 'penalty_k': 0.3})
 

@@ -117,11 +117,11 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
     track_outputs.check(outputs, len(boxes))
     with track_outputs.shown(args, outputs) as wanted:
       # Late: a wrong box shows before the slow imports of the model.
-      from siamkpn_jax.tracking.load import load_follower
+      from siamkpn_jax.tracking.load import load_for_targets
       from siamkpn_jax.tracking.track_files import track_to_files
       with (contextlib.nullcontext() if args.quiet else
             announced(_LOADING[args.precision], after=_LONG)):
-        follower = load_follower(
+        tracker = load_for_targets(
             weights, len(boxes), engine=args.engine,
             precision=args.precision, every_stage=args.heatmaps,
             long_term=args.long_term,
@@ -129,7 +129,7 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
       for note in [*source.notes, *_doubts(boxes, source),
                    *filter(None, [precision_note(args.precision)])]:
         print(f'note: {note}', file=sys.stderr)
-      summary = track_to_files(follower, source, boxes, wanted,
+      summary = track_to_files(tracker, source, boxes, wanted,
                                progress=not args.quiet)
   track_outputs.report(outputs)
   _report(summary, source, boxes)

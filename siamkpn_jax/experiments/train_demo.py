@@ -16,17 +16,17 @@ from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.report.curves import save_plot
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
 from siamkpn_jax.experiments.heatmaps import FigureRow, save_heatmap_figure
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
-from siamkpn_jax.tracking.follow import Alone
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.load import (
   LoadedTracker,
   decode_config,
   load_tracker,
 )
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import open_frames
@@ -97,7 +97,7 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   first = sequences[0]
   with open_frames(first.frames[0].parent) as source:
     box = GivenBox(None, 1, tuple(first.boxes_xywh[0].tolist()))
-    track_to_files(Alone(tracker), source, [box],
+    track_to_files(OneTarget(tracker), source, [box],
                    Outputs(output / 'tracking.mp4'))
   files = [
       (output / 'success.png', 'success plot'),

@@ -1,17 +1,18 @@
 """Trackers of one target or of many, behind one interface, kept for later."""
 
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.tracking.load import (
-    LoadedTracker,
-    load_batch_tracker,
-    load_tracker,
+from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
+from siamkpn_jax.tracking.one_target import OneTarget
+from siamkpn_jax.tracking.targets import (
+    LoadedBatchTracker,
+    TargetTracker,
+    TrackResult,
 )
-from siamkpn_jax.tracking.targets import LoadedBatchTracker, TrackResult
 
 
 class Seen(NamedTuple):
@@ -28,12 +29,19 @@ class Seen(NamedTuple):
   place_xywh: np.ndarray
 
 
-class Group(Protocol):
+class Group:
   """Targets that are tracked together, by numbers of their own."""
+
+  def __init__(self, tracker: TargetTracker, most: int | None = None):
+    """Of no target; `most` at once, None for any number."""
+    self._tracker, self._most = tracker, most
+    for left in tuple(tracker.targets):
+      tracker.remove(left)
 
   @property
   def full(self) -> bool:
     """Whether no target can be added."""
+    return len(self._tracker.targets) == self._most
 
   def add(self, frame: np.ndarray, box_xywh: Any) -> int:
     """Starts a target, in a uint8 [h, w, 3] BGR frame; returns its number.
@@ -41,62 +49,14 @@ class Group(Protocol):
     Raises:
       UserError: a box that cannot be followed.
     """
-
-  def remove(self, target: int) -> None:
-    """Forgets a target."""
-
-  def update(self, frame: np.ndarray) -> dict[int, Seen]:
-    """Finds all targets in their next frame."""
-
-
-class One:
-  """The fastest tracker of one target."""
-
-  def __init__(self, tracker: LoadedTracker):
-    self._tracker, self.full = tracker, False
-
-  def add(self, frame: np.ndarray, box_xywh: Any) -> int:
-    """See `Group`."""
-    self._tracker.init(frame, box_xywh)
-    self.full = True
-    return 0
-
-  def remove(self, target: int) -> None:
-    """See `Group`."""
-    del target
-    self.full = False
-
-  def update(self, frame: np.ndarray) -> dict[int, Seen]:
-    """See `Group`."""
-    if not self.full:
-      return {}
-    window = self._tracker.search_window()
-    found, box = self._tracker.update(frame)
-    return {0: _seen(TrackResult(found, box, self._tracker.score,
-                                 self._tracker.confidence),
-                     self._tracker.heatmaps, window)}
-
-
-class Many:
-  """Targets that are tracked at once."""
-
-  full = False
-
-  def __init__(self, tracker: LoadedBatchTracker):
-    self._tracker = tracker
-    for left in tuple(tracker.targets):
-      tracker.remove(left)
-
-  def add(self, frame: np.ndarray, box_xywh: Any) -> int:
-    """See `Group`."""
     return self._tracker.add(frame, box_xywh)
 
   def remove(self, target: int) -> None:
-    """See `Group`."""
+    """Forgets a target."""
     self._tracker.remove(target)
 
   def update(self, frame: np.ndarray) -> dict[int, Seen]:
-    """See `Group`."""
+    """Finds all targets in their next frame."""
     tracker = self._tracker
     windows = {target: tracker.search_window(target)
                for target in tracker.targets}
@@ -124,7 +84,7 @@ class Trackers:
       **tracking: hyperparameters, as for `load_tracker`.
     """
     self._weights, self._tracking = weights, tracking
-    self._one: LoadedTracker | None = None
+    self._one: OneTarget | None = None
     # By slots and whether every stage is kept.
     self._batches: dict[tuple[int, bool], LoadedBatchTracker] = {}
 
@@ -137,10 +97,10 @@ class Trackers:
     """
     if targets == 1 and not stages:
       if self._one is None:
-        self._one = load_tracker(self._weights, **self._tracking)
-      return One(self._one)
+        self._one = OneTarget(load_tracker(self._weights, **self._tracking))
+      return Group(self._one, most=1)
     slots = 1 << (targets - 1).bit_length()  # few sizes: each is compiled
     if (slots, stages) not in self._batches:
       self._batches[slots, stages] = load_batch_tracker(
           self._weights, slots=slots, every_stage=stages, **self._tracking)
-    return Many(self._batches[slots, stages])
+    return Group(self._batches[slots, stages])

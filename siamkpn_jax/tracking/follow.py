@@ -2,33 +2,18 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
 
 import numpy as np
 
 from siamkpn_jax.core.boxes import check_box
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.targets import LoadedBatchTracker, TrackResult
+from siamkpn_jax.tracking.targets import TargetTracker, TrackResult
 from siamkpn_jax.tracking.video import FrameSource
 
 # The heatmaps [s, n, n] of a target and the crop [side, side, 3] they are of;
 # s = 0 and None or an empty crop before the first update.
 Sight = tuple[np.ndarray, np.ndarray | None]
-
-
-class SingleTracker(Protocol):
-  """What `Alone` needs of a tracker; tracker.Tracker is one."""
-
-  @property
-  def score(self) -> float:
-    """Score of the last update."""
-
-  def init(self, frame: np.ndarray, box_xywh: np.ndarray) -> Any:
-    """Takes the object from a frame, uint8 [h, w, 3] BGR, and its box, [4]."""
-
-  def update(self, frame: np.ndarray) -> tuple[bool, np.ndarray]:
-    """Returns whether the object is found in a frame, and its box, [4]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,71 +39,6 @@ class FrameResult:
   sights: Mapping[int, Sight] = dataclasses.field(default_factory=dict)
 
 
-class Follower(Protocol):
-  """Targets that are tracked together, by id."""
-
-  def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
-    """Takes a target from a frame."""
-
-  def update(self, frame: np.ndarray) -> dict[int, TrackResult]:
-    """Finds all targets in their next frame."""
-
-  def sight(self, target: int) -> Sight:
-    """What the network saw in the last update."""
-
-
-class Alone:
-  """One target: the fastest tracker."""
-
-  def __init__(self, tracker: SingleTracker):
-    self._tracker = tracker
-    self._target: int | None = None
-
-  def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
-    """See `Follower`."""
-    self._tracker.init(frame, box_xywh)
-    self._target = target
-
-  def update(self, frame: np.ndarray) -> dict[int, TrackResult]:
-    """See `Follower`."""
-    if self._target is None:
-      return {}
-    found, box = self._tracker.update(frame)
-    return {self._target: TrackResult(
-        found, np.asarray(box), float(self._tracker.score),
-        getattr(self._tracker, 'confidence', None))}
-
-  def sight(self, target: int) -> Sight:
-    """See `Follower`."""
-    tracker: Any = self._tracker
-    return tracker.heatmaps, tracker.search_crop
-
-
-class Together:
-  """Several targets, one batch per frame."""
-
-  def __init__(self, tracker: LoadedBatchTracker):
-    self._tracker = tracker
-    self._slots: dict[int, int] = {}
-
-  def start(self, target: int, frame: np.ndarray, box_xywh: Any) -> None:
-    """See `Follower`."""
-    self._slots[target] = self._tracker.add(
-        frame, box_xywh, replace=self._slots.get(target))
-
-  def update(self, frame: np.ndarray) -> dict[int, TrackResult]:
-    """See `Follower`."""
-    if not self._slots:
-      return {}
-    found = self._tracker.update(frame)
-    return {target: found[slot] for target, slot in self._slots.items()}
-
-  def sight(self, target: int) -> Sight:
-    """See `Follower`."""
-    slot = self._slots[target]
-    return self._tracker.heatmaps(slot), self._tracker.search_crop(slot)
-
-
 def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
   """Checks, before the work, that every target can be followed.
 
@@ -133,32 +53,36 @@ def check_boxes(boxes: Sequence[GivenBox], source: FrameSource) -> None:
           f'{source.name} has {source.count}; expected a frame of the video')
 
 
-def follow(follower: Follower, source: FrameSource,
+def follow(tracker: TargetTracker, source: FrameSource,
            boxes: Sequence[GivenBox], *, sights: bool = False
            ) -> Iterator[FrameResult]:
   """A result for each frame, those that cannot be decoded included.
 
   Args:
-    follower: without targets.
+    tracker: without targets.
     source: the frames.
     boxes: one for each target. It starts in the first frame, from its own on,
       that can be decoded.
     sights: add them to the results.
   """
   waiting = sorted(boxes, key=lambda box: box.frame or 0)
+  numbers: dict[int, int] = {}  # of the tracker's, by id
   known: dict[int, TrackResult] = {}
   done, last = source.start - 1, None
   for frame in source:
     number = source.number
     yield from _undecoded(source, frame if last is None else last, known, done,
                           number - 1)
-    known = follower.update(frame)
+    found = tracker.update(frame) if numbers else {}
+    known = {target: found[one] for target, one in numbers.items()}
     while waiting and (waiting[0].frame or 0) <= number:
       given = waiting.pop(0)
       box = np.array(given.box_xywh, np.float64)
-      follower.start(given.id, frame, box)
+      numbers[given.id] = tracker.add(frame, box,
+                                      replace=numbers.get(given.id))
       known[given.id] = TrackResult(True, box, 1.0)
-    seen = {target: follower.sight(target) for target in known if sights}
+    seen = {target: (tracker.heatmaps(one), tracker.search_crop(one))
+            for target, one in numbers.items() if sights}
     yield FrameResult(number, source.time, frame, known, sights=seen)
     done, last = number, frame
   if last is not None:

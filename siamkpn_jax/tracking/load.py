@@ -21,15 +21,10 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.choice import SEARCH_SIZE, DecodeConfig
 from siamkpn_jax.tracking.confidence import calibration_of
 from siamkpn_jax.tracking.engines import choose_engine, wide
-from siamkpn_jax.tracking.follow import (
-    Alone,
-    Follower,
-    SingleTracker,
-    Together,
-)
 from siamkpn_jax.tracking.long_term import Judge, Rule
+from siamkpn_jax.tracking.one_target import OneTarget, SingleTracker
 from siamkpn_jax.tracking.saved_state import name_of
-from siamkpn_jax.tracking.targets import LoadedBatchTracker
+from siamkpn_jax.tracking.targets import LoadedBatchTracker, TargetTracker
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.onnx.serialized import Serialized
@@ -233,21 +228,21 @@ def _load(weights: str | Path | None, engine: str,
   return _Loaded(path, digest, config, None, model, variables)
 
 
-def load_follower(weights: str | Path | None, targets: int,
-                  **options: Any) -> Follower:
+def load_for_targets(weights: str | Path | None, count: int,
+                     **options: Any) -> TargetTracker:
   """Loads what tracks a number of targets in one video.
 
   Args:
     weights: as for `load_tracker`.
-    targets: how many; one has the fastest tracker, several are tracked at once.
+    count: how many; one has the fastest tracker, several are tracked at once.
     **options: as for `load_tracker`.
 
   Raises:
     UserError: as for `load_tracker`.
   """
-  if targets == 1:
-    return Alone(load_tracker(weights, **options))
-  return Together(load_batch_tracker(weights, slots=targets, **options))
+  if count == 1:
+    return OneTarget(load_tracker(weights, **options))
+  return load_batch_tracker(weights, slots=count, **options)
 
 
 def judge_of(path: Path, decoding: DecodeConfig, precision: str, *,

@@ -45,18 +45,8 @@ class TrackResult(NamedTuple):
     return TRACKED if self.found else LOST
 
 
-class LoadedBatchTracker(Protocol):
-  """A tracker of many targets, whatever runs its network; see `BatchTracker`.
-
-  Attributes:
-    slots: see `BatchTracker`.
-    devices: see `BatchTracker`.
-    crops_seen: see `BatchTracker`.
-  """
-
-  slots: int
-  devices: int
-  crops_seen: int
+class TargetTracker(Protocol):
+  """What following targets in a video takes; see `BatchTracker`."""
 
   @property
   def targets(self) -> Collection[int]:
@@ -70,13 +60,6 @@ class LoadedBatchTracker(Protocol):
   def remove(self, target: int) -> None:
     """See `BatchTracker.remove`."""
 
-  def state(self, target: int) -> dict[str, np.ndarray]:
-    """See `BatchTracker.state`."""
-
-  def add_state(self, state: Mapping[str, Any], *,
-                replace: int | None = None) -> int:
-    """See `BatchTracker.add_state`."""
-
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
              ) -> dict[int, TrackResult]:
     """See `BatchTracker.update`."""
@@ -89,6 +72,27 @@ class LoadedBatchTracker(Protocol):
 
   def search_window(self, target: int) -> tuple[np.ndarray, float]:
     """See `BatchTracker.search_window`."""
+
+
+class LoadedBatchTracker(TargetTracker, Protocol):
+  """A tracker of many targets, whatever runs its network; see `BatchTracker`.
+
+  Attributes:
+    slots: see `BatchTracker`.
+    devices: see `BatchTracker`.
+    crops_seen: see `BatchTracker`.
+  """
+
+  slots: int
+  devices: int
+  crops_seen: int
+
+  def state(self, target: int) -> dict[str, np.ndarray]:
+    """See `BatchTracker.state`."""
+
+  def add_state(self, state: Mapping[str, Any], *,
+                replace: int | None = None) -> int:
+    """See `BatchTracker.add_state`."""
 
   def network_speed(self) -> float | None:
     """See `BatchTracker.network_speed`."""

@@ -17,9 +17,9 @@ from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.core.signals import on_main_thread
 from siamkpn_jax.tracking.boxes_files import Write, boxes_format, boxes_writer
 from siamkpn_jax.tracking.drawing import draw_result
-from siamkpn_jax.tracking.follow import Follower, FrameResult, follow
+from siamkpn_jax.tracking.follow import FrameResult, follow
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.targets import LOST
+from siamkpn_jax.tracking.targets import TargetTracker
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter
 
 _COMPILING_FRAMES = 2  # the first start and the first update compile
@@ -81,10 +81,10 @@ class TrackSummary:
     self.last = result.number
     self.undecoded += not result.decoded
     self.lost += result.decoded and any(
-        target.state == LOST for target in result.targets.values())
+        not target.found for target in result.targets.values())
 
 
-def track_to_files(follower: Follower, source: FrameSource,
+def track_to_files(tracker: TargetTracker, source: FrameSource,
                    boxes: Sequence[GivenBox], outputs: Outputs, *,
                    progress: bool = True) -> TrackSummary:
   """Tracks from the first frame of a source to its last.
@@ -94,7 +94,7 @@ def track_to_files(follower: Follower, source: FrameSource,
   Ctrl-C ends a camera like the end of a video; elsewhere it is an interruption.
 
   Args:
-    follower: without targets.
+    tracker: without targets.
     source: the frames.
     boxes: one for each target.
     outputs: what to write.
@@ -110,7 +110,7 @@ def track_to_files(follower: Follower, source: FrameSource,
   with atomic_paths(outputs.paths) as partial, contextlib.ExitStack() as stack:
     write = list(_writers(stack, partial, source, len(boxes), outputs))
     stop = stack.enter_context(_ctrl_c_ends(source))
-    results = _until(stop, follow(follower, source, boxes,
+    results = _until(stop, follow(tracker, source, boxes,
                                   sights=outputs.heatmaps))
     for result in _with_progress(results, source, summary, shown=progress):
       summary.add(result)

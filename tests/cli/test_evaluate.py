@@ -12,7 +12,8 @@ import pytest
 from siamkpn_jax.checkpoints import packaged
 from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.evaluation.run import load
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
+from siamkpn_jax.tracking.one_target import OneTarget
 
 
 class Watched(FirstBoxTracker):

@@ -11,8 +11,9 @@ import pytest
 from siamkpn_jax.cli import command, process
 from siamkpn_jax.evaluation.report.score_table import score_table
 from siamkpn_jax.evaluation.run import load
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
 from siamkpn_jax.tracking import load as tracking
+from siamkpn_jax.tracking.one_target import OneTarget
 from tests.cli.stand_in import StandIn
 
 ODD = 'caf\udce9'  # as Python reads the bytes of a name that is not UTF-8

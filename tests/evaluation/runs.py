@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.evaluation.run import evaluation
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
+from siamkpn_jax.tracking.one_target import OneTarget
 
 BOXES = [[4.0 + i, 5, 10, 8] for i in range(6)]
 

@@ -13,7 +13,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import evaluation, jobs
-from siamkpn_jax.evaluation.run.protocol import OneTarget
+from siamkpn_jax.tracking.one_target import OneTarget
 from tests.evaluation import vot_files
 from tests.evaluation.runs import (
   BOXES,

@@ -12,9 +12,10 @@ from siamkpn_jax.evaluation.formats import sequences
 from siamkpn_jax.evaluation.formats.result_files import find_results
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import evaluation, jobs
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
 from siamkpn_jax.evaluation.scoring import ScoringRequest, load_vot_sequences
 from siamkpn_jax.evaluation.scoring import score as score_results
+from siamkpn_jax.tracking.one_target import OneTarget
 from tests.datasets.formats import miniatures
 from tests.evaluation import vot_files
 from tests.reference.file_names import is_portable

@@ -11,7 +11,8 @@ from siamkpn_jax.evaluation.formats import results
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.metrics import ope
 from siamkpn_jax.evaluation.run import one_pass
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
+from siamkpn_jax.tracking.one_target import OneTarget
 
 BOXES = [(5 + i, 6, 7, 8) for i in range(12)]
 

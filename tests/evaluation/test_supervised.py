@@ -12,7 +12,8 @@ from siamkpn_jax.evaluation.formats.vot_sequences import (
 )
 from siamkpn_jax.evaluation.metrics import vot
 from siamkpn_jax.evaluation.run import jobs, supervised
-from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker, OneTarget
+from siamkpn_jax.evaluation.run.protocol import FirstBoxTracker
+from siamkpn_jax.tracking.one_target import OneTarget
 from tests.evaluation import vot_files
 from tests.reference import vot as reference
 

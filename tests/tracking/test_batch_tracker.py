@@ -14,9 +14,9 @@ from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.run import experiments, load
 from siamkpn_jax.evaluation.run.batch_runner import drive
 from siamkpn_jax.evaluation.run.experiments import Task
-from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.tracking.batch_tracker import BatchTracker
 from siamkpn_jax.tracking.decode import Hyperparameters
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.packed import update_packed
 from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.tracker import Tracker

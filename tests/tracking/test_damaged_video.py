@@ -8,9 +8,9 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.container import check_beginning
-from siamkpn_jax.tracking.follow import Alone
 from siamkpn_jax.tracking.frame_numbers import FrameNumbers, Packets
 from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, open_frames
 from tests.tracking.numbered_video import (
@@ -47,7 +47,7 @@ def follow(path: Path, tmp_path: Path):
   boxes = tmp_path / 'boxes.txt'
   with open_frames(path) as source:
     summary = track_to_files(
-        Alone(NumberReader()), source, [GIVEN],
+        OneTarget(NumberReader()), source, [GIVEN],
         Outputs(tmp_path / 'out.avi', boxes), progress=False)
   return summary, np.loadtxt(boxes, delimiter=',')
 
@@ -264,7 +264,7 @@ def test_lost_frames_of_a_source() -> None:
 def test_first_frames_lost(tmp_path: Path) -> None:
   source = FrameSource('v', iter([None, None, numbered(2), numbered(3)]))
   boxes = tmp_path / 'boxes.txt'
-  summary = track_to_files(Alone(NumberReader()), source, [GIVEN],
+  summary = track_to_files(OneTarget(NumberReader()), source, [GIVEN],
                            Outputs(None, boxes), progress=False)
   assert (summary.frames, summary.undecoded) == (4, 2)
   assert boxes.read_text().splitlines()[:2] == ['nan,nan,nan,nan'] * 2

@@ -15,10 +15,11 @@ from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.tracking import load
 from siamkpn_jax.tracking.boxes_files import FORMATS, boxes_format
 from siamkpn_jax.tracking.callers_boxes import starts
-from siamkpn_jax.tracking.follow import Alone, Together, follow
+from siamkpn_jax.tracking.follow import follow
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
 from siamkpn_jax.tracking.h264 import available
 from siamkpn_jax.tracking.label_files import KINDS
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.targets import TrackResult
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
@@ -27,13 +28,15 @@ BOX = (5.0, 6.0, 20.0, 10.0)
 
 
 class Shifting:
-  """A follower whose boxes move to the right; odd frames lose the first."""
+  """A tracker whose boxes move to the right; odd frames lose the first."""
 
   def __init__(self) -> None:
     self.boxes: dict[int, np.ndarray] = {}
 
-  def start(self, target, frame, box_xywh) -> None:
+  def add(self, frame, box_xywh, *, replace=None) -> int:
+    target = len(self.boxes) + 1 if replace is None else replace
     self.boxes[target] = box_xywh
+    return target
 
   def update(self, frame) -> dict[int, TrackResult]:
     for target in self.boxes:
@@ -41,8 +44,11 @@ class Shifting:
     return {target: TrackResult(target > 1, box, 0.5)
             for target, box in self.boxes.items()}
 
-  def sight(self, target):
-    return np.zeros((0, 31, 31)), None
+  def heatmaps(self, target):
+    return np.zeros((0, 31, 31))
+
+  def search_crop(self, target):
+    return None
 
 
 def source(count: int, lost: tuple[int, ...] = (), **options) -> FrameSource:
@@ -132,8 +138,10 @@ def test_time_stamps_of_a_varying_rate_are_kept(tmp_path: Path) -> None:
 def test_one_target_has_the_single_tracker(monkeypatch) -> None:
   monkeypatch.setattr(load, 'load_tracker', lambda *a, **b: (a, b))
   monkeypatch.setattr(load, 'load_batch_tracker', lambda *a, **b: (a, b))
-  assert isinstance(load.load_follower('w', 1, engine='onnxruntime'), Alone)
-  assert isinstance(load.load_follower('w', 2), Together)
+  one = load.load_for_targets('w', 1, engine='onnxruntime')
+  assert isinstance(one, OneTarget)
+  assert one._tracker == (('w',), {'engine': 'onnxruntime'})
+  assert load.load_for_targets('w', 2) == (('w',), {'slots': 2})
 
 
 class Sure:
@@ -157,7 +165,7 @@ class One(Sure):
   pass
 
 
-@pytest.mark.parametrize('follower', [Alone(One()), Together(Sure())])
+@pytest.mark.parametrize('follower', [OneTarget(One()), Sure()])
 def test_results_have_the_confidence_where_it_is_known(follower) -> None:
   """From the second frame on: the first box is given."""
   results = list(follow(follower, source(4, lost=(3,)),
@@ -167,7 +175,7 @@ def test_results_have_the_confidence_where_it_is_known(follower) -> None:
 
 
 @pytest.mark.parametrize(('follower', 'csv', 'plain'), [
-    (Alone(One()), '0.2000', 0.2), (Shifting(), 'nan', None)])
+    (OneTarget(One()), '0.2000', 0.2), (Shifting(), 'nan', None)])
 def test_files_have_the_confidence(tmp_path: Path, follower, csv: str,
                                    plain: float | None) -> None:
   """None of the given box, nor of a frame that cannot be decoded."""
@@ -199,7 +207,7 @@ def test_long_term_films_have_the_confidence(tmp_path: Path) -> None:
   shown = []
   show = lambda frame: shown.append(frame) or False
   for confidence in (False, True):
-    track_to_files(Alone(One()), source(2), [GivenBox(None, 1, BOX)],
+    track_to_files(OneTarget(One()), source(2), [GivenBox(None, 1, BOX)],
                    Outputs(confidence=confidence, show=show), progress=False)
   np.testing.assert_array_equal(shown[0], shown[2])
   assert (shown[1] != shown[3]).any()  # 0.90 and 0.20
@@ -264,7 +272,7 @@ def test_a_video_that_is_left_early_is_closed(tmp_path: Path) -> None:
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr('siamkpn_jax.tracking.video.open_frames',
                   lambda *args, **more: FrameSource('three', frames()))
-    patch.setattr('siamkpn_jax.tracking.load.load_follower',
+    patch.setattr('siamkpn_jax.tracking.load.load_for_targets',
                   lambda *args, **more: Shifting())
     results = siamkpn_jax.track_video(tmp_path, BOX)
     assert not closed

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.follow import Alone
 from siamkpn_jax.tracking.given_boxes import GivenBox
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import FrameSource, open_frames
 from tests.limits import files_of_at_most
@@ -39,7 +39,7 @@ class ShiftingTracker:
 def track(source: FrameSource, video: Path | None = None,
           boxes: Path | None = None, **outputs):
   given = GivenBox(None, 1, tuple(BOX.tolist()))
-  return track_to_files(Alone(ShiftingTracker()), source, [given],
+  return track_to_files(OneTarget(ShiftingTracker()), source, [given],
                         Outputs(video, boxes, **outputs))
 
 

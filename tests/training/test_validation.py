@@ -13,9 +13,9 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import split_seed, write_otb
 from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
-from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.models.siamkpn import init_variables
 from siamkpn_jax.tracking.load import load_tracker
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.training import trainer, validation
 from siamkpn_jax.training.metrics import (
   AUC,

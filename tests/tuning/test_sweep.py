@@ -15,9 +15,9 @@ from siamkpn_jax.evaluation.formats.sequences import load_otb
 from siamkpn_jax.evaluation.formats.vot_sequences import load_vot
 from siamkpn_jax.evaluation.metrics.vot import find_protocol
 from siamkpn_jax.evaluation.run.batch_runner import drive
-from siamkpn_jax.evaluation.run.protocol import OneTarget
 from siamkpn_jax.models.siamkpn import build_model
 from siamkpn_jax.tracking.load import decode_config, load_tracker
+from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.tracker import Tracker
 from siamkpn_jax.tuning import run, trial_runner
 from siamkpn_jax.tuning.sweep import Sweep

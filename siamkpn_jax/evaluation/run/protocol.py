@@ -1,7 +1,7 @@
 """What can be evaluated: a tracker of any number of targets."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -37,42 +37,6 @@ class MultiTargetTracker(Protocol):
 
   def network_speed(self) -> float | None:
     """Frames per second that the network alone reached; None: not known."""
-
-
-class OneTarget:
-  """Makes a `MultiTargetTracker` of any object used like `cv2.Tracker`."""
-
-  slots = 1
-
-  def __init__(self, tracker: Any) -> None:
-    """Of an object with `init(frame, box)` and `update(frame)`.
-
-    The latter returns whether the target was found, and its [4] box.
-    """
-    self._tracker = tracker
-
-  def add(self, frame: np.ndarray, box_xywh: np.ndarray,
-          hyperparameters: Hyperparameters | None = None) -> int:
-    """See `MultiTargetTracker`; the target before is forgotten."""
-    assert hyperparameters is None  # it has none of ours
-    self._tracker.init(frame, box_xywh)
-    return 0
-
-  def remove(self, target: int) -> None:
-    """See `MultiTargetTracker`."""
-
-  def update(self, frames: Mapping[int, np.ndarray]) -> dict[int, Result]:
-    """See `MultiTargetTracker`."""
-    return {target: _Box(np.asarray(self._tracker.update(frame)[1]))
-            for target, frame in frames.items()}
-
-  def network_speed(self) -> float | None:
-    """See `MultiTargetTracker`."""
-    return None
-
-
-class _Box(NamedTuple):
-  box_xywh: np.ndarray
 
 
 class FirstBoxTracker:

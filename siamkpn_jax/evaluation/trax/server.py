@@ -19,7 +19,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import decode_image, read_image
 from siamkpn_jax.evaluation.formats.vot_sequences import starting_box
-from siamkpn_jax.tracking.follow import SingleTracker
+from siamkpn_jax.tracking.one_target import SingleTracker
 
 Opening = Callable[[], contextlib.AbstractContextManager[None]]
 
