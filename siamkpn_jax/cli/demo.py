@@ -12,14 +12,12 @@ from siamkpn_jax.cli import extras
 from siamkpn_jax.cli.parser import Parser, names, real, whole
 from siamkpn_jax.cli.paths import existing_weights
 from siamkpn_jax.cli.tracker_flags import (
-    add_tracking_argument,
-    add_weights_argument,
+  add_tracking_argument,
+  add_weights_argument,
 )
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
 from siamkpn_jax.page.limits import Limits
-
-_LONG = 2.0  # seconds; the first time, a network may be exported
 
 
 def add_arguments(parser: Parser) -> None:
@@ -66,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
   listening = bind(args.host, args.port)
   with contextlib.ExitStack() as stack:
     stack.callback(listening.close)
-    with announced('loading the tracker', after=_LONG):
+    with announced('loading the tracker'):
       from siamkpn_jax.page.groups import Trackers
       trackers = Trackers(weights, **tracking)
       trackers.group(1, stages=False)  # wrong weights show before a visitor

@@ -27,7 +27,7 @@ from siamkpn_jax.cli.tracker_flags import (
 )
 from siamkpn_jax.config.overrides import parse_tracking
 from siamkpn_jax.core.announce import announced
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, few
 from siamkpn_jax.core.file_lock import folder_lock
 from siamkpn_jax.tracking.engines import (
     PRECISIONS,
@@ -186,10 +186,9 @@ def _failures(plan: 'evaluation.EvaluationPlan') -> int:
     return 0
   sys.stdout.flush()
   total = len(plan.jobs) + len(plan.unusable)
-  names = ', '.join(list(failed)[:5]) + (' ...' if len(failed) > 5 else '')
   for name, why in failed.items():
     print(f'failed: {name}: {why}', file=sys.stderr)
-  print(f'error: {len(failed)} of {total} sequences failed: {names}; the '
+  print(f'error: {len(failed)} of {total} sequences failed: {few(failed)}; the '
         'others are scored: correct these and run the same command again',
         file=sys.stderr)
   return 1

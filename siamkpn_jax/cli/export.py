@@ -18,13 +18,11 @@ from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import target_lock
 from siamkpn_jax.tracking.export.formats import (
-    BATCHES,
-    FORMATS,
-    PRECISIONS,
-    check_target,
+  BATCHES,
+  FORMATS,
+  PRECISIONS,
+  check_target,
 )
-
-_LONG = 2.0  # seconds; JAX and the export are compared, which compiles
 
 
 def add_arguments(parser: Parser) -> None:
@@ -66,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
   # Late: a mistake in the flags shows before the slow imports of the model.
   from siamkpn_jax.config.overrides import parse_tracking
   from siamkpn_jax.tracking.export.run import export
-  with target_lock(output, '--output'), announced('exporting', after=_LONG):
+  with target_lock(output, '--output'), announced('exporting'):
     done = export(args.weights, output, args.format, overwrite=args.overwrite,
                   tracking=parse_tracking(args.tracking), command=args.command,
                   precision=args.precision, batch=args.batch)

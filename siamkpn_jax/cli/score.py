@@ -13,7 +13,7 @@ from pathlib import Path
 
 from siamkpn_jax.cli.parser import Parser, names, real
 from siamkpn_jax.core.atomic_io import check_output
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, few
 
 
 def add_arguments(parser: Parser) -> None:
@@ -73,7 +73,6 @@ def run(args: argparse.Namespace) -> int:
   failed = summary.get('failed', {})
   if failed:
     sys.stdout.flush()
-    names = ', '.join(list(failed)[:5]) + (' ...' if len(failed) > 5 else '')
-    print(f'error: {len(failed)} sequences failed: {names}; the others are '
+    print(f'error: {len(failed)} sequences failed: {few(failed)}; the others are '
           'scored: see the notes', file=sys.stderr)
   return 1 if failed else 0

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
   from siamkpn_jax.tracking.track_files import Outputs, TrackSummary
   from siamkpn_jax.tracking.video import FrameSource
 
-_LONG = 2.0  # seconds; the first time, a network may be exported
 _LOADING = {'float32': 'loading the tracker',
             'int8': 'quantizing the network'}
 
@@ -120,7 +119,7 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
       from siamkpn_jax.tracking.load import load_for_targets
       from siamkpn_jax.tracking.track_files import track_to_files
       with (contextlib.nullcontext() if args.quiet else
-            announced(_LOADING[args.precision], after=_LONG)):
+            announced(_LOADING[args.precision])):
         tracker = load_for_targets(
             weights, len(boxes), engine=args.engine,
             precision=args.precision, every_stage=args.heatmaps,

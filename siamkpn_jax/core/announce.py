@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def announced(task: str, after: float = 0.0) -> Iterator[None]:
+def announced(task: str, after: float = 2.0) -> Iterator[None]:
   """Names the task of a `with` block, and its seconds when it ends.
 
   Args:

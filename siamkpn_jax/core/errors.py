@@ -1,6 +1,7 @@
 """The one exception that means: the input is at fault, not the program."""
 
 import traceback
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -21,3 +22,9 @@ def raised_in(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
   """What another library's error says, short enough for a line of ours."""
   return (str(error).splitlines() or [''])[0][:120] or type(error).__name__
+
+
+def few(names: Iterable[str]) -> str:
+  """The first five, separated by commas; ' ...' stands for more."""
+  some = list(names)
+  return ', '.join(some[:5]) + (' ...' if some[5:] else '')

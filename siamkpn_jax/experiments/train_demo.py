@@ -12,7 +12,7 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.synthetic import Scene, split_seed, write_otb
-from siamkpn_jax.evaluation.formats.sequences import load_otb
+from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.report.curves import save_plot
 from siamkpn_jax.evaluation.run.load import load_for_sequences
 from siamkpn_jax.evaluation.run.one_pass import run_one_pass
@@ -38,6 +38,7 @@ _LENGTH = 60  # frames of an unseen video
 _DISTRACTORS = 4  # in the video of the figure
 _FIGURE_ROWS = 4
 _APART = 5  # frames between two rows of the figure
+_SUCCESS, _HEATMAPS, _VIDEO = 'success.png', 'heatmaps.png', 'tracking.mp4'
 _MARGIN = 12  # crop pixels that are clearly inside are from the edge
 
 Rows = list[tuple[str, float, float, float]]
@@ -69,6 +70,22 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   sequences = load_otb(output / 'sequences', names=names)
 
   _say('3/4 evaluating')
+  rows = _evaluate(config, training, sequences, output)
+  _say('4/4 drawing')
+  _draw(training, Scene(seed, num_sequences, length=_LENGTH,
+                        distractors=_DISTRACTORS), sequences[0], output)
+  files = [
+      (output / _SUCCESS, 'success plot'),
+      (output / 'loss.png', 'training losses'),
+      (output / _HEATMAPS, 'response of each stage to distractors'),
+      (output / _VIDEO, f'{sequences[0].name} with the predicted box'),
+      (training, 'checkpoints, metrics.jsonl, tensorboard/')]
+  return rows, [(path, what) for path, what in files if path.exists()]
+
+
+def _evaluate(config: Config, training: Path, sequences: list[Video],
+              output: Path) -> Rows:
+  """The trained tracker beside two that know nothing."""
   lengths = [len(s) for s in sequences]
   trackers: dict[str, Any] = {
       'trained': load_for_sequences(training, lengths)[0],
@@ -82,30 +99,22 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
     rows.append((name, summary['success_auc'], summary['precision_20'],
                  summary['frames_per_second']))
     success[name] = summary['success_curve']
-  save_plot(output / 'success.png', 'success', success,
+  save_plot(output / _SUCCESS, 'success', success,
             'Success on unseen rendered videos')
+  return rows
 
-  _say('4/4 drawing')
+
+def _draw(training: Path, scene: Scene, video: Video, output: Path) -> None:
+  """The heatmaps of a scene with distractors, and a video with its box."""
   tracker = load_tracker(training, every_stage=True)
-  scene = Scene(seed, num_sequences, length=_LENGTH, distractors=_DISTRACTORS)
-  figure_rows = distractor_rows(tracker, scene, _FIGURE_ROWS)
-  figure = output / 'heatmaps.png'
-  if figure_rows:
-    save_heatmap_figure(figure, figure_rows)
+  rows = distractor_rows(tracker, scene, _FIGURE_ROWS)
+  if rows:
+    save_heatmap_figure(output / _HEATMAPS, rows)
   else:
     _say('no heatmap figure: the target was lost too early')
-  first = sequences[0]
-  with open_frames(first.frames[0].parent) as source:
-    box = GivenBox(None, 1, tuple(first.boxes_xywh[0].tolist()))
-    track_to_files(OneTarget(tracker), source, [box],
-                   Outputs(output / 'tracking.mp4'))
-  files = [
-      (output / 'success.png', 'success plot'),
-      (output / 'loss.png', 'training losses'),
-      (figure, 'response of each stage to distractors'),
-      (output / 'tracking.mp4', f'{first.name} with the predicted box'),
-      (training, 'checkpoints, metrics.jsonl, tensorboard/')]
-  return rows, [(path, what) for path, what in files if path.exists()]
+  with open_frames(video.frames[0].parent) as source:
+    box = GivenBox(None, 1, tuple(video.boxes_xywh[0].tolist()))
+    track_to_files(OneTarget(tracker), source, [box], Outputs(output / _VIDEO))
 
 
 def untrained_tracker(config: Config, lengths: Sequence[int]) -> BatchTracker:

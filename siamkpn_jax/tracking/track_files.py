@@ -164,7 +164,7 @@ def _with_progress(results: Iterator[FrameResult], source: FrameSource,
   speed and the time left that the progress bar shows.
   """
   task = 'preparing for {}x{} frames'.format(*source.size)
-  with announced(task) if shown else contextlib.nullcontext():
+  with announced(task, after=0) if shown else contextlib.nullcontext():
     compiled = list(itertools.islice(results, _COMPILING_FRAMES))
   yield from compiled
   started, before = time.perf_counter(), summary.frames

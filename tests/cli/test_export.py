@@ -11,6 +11,7 @@ from siamkpn_jax.checkpoints import weights
 from siamkpn_jax.checkpoints.manager import Checkpoints
 from siamkpn_jax.cli import export as export_command
 from siamkpn_jax.cli.command import execute
+from siamkpn_jax.core.announce import announced
 from siamkpn_jax.models.siamkpn import build_model, init_variables
 from siamkpn_jax.tracking.export.run import portable
 from siamkpn_jax.training.state import TrainState, to_items
@@ -100,7 +101,8 @@ def test_mistakes(export, tmp_path, flags, message):
 
 def test_long_exports_are_announced(monkeypatch, capsys, tmp_path):
   """They compile for a while before the first line on stdout."""
-  monkeypatch.setattr(export_command, '_LONG', 0.0)
+  monkeypatch.setattr(export_command, 'announced',
+                      functools.partial(announced, after=0))
   monkeypatch.setattr('siamkpn_jax.tracking.export.run.export',
                       lambda *args, **kwargs: 'done')
   assert execute('export', ['--weights', 'kpn3s_nano', '--output',

@@ -9,7 +9,7 @@ from siamkpn_jax.core.announce import announced
 
 
 def test_at_once(capfd):
-  with announced('waiting'):
+  with announced('waiting', after=0):
     assert capfd.readouterr().err == 'waiting ... '
   assert re.fullmatch(r'\d+\.\d s\n', capfd.readouterr().err)
 
@@ -29,6 +29,6 @@ def test_only_what_takes_long(capfd):
 
 
 def test_errors_begin_a_line(capfd):
-  with pytest.raises(ValueError), announced('failing'):
+  with pytest.raises(ValueError), announced('failing', after=0):
     raise ValueError
   assert capfd.readouterr().err.endswith(' s\n')

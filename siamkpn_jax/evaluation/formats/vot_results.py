@@ -7,7 +7,7 @@ for repetitions; or .bin
 from collections.abc import Sequence
 from pathlib import Path
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, few
 from siamkpn_jax.core.file_names import file_name
 from siamkpn_jax.evaluation.formats import regions
 from siamkpn_jax.evaluation.formats.regions import Regions
@@ -30,7 +30,7 @@ def read_runs(sequences: Sequence[VotSequence],
   if missing:
     raise UserError(
         f'{results}: no results for {len(missing)} of {len(sequences)} '
-        f'sequences: {", ".join(missing[:5])}{" ..." if missing[5:] else ""}; '
+        f'sequences: {few(missing)}; '
         f'expected {EXPERIMENT}/<sequence>/<sequence>_001.txt: check the '
         'folder, or run the tracker on them')
   return {s.name: _read_repetitions(root, s) for s in sequences}

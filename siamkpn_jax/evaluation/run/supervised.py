@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from siamkpn_jax.core.boxes import check_box
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, few
 from siamkpn_jax.evaluation.formats import regions, vot_results
 from siamkpn_jax.evaluation.formats.regions import Regions
 from siamkpn_jax.evaluation.formats.vot_sequences import (
@@ -133,5 +133,5 @@ def check_images(sequences: Collection[VotSequence]) -> None:
   bare = [s.name for s in sequences if not s.frames]
   if bare:
     raise UserError(f'no images for {len(bare)} sequences: '
-                    f'{", ".join(bare[:5])}{" ..." if bare[5:] else ""}; '
+                    f'{few(bare)}; '
                     'expected them next to the annotation: check the download')
