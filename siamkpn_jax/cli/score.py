@@ -73,6 +73,6 @@ def run(args: argparse.Namespace) -> int:
   failed = summary.get('failed', {})
   if failed:
     sys.stdout.flush()
-    print(f'error: {len(failed)} sequences failed: {few(failed)}; the others are '
-          'scored: see the notes', file=sys.stderr)
+    print(f'error: {len(failed)} sequences failed: {few(failed)}; the others '
+          'are scored: see the notes', file=sys.stderr)
   return 1 if failed else 0

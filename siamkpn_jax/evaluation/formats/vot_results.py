@@ -30,9 +30,8 @@ def read_runs(sequences: Sequence[VotSequence],
   if missing:
     raise UserError(
         f'{results}: no results for {len(missing)} of {len(sequences)} '
-        f'sequences: {few(missing)}; '
-        f'expected {EXPERIMENT}/<sequence>/<sequence>_001.txt: check the '
-        'folder, or run the tracker on them')
+        f'sequences: {few(missing)}; expected {EXPERIMENT}/<sequence>/'
+        '<sequence>_001.txt: check the folder, or run the tracker on them')
   return {s.name: _read_repetitions(root, s) for s in sequences}
 
 

@@ -132,6 +132,5 @@ def check_images(sequences: Collection[VotSequence]) -> None:
   """
   bare = [s.name for s in sequences if not s.frames]
   if bare:
-    raise UserError(f'no images for {len(bare)} sequences: '
-                    f'{few(bare)}; '
+    raise UserError(f'no images for {len(bare)} sequences: {few(bare)}; '
                     'expected them next to the annotation: check the download')
