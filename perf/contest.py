@@ -59,14 +59,14 @@ class Speeds:
   cpu_ms: list[float]
 
 
-def say(text: str) -> None:
+def show_progress(text: str) -> None:
   """A line of progress, which the next one replaces on a terminal."""
   end = '\r' if sys.stderr.isatty() else '\n'
   print(f'{text:79}', end=end, file=sys.stderr, flush=True)
 
 
 def run_all(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],
-            say: Say) -> Scores:
+            say: Say = show_progress) -> Scores:
   """Each tracker once over each sequence, from its first box."""
   found = Scores({n: {} for n in trackers}, {n: {} for n in trackers},
                  dict.fromkeys(trackers, 0))
@@ -96,7 +96,8 @@ def run_all(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],
 
 
 def take_rounds(trackers: Mapping[str, SingleTracker], videos: Sequence[Video],
-                rounds: int, frames: int, say: Say) -> dict[str, Speeds]:
+                rounds: int, frames: int, say: Say = show_progress
+                ) -> dict[str, Speeds]:
   """The speed of each tracker, round by round.
 
   Args:

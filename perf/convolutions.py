@@ -120,7 +120,7 @@ def _measure(case: tuple[str, int, int, int, int, int], batch: int,
   results = [np.asarray(call()) for call in calls.values()]
   largest = np.abs(results[0]).max()
   seconds = turns.take_turns(
-      {name: functools.partial(turns.seconds, call, before=1)
+      {name: functools.partial(turns.timed, call, before=1)
        for name, call in calls.items()}, rounds)
   return {'kind': kind, 'x': list(x.shape), 'kernel': list(shape),
           'stride': stride, 'chosen': chosen,

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perf.turns import seconds, take_turns
+from perf.turns import take_turns, timed
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.core.geometry import SEARCH_SIZE
@@ -57,9 +57,9 @@ def run(args: argparse.Namespace) -> None:
     def device(frame=frame, center=center, side=side):
       return _device_crop(jax.device_put(frame), center, np.float32(side))
 
-    compiled = seconds(device)
-    times = take_turns({'host': lambda way=host: seconds(way),
-                        'device': lambda way=device: seconds(way)},
+    compiled = timed(device)
+    times = take_turns({'host': lambda way=host: timed(way),
+                        'device': lambda way=device: timed(way)},
                        args.rounds)
     host_ms, device_ms = (1e3 * np.median(times[name]) for name in times)
     print(f'{width:4d}x{height:<5d} {device_ms / host_ms:11.1f} '

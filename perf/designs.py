@@ -89,9 +89,9 @@ def read_study(study: Path) -> dict[str, Design]:
   paths = {(path.parts[-3], int(seed)): path
            for path in study.glob(f'*/seed*/{RESULT}')
            if (seed := path.parent.name.removeprefix('seed')).isdecimal()}
-  if not paths:
-    raise UserError(f'--study {study}: no finished training; expected the '
-                    '--output of siamkpn_jax.ablate')
+  if BASELINE not in {name for name, _ in paths}:
+    raise UserError(f'--study {study}: no finished training of {BASELINE}; '
+                    'expected the --output of siamkpn_jax.ablate')
   found: dict[str, list[tuple[Path, dict[str, float]]]] = {}
   videos = None
   for (name, _), path in sorted(
@@ -118,19 +118,18 @@ def run(args: argparse.Namespace) -> None:
   designs = read_study(Path(args.study))
   sequences = load_otb(args.data, names=args.sequences,
                        zero_based=args.zero_based)
+  found = find_trackers(Path(args.models), [_PEER]) if args.models else None
+  if found and found.missing:
+    raise UserError(f'--models {args.models}: {found.missing[_PEER]}')
   trackers: dict[str, SingleTracker] = {}
   parameters = {}
   for name, design in designs.items():
     trackers[name], parameters[name] = _tracker(design.folder, threads)
-  if args.models:
-    found = find_trackers(Path(args.models), [_PEER])
-    if found.missing:
-      raise UserError(f'--models {args.models}: {found.missing[_PEER]}')
+  if found:
     trackers |= found.trackers
   busy = circumstances.load()
-  speeds = contest.take_rounds(trackers, sequences, args.rounds, args.frames,
-                               contest.say)
-  against = _PEER if args.models else next(iter(designs))
+  speeds = contest.take_rounds(trackers, sequences, args.rounds, args.frames)
+  against = _PEER if found else BASELINE
   result = summarize(designs, parameters, speeds, against) | (
       circumstances.describe(threads, [busy, circumstances.load()])) | {
       'rounds': args.rounds, 'frames_per_turn': args.frames,

@@ -125,8 +125,8 @@ def machine(tiny: bool) -> Iterator[Figures]:
 
 def _seconds(call: Callable[[], Any]) -> float:
   """The median time of a call."""
-  turns.seconds(call)  # compiles
-  return float(np.median([turns.seconds(call) for _ in range(10)]))
+  turns.timed(call)  # compiles
+  return float(np.median([turns.timed(call) for _ in range(10)]))
 
 
 if __name__ == '__main__':

@@ -77,16 +77,13 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
     tiny: little of it.
     profile: also the largest costs.
   """
-  static, given = networks.jitted_part(tracker, inputs.video()[0][-1])
-  # The program that the tracker has compiled.
-  program = update_packed.lower(*given, **static).compile()
-  placed = jax.device_put(given)
-
-  step = lambda: program(*placed)
-  turns.seconds(step, 2)
-  rates = [tracker.slots / turns.seconds(step, 3 if tiny else 30)
+  frame = inputs.video()[0][-1]
+  program, step = networks.compiled_step(tracker, frame)
+  turns.timed(step, 2)
+  rates = [tracker.slots / turns.timed(step, 3 if tiny else 30)
            for _ in range(2 if tiny else 7)]
   yield {'device alone, targets x frames/s': quartiles(rates)}
+  static, given = networks.jitted_part(tracker, frame)
   flops = throughput.count_flops(
       functools.partial(update_packed, **static), *given)
   if flops:
@@ -94,8 +91,7 @@ def _device_alone(tracker: BatchTracker, tiny: bool, *,
            flops * float(np.median(rates)) / tracker.slots / 1e12}
   if profile:
     with tempfile.TemporaryDirectory() as folder:
-      found = costs.profile(Path(folder),
-                            lambda: turns.seconds(step, 5))
+      found = costs.profile(Path(folder), lambda: turns.timed(step, 5))
     yield {'profile of 5 updates': costs.rows(found, program, 15)}
 
 

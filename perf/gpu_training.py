@@ -47,8 +47,8 @@ def training(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
   steps = prepared.Steps(parts.step, parts.state, parts.batch, parts.mesh,
                          unfrozen=True)
   yield {'batch': batch, 'compile, s': steps.compile_seconds}
-  turns.seconds(steps, 2)
-  times = [turns.seconds(steps, 2 if tiny else _STEPS)
+  turns.timed(steps, 2)
+  times = [turns.timed(steps, 2 if tiny else _STEPS)
            for _ in range(2 if tiny else 5)]
   median = float(np.median(times))
   yield {'ms/step': quartiles([1e3 * t for t in times]),
@@ -60,7 +60,7 @@ def training(name: str, dtype: str, tiny: bool) -> Iterator[Figures]:
     yield {'TFLOP/s': flops / median / 1e12, 'model FLOP utilization':
            flops / median / peak if peak else 'peak of the device unknown'}
   with tempfile.TemporaryDirectory() as folder:
-    found = costs.profile(Path(folder), lambda: turns.seconds(steps, 3))
+    found = costs.profile(Path(folder), lambda: turns.timed(steps, 3))
   yield {'profile of 3 steps': costs.rows(found, steps.program, 15)}
 
 
@@ -113,8 +113,8 @@ def peer(tiny: bool) -> Iterator[Figures]:
   count, batch = 3, parts.config.train.batch_size
   pytorch(1)
   times = turns.take_turns({
-      'ours': lambda: turns.seconds(ours, count),
-      'PyTorch': lambda: turns.seconds(lambda: pytorch(count)) / count
+      'ours': lambda: turns.timed(ours, count),
+      'PyTorch': lambda: turns.timed(lambda: pytorch(count)) / count
   }, 2 if tiny else 8)
   yield {f'{name}, pairs/s': quartiles([batch / t for t in values])
          for name, values in times.items()}

@@ -90,7 +90,7 @@ def _programs(model: SiamKPN, variables: Any, batch: int,
   tracked = functools.partial(
       search, at_once=crops_at_once(model) if on_cpu else 0)
   return {name: functools.partial(
-      turns.seconds, functools.partial(program, jax.device_put(given)),
+      turns.timed, functools.partial(program, jax.device_put(given)),
       before=1) for name, program, given in (
               ('as trained', jax.jit(search), variables),
               ('folded', jax.jit(search), folded),

@@ -55,7 +55,8 @@ def compiled_step(tracker: BatchTracker, frame: np.ndarray
   """The update of a tracker whose slots have targets, compiled.
 
   Returns:
-    The program, and a call of it on arrays that are on the device.
+    The program, as the tracker itself has compiled it, and a call of it on
+    arrays that are on the device.
   """
   static, given = jitted_part(tracker, frame)
   program = update_packed.lower(*given, **static).compile()

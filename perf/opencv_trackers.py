@@ -1,4 +1,4 @@
-"""OpenCV's trackers, behind the interface of tracking/follow.py."""
+"""OpenCV's trackers, used like ours (tracking/one_target.py)."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping

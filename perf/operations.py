@@ -68,8 +68,7 @@ def run(args: argparse.Namespace) -> None:
     profiles['ONNX Runtime'] = lambda: _onnx_profile(
         network, config, threads, args.steps)
   seconds = turns.take_turns(
-      {name: lambda step=step: turns.seconds(
-          step, args.steps, before=1)
+      {name: lambda step=step: turns.timed(step, args.steps, before=1)
        for name, step in steps.items()}, args.rounds)
   result: dict[str, Any] = turns.summarize(
       seconds, [('JAX', name) for name in steps if name != 'JAX'])

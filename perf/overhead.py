@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
                        for _ in range(3))
   inside = _time_jax(ours, args.frames)
   repeated = lambda step: functools.partial(
-      turns.seconds, step, args.frames, before=1)
+      turns.timed, step, args.frames, before=1)
   ways = {'JAX, program': _program(ours, args.frames),
           'JAX, network in the program': inside.mean,
           'JAX, without network': repeated(_jax_idle(idle)),

@@ -102,9 +102,9 @@ def run(args: argparse.Namespace) -> None:
   busy = [circumstances.load()]
   scores = None
   if not args.config:
-    scores = contest.run_all(trackers, sequences, contest.say)
+    scores = contest.run_all(trackers, sequences)
   speeds = contest.take_rounds(trackers, sequences, args.rounds,
-                               args.frames, contest.say)
+                               args.frames)
   result = contest.summarize(scores, speeds, found.missing, PEER)
   if scores and args.onnx:
     result['largest_difference_of_boxes'] = scores.differences(OURS, IN_ONNX)

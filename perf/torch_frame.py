@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
   for way in ways.values():
     way()  # compiles
   result = turns.summarize(
-      turns.take_turns({name: functools.partial(turns.seconds, way)
+      turns.take_turns({name: functools.partial(turns.timed, way)
                         for name, way in ways.items()}, args.rounds),
       [(name, 'JAX') for name in ways if name != 'JAX'])
   result |= {'dtype': args.dtype, 'instructions': bfloat16_by(),

@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
   flops = throughput.step_flops(step, state, config.train.batch_size,
                                 unfrozen=not args.frozen)
   _print_times(turns.take_turns(
-      {name: lambda way=way: turns.seconds(way, args.steps)
+      {name: lambda way=way: turns.timed(way, args.steps)
        for name, way in ways.items()}, args.rounds), flops,
                config.train.batch_size)
 
@@ -176,7 +176,7 @@ def _print_profile(ours: prepared.Steps, args: argparse.Namespace) -> None:
   """Writes a trace of a few steps and prints where the time went."""
   ours()
   folder = Path(args.profile)
-  found = costs.profile(folder, lambda: turns.seconds(ours, args.steps))
+  found = costs.profile(folder, lambda: turns.timed(ours, args.steps))
   print(f'{folder}: {args.steps} steps')
   print('\n'.join(costs.table(found, ours.program, args.top)))
 

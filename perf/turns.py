@@ -1,4 +1,4 @@
-"""Measuring in turns: threads, rounds, ratios, tables."""
+"""Measuring in turns: threads, a stopwatch, rounds, ratios, tables."""
 
 import os
 import time
@@ -46,9 +46,9 @@ def use_threads(count: int) -> int:
   return count
 
 
-def seconds(step: Callable[[], Any], count: int = 1, *,
-            before: int = 0) -> float:
-  """Mean of some calls, from the first one to the results of the last one.
+def timed(step: Callable[[], Any], count: int = 1, *,
+          before: int = 0) -> float:
+  """Seconds of a call, mean of some, until the results of the last are there.
 
   Args:
     step: what is timed; what it returns may still be computed then.

@@ -181,9 +181,9 @@ def track_video(path: str | Path, boxes: Any, *,
     given = as_given(boxes, start_frame, source.count, source.size,
                      source.rate)
     check_boxes(given, source)
-    tracker = load_for_targets(weights, len(given), engine=engine,
-                             precision=precision, every_stage=heatmaps,
-                             long_term=long_term, **hyperparameters)
+    tracker = load_for_targets(
+        weights, len(given), engine=engine, precision=precision,
+        every_stage=heatmaps, long_term=long_term, **hyperparameters)
     stack.pop_all()  # the video stays open for the generator
 
   def results() -> 'Generator[FrameResult, None, None]':

@@ -47,6 +47,10 @@ def test_study(study):
 def test_what_is_no_study(study, tmp_path):
   with pytest.raises(UserError, match='no finished training'):
     designs.read_study(tmp_path / 'a=1')
+  (study / 'baseline').rename(tmp_path / 'base')
+  with pytest.raises(UserError, match='no finished training of baseline'):
+    designs.read_study(study)
+  (tmp_path / 'base').rename(study / 'baseline')
   write_result(study, 'b=1', 0, 0.5, videos='others')
   with pytest.raises(UserError, match='b=1.*other videos than baseline'):
     designs.read_study(study)

@@ -103,11 +103,11 @@ def test_the_program_follows_a_decoded_video():
   np.testing.assert_array_equal(tracker.box, video()[1])
 
 
-def test_seconds(monkeypatch):
+def test_timed(monkeypatch):
   """The mean of the calls that count."""
   clock, calls = iter([10.0, 16.0]), []
   monkeypatch.setattr(turns.time, 'perf_counter', lambda: next(clock))
-  assert turns.seconds(lambda: calls.append(1), 3, before=2) == 2
+  assert turns.timed(lambda: calls.append(1), 3, before=2) == 2
   assert len(calls) == 2 + 3
 
 

@@ -146,7 +146,7 @@ def _run(plan: 'evaluation.EvaluationPlan',
   if args.batch != 1:
     one_device_per_core()
   with (contextlib.nullcontext() if args.quiet or args.precision != 'int8' else
-        announced('quantizing the network', after=1.0)):
+        announced('quantizing the network')):
     tracker, details = load_for_sequences(
         args.weights, [len(job.task.frames) for job in plan.left()],
         batch=args.batch, hyperparameters=hyperparameters, engine=args.engine,

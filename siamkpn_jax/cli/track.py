@@ -123,8 +123,7 @@ def _track(args: argparse.Namespace, video: str, outputs: 'Outputs') -> None:
         tracker = load_for_targets(
             weights, len(boxes), engine=args.engine,
             precision=args.precision, every_stage=args.heatmaps,
-            long_term=args.long_term,
-            **parse_tracking(args.tracking))
+            long_term=args.long_term, **parse_tracking(args.tracking))
       for note in [*source.notes, *_doubts(boxes, source),
                    *filter(None, [precision_note(args.precision)])]:
         print(f'note: {note}', file=sys.stderr)

@@ -186,8 +186,8 @@ def write_file(path: str | Path, content: str | bytes) -> None:
 
   Args:
     path: the file.
-    content: text is written as UTF-8; what is none, as names of files may be,
-      is escaped.
+    content: text is written as UTF-8, its lines as they end; what is none, as
+      names of files may be, is escaped.
 
   Raises:
     UserError: the file cannot be written.

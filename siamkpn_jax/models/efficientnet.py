@@ -113,8 +113,8 @@ class EfficientNet(nn.Module):
         train_layers=train_layers, remat=self.remat)
 
   def _blocks(self, stage: str, channels: int) -> list[nn.Module]:
-    """Of a stage; the channels of its input are those that its kernels meet."""
-    del channels
+    """Of a stage."""
+    del channels  # of its input: blocks see them themselves
     count, kernel, stride, padding, features = STAGES[stage]
     return [MBConv(
         max(1, features * self.width // _STEM),

@@ -131,8 +131,8 @@ class ResNet(nn.Module):
     features = self.width * 2**k
     stride, padding, dilation = _FIRST[layer]
     rest = _DILATION[layer]
-    shortcut = 3 if layer != 'layer1' else int(
-        channels != features * (4 if bottleneck else 1))
+    out = features * (4 if bottleneck else 1)
+    shortcut = 3 if layer != 'layer1' else 1 if channels != out else 0
     first = Block(features, bottleneck, stride, padding, dilation, rest,
                   shortcut, dtype=self.dtype, name=f'{layer}_0')
     return [first, *(

@@ -184,9 +184,9 @@ class BatchTracker:
     """`add`, from a `state`; see `Tracker.restore`."""
     if replace is not None:
       known(self._targets, replace)
-    return self.add_saved(from_arrays(state, self._origin), replace)
+    return self._add_saved(from_arrays(state, self._origin), replace)
 
-  def add_saved(self, saved: Saved, replace: int | None) -> int:
+  def _add_saved(self, saved: Saved, replace: int | None) -> int:
     """`add_state`, of one that has been read and checked."""
     slot = self._start(self._template(saved.first), saved.hyperparameters,
                        saved.correction, replace)

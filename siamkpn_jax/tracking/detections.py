@@ -13,10 +13,11 @@ from siamkpn_jax.tracking.targets import TrackResult
 
 
 def to_supervision(results: Mapping[int, TrackResult]) -> Any:
-  """The results of a batch tracker as `supervision.Detections`.
+  """The targets of a frame as `supervision.Detections`.
 
   Args:
-    results: by target, as `update` returns them.
+    results: by target, as `BatchTracker.update` returns them, or the `targets`
+      of what `track_video` yields.
 
   Returns:
     [n] detections in the order of the targets: `xyxy` in pixels, `confidence`

@@ -37,8 +37,9 @@ class OneTarget:
   def __init__(self, tracker: Any):
     """Of an object with `init(frame, box)` and `update(frame)`.
 
-    The latter returns whether the target was found, and its [4] box. `score`,
-    `confidence` and what was seen are passed on where they are asked for.
+    The latter returns whether the target was found, and its [4] box. Without
+    `score` and `confidence` these are nan and None; what was seen must be there
+    only if it is asked for.
     """
     self._tracker = tracker
     self.targets: Collection[int] = ()
@@ -46,9 +47,15 @@ class OneTarget:
   def add(self, frame: np.ndarray, box_xywh: Any,
           hyperparameters: Hyperparameters | None = None, *,
           replace: int | None = None) -> int:
-    """See `BatchTracker.add`; the target before is forgotten."""
-    del replace
-    assert hyperparameters is None  # it has none of ours
+    """See `BatchTracker.add`; it has no hyperparameters of ours.
+
+    Raises:
+      ValueError: there is a target, and another one is to be replaced, or none.
+    """
+    assert hyperparameters is None
+    if tuple(self.targets) != (() if replace is None else (replace,)):
+      raise ValueError(f'replace={replace}: expected the target that there is, '
+                       f'of {list(self.targets)}: this tracker has one')
     self._tracker.init(frame, box_xywh)
     self.targets = (_NUMBER,)
     return _NUMBER
@@ -60,15 +67,14 @@ class OneTarget:
 
   def update(self, frames: np.ndarray | Mapping[int, np.ndarray]
              ) -> dict[int, TrackResult]:
-    """See `BatchTracker.update`; a score that is not known is nan."""
+    """See `BatchTracker.update`."""
     if not isinstance(frames, Mapping):
       frames = dict.fromkeys(self.targets, frames)
     results = {}
     for target, frame in frames.items():
       found, box_xywh = self._tracker.update(frame)
       results[target] = TrackResult(
-          found, np.asarray(box_xywh),
-          float(getattr(self._tracker, 'score', np.nan)),
+          found, np.asarray(box_xywh), getattr(self._tracker, 'score', np.nan),
           getattr(self._tracker, 'confidence', None))
     return results
 

@@ -29,9 +29,9 @@ class TrackResult(NamedTuple):
       tracking, whether the target is not lost.
     box_xywh: [4] left, top, width, height in pixels, float64; the best guess
       where it was not found.
-    score: of the chosen cell, 0..1.
+    score: of the chosen cell, 0..1; 1 of a box that was given.
     confidence: probability that the box is right, None where the weights have
-      not been measured (tracking/confidence.py).
+      not been measured (tracking/confidence.py), and of a box that was given.
   """
 
   found: bool
@@ -104,7 +104,8 @@ class TemplateView:
 
   Attributes:
     input: crop, place and surroundings.
-    template: `Template` of a batch of 1, on the devices.
+    template: `Template` of a batch of 1, on the devices; None where the engine
+      keeps it.
     correction: of the network's boxes; None: not measured.
   """
 
@@ -133,7 +134,8 @@ class Target:
     score: of the last update, 0..1.
     updated: whether there was one.
     memory: of long-term tracking.
-    crop: [side, side, 3] uint8, what the last update looked at.
+    crop: [side, side, 3] uint8, what the last update looked at; None where the
+      tracker keeps it, as it does `seen`.
     seen: [b, s, n, n] heatmaps of the last batch, and the row of this target.
   """
 

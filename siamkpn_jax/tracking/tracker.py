@@ -126,7 +126,7 @@ class Tracker:
       ValueError: the tracker was created without a name for its weights.
     """
     saved = from_arrays(state, self._origin)
-    self._target = self._batch.add_saved(saved, self._target)
+    self._target = self._batch._add_saved(saved, self._target)
     self.score = saved.score
     self.confidence = saved.confidence(self._origin.judge)
 

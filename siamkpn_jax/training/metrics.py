@@ -55,7 +55,7 @@ class MetricWriter:
     kept = [row for row in rows if row and row['step'] <= start_step]
     write_file(self._path, ''.join(json.dumps(row) + '\n' for row in kept))
     with file_errors(self._path):
-      self._log = self._path.open('a')
+      self._log = self._path.open('a', newline='\n')
     with file_errors(self._folder):
       self._folder.mkdir(exist_ok=True)
       # SummaryWriter writes in a thread: after an error there it hangs.

@@ -104,7 +104,8 @@ class Validation:
       return [], []
     slots = good_slots([len(v) for _, v in self._mine],
                        jax.local_device_count())
-    tasks = {one_pass_task(mine[1]): mine for mine in self._mine}
+    tasks = {one_pass_task(video): (group, video)
+             for group, video in self._mine}
     ended = {done.task: done for done in drive(
         BatchTracker(self._model, variables, self._decode, slots=slots),
         list(tasks), stop=stop)}

@@ -90,6 +90,16 @@ def test_other_entries_stay(tmp_path):
   assert path.read_text().startswith(written + '\n\n[added]\n')
 
 
+@pytest.mark.parametrize('ending', ['\n', '\r\n'])
+def test_lines_end_as_before(tmp_path, ending):
+  path = tmp_path / 'trackers.ini'
+  path.write_bytes(OTHERS.replace('\n', ending).encode())
+  trackers_ini.write_entry(path, 'ours', Path('w'))
+  lines = path.read_bytes().decode().split(ending)
+  assert not any('\n' in line or '\r' in line for line in lines)
+  assert lines.count('[ours]') == 1
+
+
 @pytest.mark.parametrize('text', [
     'label = no section\n', '[a]\nx = 1\n[a]\nx = 2\n', '[a\nb', '[a]\nx\n',
     'a = 1\n [ours]\nlabel = 1\n'])

@@ -165,22 +165,22 @@ class One(Sure):
   pass
 
 
-@pytest.mark.parametrize('follower', [OneTarget(One()), Sure()])
-def test_results_have_the_confidence_where_it_is_known(follower) -> None:
+@pytest.mark.parametrize('tracker', [OneTarget(One()), Sure()])
+def test_results_have_the_confidence_where_it_is_known(tracker) -> None:
   """From the second frame on: the first box is given."""
-  results = list(follow(follower, source(4, lost=(3,)),
+  results = list(follow(tracker, source(4, lost=(3,)),
                         [GivenBox(None, 1, BOX)]))
   assert [one.targets[1].confidence for one in results] == [
       None, 0.2, None, 0.2]
 
 
-@pytest.mark.parametrize(('follower', 'csv', 'plain'), [
-    (OneTarget(One()), '0.2000', 0.2), (Shifting(), 'nan', None)])
-def test_files_have_the_confidence(tmp_path: Path, follower, csv: str,
+@pytest.mark.parametrize(('tracker', 'csv', 'plain'), [
+    (lambda: OneTarget(One()), '0.2000', 0.2), (Shifting, 'nan', None)])
+def test_files_have_the_confidence(tmp_path: Path, tracker, csv: str,
                                    plain: float | None) -> None:
   """None of the given box, nor of a frame that cannot be decoded."""
   for name in 'a.csv', 'a.json':
-    track_to_files(follower, source(3, lost=(3,)), [GivenBox(None, 1, BOX)],
+    track_to_files(tracker(), source(3, lost=(3,)), [GivenBox(None, 1, BOX)],
                    Outputs(boxes=tmp_path / name), progress=False)
   lines = (tmp_path / 'a.csv').read_text().splitlines()
   assert [line.split(',')[-1] for line in lines] == [

@@ -38,12 +38,13 @@ def write_entry(path: Path, label: str, weights: Path,
   """
   check_label(label)
   text = results.read_text(path) if path.exists() else ''
+  ending = '\r\n' if path.exists() and b'\r\n' in path.read_bytes() else '\n'
   before = _sections(path, text)
   text = replaced(text, label, entry(label, weights, tracking))
   if _sections(path, text) | {label} != before | {label}:
     raise UserError(f'{path}: has indented entries; expected all entries to '
                     'begin at the start of a line: correct it')
-  write_file(path, text)
+  write_file(path, text.replace('\n', ending))
 
 
 def _sections(path: Path, text: str) -> set[str]:
