@@ -6,8 +6,9 @@ Set --config.data.root to a folder that holds the sets below, and
 --config.model.backbone_weights to a converted EfficientNet-Lite0
 (docs/conversion.md).
 
-The argument `commercial` leaves out the sets whose terms, as far as they are
-known, exclude commercial use (MODEL_CARD.md): kpn3s_nano.py:commercial.
+Its arguments leave out sets: `commercial` those whose terms, as far as they are
+known, exclude commercial use (MODEL_CARD.md), `no_cutouts` the scenes of pasted
+objects. For example, kpn3s_nano.py:commercial.
 """
 
 from siamkpn_jax.config.files import default_config
@@ -35,14 +36,17 @@ _CUTOUTS = ('coco_mini', 'ecssd', 'davis16val', 'imagenet_pseudo',
 _NOT_COMMERCIAL = (
     'clips_semiauto', 'mot_persons', 'mot15_adl6', 'davis16val',
     'davis17_schoolgirls', 'opn_ytvos', 'ecssd', 'imagenet_pseudo', 'stills')
+_LEFT_OUT = {'': (), 'commercial': _NOT_COMMERCIAL, 'no_cutouts': ('cutouts',)}
 
 
 def get_config(arg: str = ''):
   """The configuration; `arg` as in the module's docstring."""
-  if arg not in ('', 'commercial'):
-    raise UserError(f"unknown argument '{arg}'; expected commercial")
-  left_out = _NOT_COMMERCIAL if arg else ()
+  if arg not in _LEFT_OUT:
+    raise UserError(f"unknown argument '{arg}'; expected one of "
+                    f"{', '.join(filter(None, _LEFT_OUT))}")
+  left_out = _LEFT_OUT[arg]
   sets = {name: ratio for name, ratio in _SETS.items() if name not in left_out}
+  cutouts = _CUTOUTS if 'cutouts' in sets else ()
   config = default_config()
   config.name = '_'.join(filter(None, ('kpn3s_nano', arg)))
   config.model.update(
@@ -51,7 +55,7 @@ def get_config(arg: str = ''):
   config.data.update(
       sets=tuple(sets), ratios=tuple(sets.values()),
       ranges=(100,) * len(sets), cache_mb=200,
-      cutouts=tuple(name for name in _CUTOUTS if name not in left_out),
+      cutouts=tuple(name for name in cutouts if name not in left_out),
       negative_fraction=0.15, gray_fraction=0.1)
   config.augment.update(
       # The paper's 0.18 teaches little but the usual size: when a box has grown

@@ -61,8 +61,15 @@ def test_only_sets_of_commercial_use():
   ratios = dict(zip(plain.data.sets, plain.data.ratios, strict=True))
   assert less.data.ratios == tuple(ratios[name] for name in less.data.sets)
   assert less.updated(name=plain.name, data=plain.data) == plain
-  with pytest.raises(UserError, match="argument 'x'; expected commercial"):
+  with pytest.raises(UserError, match="'x'; expected one of commercial, no_cu"):
     load_config('kpn3s_nano:x')
+
+
+def test_no_cutouts():
+  plain, less = (load_config(f'kpn3s_nano{arg}') for arg in ('', ':no_cutouts'))
+  assert plain.data.sets == (*less.data.sets, 'cutouts')
+  assert plain.data.ratios == (*less.data.ratios, 6.0)
+  assert less.updated(name=plain.name, data=plain.data) == plain
 
 
 def _file(*lines, arguments="arg=''"):
