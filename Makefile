@@ -4,6 +4,7 @@
 #             DATA=SEQUENCES MODELS=PEERS beside others (perf/short.py)
 # make fuzz   hostile files on every reader, for an hour; SECONDS=60 for less
 # make docs   the documentation, as pages in site/
+# make clean  removes what was installed and built; runs/ stays
 # All need Python >= 3.11 only; everything else goes to .venv.
 
 PYTHON ?= python3
@@ -61,4 +62,4 @@ $(VENV)/installed-docs: $(VENV)/installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) runs build site *.egg-info
+	rm -rf $(VENV) build site *.egg-info

@@ -201,21 +201,26 @@ def save_plot(path: Path, result: Mapping[str, Any]) -> None:
   """
   figure = Figure(figsize=(8, 5), dpi=120, layout='constrained')
   axes = figure.add_subplot()
+  ratios = {name: entry['speed_ratio']['median']
+            for name, entry in result['designs'].items()}
+  middle = (min(ratios.values()) + max(ratios.values())) / 2
   for name, entry in result['designs'].items():
-    ratio = entry['speed_ratio']['median']
+    ratio = ratios[name]
     if 'success_auc' not in entry:
       axes.axvline(ratio, color='0.6', linewidth=0.8, linestyle='--')
       continue
     auc = entry['success_auc']
     color = '#D55E00' if name == BASELINE else '#0072B2'
     axes.plot([ratio] * len(auc), auc, 'o', color=color, alpha=0.6)
-    axes.annotate(name, (ratio, float(np.mean(auc))), (6, 0), va='center',
+    right = ratio <= middle  # where a long name has room
+    axes.annotate(name, (ratio, float(np.mean(auc))), (6 if right else -6, 0),
+                  ha='left' if right else 'right', va='center',
                   textcoords='offset points', fontsize=8, color=color)
   axes.set_xlabel(f'speed / {result["ratio_to"]}')
   axes.set_ylabel('success AUC; dots: seeds')
   axes.grid(color='0.9')
   axes.set_axisbelow(True)
-  axes.margins(x=0.25)
+  axes.margins(x=0.1)
   axes.spines[['top', 'right']].set_visible(False)
   save_figure(figure, path)
 

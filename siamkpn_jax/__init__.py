@@ -23,7 +23,12 @@ if TYPE_CHECKING:
   from siamkpn_jax.evaluation.formats.sequences import load_benchmark
   from siamkpn_jax.models.siamkpn import SiamKPN
   from siamkpn_jax.tracking.batch_tracker import BatchTracker
+  from siamkpn_jax.tracking.detections import (
+    boxes_from_supervision,
+    to_supervision,
+  )
   from siamkpn_jax.tracking.load import load_batch_tracker, load_tracker
+  from siamkpn_jax.tracking.targets import TrackResult
   from siamkpn_jax.tracking.tracker import Tracker
 
 # Name -> where it is, imported when it is first used: a command's --help does
@@ -32,8 +37,10 @@ _PLACES = {
     'BatchTracker': 'tracking.batch_tracker',
     'Config': 'config.settings',
     'SiamKPN': 'models.siamkpn',
+    'TrackResult': 'tracking.targets',
     'Tracker': 'tracking.tracker',
     'UserError': 'core.errors',
+    'boxes_from_supervision': 'tracking.detections',
     'convert': 'api',
     'evaluate': 'api',
     'export': 'api',
@@ -42,6 +49,7 @@ _PLACES = {
     'load_tracker': 'tracking.load',
     'packaged_weights': 'checkpoints.packaged',
     'score': 'api',
+    'to_supervision': 'tracking.detections',
     'track_video': 'api',
     'train': 'api',
     'use_compilation_cache': 'core.compilation_cache',
@@ -51,8 +59,10 @@ __all__ = [
     'BatchTracker',
     'Config',
     'SiamKPN',
+    'TrackResult',
     'Tracker',
     'UserError',
+    'boxes_from_supervision',
     'convert',
     'evaluate',
     'export',
@@ -61,6 +71,7 @@ __all__ = [
     'load_tracker',
     'packaged_weights',
     'score',
+    'to_supervision',
     'track_video',
     'train',
     'use_compilation_cache',

@@ -9,8 +9,8 @@ import siamkpn_jax
 
 ROOT = Path(siamkpn_jax.__file__).parent
 # From the top down: a module imports from its own room and those below.
-ROOMS = ('entry points', 'cli', 'page', 'conversion', 'experiments', 'tuning',
-         'training', 'evaluation', 'tracking', 'checkpoints', 'datasets',
+ROOMS = ('entry points', 'cli', 'page', 'experiments', 'tuning', 'training',
+         'conversion', 'evaluation', 'tracking', 'checkpoints', 'datasets',
          'models', 'distributed', 'config', 'core')
 LONGEST = 350  # lines
 

@@ -72,7 +72,7 @@ def get_config(arg: str = ''):
       batch_size=128, epochs=44, pairs_per_epoch=12_800, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=0, ema_decay=0.999,
       backbone_layers=('stage4', 'stage5'), log_every=50, save_every=500)
-  # Chosen on six real sequences (MODEL_CARD.md).
+  # Chosen on real sequences (MODEL_CARD.md).
   # The small search crop costs two thirds of the usual one.
   config.tracking.update(penalty_k=0.4, window_influence=0.4, size_lr=0.36,
                          search_size=207, box_correction=0.7)
