@@ -16,7 +16,7 @@ class ImageSource:
 
   Attributes:
     index: of the usable frames.
-    groups: see `Source`; None where folders do not tell videos apart.
+    groups: see `Source`.
   """
 
   def __init__(self, name: str, kind: str, folder: Path, index: Index,
@@ -42,7 +42,8 @@ class ImageSource:
     is_crops = kind == 'crop511'
     self._side = geometry.CONTEXT_SIZE if is_crops else None
     # Crops of a video lie in its folder, whichever of its targets they show.
-    self.groups = index.folder_ids[index.starts[:-1]] if is_crops else None
+    self.groups = (index.folder_ids[index.starts[:-1]] if is_crops else
+                   index.groups)
 
   def num_frames(self, track: int) -> int:
     """See `Source`."""

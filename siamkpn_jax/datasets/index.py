@@ -17,6 +17,7 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.npz import read_npz
 from siamkpn_jax.core.user_cache import cache_home
 from siamkpn_jax.datasets.formats import scan
+from siamkpn_jax.datasets.shared_images import groups_of
 from siamkpn_jax.datasets.stored_arrays import (
   check,
   check_starts,
@@ -27,7 +28,7 @@ from siamkpn_jax.datasets.stored_arrays import (
 from siamkpn_jax.datasets.tracks import Dropped, Layout, RawTrack
 
 CACHE_NAME = '.siamkpn_index'  # the beginning of it
-_VERSION = 5  # of the arrays below and of what the layouts read
+_VERSION = 6  # of the arrays below and of what the layouts read
 _FAR = 1e6  # pixels; no image is as large
 
 
@@ -42,6 +43,7 @@ class Index:
     names: [n] of each frame's image, as the file system's bytes.
     boxes_xywh: [n, 4] float32, left, top, width, height; positive and finite.
     relative: [t] whether a track's boxes are fractions of the image.
+    groups: [t] equal for tracks of one video, see `shared_images`.
   """
 
   starts: np.ndarray
@@ -50,6 +52,7 @@ class Index:
   names: np.ndarray
   boxes_xywh: np.ndarray
   relative: np.ndarray
+  groups: np.ndarray
 
   @property
   def num_tracks(self) -> int:
@@ -68,7 +71,8 @@ class Index:
         take(content, 'starts', 'i', None), take(content, 'folders', 'U', None),
         take(content, 'folder_ids', 'i', len(names)), names,
         take(content, 'boxes_xywh', 'f', len(names), 4),
-        take(content, 'relative', 'b', len(content['starts']) - 1))
+        take(content, 'relative', 'b', len(content['starts']) - 1),
+        take(content, 'groups', 'i', len(content['starts']) - 1))
     check_starts(index.starts, len(names))
     check('folder_ids', (index.folder_ids >= 0) &
           (index.folder_ids < len(index.folders)))
@@ -150,11 +154,11 @@ def build_index(tracks: Iterator[RawTrack], folder: Path,
     boxes.append(track.boxes_xywh[keep].astype(np.float32))
     starts.append(len(names))
     relative.append(track.relative)
+  of_images = (np.asarray(ids, np.int32), np.asarray(names, bytes))
   return Index(
-      np.asarray(starts), np.asarray(list(folders), str),
-      np.asarray(ids, np.int32), np.asarray(names, bytes),
+      np.asarray(starts), np.asarray(list(folders), str), *of_images,
       np.concatenate([np.zeros((0, 4), np.float32), *boxes]),
-      np.asarray(relative, bool))
+      np.asarray(relative, bool), groups_of(np.asarray(starts), *of_images))
 
 
 def _usable(track: RawTrack, existing: '_Existing',

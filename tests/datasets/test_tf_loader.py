@@ -158,7 +158,8 @@ def sources(tmp_path):
   boxes[3:7] /= [900, 700, 900, 700]
   index = Index(np.array([0, 3, 7, 8]), np.array(['images']),
                 np.zeros(8, np.int32), np.asarray(list(FILES), bytes),
-                boxes.astype(np.float32), np.array([False, True, False]))
+                boxes.astype(np.float32), np.array([False, True, False]),
+                np.arange(3))
   (tmp_path / 'crops' / 'v').mkdir(parents=True)
   for k in range(4):
     (tmp_path / 'crops' / 'v' / f'{k:06d}.00.x.jpg').write_bytes(
