@@ -1,6 +1,7 @@
 """What Orbax, and the libraries below it, say and print where they fail."""
 
 import contextlib
+import errno
 import gc
 import logging
 import os
@@ -79,10 +80,18 @@ def _is_shown(record: logging.LogRecord) -> bool:
 
 def os_reason(error: BaseException) -> str:
   """What the operating system says in an error, or the error's first line."""
-  code = re.search(r"os_error_code='(\d+)'", str(error))  # of TensorStore
-  if code:
-    return os.strerror(int(code[1]))
-  return getattr(error, 'strerror', None) or first_line(error)
+  code = _os_code(error)
+  return os.strerror(code) if code else first_line(error)
+
+
+def is_no_room(error: BaseException) -> bool:
+  """Whether there is no room for a file."""
+  return _os_code(error) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _os_code(error: BaseException) -> int | None:
+  found = re.search(r"os_error_code='(\d+)'", str(error))  # of TensorStore
+  return int(found[1]) if found else getattr(error, 'errno', None)
 
 
 @contextlib.contextmanager

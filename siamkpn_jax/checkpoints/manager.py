@@ -22,7 +22,7 @@ from siamkpn_jax.config.settings import (
   to_plain,
   with_new_names,
 )
-from siamkpn_jax.core.errors import UserError, first_line
+from siamkpn_jax.core.errors import UserError, first_line, raised_in
 from siamkpn_jax.core.provenance import git_revision
 from siamkpn_jax.distributed.multihost import (
   gather_text,
@@ -156,12 +156,17 @@ class Checkpoints:
     try:
       yield
     except _UNWRITABLE as error:
+      if isinstance(error, ValueError) and (
+          raised_in(error).startswith('siamkpn_jax.')):
+        raise  # a bug
       whole = self._whole()
       rest = (f'resumes from {whole[-1]}, the newest intact one' if whole
               else 'starts over, as there is no earlier one')
+      todo = ('free space' if failures.is_no_room(error) else
+              'see to the cause')
       raise UserError(
           f'{self._folder / str(self._last)}: this checkpoint cannot be '
-          f'written ({failures.os_reason(error)}): free space and run the same '
+          f'written ({failures.os_reason(error)}): {todo} and run the same '
           f'command, which {rest}') from error
 
   def _whole(self) -> list[int]:

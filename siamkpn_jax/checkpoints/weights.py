@@ -19,6 +19,7 @@ from siamkpn_jax.checkpoints.content import FOLDER, METADATA, MODEL
 from siamkpn_jax.checkpoints.failures import loading, quiet, unreadable
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
+from siamkpn_jax.config.architectures import LAYERS
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.stored_json import parse_json, read_bounded
@@ -133,7 +134,7 @@ def load_variables(path: Path, model: SiamKPN,
                    part: str = 'network') -> dict[str, Any]:
   """The weights of a checkpoint, for a given network, in a placement.
 
-  Of the part 'backbone' only what the network needs is loaded.
+  Of the part 'backbone' that is what the network needs.
 
   Returns:
     {'params', 'batch_stats'} of the part.
@@ -273,6 +274,10 @@ def _check_architecture(path: Path, stored: dict[str, Any], model: SiamKPN,
       f'config.model.{name} is {getattr(theirs, name)!r} there, '
       f'{getattr(model, name)!r} here' for name in names
       if getattr(theirs, name) != getattr(model, name)]
+  if not differing and set(model.levels) - set(LAYERS[theirs.arch][
+      :LAYERS[theirs.arch].index(theirs.levels[-1]) + 1]):
+    differing = [f'its backbone ends with {theirs.levels[-1]}, the levels here '
+                 f'are {", ".join(model.levels)}']
   if differing:
     raise UserError(f'{path}: checkpoint of another architecture: '
                     f'{"; ".join(differing)}; expected the same: choose '

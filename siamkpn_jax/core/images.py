@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from siamkpn_jax.core import reading
 from siamkpn_jax.core.errors import UserError
 
 _SAMPLES = 8  # images of a folder that tell the depth of all
@@ -34,10 +35,9 @@ def read_bytes(path: Path) -> bytes:
 
   Raises:
     UserError: missing, empty, or a JPEG whose end is missing.
+    OSError: the system does not give it.
   """
-  data = b''
-  with contextlib.suppress(OSError):
-    data = path.read_bytes()
+  data = reading.read_bytes(path)
   if not data or _is_cut_jpeg(data):
     raise _unreadable(path)
   return data

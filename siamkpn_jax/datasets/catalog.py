@@ -43,7 +43,7 @@ def open_sources(config: DataConfig, seed: int) -> list[Source]:
     UserError: names every set that is missing and where it was looked for; or
       a set has no usable frame.
   """
-  root = config.root or os.environ.get(ROOT_VARIABLE, 'data')
+  root = data_root(config)
   if '://' in root:  # storage holds packed sets only
     if 'cutouts' in config.sets:
       raise UserError(f'config.data.root is {root}; expected a local folder, '
@@ -54,6 +54,11 @@ def open_sources(config: DataConfig, seed: int) -> list[Source]:
             for name in config.sets]
   return _open_local(config.sets, Path(root), config.cutouts, seed,
                      FileCache(config.cache_mb * 2**20))
+
+
+def data_root(config: DataConfig) -> str:
+  """The folder of a `config.data`'s sets, or their address."""
+  return config.root or os.environ.get(ROOT_VARIABLE, 'data')
 
 
 def _open_local(names: Sequence[str], root: Path, cutouts: Sequence[str],

@@ -1,11 +1,19 @@
-"""Which images of a folder are frames, and in which order."""
+"""Which images of a folder are frames, in which order, and reading them."""
 
+import errno
 import itertools
 
 import pytest
 
-from siamkpn_jax.core.images import frame_names, list_images, natural_key
+from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.images import (
+  frame_names,
+  list_images,
+  natural_key,
+  read_image,
+)
 from siamkpn_jax.datasets.formats import scan
+from tests.failing_disk import break_disk
 
 
 @pytest.mark.parametrize('names', [
@@ -34,3 +42,22 @@ def test_natural_key_orders_mixed_names():
   names = ['10a', 'b2', '2', 'a', '', '02', 'B10', '2a']
   assert sorted(names, key=natural_key) == [
       '', '02', '2', '2a', '10a', 'a', 'b2', 'B10']
+
+
+@pytest.mark.parametrize('code', [
+    errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE])
+def test_what_the_system_does_not_give_is_no_damage(
+    tmp_path, monkeypatch, code):
+  (tmp_path / 'a.jpg').touch()
+  break_disk(monkeypatch, 'a.jpg', code)
+  with pytest.raises(OSError, match='a.jpg') as found:
+    read_image(tmp_path / 'a.jpg')
+  assert found.value.errno == code
+  assert found.value.filename == str(tmp_path / 'a.jpg')
+
+
+@pytest.mark.parametrize('code', [errno.ENOENT, errno.EISDIR])
+def test_what_is_not_there_is_a_mistake(tmp_path, monkeypatch, code):
+  break_disk(monkeypatch, 'a.jpg', code)
+  with pytest.raises(UserError, match='replace or remove it'):
+    read_image(tmp_path / 'a.jpg')

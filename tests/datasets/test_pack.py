@@ -17,6 +17,7 @@ from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.packed_source import PackedSource
 from tests.datasets.fakes import open_one
 from tests.datasets.photographs import write_photograph
+from tests.failing_disk import break_disk
 from tests.optional import import_or_skip
 
 tf = import_or_skip('tensorflow', 'needs pip install .[tf]')
@@ -269,6 +270,12 @@ def test_crops_are_kept_as_they_are(tmp_path):
   for k in range(2):
     path = folder / 'crop511' / 'v' / f'{k:06d}.00.x.jpg'
     assert source.load(0, k).data == path.read_bytes()
+
+
+def test_a_disk_that_fails_is_no_damage(folder, tmp_path, monkeypatch):
+  break_disk(monkeypatch, '3.jpg')
+  with pytest.raises(UserError, match='Input/output error.*3.jpg'):
+    pack_here(folder, tmp_path)
 
 
 def test_the_command(command, folder, tmp_path):

@@ -36,7 +36,7 @@ _FRAMES = 24  # of an animation or a video that are kept
 _KEPT_BYTES = 2**30  # sprites in memory; what was used longest ago goes
 _LARGE = 1000  # pixels; larger JPEGs are decoded at half their size
 _PADDING = 12  # gray levels between the pixels of a row that is padding
-_MIN_BACKDROP = 240  # pixels, without padding
+MIN_BACKDROP = 240  # pixels, without padding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Library:
     image = without_padding(decode_image(
         data, path, cv2.IMREAD_REDUCED_COLOR_2 if large else
         cv2.IMREAD_COLOR))
-    return image if min(image.shape[:2]) >= _MIN_BACKDROP else None
+    return image if min(image.shape[:2]) >= MIN_BACKDROP else None
 
 
 def open_library(folders: Iterable[Path]) -> Library:

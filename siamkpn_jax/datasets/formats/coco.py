@@ -19,7 +19,7 @@ Source: Lin et al., "Microsoft COCO", ECCV 2014; https://cocodataset.org.
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import numpy as np
 from siamkpn_jax.datasets.formats import json_file, scan
 from siamkpn_jax.datasets.formats.labeled import raw_tracks
 from siamkpn_jax.datasets.interchange import coco_video
+from siamkpn_jax.datasets.interchange.labeled import Video
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
 EXPECTED = ('annotations/instances_train2017.json (or one other '
@@ -73,14 +74,16 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   for path in annotations(folder):
     try:
       content = json_file.read(path, _without_contours)
-      if coco_video.is_coco_video(content):
-        yield from _of_videos(folder, path, content, dropped)
-        continue
-      images, boxes = content['images'], content['annotations']
+      videos = coco_video.parse(content)
+      images, boxes = ([], []) if videos is not None else (
+          content['images'], content['annotations'])
       if not isinstance(images, list) or not isinstance(boxes, list):
         raise TypeError('not lists')
-    except (OSError, ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
       dropped.add('files: annotation cannot be read', str(path))
+      continue
+    if videos is not None:
+      yield from _of_videos(folder, path, videos, dropped)
       continue
     unread = Dropped()
     files = _files(images, unread)
@@ -95,9 +98,8 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
         yield track
 
 
-def _of_videos(folder: Path, path: Path, content: Any,
+def _of_videos(folder: Path, path: Path, videos: Sequence[Video],
                dropped: Dropped) -> Iterator[RawTrack]:
-  videos = coco_video.parse(content) or []
   every = _found(folder, path, {
       f'{number}/{frame}': file for number, video in enumerate(videos)
       for frame, file in video.files.items()})

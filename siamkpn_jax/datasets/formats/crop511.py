@@ -39,7 +39,7 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
   for path in annotations(folder):
     try:
       videos = json_file.read(path)
-    except (OSError, ValueError):
+    except ValueError:
       videos = None
     if not isinstance(videos, dict):
       dropped.add('files: annotation cannot be read', str(path))

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from siamkpn_jax.core import reading
 from siamkpn_jax.core.images import natural_key
 from siamkpn_jax.core.numbers import real
 from siamkpn_jax.datasets.formats import scan
@@ -73,10 +74,10 @@ def read_targets(path: Path) -> list[Target]:
   on these sets.
 
   Raises:
-    OSError: the file cannot be opened.
-    ValueError: it is not XML, or a corner is not a number.
+    OSError: the system does not give it.
+    ValueError: the file is missing or not XML, or a corner is not a number.
   """
-  root = safe_xml.parse(path.read_bytes())
+  root = safe_xml.parse(reading.read_bytes(path))
   targets: list[Target] = []
   for item in root.iter('object'):
     x1, y1, x2, y2 = (real(item.findtext(f'bndbox/{corner}') or 'nan')
@@ -92,6 +93,6 @@ def _frames(folder: Path, images: str, annotations: Path, xmls: list[str],
     image = by_stem.pop(scan.stem(xml), f'{images}/{scan.stem(xml)}.JPEG')
     try:
       yield image, read_targets(annotations / xml)
-    except (OSError, ValueError):
+    except ValueError:
       dropped.add('frames: annotation cannot be read', str(annotations / xml))
   dropped.add('frames: images without a box', images, len(by_stem))

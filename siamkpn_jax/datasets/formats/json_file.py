@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from siamkpn_jax.core import reading
 from siamkpn_jax.core.numbers import real
 
 _DEPTH = 40  # no data set nests as deep
@@ -26,10 +27,10 @@ def read(path: Path, hook: Hook | None = None) -> Any:
   """The content of a file; `hook` is json's `object_hook`.
 
   Raises:
-    OSError: it cannot be opened.
-    ValueError: it is not JSON as a whole.
+    OSError: the system does not give it.
+    ValueError: it is missing, or not JSON as a whole.
   """
-  return _parse(path.read_bytes(), object_hook=hook)
+  return _parse(reading.read_bytes(path), object_hook=hook)
 
 
 def parse_unique(text: str) -> Any:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from siamkpn_jax.core import reading
 from siamkpn_jax.datasets.formats import json_file, pairing, scan
 from siamkpn_jax.datasets.formats.video import NO_IMAGES, UNCLEAR
 from siamkpn_jax.datasets.interchange import cvat, label_studio
@@ -50,11 +51,11 @@ def tracks(folder: Path, dropped: Dropped) -> Iterator[RawTrack]:
     place = path.relative_to(folder).as_posix()
     try:
       if path.name == _XML:
-        video = cvat.parse(path.read_bytes())
+        video = cvat.parse(reading.read_bytes(path))
         videos = [video] if video else []
       else:
         videos = label_studio.parse(json_file.read(path)) or []
-    except (OSError, ValueError):
+    except ValueError:
       dropped.add(_UNREADABLE, place)
       continue
     for number, video in enumerate(videos):

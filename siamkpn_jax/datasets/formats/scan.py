@@ -9,6 +9,7 @@ import errno
 import os
 from pathlib import Path
 
+from siamkpn_jax.core import reading
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import frame_names, is_image, natural_key
 
@@ -49,12 +50,8 @@ def names(folder: Path) -> frozenset[str]:
 
 
 def head(path: Path) -> bytes:
-  """The first 64 KiB of a file, which tell what it is; b'' if unreadable."""
-  try:
-    with path.open('rb') as file:
-      return file.read(2**16)
-  except OSError:
-    return b''
+  """The first 64 KiB of a file, which tell what it is; b'' if missing."""
+  return reading.read_bytes(path, 2**16)
 
 
 def spelled(folder: Path, name: str) -> str:

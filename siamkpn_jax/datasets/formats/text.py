@@ -11,6 +11,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.numbers import real
+from siamkpn_jax.core.reading import MISSING
 
 # All separators that the data sets use, often within one of them.
 _TO_SPACES = str.maketrans(',;\t', '   ')
@@ -20,11 +21,14 @@ def read_text(path: str | Path) -> str:
   """The text of a small file.
 
   Raises:
-    UserError: missing, cannot be opened, or not UTF-8.
+    UserError: missing, or not UTF-8.
+    OSError: the system does not give it.
   """
   try:
     return Path(path).read_text(encoding='utf-8-sig')
   except OSError as error:
+    if error.errno not in MISSING:
+      raise OSError(error.errno, error.strerror, str(path)) from error
     raise UserError(f'{path}: cannot be read ({error.strerror}); expected a '
                     'text file: check the path') from error
   except UnicodeDecodeError as error:

@@ -88,8 +88,10 @@ def _rows(path: Path, dropped: Dropped) -> Iterator[_Row]:
           yield _parse(next(csv.reader([line])))
         except (ValueError, csv.Error):
           dropped.add('frames: row cannot be read', line.strip()[:80])
-  except (OSError, EOFError, zlib.error):
-    dropped.add('files: annotation is truncated', str(path))
+  except (gzip.BadGzipFile, EOFError, zlib.error):
+    dropped.add('files: annotation is damaged', str(path))
+  except OSError as error:
+    raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _parse(words: list[str]) -> _Row:

@@ -1,7 +1,6 @@
 """Writes a small copy, whole or not at all."""
 
 import dataclasses
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +53,11 @@ def open_material(config: DataConfig, *, reach: int, quality: int,
   Raises:
     UserError: a folder is missing, or holds nothing that can be copied.
   """
-  root = Path(config.root or os.environ.get(catalog.ROOT_VARIABLE, 'data'))
+  address = catalog.data_root(config)
+  if '://' in address:
+    raise UserError(f'config.data.root is {address}; expected a local folder: '
+                    'copy the images from where they were packed')
+  root = Path(address)
   made = []
   for name in dict.fromkeys((*config.sets, *config.cutouts)):
     if name in ('synthetic', 'cutouts') and name in config.sets:

@@ -15,7 +15,11 @@ from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_bytes, read_image
 from siamkpn_jax.datasets.cutouts import sprites
 from siamkpn_jax.datasets.cutouts.backdrop import ROOM
-from siamkpn_jax.datasets.cutouts.library import list_pictures
+from siamkpn_jax.datasets.cutouts.library import (
+  MIN_BACKDROP,
+  list_pictures,
+  without_padding,
+)
 from siamkpn_jax.datasets.shrinking.material import Frame, Material, encode_jpeg
 
 # Of an animation. The frames of an object vary its looks; as many as of most
@@ -79,12 +83,14 @@ def cutout_file(path: Path, quality: int) -> bytes:
 
 
 def backdrop_file(path: Path, quality: int) -> bytes:
-  """A picture as a JPEG whose shorter side fills a scene.
+  """A picture without its padding as a JPEG whose shorter side fills a scene.
 
   Raises:
-    UserError: it cannot be read.
+    UserError: it cannot be read, or is smaller than what scenes take.
   """
-  image = read_image(path)
+  image = without_padding(read_image(path))
+  if min(image.shape[:2]) < MIN_BACKDROP:
+    raise UserError(f'{path}: this picture is too small')
   scale = ROOM / min(image.shape[:2])
   if scale < 1:
     image = cv2.resize(image, None, fx=scale, fy=scale,

@@ -154,10 +154,10 @@ def test_youtube_bb_download_that_was_cut_off(tmp_path):
   path.write_bytes(data[:len(data) // 2])
   tracks, dropped = read('youtube_bb', tmp_path)
   assert len(tracks) == 6
-  assert dropped['files: annotation is truncated'] == 1
+  assert dropped['files: annotation is damaged'] == 1
   path.write_bytes(b'not gzip')
   assert read('youtube_bb', tmp_path) == (
-      {}, {'files: annotation is truncated': 1})
+      {}, {'files: annotation is damaged': 1})
 
 
 def test_folder(tmp_path):
