@@ -12,9 +12,8 @@ in perf/memory.py: the state, and what a step needs beside it and the batch.
 import argparse
 import multiprocessing
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -94,12 +93,7 @@ class _Memory(NamedTuple):
   temporary: float
 
 
-class _Running:
-  """The step of one process, its state and its batch."""
-
-  step: Any
-  state: Any
-  batch: Any
+_steps: list[prepared.Steps] = []  # of a process, that of its devices
 
 
 def _start(config: Config, count: int, unfrozen: bool) -> _Memory:
@@ -108,25 +102,19 @@ def _start(config: Config, count: int, unfrozen: bool) -> _Memory:
   jax.config.update('jax_num_cpu_devices', count)
   mesh = sharding.data_mesh(config.train.batch_size, config.train.accumulate)
   step = trainer.build_step(config)
-  _Running.state = trainer.fresh_state(config, step, mesh)
-  _Running.batch = sharding.put_batch(
-      prepared.rendered_batch(config, step), mesh)
-  _Running.step = trainer.jit_step(
-      step, mesh, _Running.state, unfrozen=unfrozen).lower(
-          _Running.state, _Running.batch).compile()
+  batch = sharding.put_batch(prepared.rendered_batch(config, step), mesh)
+  _steps.append(prepared.Steps(
+      step, trainer.fresh_state(config, step, mesh), batch, mesh,
+      unfrozen=unfrozen))
   _turn(1)
-  sizes = _Running.step.memory_analysis()
+  sizes = _steps[0].program.memory_analysis()
   return _Memory(sizes.alias_size_in_bytes / 2**20,
                  sizes.temp_size_in_bytes / 2**20)
 
 
 def _turn(steps: int) -> float:
   """Seconds per step."""
-  start = time.perf_counter()
-  for _ in range(steps):
-    _Running.state, _ = _Running.step(_Running.state, _Running.batch)
-  jax.block_until_ready(_Running.state)
-  return (time.perf_counter() - start) / steps
+  return turns.timed(_steps[0], steps)
 
 
 if __name__ == '__main__':

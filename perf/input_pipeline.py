@@ -17,11 +17,12 @@ as well, each with one reading thread and all its threads on one core.
 """
 
 import argparse
+import contextlib
+import functools
 import importlib.util
 import itertools
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from perf.turns import use_threads
+from perf import turns
 from siamkpn_jax.cli.command import execute
 from siamkpn_jax.cli.parser import Parser, whole
 from siamkpn_jax.config.settings import AugmentConfig, DataConfig
@@ -49,11 +50,11 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--packed', help='The crops, packed.')
   parser.add_argument(
-      '--pairs', type=whole(), default=40, help='Pairs in a turn.')
+      '--pairs', type=whole(1), default=40, help='Pairs in a turn.')
   parser.add_argument(
-      '--turns', type=whole(), default=7, help='Turns of each way.')
+      '--turns', type=whole(1), default=7, help='Turns of each way.')
   parser.add_argument(
-      '--batch', type=whole(), default=8,
+      '--batch', type=whole(1), default=8,
       help="Pairs in a batch of the loaders'.")
 
 
@@ -66,28 +67,26 @@ _COLOR = np.array([[-0.55919361, 0.98062831, -0.41940627],
                     [4.64467907, 4.73710203, 4.88324118]])
 
 
-def main(argv: list[str], args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
   """Measures and prints."""
   cv2.setNumThreads(1)
   # Before TensorFlow makes its threads: they are to stay on one core too.
-  use_threads(1)
+  turns.use_threads(1)
   crops = _open(args.crops)
   images = _open(args.images)
   ways = {
-      'classic, crop511': lambda k: _classic(crops, k),
-      'decode, crop511': lambda k: _decode(crops, k),
-      'ours, crop511': lambda k: _loader(crops).read_pair(k),
-      'all degraded, crop511': lambda k: _loader(
-          crops, AugmentConfig(**dict.fromkeys(STEPS, 1.0))).read_pair(k),
-      'decode, whole images': lambda k: _decode(images, k),
-      'ours, whole images': lambda k: _loader(images).read_pair(k),
+      'classic, crop511': functools.partial(_classic, crops),
+      'decode, crop511': functools.partial(_decode, crops),
+      'ours, crop511': _loader(crops).read_pair,
+      'all degraded, crop511': _loader(
+          crops, AugmentConfig(**dict.fromkeys(STEPS, 1.0))).read_pair,
+      'decode, whole images': functools.partial(_decode, images),
+      'ours, whole images': _loader(images).read_pair,
   }
   if args.packed:
-    packed = _open(args.packed)
-    ways['ours, packed crops'] = lambda k: _loader(packed).read_pair(k)
-  seconds = _take_turns({
-      name: lambda turn, way=way: _time_pairs(way, turn, args)
-      for name, way in ways.items()}, args)
+    ways['ours, packed crops'] = _loader(_open(args.packed)).read_pair
+  seconds = _take_turns({name: _pairs_turn(way, args.pairs)
+                         for name, way in ways.items()}, args.turns)
   _print_rates(seconds)
   ratio = lambda a, b: _ratio(seconds, a, b)
   print(f'ours / classic, pairs per second from crops: '
@@ -106,48 +105,47 @@ def _compare_loaders(sources: dict[str, Source],
                      args: argparse.Namespace) -> None:
   """Prints how many pairs per second the threads and tf.data read."""
   from siamkpn_jax.datasets.tf_loader import TfLoader
+  count = max(1, args.pairs // args.batch)
   seconds = _take_turns({
-      f'{name}, {place}': lambda turn, kind=kind, source=source: _time_batches(
-          _loader(source, kind=kind, batch_size=args.batch), turn, args)
+      f'{name}, {place}': _batches_turn(
+          _loader(source, kind=kind, batch_size=args.batch), count, args.batch)
       for place, source in sources.items()
-      for name, kind in (('threads', Loader), ('tf.data', TfLoader))}, args)
+      for name, kind in (('threads', Loader), ('tf.data', TfLoader))},
+      args.turns)
   _print_rates(seconds)
   for place in sources:
     ratio = _ratio(seconds, f'threads, {place}', f'tf.data, {place}')
     print(f'tf.data / threads, pairs per second, {place}: {ratio:.2f}')
 
 
-def _take_turns(ways: dict[str, Callable[[int], float]],
-                args: argparse.Namespace) -> dict[str, list[float]]:
+def _take_turns(ways: dict[str, Callable[[], float]],
+                count: int) -> dict[str, list[float]]:
   """Seconds per pair of each way, turn by turn."""
-  seconds: dict[str, list[float]] = {name: [] for name in ways}
-  for turn in range(args.turns + 1):  # the first warms the disk's cache
-    for name, way in ways.items():
-      value = way(turn)
-      if turn:
-        seconds[name].append(value)
-  return seconds
+  # The first warms the disk's cache.
+  return {name: seconds[1:]
+          for name, seconds in turns.take_turns(ways, count + 1).items()}
 
 
-def _time_pairs(way: Callable[[int], object], turn: int,
-                args: argparse.Namespace) -> float:
-  before = time.perf_counter()
-  for k in range(args.pairs):
-    way(turn * args.pairs + k)
-  return (time.perf_counter() - before) / args.pairs
+def _pairs_turn(way: Callable[[int], object],
+                pairs: int) -> Callable[[], float]:
+  """What reads the next pairs, and returns the seconds of one."""
+  numbers = itertools.count()
+  return lambda: turns.timed(lambda: way(next(numbers)), pairs)
 
 
-def _time_batches(loader: Loader, turn: int, args: argparse.Namespace) -> float:
-  """Without the start: from the first batch on, as many are read as taken."""
-  count = max(1, args.pairs // args.batch)
-  batches = loader.batches(turn * count)
-  next(batches)
-  before = time.perf_counter()
-  for _ in itertools.islice(batches, count):
-    pass
-  seconds = time.perf_counter() - before
-  batches.close()
-  return seconds / (count * args.batch)
+def _batches_turn(loader: Loader, count: int,
+                  size: int) -> Callable[[], float]:
+  """The same of batches.
+
+  Without the start: from the first batch on, as many are read as taken.
+  """
+  first = itertools.count(0, count)
+
+  def turn() -> float:
+    with contextlib.closing(loader.batches(next(first))) as batches:
+      return turns.timed(lambda: next(batches), count, before=1) / size
+
+  return turn
 
 
 def _print_rates(seconds: dict[str, list[float]]) -> None:

@@ -35,7 +35,7 @@ def add_arguments(parser: Parser) -> None:
       '--change', action='append', default=[],
       help='Settings of another row: section.name=value,...')
   parser.add_argument(
-      '--devices', type=whole(), default=1, help='How many share the batch.')
+      '--devices', type=whole(1), default=1, help='How many share the batch.')
   parser.add_argument(
       '--tpu', default='', help='Topology of the TPU to compile for.')
   parser.add_argument(

@@ -18,7 +18,7 @@ def add_flags(parser: Parser, rounds: int) -> None:
   parser.add_argument(
       '--rounds', type=whole(1), default=rounds, help='Turns of each.')
   parser.add_argument(
-      '--threads', type=whole(), default=0, help='How many; 0: one per core.')
+      '--threads', type=whole(0), default=0, help='How many; 0: one per core.')
 
 
 def use_threads(count: int) -> int:

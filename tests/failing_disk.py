@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def break_disk(monkeypatch, name, code=errno.EIO):
-  """From now on, files of this name cannot be read."""
+  """From now on, files of this name cannot be opened."""
   given = Path.open
 
   def open_file(path, *args, **kwargs):

@@ -24,6 +24,7 @@ def test_help(name, monkeypatch, capsys):
     runpy.run_module(f'perf.{name}', run_name='__main__', alter_sys=True)
   assert ended.value.code == 0
   assert f'usage: python -m perf.{name}' in capsys.readouterr().out
+  assert callable(importlib.import_module(f'perf.{name}').run)
 
 
 @pytest.mark.parametrize('line', short.RUNS, ids=' '.join)

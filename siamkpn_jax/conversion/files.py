@@ -212,9 +212,9 @@ def _import_torch(path: Path) -> Any:
     import torch
   except ImportError as error:
     raise UserError(
-        f"{path}: needs PyTorch: install it (pip install 'siamkpn_jax[torch]')"
-        ' or save the state dict as .safetensors or .npz where it is '
-        'installed') from error
+        f'{path}: needs PyTorch ({first_line(error)}): install it (pip install '
+        "'siamkpn_jax[torch]'), or save the state dict as .safetensors or .npz "
+        'where it is installed') from error
   return torch
 
 

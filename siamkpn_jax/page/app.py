@@ -129,9 +129,14 @@ class Page:
     """Takes a video, the body of the request."""
     async with self._place() as folder:
       path = folder / 'video'
-      with path.open('wb') as file:
-        async for chunk in upload_of(request, self._limits):
-          await run_in_threadpool(file.write, chunk)
+      chunks = upload_of(request, self._limits)
+      try:
+        with path.open('wb') as file:
+          async for chunk in chunks:
+            await run_in_threadpool(file.write, chunk)
+      except OSError as error:
+        raise RefusedError(507, 'this server cannot store the video '
+                           f'({error.strerror}); try again later') from error
       return await self._open(path, folder)
 
   async def open_sample(self, request: Request) -> Response:
@@ -188,7 +193,8 @@ class Page:
       for target in added:  # all of them or none
         clip.remove(target.number)
       raise
-    self._begin(clip, stages=wanted.get('stages') is True)
+    clip.stages = wanted.get('stages') is True
+    self._begin(clip)
     return as_json({'added': [target.number for target in added]}, 202)
 
   async def remove_target(self, request: Request) -> Response:
@@ -270,7 +276,7 @@ class Page:
     self._submit(clip, Job('prepare', clip.prepare))
     return as_json({'name': name, **self._described(clip, 0)}, 201)
 
-  def _begin(self, clip: Clip, *, stages: bool) -> None:
+  def _begin(self, clip: Clip) -> None:
     """Tracks those that wait.
 
     A run that is under way may end before it notices them: only one that has
@@ -279,7 +285,7 @@ class Page:
     if not any(job.kind == 'track' and job.state == 'waiting'
                for job in clip.jobs):
       self._submit(clip, Job('track', lambda job: follow(
-          clip, self._trackers, job, stages=stages)))
+          clip, self._trackers, job)))
 
   def _submit(self, clip: Clip, job: Job) -> None:
     clip.jobs = [*clip.alive(), job]

@@ -66,6 +66,7 @@ class Clip:
     notes: what is unusual about it.
     targets: by number.
     findings: what was found of them.
+    stages: whether the heatmaps of every stage are wanted.
     jobs: those that have not ended, the oldest first, and the last one.
     film: what `outputs` has drawn, and of which version.
     version: grows when a target comes or goes.
@@ -90,6 +91,7 @@ class Clip:
       self._keep(source, next(iter(source)))
     self.targets: dict[int, Target] = {}
     self.findings = Findings(folder)
+    self.stages = False
     self.jobs: list[Job] = []
     self.film: tuple[Path, int] | None = None
     self.version, self._last = 0, 0
@@ -109,12 +111,17 @@ class Clip:
           return
         if source.number > self.longest:
           self.notes.append(
-              f'longer than it says: only its first {self.longest} frames are '
-              'here')
+              f'longer than the {self.longest} frames that are taken: only '
+              'these are here')
           break
         if source.number > self.numbers[-1]:
           self._keep(source, frame)
         job.done = source.number
+      else:
+        if source.number > self.numbers[-1]:
+          self.notes.append(
+              f'damaged: its last {source.number - self.numbers[-1]} of '
+              f'{source.number} frames cannot be decoded and are not here')
     lost = self.numbers[-1] - len(self.numbers)
     if lost:
       self.notes.append(f'damaged: {lost} of {self.numbers[-1]} frames cannot '
@@ -123,8 +130,7 @@ class Clip:
   @property
   def longest(self) -> int:
     """Frames at most."""
-    return max(1, min(self._limits.frames,
-                      int(self._limits.seconds * self.fps)))
+    return _most_frames(self._limits, self.fps)
 
   def frame_file(self, number: int) -> Path | None:
     """The JPEG of a frame, or of the last one before that can be decoded."""
@@ -210,6 +216,11 @@ def _is_image(data: bytes) -> bool:
   return data.startswith((b'\xff\xd8', b'\x89PNG', b'BM'))
 
 
+def _most_frames(limits: Limits, fps: float) -> int:
+  # One more: that which is due at the last second's end.
+  return min(limits.frames, int(limits.seconds * fps) + 1)
+
+
 def _check_extent(source: FrameSource, limits: Limits) -> None:
   width, height = source.size
   if width * height > limits.pixels:
@@ -217,7 +228,7 @@ def _check_extent(source: FrameSource, limits: Limits) -> None:
                   f'{limits.pixels / 1e6:.1f} million are taken: make it '
                   'smaller')
   count = source.count or 0
-  if count > limits.frames or count > limits.seconds * source.fps + 1:
+  if count > _most_frames(limits, source.fps):
     raise RefusedError(
         413, f'this video has {count} frames ({count / source.fps:.0f} s); at '
         f'most {limits.frames} frames and {limits.seconds:g} s are taken: cut '

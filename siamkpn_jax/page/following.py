@@ -10,7 +10,7 @@ from siamkpn_jax.page.turns import Job
 PREPARING = 'preparing the tracker (the first time, up to a minute)'
 
 
-def follow(clip: Clip, trackers: Trackers, job: Job, *, stages: bool) -> None:
+def follow(clip: Clip, trackers: Trackers, job: Job) -> None:
   """Tracks those that wait, to the end of the video or until stopped.
 
   Targets that come while it runs join, if their frame is still ahead; else they
@@ -20,13 +20,12 @@ def follow(clip: Clip, trackers: Trackers, job: Job, *, stages: bool) -> None:
     clip: with targets.
     trackers: to take one of.
     job: this one.
-    stages: whether the heatmaps of every stage are wanted.
   """
   waiting = clip.waiting()
   if not waiting:
     return
   job.note, job.total = PREPARING, clip.numbers[-1]
-  run = _Run(clip, trackers.group(len(waiting), stages=stages))
+  run = _Run(clip, trackers.group(len(waiting), stages=clip.stages))
   first = min(target.frame for target in waiting)
   before = first - 1
   try:

@@ -103,4 +103,6 @@ class Trackers:
     if (slots, stages) not in self._batches:
       self._batches[slots, stages] = load_batch_tracker(
           self._weights, slots=slots, every_stage=stages, **self._tracking)
-    return Group(self._batches[slots, stages])
+    tracker = self._batches[slots, stages]
+    # Not beyond its slots: it would compile anew, and stay as large.
+    return Group(tracker, most=tracker.slots)

@@ -36,12 +36,13 @@ def level_two(best: TrialParams, step: float = STEP
               ) -> list[TrialParams]:
   """All points around the best of the first level, it among them.
 
-  Those below 0, or 1 and more, are left out; 11^3 remain inside.
+  Others below 0, or 1 and more, are left out; 11^3 remain inside.
   """
   offsets = range(-(_FINER // 2), _FINER // 2 + 1)
   axes = [
       [value for value in (round(center + i * step / _FINER, 6)
-                           for i in offsets) if 0 <= value < 1]
+                           for i in offsets)
+       if 0 <= value < 1 or value == round(center, 6)]
       for center in (best.penalty_k, best.window_influence, best.size_lr)]
   return [rounded(numbers) for numbers in itertools.product(*axes)]
 

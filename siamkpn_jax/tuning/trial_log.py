@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from siamkpn_jax.core.atomic_io import file_errors
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UserError, first_line
 from siamkpn_jax.core.stored_json import check_plain
 from siamkpn_jax.tuning.trial_runner import TrialParams, rounded
 
@@ -56,13 +56,14 @@ def load_optuna() -> Any:
   """The package, quiet.
 
   Raises:
-    UserError: it is not installed.
+    UserError: it cannot be imported.
   """
   try:
     import optuna
-  except ImportError:
-    raise UserError('tuning needs the package optuna, which is not installed: '
-                    "pip install 'siamkpn_jax[tune]'") from None
+  except ImportError as error:
+    raise UserError('tuning needs the package optuna, which cannot be imported '
+                    f"({first_line(error)}): pip install 'siamkpn_jax[tune]'"
+                    ) from error
   optuna.logging.set_verbosity(optuna.logging.ERROR)
   return optuna
 

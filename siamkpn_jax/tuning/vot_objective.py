@@ -53,6 +53,7 @@ class EaoObjective(Objective):
       raise UserError(
           f'sequence {sequence.name}: {len(result)} regions for '
           f'{len(sequence)} frames; expected one per frame')
+    result = Regions(np.round(result.numbers, 4), result.counts)  # as in files
     overlaps = vot.eao_overlaps(result, sequence.truth, sequence.size,
                                 self._protocol.rule)
     cut = vot.fragments(result, overlaps, np.ones(len(result), bool),

@@ -37,8 +37,8 @@ class Stub:
 
   def update(self, frame):
     print('noise')
-    if not self.started:
-      raise RuntimeError('call init first')
+    if frame[0, 0, 0] == 98:
+      raise ValueError('a bug')
     if frame[0, 0, 0] == 99:
       return True, np.full(4, np.nan)
     return True, np.array([*frame[0, 0, :2], frame.shape[1], self.started[2]])
@@ -154,11 +154,20 @@ def test_bad_requests(talk, frame, tmp_path):
            'the region [1.0, 2.0, 9.0, 2.0, 5.0, 2.0, 3.0, 2.0] has no area')
   _refused(talk(start, first, frame(99, 0, 0)),
            'the tracker returned the box [nan, nan, nan, nan]')
+  _refused(talk(first), 'the TraX client sent a frame before a region')
   _refused(talk(start, first, start, first), 'the TraX client requests several')
   _refused(talk(start, start, first), 'the TraX client requests several')
   missing = tmp_path / 'missing.png'
   _refused(talk(start, first, f'@@TRAX:frame "file://{missing}"'),
            f'{missing}: this image cannot be read')
+
+
+def test_a_bug_is_no_mistake_of_the_client(talk, frame, capfd):
+  """Who runs the server sees where it is; the client is told."""
+  with pytest.raises(ValueError, match='a bug'):
+    talk('@@TRAX:initialize "1,2,3,4"', frame(1, 2, 3), frame(98, 0, 0))
+  *_, last, _ = capfd.readouterr().out.split('\n')
+  assert last.startswith('@@TRAX:quit') and 'a bug' in last
 
 
 def test_client_is_gone(talk, needs_trax):

@@ -142,6 +142,19 @@ def test_jobs_wait_for_their_turn(server, video):
   assert [len(settled(client, path)['rows']) for path in paths] == [8, 0, 8]
 
 
+def test_stages_are_those_of_the_last_wish(server, video):
+  """Also of one that joins a run which has not begun."""
+  client, trackers = server()
+  busy, path = opened(client, video), opened(client, video)
+  trackers.gate.clear()
+  for place, stages in ((busy, False), (path, False), (path, True)):
+    client.post(f'{place}/targets', json={
+        'stages': stages, 'targets': [{'frame': 1, 'box': BOX}]})
+  trackers.gate.set()
+  settled(client, path)
+  assert trackers.asked == [(1, False), (2, True)]
+
+
 def test_wrong_targets(server, video):
   """All of a request or none; the line says what was expected."""
   client, _ = server(targets=2)

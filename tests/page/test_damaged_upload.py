@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from siamkpn_jax.tracking.frame_numbers import FrameNumbers
 from siamkpn_jax.tracking.video import open_frames
 from tests.page.still import opened, settled
 from tests.tracking.numbered_video import COUNT, shown, write_video
@@ -24,6 +25,20 @@ def with_a_hole(path, lost):
   first, behind = begins[lost[0] - 1] + 10, begins[lost[-1]]
   damage(path, data, (first + 0.5) / len(data), behind - first)
   return path.read_bytes()
+
+
+def test_frames_that_are_lost_at_the_end_are_told(
+    server, tmp_path, monkeypatch):
+  """The video that is shown ends before them."""
+  path = tmp_path / 'v.avi'
+  data = write_video(path, 'MJPG')
+  monkeypatch.setattr(FrameNumbers, 'lost_at_the_end', lambda numbers: 7)
+  client, _ = server()
+  state = client.get(opened(client, data)).json()
+  path.unlink()
+  assert state['frames'] == COUNT
+  assert state['notes'] == [f'damaged: its last 7 of {COUNT + 7} frames cannot '
+                            'be decoded and are not here']
 
 
 @pytest.mark.parametrize('lost', [[20, 21, 22, 23, 24, 25], [1]])

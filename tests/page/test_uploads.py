@@ -1,6 +1,7 @@
 """Videos that are refused, and uploads that do not end."""
 
 import asyncio
+import errno
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from siamkpn_jax.page.clip import check_beginning
 from siamkpn_jax.tracking.video import VideoWriter
+from tests.failing_disk import break_disk
 from tests.page.still import FRAMES, SIZE, opened, refused, upload
 
 
@@ -64,7 +66,22 @@ def test_a_video_longer_than_it_says_is_cut(server, video, monkeypatch):
   client, _ = server(frames=5)
   monkeypatch.setattr(clip, '_check_extent', lambda source, limits: None)
   state = client.get(opened(client, video)).json()
-  assert state['frames'] == 5 and 'first 5 frames' in state['notes'][0]
+  assert state['frames'] == 5
+  assert 'longer than the 5 frames that are taken' in state['notes'][0]
+
+
+@pytest.mark.parametrize('seconds', [(FRAMES - 1) / 25, FRAMES / 25])
+def test_a_video_as_long_as_is_taken_is_whole(server, video, seconds):
+  """The last of its frames is due at the limit, or before."""
+  client, _ = server(seconds=seconds)
+  state = client.get(opened(client, video)).json()
+  assert state['frames'] == FRAMES and state['notes'] == []
+
+
+def test_a_disk_without_room_is_told(server, video, monkeypatch):
+  client, _ = server()
+  break_disk(monkeypatch, 'video', errno.ENOSPC)
+  refused(upload(client, video), 507, 'No space left on device')
 
 
 def test_clients_are_limited_and_forgotten(server, video):

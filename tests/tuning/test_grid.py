@@ -34,6 +34,13 @@ def test_second_level_stays_inside():
   assert len(axes[2]) == 11
 
 
+@pytest.mark.parametrize('best', [(1.3, 0.5, 0.5), (0.2, 1.0, 1.0)])
+def test_a_best_beyond_the_grid_is_in_its_second_level(best):
+  """It was a checkpoint's own."""
+  fine = grid.level_two(TrialParams(*best))
+  assert TrialParams(*best) in fine and len(fine) >= 11
+
+
 @pytest.mark.parametrize(('step', 'values'), [
     (0.25, [0, .25, .5, .75]), (0.3, [0, .3, .6, .9]), (0.5, [0, .5])])
 def test_coarser_grids(step, values):

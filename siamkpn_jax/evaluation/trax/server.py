@@ -95,18 +95,23 @@ def serve(tracker: SingleTracker, opened: Opening) -> None:
           # No raw images: libtrax 4.0.2 writes beyond its memory for them.
           [trax.Image.PATH, trax.Image.BUFFER],
           tracker_name='siamkpn_jax', tracker_family='SiamKPN')
+    started = False
     while True:
       with opened():
         request = server.wait()
       if request.type == trax.TraxStatus.QUIT:
         return
       try:
+        starts = request.type == trax.TraxStatus.INITIALIZE
+        if not (starts or started):
+          raise UserError('the TraX client sent a frame before a region; '
+                          'expected the region of the target first')
         answer = _answer(tracker, request)
-      except (UserError, ValueError, RuntimeError) as error:
-        reason = ' '.join(str(error).split())
+      except Exception as error:
         with opened():
-          server.quit(reason)
-        raise UserError(reason) from error
+          server.quit(' '.join(str(error).split()))
+        raise
+      started = True
       with opened():
         server.status([answer])
   except trax.TraxException as error:
@@ -137,7 +142,11 @@ def _answer(tracker: SingleTracker, request: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _starting_box(region: Any) -> np.ndarray:
-  """[4] xywh of a TraX region; a polygon may have any number of corners."""
+  """[4] xywh of a TraX region; a polygon may have any number of corners.
+
+  Raises:
+    UserError: it has no area.
+  """
   from trax import Region
   if region.type == Region.RECTANGLE:
     return starting_box(list(region.bounds()))
@@ -145,7 +154,10 @@ def _starting_box(region: Any) -> np.ndarray:
   if len(points) != 4:  # no rotated rectangle: its bounding box
     low, high = points.min(axis=0), points.max(axis=0)
     return np.concatenate([low, high - low + 1])
-  return starting_box(points.ravel().tolist())
+  try:
+    return starting_box(points.ravel().tolist())
+  except ValueError as error:
+    raise UserError(f'{error}; expected one with an area') from error
 
 
 def _read(images: dict[str, Any]) -> np.ndarray:
