@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from perf.absence_scene import LENGTH, AbsenceScene
 from siamkpn_jax.core.boxes import iou_xywh
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import read_image
 from siamkpn_jax.datasets.synthetic import split_seed
-from siamkpn_jax.datasets.synthetic.absences import LENGTH, AbsenceScene
 from siamkpn_jax.evaluation.formats.sequences import Video, load_otb
 from siamkpn_jax.evaluation.metrics.long_term import Reported
 from siamkpn_jax.tracking.load import LoadedTracker

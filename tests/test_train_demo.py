@@ -22,9 +22,9 @@ def test_demonstration(tmp_path):
   assert all(0 <= value <= 1 for value in aucs + precisions)
   assert all(speed > 0 for speed in speeds)
   paths = {path.name: path for path, _ in files}
-  for name in ('success.png', 'loss.png'):  # heatmaps.png: if it tracks
-    picture = cv2.imread(str(paths[name]))
-    assert min(picture.shape[:2]) > 200 and picture.std() > 10
+  assert 'total loss' in paths['report.html'].read_text()
+  picture = cv2.imread(str(paths['success.png']))
+  assert min(picture.shape[:2]) > 200 and picture.std() > 10
   video = cv2.VideoCapture(str(paths['tracking.mp4']))
   assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 60
   for folder in ('trained', 'untrained', 'first_box'):

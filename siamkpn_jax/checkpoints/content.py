@@ -13,6 +13,13 @@ FOLDER = 'checkpoints'  # below a run's workdir
 MODEL, METADATA = 'model', '_CHECKPOINT_METADATA'
 
 
+def steps(folder: Path) -> list[Path]:
+  """What may be checkpoints in a folder, in the order of their steps."""
+  found = [path for path in folder.glob('*')
+           if path.name.isdecimal() and path.is_dir()]
+  return sorted(found, key=lambda path: int(path.name))
+
+
 def content_digest(path: Path) -> str | None:
   """A SHA-256 of what is loaded from a path, of a run the newest checkpoint.
 
@@ -43,8 +50,4 @@ def _files(path: Path) -> list[Path]:
 
 
 def _newest(path: Path) -> Path:
-  for folder in (path / FOLDER, path):
-    steps = [p for p in folder.glob('*') if p.name.isdecimal()]
-    if steps:
-      return max(steps, key=lambda p: int(p.name))
-  return path
+  return [path, *(steps(path / FOLDER) or steps(path))][-1]

@@ -15,7 +15,7 @@ from typing import Any
 
 from orbax.checkpoint import v1 as ocp
 
-from siamkpn_jax.checkpoints import checksums, failures, weights
+from siamkpn_jax.checkpoints import checksums, content, failures, weights
 from siamkpn_jax.config.settings import (
   Config,
   flatten,
@@ -171,8 +171,7 @@ class Checkpoints:
 
   def _whole(self) -> list[int]:
     """Steps of the checkpoints that were saved, ascending."""
-    return sorted(int(p.name) for p in self._folder.iterdir()
-                  if p.name.isdecimal() and p.is_dir())
+    return [int(path.name) for path in content.steps(self._folder)]
 
   def restore(self, abstract: Items) -> Items | None:
     """The newest items that can be read; None if nothing was saved yet.

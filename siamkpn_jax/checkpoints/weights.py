@@ -15,7 +15,7 @@ from typing import Any
 import jax
 
 from siamkpn_jax.checkpoints import checksums, weights_file
-from siamkpn_jax.checkpoints.content import FOLDER, METADATA, MODEL
+from siamkpn_jax.checkpoints.content import FOLDER, METADATA, MODEL, steps
 from siamkpn_jax.checkpoints.failures import loading, quiet, unreadable
 from siamkpn_jax.checkpoints.packaged import find_weights, packaged_weights
 from siamkpn_jax.checkpoints.weights_file import is_weights_file
@@ -64,11 +64,10 @@ def find_checkpoints(path: Path, last: int) -> list[Path]:
     return [path.absolute()]
   from orbax.checkpoint import v1 as ocp
   for folder in (path / FOLDER, path):
-    steps = [p for p in folder.glob('*')
-             if p.name.isdecimal() and ocp.is_orbax_checkpoint(p)]
-    if steps:
-      steps.sort(key=lambda p: int(p.name))
-      return [step.absolute() for step in steps[-last:]]
+    found = [step.absolute() for step in steps(folder)
+             if ocp.is_orbax_checkpoint(step)]
+    if found:
+      return found[-last:]
   if (path / FOLDER).is_dir():
     raise UserError(f'{path}: no checkpoint has been saved yet: wait for the '
                     'first, or choose another run')

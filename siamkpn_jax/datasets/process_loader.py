@@ -110,13 +110,13 @@ class ProcessLoader(Loader):
           f'expected {count * size / 2**20:.0f} MiB for {count} batches: allow '
           'more (docker run --shm-size), set --config.data.prefetch to fewer, '
           'or --config.data.loader=threads')
-    pieces = [SharedMemory(create=True, size=size) for _ in range(count)]
-    try:
-      yield list(pieces)
-    finally:
-      for piece in pieces:
-        piece.close()
-        piece.unlink()
+    with contextlib.ExitStack() as stack:
+      pieces = []
+      for _ in range(count):
+        pieces.append(SharedMemory(create=True, size=size))
+        stack.callback(pieces[-1].unlink)
+        stack.callback(pieces[-1].close)
+      yield pieces
 
 
 def _size(kind: tuple[np.dtype, tuple[int, ...]]) -> int:

@@ -261,7 +261,7 @@ def _leave(code: int) -> None:
 
 
 def _exit_code(error: BaseException) -> int:
-  """As `cli.command.execute` returns it."""
+  """As `cli.command.execute` returns it, of errors that are no UserError."""
   if isinstance(error, SystemExit):
     return error.code if isinstance(error.code, int) else 1
   if isinstance(error, KeyboardInterrupt):

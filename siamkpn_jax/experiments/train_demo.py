@@ -31,8 +31,7 @@ from siamkpn_jax.tracking.slots import good_slots
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
 from siamkpn_jax.tracking.video import open_frames
 from siamkpn_jax.training import trainer
-from siamkpn_jax.training.metrics import LOG_NAME, read_log
-from siamkpn_jax.training.plots import save_loss_curves
+from siamkpn_jax.training.metrics import REPORT_NAME
 
 _LENGTH = 60  # frames of an unseen video
 _DISTRACTORS = 4  # in the video of the figure
@@ -61,7 +60,6 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
   _say('1/4 training')
   sources = catalog.open_sources(config.data, config.seed)
   trainer.train(config, training, sources)
-  save_loss_curves(output / 'loss.png', read_log(training / LOG_NAME))
 
   _say(f'2/4 rendering {num_sequences} unseen videos')
   seed = split_seed('test', 0)
@@ -76,7 +74,7 @@ def run(config: Config, output: Path, num_sequences: int) -> tuple[Rows, Files]:
                         distractors=_DISTRACTORS), sequences[0], output)
   files = [
       (output / _SUCCESS, 'success plot'),
-      (output / 'loss.png', 'training losses'),
+      (training / REPORT_NAME, 'the training: its curves and settings'),
       (output / _HEATMAPS, 'response of each stage to distractors'),
       (output / _VIDEO, f'{sequences[0].name} with the predicted box'),
       (training, 'checkpoints, metrics.jsonl, tensorboard/')]
@@ -112,6 +110,7 @@ def _draw(training: Path, scene: Scene, video: Video, output: Path) -> None:
     save_heatmap_figure(output / _HEATMAPS, rows)
   else:
     _say('no heatmap figure: the target was lost too early')
+    (output / _HEATMAPS).unlink(missing_ok=True)  # of another run
   with open_frames(video.frames[0].parent) as source:
     box = GivenBox(None, 1, tuple(video.boxes_xywh[0].tolist()))
     track_to_files(OneTarget(tracker), source, [box], Outputs(output / _VIDEO))

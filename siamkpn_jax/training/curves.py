@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from siamkpn_jax.core.html import COLORS
-from siamkpn_jax.training.plots import SMOOTHING, running_mean
 
+_SMOOTHING = 9  # logged values, at least
 _POINTS = 1000  # drawn of a curve
 _DOTS = 30  # so many values at most are marked by dots
 _LOG_FROM = 30  # largest value over the median: from here on a log scale
@@ -51,7 +51,7 @@ def plot(curves: Sequence[Curve], last_step: float, *, smooth: bool) -> Figure:
     axes.plot(steps, values, color=color, marker=dots, markersize=3,
               linewidth=1, alpha=0.35 if smooth else 1)
     if smooth:
-      window = max(SMOOTHING, len(curve.values) // 50)
+      window = max(_SMOOTHING, len(curve.values) // 50)
       axes.plot(steps, running_mean(curve.values, window, kept), color=color,
                 linewidth=1.5)
   axes.set_xlim(0, last_step)
@@ -63,6 +63,26 @@ def plot(curves: Sequence[Curve], last_step: float, *, smooth: bool) -> Figure:
   for spine in axes.spines.values():
     spine.set_visible(False)
   return figure
+
+
+def running_mean(values: np.ndarray, window: int,
+                 at: np.ndarray) -> np.ndarray:
+  """Means over the last values up to an index, fewer at the start.
+
+  Args:
+    values: [n]; those that are not finite are passed over.
+    window: number of values in a mean.
+    at: [m] indices.
+
+  Returns:
+    [m], NaN where the value itself is not finite.
+  """
+  means = np.full(len(at), np.nan)
+  for k, i in enumerate(at):
+    last = values[max(0, i + 1 - window):i + 1]
+    if np.isfinite(values[i]):
+      means[k] = last[np.isfinite(last)].mean()
+  return means
 
 
 def image(title: str, figure: Figure) -> str:

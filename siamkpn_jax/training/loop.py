@@ -1,52 +1,22 @@
-"""The training loop, over parts that can be swapped."""
+"""The training loop, over the parts of a run."""
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 
-from siamkpn_jax.datasets.loader import Batch
+from siamkpn_jax.checkpoints.manager import Checkpoints
+from siamkpn_jax.datasets.loader import Batch, Loader
 from siamkpn_jax.distributed import preemption
 from siamkpn_jax.training.profiling import Profile
 from siamkpn_jax.training.progress import Progress
 from siamkpn_jax.training.state import TrainState, to_items
 from siamkpn_jax.training.step import Metrics
 
-
-class Step(Protocol):
-  """A compiled training step; it may reuse the memory of the state."""
-
-  def __call__(self, state: TrainState,
-               batch: Any) -> tuple[TrainState, Metrics]:
-    """The state after a batch, and scalars."""
-
-
-class BatchLoader(Protocol):
-  """Where batches come from, such as `datasets.loader.Loader`."""
-
-  def batches(self, start: int) -> Generator[Batch, None, None]:
-    """Batches from number `start` on; closed at the end."""
-
-
-class Checkpointer(Protocol):
-  """Where states go, such as `checkpoints.manager.Checkpoints`."""
-
-  def save(self, step: int, items: dict[str, Any]) -> None:
-    """Saves the items of a state, perhaps in the background."""
-
-  def wait(self) -> None:
-    """Waits until all that was saved is whole."""
-
-
-class Validator(Protocol):
-  """What a state is worth, such as `validation.Validation`."""
-
-  def __call__(self, variables: Any,
-               stop: Callable[[], bool]) -> Mapping[str, float]:
-    """Scores by name; {} where `stop` said that there is no time for it."""
+Step = Callable[[TrainState, Any], tuple[TrainState, Metrics]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +26,12 @@ class Run:
   Attributes:
     workdir: of the run, for messages.
     state: to start from.
-    step: unfrozen -> the step.
+    step: unfrozen -> the compiled step, which may reuse the state's memory.
     loader: of raw batches.
     put: raw batch -> arrays on the devices.
     checkpoints: where states are saved.
-    validate: scores a state that was saved.
+    validate: scores a state that was saved, by name; {} where the second
+      argument said that there is no time.
     saved: called when a state is saved, and scored if there was time.
     progress: what one sees of it.
     profile: traces some steps.
@@ -74,10 +45,10 @@ class Run:
   workdir: Path
   state: TrainState
   step: Callable[[bool], Step]
-  loader: BatchLoader
+  loader: Loader
   put: Callable[[Batch], Any]
-  checkpoints: Checkpointer
-  validate: Validator
+  checkpoints: Checkpoints
+  validate: Callable[[Any, Callable[[], bool]], Mapping[str, float]]
   saved: Callable[[], None]
   progress: Progress
   profile: Profile

@@ -52,7 +52,8 @@ class Progress:
     self._waited = self._paused = 0.0
     self._speed: float | None = None  # seconds per step, without pauses
     self._running: list[Mapping[str, jax.Array]] = []
-    announce(bar, 'compiling, may take a minute or two')
+    if start < config.total_steps:
+      announce(bar, 'compiling, may take a minute or two')
 
   @contextlib.contextmanager
   def waiting(self) -> Iterator[None]:

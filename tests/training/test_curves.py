@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from siamkpn_jax.training.curves import image, thin
+from siamkpn_jax.training.curves import image, running_mean, thin
 from siamkpn_jax.training.report import write_report
 from tests.training.pages import (
     TASKS,
@@ -147,3 +147,13 @@ def test_thin(count):
   bad = kept[np.isnan(values[kept])]
   if count > 5:
     assert abs(np.ptp(bad) - count // 5) <= 1 + count / 300
+
+
+def test_running_mean_of_what_is_finite():
+  """What is not finite has no mean, and spoils no other."""
+  values = np.array([2, 4, np.nan, 6, np.inf, 8, 1])
+  found = running_mean(values, 3, np.arange(7))
+  np.testing.assert_array_equal(
+      found, [2, 3, np.nan, 5, np.nan, 7, 4.5])
+  np.testing.assert_array_equal(
+      running_mean(values, 2, np.array([6, 1])), [4.5, 3])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from perf.absence_scene import LENGTH, AbsenceScene
 from siamkpn_jax.datasets.synthetic import Scene, split_seed
-from siamkpn_jax.datasets.synthetic.absences import LENGTH, AbsenceScene
 
 SEED = split_seed('val', 0)
 
