@@ -145,7 +145,7 @@ def track_video(path: str | Path, boxes: Any, *,
     timeout: seconds to wait for a camera or stream that sends nothing.
     heatmaps: keep those of every stage in the results' `sights`.
     long_term: as for `load_tracker`.
-    **hyperparameters: as for `load_tracker`.
+    **hyperparameters: as for `load_tracker`, but `color`.
 
   Returns:
     A generator: for each frame its `number`, its `time` in seconds, the `frame`
@@ -170,11 +170,14 @@ def track_video(path: str | Path, boxes: Any, *,
     2 [1, 2]
     3 [1, 2]
   """
+  from siamkpn_jax.core.errors import UserError
   from siamkpn_jax.tracking.callers_boxes import as_given
   from siamkpn_jax.tracking.follow import check_boxes, follow
   from siamkpn_jax.tracking.load import load_for_targets
   from siamkpn_jax.tracking.video import open_frames
 
+  if 'color' in hyperparameters:
+    raise UserError('color: expected none, as the frames of a video are BGR')
   with contextlib.ExitStack() as stack:
     source = stack.enter_context(
         open_frames(path, start=start_frame, timeout=timeout))

@@ -1,7 +1,6 @@
 """What Orbax, and the libraries below it, say and print where they fail."""
 
 import contextlib
-import errno
 import gc
 import logging
 import os
@@ -13,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from siamkpn_jax.core.atomic_io import NO_ROOM
 from siamkpn_jax.core.errors import UserError, first_line, raised_in
 
 _LIBRARIES = {'orbax', 'tensorstore'}
@@ -86,7 +86,7 @@ def os_reason(error: BaseException) -> str:
 
 def is_no_room(error: BaseException) -> bool:
   """Whether there is no room for a file."""
-  return _os_code(error) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+  return _os_code(error) in NO_ROOM
 
 
 def _os_code(error: BaseException) -> int | None:

@@ -15,13 +15,10 @@ from siamkpn_jax.cli.parser import Parser, Switch, real
 from siamkpn_jax.core.atomic_io import check_distinct, check_output
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import HeldError, target_lock
+from siamkpn_jax.tracking.box_formats import SUFFIXES, boxes_format
 
 if TYPE_CHECKING:
   from siamkpn_jax.tracking.track_files import Outputs
-
-# Of boxes, with the suffix of a file that has it.
-_FORMATS = {'csv': '.csv', 'json': '.json', 'mot': '.txt', 'otb': '.txt',
-            'cvat': '.xml', 'label_studio': '.json', 'coco_video': '.json'}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -33,7 +30,7 @@ def add_arguments(parser: Parser) -> None:
       'CVAT), or .txt (x,y,w,h per frame of one target, MOT lines of '
       'several).')
   parser.add_argument(
-      '--format', choices=tuple(_FORMATS),
+      '--format', choices=tuple(SUFFIXES),
       help='Format of --boxes; default: by its suffix.')
   parser.add_argument(
       '--heatmaps', action=Switch, default=False,
@@ -55,25 +52,25 @@ def chosen(args: argparse.Namespace, video: str) -> 'Iterator[Outputs]':
   Raises:
     UserError: one that cannot be written, or must not.
   """
-  if args.output == '' and args.boxes == '' and not args.show:
-    raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
+  output, boxes = args.output, args.boxes
   with contextlib.ExitStack() as stack:
-    yield _checked(args, video, *(
-        stack.enter_context(default_names(video, args.format))
-        if args.output is None and args.boxes is None and not args.show else
-        (args.output, args.boxes)))
+    if output is None and boxes is None and not args.show:
+      output, boxes = stack.enter_context(default_names(video, args.format))
+    if not (output or boxes or args.show):
+      raise UserError('nothing to write: add --output VIDEO or --boxes FILE')
+    yield _checked(args, video, output, boxes)
 
 
 def _checked(args: argparse.Namespace, video: str, output: str | None,
              boxes: str | None) -> 'Outputs':
-  from siamkpn_jax.core.images import SUFFIXES
+  from siamkpn_jax.core.images import is_image
   from siamkpn_jax.tracking.track_files import Outputs
-  from siamkpn_jax.tracking.video import VIDEO_SUFFIXES, check_fps
+  from siamkpn_jax.tracking.video_writer import VIDEO_SUFFIXES, check_fps
 
   check_distinct({'--input': video, '--output': output, '--boxes': boxes,
                   '--boxes-from': args.boxes_from})
   for flag, path in (('--output', output), ('--boxes', boxes)):
-    if (path and video and Path(path).suffix.lower() in SUFFIXES and
+    if (path and video and is_image(Path(path).name) and
         Path(path).resolve().parent in (Path(video).resolve(),
                                         Path(video).resolve().parent)):
       raise UserError(f'{flag} {path}: may be a frame of the input; expected '
@@ -97,7 +94,7 @@ def default_names(video: str, format: str | None = None
 
   Nor are they those of another run, until the `with` block ends.
   """
-  stem, suffix = _stem(video), _FORMATS[format or 'csv']
+  stem, suffix = _stem(video), SUFFIXES[format or 'csv']
   with contextlib.ExitStack() as stack:
     for number in itertools.count(1):
       mark = f'_{number}' if number > 1 else ''
@@ -125,8 +122,6 @@ def _stem(video: str) -> str:
 
 def check(outputs: 'Outputs', targets: int) -> None:
   """Checks that the format of the boxes is known and fits."""
-  from siamkpn_jax.tracking.boxes_files import boxes_format
-
   if outputs.boxes is not None:
     boxes_format(outputs.boxes, outputs.format, targets)
 
@@ -144,7 +139,7 @@ def shown(args: argparse.Namespace, outputs: 'Outputs') -> 'Iterator[Outputs]':
 
 def report(outputs: 'Outputs') -> None:
   """Names the files that were written."""
-  from siamkpn_jax.tracking.video import browsers_play
+  from siamkpn_jax.tracking.video_writer import browsers_play
 
   for path in outputs.paths:
     print(f'wrote {path}')

@@ -1,6 +1,7 @@
 """Output files that appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -168,6 +169,10 @@ def remove_leftovers(path: Path) -> None:
   for left in path.parent.glob(f'.{path.stem}.{"?" * _MARK}{path.suffix}'):
     with contextlib.suppress(OSError):
       left.unlink()
+
+
+# Of a file for which there is no room.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from siamkpn_jax.page.outputs import boxes_csv, draw_film
 from siamkpn_jax.page.sample import Sample
 from siamkpn_jax.page.store import Store, delete
 from siamkpn_jax.page.turns import Job, Turns
-from siamkpn_jax.tracking.video import browsers_play
+from siamkpn_jax.tracking.video_writer import browsers_play
 
 STATIC = Path(__file__).with_name('static')
 _SWEEP = 10.0  # seconds

@@ -16,7 +16,7 @@ from siamkpn_jax.tracking.boxes_files import CSV_HEADER, csv_line
 from siamkpn_jax.tracking.drawing import Color, draw_result
 from siamkpn_jax.tracking.follow import FrameResult
 from siamkpn_jax.tracking.targets import TRACKED, TrackResult
-from siamkpn_jax.tracking.video import VideoWriter
+from siamkpn_jax.tracking.video_writer import VideoWriter
 
 
 def boxes_csv(clip: Clip) -> str:

@@ -10,7 +10,7 @@ from siamkpn_jax.core.atomic_io import atomic_paths
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.page.limits import RefusedError
-from siamkpn_jax.tracking.video import VideoWriter
+from siamkpn_jax.tracking.video_writer import VideoWriter
 
 FPS = 25.0
 LENGTH = 100  # frames

@@ -4,22 +4,22 @@ Left and top are counted from 0 in all of them, as everywhere in this package.
 """
 
 import contextlib
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from types import TracebackType
 
 import numpy as np
 
 from siamkpn_jax.core.atomic_io import file_errors
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.tracking.box_formats import LABELS
 from siamkpn_jax.tracking.follow import FrameResult
 from siamkpn_jax.tracking.given_boxes import GivenBox
-from siamkpn_jax.tracking.label_files import KINDS, labels
+from siamkpn_jax.tracking.label_files import labels
 from siamkpn_jax.tracking.targets import TrackResult
 
-FORMATS = ('csv', 'json', 'mot', 'otb', *KINDS)
 CSV_HEADER = 'frame,time,id,x,y,w,h,score,state,confidence'
 _NAN = ','.join(4 * ['nan'])
 
@@ -27,57 +27,58 @@ _NAN = ','.join(4 * ['nan'])
 Write = Callable[[FrameResult], None]
 
 
-def boxes_format(path: Path, chosen: str | None, targets: int) -> str:
-  """The format of a file: as chosen, else by its suffix.
+class _File:
+  """A text file; an error while it is written names what it will be."""
 
-  Args:
-    path: of the file; .txt, or no suffix, is OTB text of one target, MOT text
-      of several.
-    chosen: one of `FORMATS`, or None.
-    targets: how many.
+  def __init__(self, path: Path, shown: Path):
+    self._shown = shown
+    with file_errors(shown):
+      self._file = path.open('w', encoding='utf-8')
 
-  Raises:
-    UserError: the suffix is not known, or the format has room for one target.
-  """
-  suffix = path.suffix.lower()
-  plain = 'otb' if targets == 1 else 'mot'
-  kind = chosen or {'.csv': 'csv', '.json': 'json', '.xml': 'cvat',
-                    '.txt': plain, '': plain}.get(suffix)
-  if kind is None:
-    raise UserError(f'--boxes {path}: expected a name that ends in .csv, '
-                    '.json, .txt or .xml, or --format '
-                    f'{"|".join(FORMATS)}')
-  if kind == 'otb' and targets > 1:
-    raise UserError(f'--format otb: has room for one target, not {targets}; '
-                    'expected csv, json or mot')
-  return kind
+  def write(self, text: str) -> None:
+    with file_errors(self._shown):
+      self._file.write(text)
+
+  def __enter__(self) -> '_File':
+    return self
+
+  def __exit__(self, kind: type[BaseException] | None,
+               error: BaseException | None,
+               trace: TracebackType | None) -> None:
+    with file_errors(self._shown) if kind is None else (
+        contextlib.suppress(OSError)):  # what it lacks is no news
+      self._file.close()
 
 
 @contextlib.contextmanager
 def boxes_writer(path: Path, kind: str, video: str = '',
-                 files: Sequence[str] = ()) -> Iterator[Write]:
+                 files: Sequence[str] = (), *, shown: Path | None = None
+                 ) -> Iterator[Write]:
   """Writes a file as long as the block lasts.
 
   Args:
     path: of the file.
-    kind: one of `FORMATS`.
+    kind: one of `box_formats.SUFFIXES`.
     video: its name, for labels.
     files: names of its images, for labels; empty: it has none.
+    shown: the file's name in messages; None: `path`.
 
   Raises:
     UserError: the file cannot be written.
   """
-  with file_errors(path), path.open('w', encoding='utf-8') as file:
+  with _File(path, shown or path) as file:
     if kind == 'json':
       yield from _json(file)
-    elif kind in KINDS:
+    elif kind in LABELS:
       yield from _labels(file, kind, video, files)
     else:
-      lines = {'csv': _csv, 'mot': _mot, 'otb': _otb}[kind]
+      of_kind: dict[str, Callable[[FrameResult], Iterator[str]]] = {
+          'csv': _csv, 'mot': _mot, 'otb': _Otb()}
+      lines = of_kind[kind]
       if kind == 'csv':
         file.write(CSV_HEADER + '\n')
-      yield lambda result: file.writelines(
-          line + '\n' for line in lines(result))
+      yield lambda result: file.write(''.join(
+          line + '\n' for line in lines(result)))
 
 
 def csv_line(frame: int, time: float, number: int, target: TrackResult) -> str:
@@ -103,12 +104,19 @@ def _mot(result: FrameResult) -> Iterator[str]:
              f'{target.score:.4f},-1,-1,-1')
 
 
-def _otb(result: FrameResult) -> Iterator[str]:
-  """A line for each frame, also before the target begins."""
-  yield next((_four(one.box_xywh) for one in result.targets.values()), _NAN)
+class _Otb:
+  """A line for each frame of the video, also before the first that is read."""
+
+  def __init__(self) -> None:
+    self._written = 0
+
+  def __call__(self, result: FrameResult) -> Iterator[str]:
+    yield from itertools.repeat(_NAN, result.number - self._written - 1)
+    yield next((_four(one.box_xywh) for one in result.targets.values()), _NAN)
+    self._written = result.number
 
 
-def _json(file: TextIO) -> Iterator[Write]:
+def _json(file: _File) -> Iterator[Write]:
   file.write('{"boxes": [')
   separator = '\n'
 
@@ -129,7 +137,7 @@ def _json(file: TextIO) -> Iterator[Write]:
   file.write('\n]}\n')
 
 
-def _labels(file: TextIO, kind: str, video: str, files: Sequence[str]
+def _labels(file: _File, kind: str, video: str, files: Sequence[str]
             ) -> Iterator[Write]:
   """Those of targets that are not lost; known as a whole at the end alone."""
   boxes: list[GivenBox] = []

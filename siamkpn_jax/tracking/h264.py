@@ -75,7 +75,7 @@ class H264Encoder:
 
 
 def _add_stream(file: Any, size: tuple[int, int], fps: float) -> Any:
-  rate = Fraction(fps).limit_denominator(1001)  # 24000 / 1001 is exact
+  rate = Fraction(fps).limit_denominator(1001)
   stream = file.add_stream(_CODEC, rate=rate, options=_OPTIONS)
   stream.width, stream.height = size
   stream.pix_fmt = 'yuv420p'  # the only one that browsers know

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.interchange import coco_video, cvat, label_studio
-from siamkpn_jax.datasets.interchange.labeled import Box, Video
+from siamkpn_jax.datasets.interchange.labeled import Box, Target, Video
+from siamkpn_jax.tracking.box_formats import LABELS
 from siamkpn_jax.tracking.given_boxes import GivenBox
-
-KINDS = ('cvat', 'label_studio', 'coco_video')
 
 
 def labels(kind: str, boxes: Iterable[GivenBox], *, name: str,
@@ -29,9 +28,9 @@ def labels(kind: str, boxes: Iterable[GivenBox], *, name: str,
     UserError: another kind, a box without a frame or of a frame outside of the
       video, or two of one target in a frame.
   """
-  if kind not in KINDS:
+  if kind not in LABELS:
     raise UserError(f'labels of kind {kind!r}; expected one of '
-                    f'{", ".join(KINDS)}')
+                    f'{", ".join(LABELS)}')
   found: dict[int, dict[int, Box]] = {}
   for box in boxes:
     frames = found.setdefault(box.id, {})
@@ -43,7 +42,7 @@ def labels(kind: str, boxes: Iterable[GivenBox], *, name: str,
   video = Video(name, size=size, length=length,
                 files=dict(enumerate(files, start=1)))
   for id, of_target in found.items():
-    video.add(id, '', of_target)
+    video.targets.append(Target(id, '', of_target))
   if kind == 'cvat':
     return cvat.write(video)
   write = label_studio.write if kind == 'label_studio' else coco_video.write

@@ -161,7 +161,7 @@ def is_url(name: str) -> bool:
 
 def without_password(url: str) -> str:
   """The URL as messages and files may name it."""
-  return re.sub('(?<=://)[^/@]*:[^/@]*@', '***@', url)
+  return re.sub('(?<=://)[^/?#]*@', '***@', url)
 
 
 def _no_source(source: str | int, late: bool, timeout: float) -> UserError:

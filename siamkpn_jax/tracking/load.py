@@ -224,7 +224,7 @@ def _load(weights: str | Path | None, engine: str,
     except NotImplementedError as error:  # a network of one's own
       if engine != 'auto':
         raise UserError(f"engine 'onnxruntime': {error}; or use the engine "
-                        "'jax'") from error
+                        "'jax', which computes in float32") from error
   return _Loaded(path, digest, config, None, model, variables)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from siamkpn_jax.core.atomic_io import file_errors
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking.avi_repair import repair, write_repaired
 from siamkpn_jax.tracking.native_paths import native_path
 from siamkpn_jax.tracking.quiet import quiet
@@ -29,8 +29,14 @@ def opened(name: str, parameters: Sequence[int] = ()
       # sense of such a one, it ends the process by a segmentation fault.
       folder = tempfile.TemporaryDirectory(prefix='siamkpn_')
       copy = Path(stack.enter_context(folder)) / 'repaired.avi'
-      with file_errors(copy), copy.open('wb') as out:
-        write_repaired(file, changes, out)
+      try:
+        with copy.open('wb') as out:
+          write_repaired(file, changes, out)
+      except OSError as error:
+        raise UserError(
+            f'{name}: damaged, and no repaired copy can be made in '
+            f'{tempfile.gettempdir()} ({error.strerror}); expected room for it '
+            'there: free some, or set TMPDIR to another folder') from error
       capture = cv2.VideoCapture(str(copy), backend, parameters)
     stack.callback(capture.release)
     yield capture

@@ -20,13 +20,26 @@ os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # AV_LOG_QUIET
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-  """Keeps OpenCV from logging: its failures are reported by UserError."""
+  """Keeps OpenCV from logging: its failures are reported by UserError.
+
+  Blocks may overlap in any way, in several threads: the last one that ends
+  restores the level.
+  """
   logging = cv2.utils.logging
-  level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+  with _quiet_lock:
+    _levels.append(_levels[0] if _levels else logging.getLogLevel())
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
   try:
     yield
   finally:
-    logging.setLogLevel(level)
+    with _quiet_lock:
+      level = _levels.pop()
+      if not _levels:
+        logging.setLogLevel(level)
+
+
+_quiet_lock = threading.Lock()
+_levels: list[int] = []  # that of the user, for each block that is under way
 
 
 _stderr_lock = threading.Lock()  # two overlapping swaps would restore wrongly

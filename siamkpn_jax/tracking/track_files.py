@@ -15,12 +15,14 @@ from siamkpn_jax.core.announce import announced
 from siamkpn_jax.core.atomic_io import atomic_paths
 from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.core.signals import on_main_thread
-from siamkpn_jax.tracking.boxes_files import Write, boxes_format, boxes_writer
+from siamkpn_jax.tracking.box_formats import boxes_format
+from siamkpn_jax.tracking.boxes_files import Write, boxes_writer
 from siamkpn_jax.tracking.drawing import draw_result
 from siamkpn_jax.tracking.follow import FrameResult, follow
 from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.targets import TargetTracker
-from siamkpn_jax.tracking.video import FrameSource, VideoWriter
+from siamkpn_jax.tracking.video import FrameSource
+from siamkpn_jax.tracking.video_writer import VideoWriter
 
 _COMPILING_FRAMES = 2  # the first start and the first update compile
 
@@ -129,14 +131,15 @@ def _writers(stack: contextlib.ExitStack, partial: dict[Path, Path],
     kind = boxes_format(outputs.boxes, outputs.format, targets)
     write: Write = stack.enter_context(
         boxes_writer(partial[outputs.boxes], kind, Path(source.name).name,
-                     source.files))
+                     source.files, shown=outputs.boxes))
     yield write
   if outputs.video is None and outputs.show is None:
     return
   video = None
   if outputs.video is not None:
     video = stack.enter_context(VideoWriter(
-        partial[outputs.video], source.size, outputs.fps or source.fps))
+        partial[outputs.video], source.size, outputs.fps or source.fps,
+        shown=outputs.video))
 
   def draw(result: FrameResult) -> bool:
     shown = draw_result(result, confidence=outputs.confidence)

@@ -1,34 +1,26 @@
-"""Frames in, from files, images, a camera or a stream; a video out."""
+"""Frames from files, images, a camera or a stream."""
 
-import contextlib
-import math
 import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 
-import cv2
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_kinds import other_kind
 from siamkpn_jax.core.images import SUFFIXES as IMAGE_SUFFIXES
-from siamkpn_jax.tracking.h264 import H264Encoder
-from siamkpn_jax.tracking.h264 import available as h264_available
 from siamkpn_jax.tracking.image_frames import find_images, read_frame
-from siamkpn_jax.tracking.live import TIMEOUT, LiveReader, is_url
-from siamkpn_jax.tracking.native_paths import native_path
-from siamkpn_jax.tracking.quiet import quiet
+from siamkpn_jax.tracking.live import (
+  TIMEOUT,
+  LiveReader,
+  is_url,
+  without_password,
+)
 from siamkpn_jax.tracking.video_file import VideoFile
+from siamkpn_jax.tracking.video_writer import is_valid_fps
 
 DEFAULT_FPS = 25.0
-
-# mp4v stores the rate as a fraction of 16-bit numbers: `_encodable` rounds it
-# so that any rate in this range fits.
-FPS_RANGE = (0.1, 600.0)
-_FOURCC = {'.mp4': 'mp4v', '.avi': 'XVID'}
-VIDEO_SUFFIXES = tuple(_FOURCC)
 
 
 class FrameSource:
@@ -150,6 +142,10 @@ def open_frames(path: str | os.PathLike[str], *, start: int = 1,
   Raises:
     UserError: there is nothing at `path`, or no frame can be read from it.
   """
+  if isinstance(start, bool) or not isinstance(start, int | np.integer) or (
+      start < 1):
+    raise UserError(f'first frame {start!r}: expected a whole number, 1 or '
+                    'more')
   name = os.fspath(path)
   if os.path.isdir(name):
     return _open_images(name, start)
@@ -165,9 +161,9 @@ def open_frames(path: str | os.PathLike[str], *, start: int = 1,
   what, advice = other_kind(name), 'save the video as a file'
   if not what:
     what, advice = 'no such file or folder', 'check the path'
-  raise UserError(f'input {name!r}: {what}; expected a video file, a folder or '
-                  'pattern of images, a camera index or an rtsp or http(s) '
-                  f'URL: {advice}')
+  raise UserError(f'input {without_password(name)!r}: {what}; expected a video '
+                  'file, a folder or pattern of images, a camera index or an '
+                  f'rtsp or http(s) URL: {advice}')
 
 
 def _open_images(name: str, start: int) -> FrameSource:
@@ -187,7 +183,7 @@ def _open_video(name: str, start: int) -> FrameSource:
     raise UserError(f'{name}: this is a single image; expected a video file or '
                     'a folder of images: use the folder of the image')
   video = VideoFile(name)
-  rate = video.fps if _valid_fps(video.fps) else None
+  rate = video.fps if is_valid_fps(video.fps) else None
   source = FrameSource(
       name, video.frames(), count=video.count, start=start,
       time_of=video.time_of, fps=rate or DEFAULT_FPS)
@@ -201,7 +197,7 @@ def _open_live(place: str | int, timeout: float, start: int) -> FrameSource:
     source = FrameSource(
         reader.name, reader.frames(), live=reader.live, count=reader.count,
         start=start, time_of=lambda number: reader.time,
-        fps=reader.fps if _valid_fps(reader.fps) else DEFAULT_FPS)
+        fps=reader.fps if is_valid_fps(reader.fps) else DEFAULT_FPS)
   except UserError:
     reader.close()
     if reader.hung:
@@ -211,124 +207,3 @@ def _open_live(place: str | int, timeout: float, start: int) -> FrameSource:
     raise
   source.reader = reader
   return source
-
-
-class VideoWriter:
-  """Writes BGR frames to an .mp4 or .avi file; a context manager.
-
-  An mp4 is H.264 where PyAV is installed. Leaving the `with` block finishes the
-  file and checks that every frame is in it: OpenCV itself reports neither a
-  full disk nor a failed encoder.
-  """
-
-  def __init__(self, path: str | os.PathLike[str], size: tuple[int, int],
-               fps: float) -> None:
-    """Opens the file.
-
-    Args:
-      path: ends in .mp4 or .avi; its folder exists.
-      size: (width, height) in pixels of every frame. An odd side is padded
-        by one row or column, as the codec wants even ones.
-      fps: frames per second, within FPS_RANGE.
-
-    Raises:
-      UserError: a file or rate that cannot be written.
-    """
-    self._name = os.path.abspath(path)
-    self._pad = (size[1] % 2, size[0] % 2)  # bottom, right
-    self._frames = 0
-    check_fps(fps)
-    padded = (size[0] + self._pad[1], size[1] + self._pad[0])
-    self._encoder: H264Encoder | cv2.VideoWriter
-    if browsers_play(path):
-      with self._errors():
-        self._encoder = H264Encoder(self._name, padded, _encodable(fps))
-    else:
-      self._encoder = _opencv_writer(self._name, padded, _encodable(fps))
-
-  def write(self, frame: np.ndarray, time: float | None = None) -> None:
-    """Appends a frame, uint8 [h, w, 3] BGR of the size given at the start.
-
-    Args:
-      frame: to write.
-      time: of it in seconds, ascending, kept in an H.264 mp4; None: by the
-        rate.
-    """
-    if any(self._pad):
-      frame = cv2.copyMakeBorder(frame, 0, self._pad[0], 0, self._pad[1],
-                                 cv2.BORDER_REPLICATE)
-    with quiet(), self._errors():
-      if time is not None and isinstance(self._encoder, H264Encoder):
-        self._encoder.write(frame, time)
-      else:
-        self._encoder.write(frame)
-    self._frames += 1
-
-  def __enter__(self) -> 'VideoWriter':
-    return self
-
-  def __exit__(self, kind: type[BaseException] | None,
-               error: BaseException | None,
-               traceback: TracebackType | None) -> None:
-    if kind is not None:  # the file is given up: what it lacks is no news
-      with quiet(), contextlib.suppress(OSError):
-        self._encoder.release()
-      return
-    with quiet(), self._errors():
-      self._encoder.release()
-    if self._frames != _announced_frames(self._name):
-      raise self._failed()
-
-  @contextlib.contextmanager
-  def _errors(self) -> Iterator[None]:
-    try:
-      yield
-    except OSError as error:
-      raise self._failed(f' ({error.strerror})') from None
-
-  def _failed(self, why: str = '') -> UserError:
-    return UserError(
-        f'{self._name}: writing the video failed at frame {self._frames}{why}; '
-        'expected enough disk space: free some, or choose another --output')
-
-
-def browsers_play(path: str | os.PathLike[str]) -> bool:
-  """Whether `VideoWriter` makes a file of this name that browsers play."""
-  return Path(path).suffix.lower() == '.mp4' and h264_available()
-
-
-def _opencv_writer(name: str, size: tuple[int, int],
-                   fps: float) -> cv2.VideoWriter:
-  fourcc = cv2.VideoWriter.fourcc(*_FOURCC[Path(name).suffix.lower()])
-  with quiet(), native_path(name) as path:
-    writer = cv2.VideoWriter(path, fourcc, fps, size)
-  if not writer.isOpened():
-    raise UserError(
-        f'{name}: OpenCV cannot write a {size[0]}x{size[1]} video '
-        'here; expected a writable folder and OpenCV with FFmpeg: choose '
-        'another --output, or write only --boxes')
-  return writer
-
-
-def _announced_frames(name: str) -> int:
-  with quiet(), native_path(name) as path:
-    capture = cv2.VideoCapture(path)
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-  return count
-
-
-def check_fps(fps: float) -> None:
-  """Raises UserError for a rate that a video file cannot have."""
-  if not _valid_fps(fps):
-    low, high = FPS_RANGE
-    raise UserError(f'fps {fps}: expected frames per second between {low} '
-                    f'and {high}: choose another --fps')
-
-
-def _encodable(fps: float) -> float:
-  return round(fps, 3 if fps < 65 else 2)  # 65.000 = 65000 / 1000 < 2**16
-
-
-def _valid_fps(fps: float) -> bool:
-  return math.isfinite(fps) and FPS_RANGE[0] <= fps <= FPS_RANGE[1]

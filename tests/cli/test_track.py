@@ -74,6 +74,8 @@ BAD = {
     'other size': ('frame 3 is 32x16, earlier frames are 64x48',
                    {'input': '{0}/sizes'}),
     'no output': ('nothing to write', {'output': '', 'boxes': ''}),
+    'no output alone': ('nothing to write', {'output': '', 'boxes': None}),
+    'no boxes alone': ('nothing to write', {'output': None, 'boxes': ''}),
     'output folder': ('this is a folder', {'output': '{1}'}),
     'boxes folder': ('this is a folder', {'boxes': '{1}'}),
     'boxes ending': ('.csv, .json, .txt or .xml', {'boxes': '{1}/out.doc'}),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.page.limits import Limits
-from siamkpn_jax.tracking.video import VideoWriter
+from siamkpn_jax.tracking.video_writer import VideoWriter
 
 
 @pytest.fixture(scope='module')

@@ -18,7 +18,8 @@ from siamkpn_jax.page import store
 from siamkpn_jax.page.limits import RefusedError
 from siamkpn_jax.page.outputs import draw_film
 from siamkpn_jax.page.turns import Job, Turns
-from siamkpn_jax.tracking.video import VideoWriter, open_frames
+from siamkpn_jax.tracking.video import open_frames
+from siamkpn_jax.tracking.video_writer import VideoWriter
 from tests.optional import import_or_skip
 from tests.page.still import (
   BOX,

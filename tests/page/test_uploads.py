@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.page.clip import check_beginning
-from siamkpn_jax.tracking.video import VideoWriter
+from siamkpn_jax.tracking.video_writer import VideoWriter
 from tests.failing_disk import break_disk
 from tests.page.still import FRAMES, SIZE, opened, refused, upload
 

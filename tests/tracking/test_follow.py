@@ -13,49 +13,15 @@ from siamkpn_jax.cli import track
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets.synthetic import Scene
 from siamkpn_jax.tracking import load
-from siamkpn_jax.tracking.boxes_files import FORMATS, boxes_format
-from siamkpn_jax.tracking.callers_boxes import starts
 from siamkpn_jax.tracking.follow import follow
-from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
+from siamkpn_jax.tracking.given_boxes import GivenBox
 from siamkpn_jax.tracking.h264 import available
-from siamkpn_jax.tracking.label_files import KINDS
 from siamkpn_jax.tracking.one_target import OneTarget
 from siamkpn_jax.tracking.targets import TrackResult
 from siamkpn_jax.tracking.track_files import Outputs, track_to_files
-from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
-
-BOX = (5.0, 6.0, 20.0, 10.0)
-
-
-class Shifting:
-  """A tracker whose boxes move to the right; odd frames lose the first."""
-
-  def __init__(self) -> None:
-    self.boxes: dict[int, np.ndarray] = {}
-
-  def add(self, frame, box_xywh, *, replace=None) -> int:
-    target = len(self.boxes) + 1 if replace is None else replace
-    self.boxes[target] = box_xywh
-    return target
-
-  def update(self, frame) -> dict[int, TrackResult]:
-    for target in self.boxes:
-      self.boxes[target] = self.boxes[target] + np.array([1.0, 0, 0, 0])
-    return {target: TrackResult(target > 1, box, 0.5)
-            for target, box in self.boxes.items()}
-
-  def heatmaps(self, target):
-    return np.zeros((0, 31, 31))
-
-  def search_crop(self, target):
-    return None
-
-
-def source(count: int, lost: tuple[int, ...] = (), **options) -> FrameSource:
-  frames = (None if number in lost else np.full((48, 64, 3), number % 250,
-                                                np.uint8)
-            for number in range(1, count + 1))
-  return FrameSource('video', frames, count=count, fps=10, **options)
+from siamkpn_jax.tracking.video import FrameSource, open_frames
+from siamkpn_jax.tracking.video_writer import VideoWriter
+from tests.tracking.shifting import BOX, Shifting, source
 
 
 def test_targets_start_in_their_frames() -> None:
@@ -78,44 +44,6 @@ def test_frames_before_the_first_wanted_one_have_no_results() -> None:
   assert [result.number for result in results] == [3, 4, 5, 6]
   assert not results[0].decoded and not results[0].targets
   assert results[1].targets[1].box_xywh.tolist() == list(BOX)
-
-
-@pytest.mark.parametrize('kind', sorted({*FORMATS} - {*KINDS}))
-def test_own_files_are_read_back(tmp_path: Path, kind: str) -> None:
-  boxes = [GivenBox(1, 1, BOX)]
-  if kind != 'otb':
-    boxes.append(GivenBox(3, 2, (9.0, 9.0, 9.5, 9.0)))
-  path = tmp_path / 'boxes'
-  track_to_files(Shifting(), source(6, lost=(4,)), boxes,
-                 Outputs(None, path, kind), progress=False)
-  found = read_boxes(path, 6)
-  assert starts(found, 1, path) == boxes
-  assert all(np.isfinite(box.box_xywh).all() for box in found)
-  text = path.read_text()
-  if kind == 'json':
-    assert json.loads(text)['boxes'][3] == {
-        'frame': 3, 'time': 0.2, 'id': 2, 'x': 9.0, 'y': 9.0, 'w': 9.5,
-        'h': 9.0, 'score': 1.0, 'state': 'tracked', 'confidence': None}
-    assert json.loads(text)['boxes'][4]['x'] is None
-  elif kind == 'csv':
-    assert '4,0.300000,1,nan,nan,nan,nan,nan,lost,nan\n' in text
-    assert ('5,0.400000,1,8.0000,6.0000,20.0000,10.0000,0.5000,lost,nan\n'
-            in text)
-  elif kind == 'mot':
-    assert '3,2,9.0000,9.0000,9.5000,9.0000,1.0000,-1,-1,-1\n' in text
-    assert '\n4,' not in text
-  else:
-    assert text.splitlines()[3] == 'nan,nan,nan,nan'
-
-
-def test_formats_by_suffix() -> None:
-  kinds = {name: [boxes_format(Path(name), None, targets)
-                  for targets in (1, 2)]
-           for name in ('a.CSV', 'a.json', 'a.txt', 'a')}
-  assert kinds == {'a.CSV': ['csv', 'csv'], 'a.json': ['json', 'json'],
-                   'a.txt': ['otb', 'mot'], 'a': ['otb', 'mot']}
-  with pytest.raises(UserError, match='has room for one target, not 2'):
-    boxes_format(Path('a.txt'), 'otb', 2)
 
 
 @pytest.mark.skipif(not available(), reason='PyAV is not installed')
@@ -249,7 +177,9 @@ def test_boxes_of_track_video_that_are_none(
     ({'path': 'none.mp4'}, 'no such file'), ({'start_frame': 9}, 'number 9'),
     ({'weights': 'none'}, 'no such checkpoint'), ({'engine': 'x'}, 'engine'),
     ({'precision': 'int8', 'engine': 'jax'}, 'int8'),
-    ({'penalty_kk': 1}, 'penalty_kk')])
+    ({'penalty_kk': 1}, 'penalty_kk'), ({'color': 'rgb'}, 'BGR'),
+    ({'start_frame': 0}, '1 or more'), ({'start_frame': -5}, '1 or more'),
+    ({'start_frame': 1.5}, 'whole number')])
 def test_what_track_video_refuses_at_once(
     tmp_path: Path, wrong, message: str) -> None:
   """Before the first frame is asked for."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking import h264, video
-from siamkpn_jax.tracking.video import VideoWriter, browsers_play, open_frames
+from siamkpn_jax.tracking import h264, video_writer
+from siamkpn_jax.tracking.video import open_frames
+from siamkpn_jax.tracking.video_writer import VideoWriter, browsers_play
 from tests.limits import files_of_at_most
 from tests.optional import import_or_skip
 
@@ -72,6 +73,6 @@ def test_error_of_the_caller_is_kept(tmp_path: Path) -> None:
 def test_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
   monkeypatch.setitem(sys.modules, 'av', None)
   path = tmp_path / 'out.mp4'
-  assert not h264.available() and not video.browsers_play(path)
+  assert not h264.available() and not video_writer.browsers_play(path)
   write(path)
   assert codec(path) in ('mp4v', 'FMP4')

@@ -9,12 +9,13 @@ import pytest
 
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.datasets import catalog
-from siamkpn_jax.datasets.interchange import label_studio
+from siamkpn_jax.datasets.interchange import label_studio, labeled
 from siamkpn_jax.datasets.tracks import Dropped
+from siamkpn_jax.tracking.box_formats import LABELS
 from siamkpn_jax.tracking.boxes_files import boxes_writer
 from siamkpn_jax.tracking.follow import FrameResult
 from siamkpn_jax.tracking.given_boxes import GivenBox, read_boxes
-from siamkpn_jax.tracking.label_files import KINDS, labels
+from siamkpn_jax.tracking.label_files import labels
 from siamkpn_jax.tracking.targets import TrackResult
 from siamkpn_jax.tracking.video import open_frames
 
@@ -23,7 +24,7 @@ BOXES = [GivenBox(1, 1, (1.5, 2, 30, 40)), GivenBox(2, 1, (2.5, 2, 30, 40)),
 VIDEO = {'name': 'in.mp4', 'size': (64, 48), 'length': 5}
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', LABELS)
 def test_there_and_back(tmp_path, kind):
   """Lost in frame 3, and the end before the last frame, stay as they are."""
   text = labels(kind, BOXES, **VIDEO)
@@ -56,7 +57,7 @@ def test_mistakes(kind, boxes, words):
     labels(kind, boxes, **VIDEO)
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', LABELS)
 def test_written_while_tracking(tmp_path, kind):
   """Without the frames in which a target is lost; read back, all is there."""
   frame = np.zeros((48, 64, 3), np.uint8)
@@ -72,6 +73,14 @@ def test_written_while_tracking(tmp_path, kind):
   assert [(b.frame, names[b.id]) for b in boxes] == [
       (1, 4), (1, 7), (2, 4), (3, 4), (3, 7)]
   assert boxes[3].box_xywh == pytest.approx((3, 2, 10, 12), abs=0.01)
+
+
+@pytest.mark.parametrize('kind', LABELS)
+def test_as_many_as_were_tracked_are_written(monkeypatch, kind):
+  """What is read is limited; an hour of tracking is not lost at its end."""
+  monkeypatch.setattr(labeled, 'MOST', 2)
+  boxes = [GivenBox(frame, 1, (1.0, 2.0, 3.0, 4.0)) for frame in range(1, 6)]
+  assert labels(kind, boxes, name='in.mp4', size=(64, 48), length=5)
 
 
 def test_images_keep_their_names(tmp_path):
@@ -90,7 +99,7 @@ def test_images_keep_their_names(tmp_path):
   assert not dropped.counts
 
 
-@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('kind', LABELS)
 def test_labels_without_a_target(tmp_path, kind):
   """Of a target that begins behind the end: a file of its kind, not empty."""
   path = tmp_path / 'out'

@@ -14,7 +14,8 @@ import pytest
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.tracking import live
 from siamkpn_jax.tracking.live import LiveReader
-from siamkpn_jax.tracking.video import VideoWriter, open_frames
+from siamkpn_jax.tracking.video import open_frames
+from siamkpn_jax.tracking.video_writer import VideoWriter
 
 
 def gray(value: int) -> np.ndarray:
@@ -230,6 +231,14 @@ def test_a_reader_that_is_closed_lets_its_thread_end(camera) -> None:
 
 @pytest.mark.parametrize(('url', 'shown'), [
     ('rtsp://me:secret@cam:554/a', 'rtsp://***@cam:554/a'),
+    ('rtsp://me:p@ss@cam/a', 'rtsp://***@cam/a'),
+    ('https://token@cam/a?b=c@d', 'https://***@cam/a?b=c@d'),
     ('http://cam/a@b', 'http://cam/a@b'), ('rtsp://cam', 'rtsp://cam')])
 def test_messages_have_no_password(url: str, shown: str) -> None:
   assert live.without_password(url) == shown
+
+
+def test_an_address_of_no_kind_that_is_read_has_no_password_either() -> None:
+  with pytest.raises(UserError) as error:
+    open_frames('rtmpt://me:secret@cam/a')
+  assert 'secret' not in str(error.value) and 'cam/a' in str(error.value)

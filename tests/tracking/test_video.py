@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.tracking.video import FrameSource, VideoWriter, open_frames
+from siamkpn_jax.tracking.video import FrameSource, open_frames
+from siamkpn_jax.tracking.video_writer import VideoWriter
 from tests.tracking.gray import gray_frame, read_values, write_images
 
 
