@@ -94,7 +94,7 @@ def with_cuts(shots: Sequence[Shot]) -> list[Shot]:
 
 
 def synthetic(split: str, count: int) -> list[Shot]:
-  """Of `datasets.synthetic.absences`."""
+  """Of `perf.absence_scene`."""
   return [_drawn(AbsenceScene(split_seed(split, 0), index), f'{split} {index}')
           for index in range(count)]
 

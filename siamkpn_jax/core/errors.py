@@ -12,6 +12,14 @@ class UserError(Exception):
   """
 
 
+class UnreachableError(UserError):
+  """A file that is there, but that the system does not give now.
+
+  The disk fails, or the file may not be opened. What leaves out damaged files
+  for good must not leave out this one.
+  """
+
+
 def raised_in(error: BaseException) -> str:
   """Name of the module whose code raised an error; '' if none did."""
   names = [frame.f_globals.get('__name__', '')

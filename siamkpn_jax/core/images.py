@@ -35,7 +35,7 @@ def read_bytes(path: Path) -> bytes:
 
   Raises:
     UserError: missing, empty, or a JPEG whose end is missing.
-    OSError: the system does not give it.
+    UnreachableError: the system does not give it.
   """
   data = reading.read_bytes(path)
   if not data or _is_cut_jpeg(data):

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+from siamkpn_jax.core.errors import UnreachableError
+
 # Of a file that is missing, or cannot be one. Not of a disk that fails, or of a
 # file that may not be opened: what they hide must not count as missing.
 MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
@@ -13,7 +15,7 @@ def read_bytes(path: Path, limit: int = -1) -> bytes:
   """The content of a file, at most `limit` bytes; b'' if it is missing.
 
   Raises:
-    OSError: the system does not give it; with the path.
+    UnreachableError: the system does not give it.
   """
   try:
     with path.open('rb') as file:
@@ -21,4 +23,11 @@ def read_bytes(path: Path, limit: int = -1) -> bytes:
   except OSError as error:
     if error.errno in MISSING:
       return b''
-    raise OSError(error.errno, error.strerror, str(path)) from error
+    raise unreachable(path, error) from error
+
+
+def unreachable(path: Path | str, error: OSError) -> UnreachableError:
+  """What to say of a file that the system does not give."""
+  return UnreachableError(
+      f'{path}: cannot be read ({error.strerror}); expected a file that may be '
+      'opened, on a disk that answers: see to the cause and try again')

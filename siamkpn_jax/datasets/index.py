@@ -82,9 +82,11 @@ class Index:
     return index
 
   def digest(self) -> str:
-    """Changes with anything that is in it."""
+    """Changes with anything that is in it; the groups follow from the rest."""
     digest = hashlib.sha256()
     for field in dataclasses.fields(self):
+      if field.name == 'groups':
+        continue
       digest.update(np.ascontiguousarray(getattr(self, field.name)).tobytes())
     return digest.hexdigest()
 

@@ -25,6 +25,9 @@ def groups_of(starts: np.ndarray, folder_ids: np.ndarray,
     lowest[:] = len(groups)
     np.minimum.at(lowest, images, groups[tracks])
     np.minimum.at(groups, tracks, lowest[images])
+    # The first track of a group, too: else a chain takes as many rounds as it
+    # has tracks.
+    np.minimum.at(groups, before[tracks], lowest[images])
     groups = groups[groups]
     if np.array_equal(groups, before):
       return groups

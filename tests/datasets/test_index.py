@@ -1,5 +1,6 @@
 """Which frames are kept, and the cache of an index."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -132,6 +133,13 @@ def test_cache(folder):
   load_index('fake', folder, layout)
   assert layout.scans == 3
   assert cache_of(folder).is_file()
+
+
+def test_groups_change_no_digest(folder):
+  """Sets that were packed before there were groups are those of today."""
+  index, _ = load_index('toy', folder, FakeLayout())
+  other = dataclasses.replace(index, groups=index.groups + 1)
+  assert other.digest() == index.digest()
 
 
 def test_images_that_come_later_are_found(folder):

@@ -38,6 +38,21 @@ def test_a_chain_is_one_video():
   assert groups(*chain) == groups(*chain[::-1]) == [0] * 30
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_a_long_chain_in_any_order_takes_few_rounds(seed, monkeypatch):
+  """As tracks that follow each other in a long video."""
+  count = 3000
+  order = np.random.default_rng(seed).permutation(count)
+  links = np.stack([order, order + 1], axis=1)
+  rounds, equal = [], np.array_equal
+  monkeypatch.setattr(np, 'array_equal', lambda a, b: (
+      rounds.append(1), equal(a, b))[1])
+  found = groups_of(np.arange(0, 2 * count + 1, 2),
+                    np.zeros(2 * count, np.int32),
+                    links.ravel().astype(bytes))
+  assert not found.any() and len(rounds) < 40
+
+
 @pytest.mark.parametrize('seed', range(20))
 def test_as_the_components_of_a_graph(seed):
   rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from siamkpn_jax.config.settings import DataConfig
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.cutouts import open_library, sprites
 from siamkpn_jax.datasets.shrinking import copy, fitting
@@ -106,6 +106,27 @@ def test_with_room_all_frames_read_as_before(root, tmp_path):
   assert after[0].groups[0] == after[0].groups[1] != after[0].groups[2]
   # Scenes are of the same objects, so they look alike.
   assert after[3].num_tracks == before[3].num_tracks
+
+
+def test_targets_of_a_video_stay_of_one(tmp_path):
+  """None is shown where another is looked for in vain."""
+  for video in 'ab':
+    home = tmp_path / 'whole' / 'mine' / video
+    (home / 'img1').mkdir(parents=True)
+    (home / 'gt').mkdir()
+    for k in (1, 2):
+      write_photograph(home / 'img1' / f'{k:06d}.jpg', 320, 240, seed=k)
+    (home / 'gt' / 'gt.txt').write_text(''.join(
+        f'{k},{target},{40 * target},50,30,40,1,1,1\n'
+        for k in (1, 2) for target in (1, 2, 3)))
+  config = DataConfig(sets=('mine',), ratios=(1.0,), ranges=(1,),
+                      root=str(tmp_path / 'whole'))
+  copy.make_copy(copy.open_material(config, reach=SIDE, quality=60),
+                 tmp_path / 'small', limit=10**7, extras={})
+  for home in ('whole', 'small'):
+    groups = open_one(tmp_path / home / 'mine').groups.tolist()
+    assert len(groups) == 6 and len({*groups[:3]}) == len({*groups[3:]}) == 1
+    assert groups[0] != groups[3]
 
 
 def test_cutouts_of_the_copy(root, tmp_path):
@@ -210,7 +231,7 @@ def test_unreadable_image_is_left_out(root, tmp_path):
 def test_a_disk_that_fails_ends_it(root, tmp_path, monkeypatch, name):
   """What it hides is no damaged file, to be left out for good."""
   break_disk(monkeypatch, name)
-  with pytest.raises(OSError, match='Input/output error'):
+  with pytest.raises(UnreachableError, match='Input/output error'):
     shrink(root, tmp_path / 'small')
   assert not list(tmp_path.iterdir())
 

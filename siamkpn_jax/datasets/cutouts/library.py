@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from siamkpn_jax.core import reading
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.images import (
   SUFFIXES,
@@ -196,13 +197,10 @@ def mask_of(crop: str) -> str:
 def has_alpha(path: str) -> bool:
   """Whether a PNG or WebP file says that it has alpha, by its first bytes.
 
-  False for a file that cannot be opened: it is told when it is drawn.
+  Raises:
+    UnreachableError: the system does not give the file.
   """
-  try:
-    with open(path, 'rb') as file:
-      head = file.read(32).ljust(32, b'\0')
-  except OSError:
-    return False
+  head = reading.read_bytes(Path(path), 32).ljust(32, b'\0')
   if head.startswith(b'\x89PNG'):
     return head[25] in (4, 6)  # the color types with alpha
   if head[:4] != b'RIFF' or head[8:12] != b'WEBP':

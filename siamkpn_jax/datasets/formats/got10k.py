@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.datasets.formats import text
 from siamkpn_jax.datasets.formats.annotations import Found, missing
 from siamkpn_jax.datasets.formats.video import (
@@ -78,6 +78,8 @@ def _videos(split: Path, dropped: Dropped) -> list[VideoFiles]:
   refused: list[str] = []
   try:
     names = text.read_names(split / 'list.txt', refused)
+  except UnreachableError:
+    raise
   except UserError:
     dropped.add('files: annotation cannot be read', str(split / 'list.txt'))
     names = []

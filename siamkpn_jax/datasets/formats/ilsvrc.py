@@ -74,7 +74,7 @@ def read_targets(path: Path) -> list[Target]:
   on these sets.
 
   Raises:
-    OSError: the system does not give it.
+    UnreachableError: the system does not give it.
     ValueError: the file is missing or not XML, or a corner is not a number.
   """
   root = safe_xml.parse(reading.read_bytes(path))

@@ -27,7 +27,7 @@ def read(path: Path, hook: Hook | None = None) -> Any:
   """The content of a file; `hook` is json's `object_hook`.
 
   Raises:
-    OSError: the system does not give it.
+    UnreachableError: the system does not give it.
     ValueError: it is missing, or not JSON as a whole.
   """
   return _parse(reading.read_bytes(path), object_hook=hook)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
@@ -66,6 +66,8 @@ def _has_frames(path: Path) -> bool:
   """Whether a file has more columns than those of a box."""
   try:
     return len(text.numbers(text.read_text(path).partition('\n')[0])) > 4
+  except UnreachableError:
+    raise
   except (UserError, ValueError):
     return False
 
@@ -75,6 +77,8 @@ def tracks(folder: Path, name: str, dropped: Dropped) -> Iterator[RawTrack]:
   try:
     targets = _read(folder / name, dropped)
     images = _images(folder, name)
+  except UnreachableError:
+    raise
   except UserError:
     dropped.add(UNREADABLE, name)
     return

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from siamkpn_jax.core import reading
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError
 from siamkpn_jax.core.images import frame_names, is_image, natural_key
 
 # Of a folder that is missing, cannot be one, or may not be opened. Not of a
@@ -85,7 +85,7 @@ def entries(folder: Path | str) -> list[os.DirEntry]:
   [] if there is no such folder, as with a name that no folder can have.
 
   Raises:
-    UserError: the disk does not answer.
+    UnreachableError: the disk does not answer.
   """
   try:
     with os.scandir(folder) as found:
@@ -95,5 +95,6 @@ def entries(folder: Path | str) -> list[os.DirEntry]:
   except OSError as error:
     if error.errno in _NOT_THERE:
       return []
-    raise UserError(f'{folder}: cannot be listed ({error.strerror}); expected '
-                    'a disk that answers: try again') from error
+    raise UnreachableError(
+        f'{folder}: cannot be listed ({error.strerror}); expected a disk that '
+        'answers: try again') from error

@@ -11,7 +11,7 @@ import numpy as np
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import check_name
 from siamkpn_jax.core.numbers import real
-from siamkpn_jax.core.reading import MISSING
+from siamkpn_jax.core.reading import MISSING, unreachable
 
 # All separators that the data sets use, often within one of them.
 _TO_SPACES = str.maketrans(',;\t', '   ')
@@ -22,13 +22,13 @@ def read_text(path: str | Path) -> str:
 
   Raises:
     UserError: missing, or not UTF-8.
-    OSError: the system does not give it.
+    UnreachableError: the system does not give it.
   """
   try:
     return Path(path).read_text(encoding='utf-8-sig')
   except OSError as error:
     if error.errno not in MISSING:
-      raise OSError(error.errno, error.strerror, str(path)) from error
+      raise unreachable(path, error) from error
     raise UserError(f'{path}: cannot be read ({error.strerror}); expected a '
                     'text file: check the path') from error
   except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.datasets.formats import pairing, scan, text
 from siamkpn_jax.datasets.formats.annotations import (
   Annotation,
@@ -161,6 +161,8 @@ def _usual_first(folder: Path, videos: list[VideoFiles]) -> int | None:
 def _read_boxes(name: str, path: Path, dropped: Dropped) -> np.ndarray | None:
   try:
     return text.read_boxes(path)
+  except UnreachableError:
+    raise
   except UserError as error:
     there = not isinstance(error.__cause__, FileNotFoundError)
     dropped.add(UNREADABLE if there else NO_ANNOTATION, name)
@@ -183,6 +185,8 @@ def _read_absent(video: VideoFiles, count: int,
       continue
     try:
       values = text.read_flags(path)
+    except UnreachableError:
+      raise
     except UserError:
       values = np.empty(0)
     if len(values) != count:

@@ -31,6 +31,7 @@ from typing import NamedTuple
 import numpy as np
 
 from siamkpn_jax.core.numbers import real, whole
+from siamkpn_jax.core.reading import unreachable
 from siamkpn_jax.datasets.formats import scan
 from siamkpn_jax.datasets.tracks import Dropped, RawTrack
 
@@ -91,7 +92,7 @@ def _rows(path: Path, dropped: Dropped) -> Iterator[_Row]:
   except (gzip.BadGzipFile, EOFError, zlib.error):
     dropped.add('files: annotation is damaged', str(path))
   except OSError as error:
-    raise OSError(error.errno, error.strerror, str(path)) from error
+    raise unreachable(path, error) from error
 
 
 def _parse(words: list[str]) -> _Row:

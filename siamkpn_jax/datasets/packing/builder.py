@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.cpu_devices import cores
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.core.progress import progress_bar
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.image_source import ImageSource
@@ -103,6 +103,8 @@ def _example(folder: str, quality: int, frame: int) -> tuple[int, Example]:
     image, wh = decode_patch(encoded, geometry.CONTEXT_SIZE)
     if encoded.side is not None and encoded.data.startswith(b'\xff\xd8'):
       data = encoded.data
+  except UnreachableError:
+    raise
   except UserError:
     size = geometry.CONTEXT_SIZE
     image, wh = np.zeros((size, size, 3), np.uint8), np.zeros(2, np.float32)
@@ -118,6 +120,8 @@ def is_readable(folder: str, frame: int) -> bool:
   """Whether a crop can be made of a frame."""
   try:
     decode_patch(_load(folder, frame), 1)
+  except UnreachableError:
+    raise
   except UserError:
     return False
   return True

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from siamkpn_jax.core import geometry
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.cutouts.library import mask_of
 from siamkpn_jax.datasets.image_source import ImageSource
@@ -39,6 +39,8 @@ def crops(name: str, folder: Path, *, reach: int, quality: int) -> Material:
   def make(track: int, frame: int) -> Frame | None:
     try:
       image, wh = decode_patch(source.load(track, frame), _SIDE)
+    except UnreachableError:
+      raise
     except UserError:
       return None
     place = '{}/{:06d}.{}.x.jpg'.format(*_names(source, track, frame))
@@ -86,11 +88,11 @@ def _names(source: ImageSource, track: int,
            frame: int) -> tuple[str, int, str]:
   """Video, number of the frame and track, as crop511 names them.
 
-  Crops keep theirs. In other layouts each track is its own video: that tracks
-  may show one target is known of crops only.
+  Crops keep theirs. In other layouts a video is what its tracks have images of
+  in common.
   """
   if source.kind != 'crop511':
-    return f'{track:06d}', frame, '00'
+    return f'{source.groups[track]:06d}', frame, f'{track:06d}'
   video, _, name = _image(source, track, frame).rpartition('/')
   number, target = name.removesuffix('.x.jpg').split('.', 1)
   return video.removeprefix('crop511/'), int(number), target

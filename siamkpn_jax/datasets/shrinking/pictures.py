@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from siamkpn_jax.core.errors import UserError
+from siamkpn_jax.core.errors import UnreachableError, UserError
 from siamkpn_jax.core.images import read_bytes, read_image
 from siamkpn_jax.datasets.cutouts import sprites
 from siamkpn_jax.datasets.cutouts.backdrop import ROOM
@@ -52,6 +52,8 @@ def pictures(name: str, folder: Path, *, quality: int,
     place = str(path.relative_to(folder))
     try:
       content = encode(path)
+    except UnreachableError:
+      raise
     except UserError:
       return None
     # An a.png may lie beside an a.jpg.

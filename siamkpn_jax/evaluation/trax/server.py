@@ -108,7 +108,8 @@ def serve(tracker: SingleTracker, opened: Opening) -> None:
                           'expected the region of the target first')
         answer = _answer(tracker, request)
       except Exception as error:
-        with opened():
+        # Who has left is not told.
+        with opened(), contextlib.suppress(trax.TraxException):
           server.quit(' '.join(str(error).split()))
         raise
       started = True

@@ -4,9 +4,11 @@ The index would be kept, and the set stay small when the disk is well again.
 """
 
 import errno
+import os
 
 import pytest
 
+from siamkpn_jax.core.errors import UnreachableError
 from siamkpn_jax.datasets.formats import LAYOUTS
 from siamkpn_jax.datasets.tracks import Dropped
 from tests.datasets.formats import miniatures
@@ -35,6 +37,19 @@ def test_it_ends_the_scan(tmp_path, monkeypatch, name, layout, write):
   scan = lambda: list(LAYOUTS[layout].tracks(tmp_path, Dropped()))
   assert scan() and list(tmp_path.rglob(name))
   break_disk(monkeypatch, name)
-  with pytest.raises(OSError, match=name) as found:
+  with pytest.raises(UnreachableError, match=f'{name}.*Input/output error'):
     scan()
-  assert found.value.errno == errno.EIO
+
+
+def test_a_folder_that_cannot_be_listed_ends_it(tmp_path, monkeypatch):
+  write_mot(tmp_path)
+  listed = os.scandir
+
+  def scandir(folder):
+    if str(folder).endswith('img1'):
+      raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return listed(folder)
+
+  monkeypatch.setattr(os, 'scandir', scandir)
+  with pytest.raises(UnreachableError, match='img1: cannot be listed'):
+    list(LAYOUTS['folder'].tracks(tmp_path, Dropped()))
