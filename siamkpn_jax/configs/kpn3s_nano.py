@@ -6,9 +6,11 @@ Set --config.data.root to a folder that holds the sets below, and
 --config.model.backbone_weights to a converted EfficientNet-Lite0
 (docs/conversion.md).
 
-Its arguments leave out sets: `commercial` those whose terms, as far as they are
-known, exclude commercial use (MODEL_CARD.md), `no_cutouts` the scenes of pasted
-objects. For example, kpn3s_nano.py:commercial.
+Arguments, separated by commas:
+  cpu         a training for two CPU cores: hours, not a night.
+  commercial  without the sets whose terms, as far as they are known, exclude
+              commercial use (MODEL_CARD.md).
+  no_cutouts  without the scenes of pasted objects.
 """
 
 from siamkpn_jax.config.files import default_config
@@ -36,19 +38,21 @@ _CUTOUTS = ('coco_mini', 'ecssd', 'davis16val', 'imagenet_pseudo',
 _NOT_COMMERCIAL = (
     'clips_semiauto', 'mot_persons', 'mot15_adl6', 'davis16val',
     'davis17_schoolgirls', 'opn_ytvos', 'ecssd', 'imagenet_pseudo', 'stills')
-_LEFT_OUT = {'': (), 'commercial': _NOT_COMMERCIAL, 'no_cutouts': ('cutouts',)}
+_LEFT_OUT = {'commercial': _NOT_COMMERCIAL, 'no_cutouts': ('cutouts',)}
 
 
 def get_config(arg: str = ''):
   """The configuration; `arg` as in the module's docstring."""
-  if arg not in _LEFT_OUT:
-    raise UserError(f"unknown argument '{arg}'; expected one of "
-                    f"{', '.join(filter(None, _LEFT_OUT))}")
-  left_out = _LEFT_OUT[arg]
+  words = [word for word in arg.split(',') if word]
+  for word in words:
+    if word not in ('cpu', *_LEFT_OUT):
+      raise UserError(f"unknown argument '{word}'; expected cpu, commercial or "
+                      'no_cutouts')
+  left_out = [name for word in words for name in _LEFT_OUT.get(word, ())]
   sets = {name: ratio for name, ratio in _SETS.items() if name not in left_out}
   cutouts = _CUTOUTS if 'cutouts' in sets else ()
   config = default_config()
-  config.name = '_'.join(filter(None, ('kpn3s_nano', arg)))
+  config.name = '_'.join(['kpn3s_nano', *words])
   config.model.update(
       arch='efficientnet_lite0', width=32, levels=('stage3', 'stage5'),
       channels=80, head_sharing='shared', head_conv='separable')
@@ -72,6 +76,9 @@ def get_config(arg: str = ''):
       batch_size=128, epochs=44, pairs_per_epoch=12_800, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=0, ema_decay=0.999,
       backbone_layers=('stage4', 'stage5'), log_every=50, save_every=500)
+  if 'cpu' in words:  # 120,000 pairs, two and a half hours of two cores
+    config.train.update(
+        batch_size=16, epochs=60, pairs_per_epoch=2_000, ema_decay=0.998)
   # Chosen on real sequences (MODEL_CARD.md).
   # The small search crop costs two thirds of the usual one.
   config.tracking.update(penalty_k=0.4, window_influence=0.4, size_lr=0.36,

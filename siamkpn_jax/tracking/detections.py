@@ -26,6 +26,16 @@ def to_supervision(results: Mapping[int, TrackResult]) -> Any:
 
   Raises:
     UserError: supervision is not installed.
+
+  Examples:
+    With the package supervision, which is not one of ours:
+
+    >>> import supervision  # doctest: +SKIP
+    >>> annotator = supervision.BoxAnnotator()  # doctest: +SKIP
+    >>> for result in siamkpn_jax.track_video(
+    ...     'in.mp4', (100, 50, 40, 80)):  # doctest: +SKIP
+    ...   found = siamkpn_jax.to_supervision(result.targets)
+    ...   picture = annotator.annotate(result.frame.copy(), found)
   """
   try:
     import supervision
@@ -47,6 +57,15 @@ def boxes_from_supervision(detections: Any) -> dict[int, np.ndarray]:
 
   Raises:
     UserError: two boxes of one tracker_id.
+
+  Examples:
+    Anything with these two attributes will do:
+
+    >>> import siamkpn_jax, types
+    >>> detections = types.SimpleNamespace(
+    ...     xyxy=[[100, 50, 140, 130]], tracker_id=None)
+    >>> siamkpn_jax.boxes_from_supervision(detections)
+    {1: array([100.,  50.,  40.,  80.])}
   """
   xyxy = np.asarray(detections.xyxy, np.float64).reshape(-1, 4)
   ids = (range(1, len(xyxy) + 1) if detections.tracker_id is None else

@@ -32,6 +32,12 @@ class TrackResult(NamedTuple):
     score: of the chosen cell, 0..1; 1 of a box that was given.
     confidence: probability that the box is right, None where the weights have
       not been measured (tracking/confidence.py), and of a box that was given.
+
+  Examples:
+    >>> import numpy as np, siamkpn_jax
+    >>> box_xywh = np.array([5., 6., 40., 30.])
+    >>> siamkpn_jax.TrackResult(False, box_xywh, 0.1).state
+    'lost'
   """
 
   found: bool

@@ -61,8 +61,19 @@ def test_only_sets_of_commercial_use():
   ratios = dict(zip(plain.data.sets, plain.data.ratios, strict=True))
   assert less.data.ratios == tuple(ratios[name] for name in less.data.sets)
   assert less.updated(name=plain.name, data=plain.data) == plain
-  with pytest.raises(UserError, match="'x'; expected one of commercial, no_cu"):
-    load_config('kpn3s_nano:x')
+  with pytest.raises(UserError, match="'x'; expected cpu, commercial or no_cu"):
+    load_config('kpn3s_nano:cpu,x')
+
+
+def test_the_compact_model_on_a_cpu():
+  """A shorter training of the same network on the same data."""
+  plain, short, both = (load_config(f'kpn3s_nano{arg}') for arg in (
+      '', ':cpu', ':cpu,commercial'))
+  assert short.train.total_steps == 7500 and short.train.batch_size == 16
+  assert short.updated(name=plain.name, train=plain.train) == plain
+  assert both.name == 'kpn3s_nano_cpu_commercial'
+  assert both.train == short.train
+  assert both.data == load_config('kpn3s_nano:commercial').data
 
 
 def test_no_cutouts():
