@@ -160,11 +160,13 @@ class Page:
 
   async def frame(self, request: Request) -> Response:
     """A frame as JPEG."""
-    file = self._clip(request).frame_file(request.path_params['number'])
+    clip, number = self._clip(request), request.path_params['number']
+    file = clip.frame_file(number)
     if file is None:
       raise RefusedError(404, 'this video has no such frame')
     return FileResponse(file, media_type='image/jpeg', headers={
-        'cache-control': 'private, max-age=3600'})
+        'cache-control': 'private, max-age=3600',
+        'x-time': f'{clip.time(number):.6f}'})
 
   async def heatmaps(self, request: Request) -> Response:
     """Of a target in a frame, see `Findings.heatmaps`."""
@@ -226,7 +228,8 @@ class Page:
     if clip.film is None:
       raise RefusedError(404, 'the video is not drawn yet')
     return FileResponse(clip.film[0], media_type='video/mp4',
-                        filename='tracked.mp4')
+                        filename='tracked.mp4',
+                        headers={'cache-control': 'no-store'})
 
   async def boxes(self, request: Request) -> Response:
     """All boxes, as CSV."""

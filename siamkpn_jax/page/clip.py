@@ -140,6 +140,12 @@ class Clip:
     place = bisect.bisect_right(numbers, number) - 1
     return self._file(numbers[max(place, 0)])
 
+  def time(self, number: int) -> float:
+    """Seconds of a frame, or of the one that stands in for it."""
+    numbers = self.numbers
+    place = bisect.bisect_right(numbers, number) - 1
+    return self.times[numbers[max(place, 0)]]
+
   def add(self, frame: int, box: Any) -> Target:
     """Notes a target that is to be tracked.
 

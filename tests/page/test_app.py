@@ -85,6 +85,8 @@ def test_times_are_those_of_the_video(server, tmp_path_factory):
   settled(client, clip)
   rows = csv.DictReader(client.get(f'{clip}/boxes.csv').text.splitlines())
   assert [float(row['time']) for row in rows] == pytest.approx(times, abs=1e-3)
+  assert [float(client.get(f'{clip}/frames/{k}').headers['x-time'])
+          for k in range(1, len(times) + 1)] == pytest.approx(times, abs=1e-3)
   client.post(f'{clip}/film')
   settled(client, clip)
   path.write_bytes(client.get(f'{clip}/film.mp4').content)

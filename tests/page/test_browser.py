@@ -98,10 +98,57 @@ def test_a_text_file_is_refused_in_the_page(url, tmp_path):
   path = tmp_path / 'diary.mp4'
   path.write_text('Dear diary')
   with browser.opened(url, (1280, 800), allowed='415') as page:
+    page.click('#sample')
+    page.wait_for_selector('#work:not([hidden])', timeout=LONG)
     page.set_input_files('#file', path)
     page.wait_for_selector('#message.error')
     assert 'no video' in page.inner_text('#message')
-    assert not page.is_visible('#work')
+    assert not page.is_visible('#work')  # the sample's is closed
+
+
+def test_a_slow_press_and_a_lost_answer_while_it_tracks(url, scene):
+  """A poll neither takes the button away, nor is the last when it fails."""
+  with browser.opened(url, (1280, 800), allowed='ERR_FAILED') as page:
+    asked = []
+
+    def sometimes(route):
+      asked.append(1)
+      if len(asked) == 3:
+        route.abort()
+      else:
+        route.continue_()
+
+    page.click('#sample')
+    page.wait_for_selector(f'#slider[max="{sample.LENGTH}"]', timeout=LONG)
+    for box in sample.boxes(scene, 0)[:2]:
+      browser.draw(page, box, scene.size)
+    page.route('**/api/videos/*?since=*', sometimes)
+    page.click('#track')
+    page.wait_for_selector('#targets li[data-id="1"]', timeout=LONG)
+    page.click('#targets li[data-id="1"] .remove', delay=700)
+    page.wait_for_selector('#targets li[data-id="1"]', state='detached')
+    page.wait_for_selector('#targets li[data-id="2"][data-state=ended]',
+                           timeout=LONG)
+    assert len(asked) > 3 and not page.inner_text('#message')
+
+
+def test_the_newest_of_two_clicks_counts(url):
+  """The camera that was asked for first is closed."""
+  with browser.opened(url, (1280, 800)) as page:
+    sockets = []
+
+    def keep(socket):
+      sockets.append(socket)
+
+    page.on('websocket', keep)
+    page.evaluate("document.getElementById('webcam').click();"
+                  "document.getElementById('webcam').click();"
+                  "document.getElementById('sample').click()")
+    page.wait_for_selector(f'#slider[max="{sample.LENGTH}"]', timeout=LONG)
+    page.wait_for_timeout(1000)
+    assert page.get_attribute('#sample', 'aria-pressed') == 'true'
+    assert page.is_visible('#playback')
+    assert all(socket.is_closed() for socket in sockets)
 
 
 def test_the_webcam_is_tracked(url):

@@ -12,7 +12,7 @@ async function answer(promise) {
   try {
     line = (await response.json()).error || line;
   } catch { /* no JSON: a proxy's page */ }
-  throw new Error(line);
+  throw Object.assign(new Error(line), {status: response.status});
 }
 
 export async function getJSON(path) {
@@ -23,8 +23,11 @@ export async function getBytes(path) {
   return new Uint8Array(await (await answer(fetch(path))).arrayBuffer());
 }
 
+// With its time in the video, in seconds.
 export async function getImage(path) {
-  return createImageBitmap(await (await answer(fetch(path))).blob());
+  const response = await answer(fetch(path));
+  const image = await createImageBitmap(await response.blob());
+  return Object.assign(image, {time: Number(response.headers.get('x-time'))});
 }
 
 export async function post(path, content = {}) {

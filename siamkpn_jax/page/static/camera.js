@@ -24,6 +24,8 @@ export class Camera {
         'the camera was not allowed; allow it in the address bar' :
         `there is no camera that can be used (${error.name})`);
     }
+    this.stream.getVideoTracks()[0].onended = () =>
+      this.close('the camera has ended');
     this.video = document.createElement('video');
     this.video.muted = this.video.playsInline = true;
     this.video.srcObject = this.stream;
@@ -31,6 +33,12 @@ export class Camera {
     const scale = Math.min(1, WIDTH / this.video.videoWidth);
     this.size = [Math.round(this.video.videoWidth * scale),
                  Math.round(this.video.videoHeight * scale)];
+    this.video.onresize = () => {
+      const now = this.video.videoWidth > this.video.videoHeight;
+      if (now !== this.size[0] > this.size[1]) {
+        this.close('the camera was turned; start it again');
+      }
+    };
     const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:';
     this.socket = new WebSocket(`${scheme}//${location.host}/api/camera`);
     this.socket.onmessage = (event) => this.answered(JSON.parse(event.data));

@@ -5,25 +5,33 @@ import {colorOf, paintCurve, paintHeatmaps, paintView} from './paint.js';
 import {$, here} from './state.js';
 
 export const CURVE = 300;  // frames of a camera in the curve
-const KEPT = 80;           // frames in memory
+const KEPT = 24;           // frames in memory, some megabytes each
+const KEPT_HEAT = 80;      // heatmaps
 
 export function image(number) {
   const {images, path} = here.clip;
-  if (!images.has(number)) {
-    const wanted = api.getImage(`${path}/frames/${number}`);
+  let wanted = images.get(number);
+  if (!wanted) {
+    wanted = api.getImage(`${path}/frames/${number}`);
     wanted.catch(() => images.delete(number));
-    images.set(number, wanted);
-    while (images.size > KEPT) images.delete(images.keys().next().value);
   }
-  return images.get(number);
+  images.delete(number);
+  images.set(number, wanted);  // the newest
+  while (images.size > KEPT) {
+    const [oldest, old] = images.entries().next().value;
+    images.delete(oldest);
+    old.then((found) => { if (found !== here.image) found.close(); }, () => {});
+  }
+  return wanted;
 }
 
+/** Shows a frame as soon as its image is there, unless another is wanted. */
 export async function show(number) {
   const mine = here.clip;
-  mine.now = Math.min(Math.max(number, 1), mine.frames);
-  const wanted = mine.now;
+  const wanted = mine.wanted = Math.min(Math.max(number, 1), mine.frames);
   const found = await image(wanted);
-  if (mine !== here.clip || mine.now !== wanted) return;
+  if (mine !== here.clip || mine.wanted !== wanted) return;
+  mine.now = wanted;
   here.image = found;
   paint();
   paintHeat();
@@ -34,6 +42,10 @@ function boxes() {
   const found = [];
   for (const target of clip.targets) {
     const row = clip.rows.get(target.id)?.get(clip.now);
+    if (!row && target.state === 'waiting' && target.frame === clip.now) {
+      found.push({box: target.box, color: colorOf(target.id),
+                  label: `${target.id}`, dashed: true});
+    }
     if (!row) continue;
     const lost = row.state !== 'tracked';
     found.push({box: row.box, color: colorOf(target.id), dashed: lost,
@@ -62,9 +74,9 @@ export function paint() {
   paintCurve($('curve'), clip.targets.map((target) => ({
     color: colorOf(target.id), rows: clip.rows.get(target.id) || new Map()})),
     clip.camera ? last - CURVE + 1 : 1, last, clip.now);
-  $('slider').value = clip.now;
-  $('number').value =
-    `${clip.now}/${clip.frames} · ${((clip.now - 1) / clip.fps).toFixed(2)} s`;
+  $('slider').value = clip.wanted ?? clip.now;
+  $('number').value = `${clip.now}/${clip.frames} · ` +
+    `${(here.image?.time ?? 0).toFixed(2)} s`;
   $('play').textContent = clip.playing ? '\u23f8' : '\u25b6';
   $('play').setAttribute('aria-label', clip.playing ? 'Pause' : 'Play');
   $('hint').hidden = Boolean(clip.targets.length || clip.drawn.length);
@@ -85,7 +97,9 @@ async function heatBytes(mine, id, frame) {
     await api.getBytes(`${mine.path}/heatmaps/${key}`).catch(() => null);
   if (bytes === null) return null;
   mine.heat.set(key, bytes);
-  while (mine.heat.size > KEPT) mine.heat.delete(mine.heat.keys().next().value);
+  while (mine.heat.size > KEPT_HEAT) {
+    mine.heat.delete(mine.heat.keys().next().value);
+  }
   return bytes;
 }
 

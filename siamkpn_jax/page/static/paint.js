@@ -14,7 +14,7 @@ function shade(value) {
   return STOPS[k].map((low, c) => low + (place - k) * (STOPS[k + 1][c] - low));
 }
 
-// Boxes: [{box, color, label, lost, dashed, selected}], in pixels of `size`.
+// Boxes: [{box, color, label, dashed, selected}], in pixels of `size`.
 export function paintView(canvas, image, size, boxes, heat) {
   const paint = canvas.getContext('2d');
   if (image) paint.drawImage(image, 0, 0, canvas.width, canvas.height);

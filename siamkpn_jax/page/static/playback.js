@@ -2,13 +2,16 @@
 
 import {image, paint, paintHeat, show} from './frames.js';
 import {frameAt} from './paint.js';
-import {$, here, tried} from './state.js';
+import {$, here, say, tried} from './state.js';
 
 const AHEAD = 10;  // frames that are fetched before they are shown
 
 function goTo(number) {
-  here.clip.playing = here.clip.follow = false;
-  show(number).catch(() => {});
+  const mine = here.clip;
+  mine.playing = mine.follow = false;
+  show(number).catch((error) => {
+    if (mine === here.clip) say(error.message, true);
+  });
 }
 
 function scrub(event) {
@@ -27,20 +30,30 @@ window.addEventListener('resize', paint);
 
 $('play').onclick = tried(async () => {
   const mine = here.clip;
-  mine.playing = !mine.playing;
   mine.follow = false;
-  if (mine.playing && mine.now >= mine.frames) await show(1);
-  let due = performance.now();
-  while (mine === here.clip && mine.playing && mine.now < mine.frames) {
-    for (let k = 1; k <= AHEAD && mine.now + k <= mine.frames; k++) {
-      image(mine.now + k).catch(() => {});
-    }
-    due = Math.max(due + 1000 / mine.fps, performance.now());
-    await new Promise((done) => setTimeout(done, due - performance.now()));
-    if (mine === here.clip && mine.playing) await show(mine.now + 1);
-  }
-  if (mine === here.clip) {
+  if (mine.playing) {
     mine.playing = false;
     paint();
+    return;
+  }
+  const turn = mine.playing = {};
+  const goesOn = () => mine === here.clip && mine.playing === turn;
+  try {
+    if (mine.now >= mine.frames) await show(1);
+    let due = performance.now();
+    while (goesOn() && mine.now < mine.frames) {
+      for (let k = 2; k <= AHEAD && mine.now + k <= mine.frames; k++) {
+        image(mine.now + k).catch(() => {});
+      }
+      const next = await image(mine.now + 1);
+      if (!goesOn()) break;
+      const step = Math.max(next.time - (here.image?.time ?? 0), 0);
+      due = Math.max(due + 1000 * step, performance.now());
+      await new Promise((done) => setTimeout(done, due - performance.now()));
+      if (goesOn()) await show(mine.now + 1);
+    }
+  } finally {
+    if (mine.playing === turn) mine.playing = false;
+    if (mine === here.clip) paint();
   }
 });

@@ -14,8 +14,8 @@ export function listen(canvas, {size, enabled, begin, drag, drawn, tapped}) {
         Math.min(Math.max(at / side, 0), 1) * pixels);
   };
 
-  const box = (event) => {
-    const [a, b] = [start.place, place(event)];
+  const box = (begun, event) => {
+    const [a, b] = [begun.place, place(event)];
     return [Math.min(a[0], b[0]), Math.min(a[1], b[1]),
             Math.abs(a[0] - b[0]), Math.abs(a[1] - b[1])];
   };
@@ -30,17 +30,18 @@ export function listen(canvas, {size, enabled, begin, drag, drawn, tapped}) {
     begin();
   });
   canvas.addEventListener('pointermove', (event) => {
-    if (start?.id === event.pointerId) drag(box(event));
+    if (start?.id === event.pointerId && enabled()) drag(box(start, event));
   });
   canvas.addEventListener('pointerup', (event) => {
     if (start?.id !== event.pointerId) return;
-    const found = box(event);
-    const pixels = size()[0] / canvas.getBoundingClientRect().width;
-    const at = start.place;
+    const begun = start;
     start = null;
     drag(null);
+    if (!enabled()) return;  // what it was drawn in is closed
+    const found = box(begun, event);
+    const pixels = size()[0] / canvas.getBoundingClientRect().width;
     if (Math.min(found[2], found[3]) >= SMALLEST * pixels) drawn(found);
-    else tapped(at);
+    else tapped(begun.place);
   });
   canvas.addEventListener('pointercancel', (event) => {
     if (start?.id !== event.pointerId) return;

@@ -5,7 +5,7 @@ import {$, here} from './state.js';
 const NAMES = {prepare: 'Reading the video', track: 'Tracking',
                film: 'Drawing the video'};
 
-export const busy = () =>
+const busy = () =>
   Boolean(here.clip?.job && here.clip.job.kind !== 'prepare');
 
 export function paintRun() {
@@ -14,7 +14,8 @@ export function paintRun() {
   $('stop').hidden = !busy();
   $('stages-label').hidden = Boolean(job) || Boolean(clip.camera);
   $('curve').hidden = !clip.rows.size;
-  $('track').disabled = !clip.drawn.length;
+  $('track').disabled = !(clip.drawn.length || (
+    !busy() && clip.targets.some(({state}) => state === 'waiting')));
   $('progress').hidden = !job;
   let line = '';
   if (job) {

@@ -3,23 +3,32 @@
 import * as api from './api.js';
 import {Camera} from './camera.js';
 import {CURVE, paint, paintHeat, show} from './frames.js';
-import {$, fresh, here, say, tried} from './state.js';
+import {$, fresh, here, mention, say, tried} from './state.js';
 import {paintTargets} from './targets.js';
 import {merge, poll, stopPolling} from './work.js';
 
+let turn = 0;  // grows with every click that opens something
+
+/** Closes what is open; returns the turn of what is opened instead. */
 function close() {
   stopPolling();
   const old = here.clip;
-  here.clip = null;
-  if (!old) return;
-  old.camera?.close();
-  if (old.path) api.remove(old.path).catch(() => {});
+  here.clip = here.image = null;
+  $('work').hidden = true;
+  mark(null);
+  old?.camera?.close();
+  if (old?.path) api.remove(old.path).catch(() => {});
+  return ++turn;
 }
 
-function opened(found, source) {
+function mark(source) {
   for (const id of ['upload', 'sample', 'webcam']) {
     $(id).setAttribute('aria-pressed', String(id === source));
   }
+}
+
+function opened(found, source) {
+  mark(source);
   const clip = here.clip = {...fresh(), ...found};
   $('work').hidden = false;
   $('overlay').checked = false;
@@ -29,19 +38,34 @@ function opened(found, source) {
   view.width = Math.min(Math.max(clip.size[0], 960), 1280);  // sharp labels
   view.height = Math.round(view.width / ratio);
   $('curve').hidden = true;
-  for (const id of ['playback', 'home', 'run']) {
+  for (const id of ['playback', 'home', 'run', 'overlay-label']) {
     $(id).hidden = Boolean(clip.camera);
   }
-  here.image = null;
+  paintTargets();
+  paintHeat();
 }
 
-async function openClip(state, source) {
-  close();
-  opened({size: state.size, path: `/api/videos/${state.name}`}, source);
+/** Opens the video that `find(say)` resolves to, unless a newer click came. */
+async function openClip(source, line, find) {
+  const mine = close();
+  say(line);
+  let state;
+  try {
+    state = await find((news) => { if (mine === turn) say(news); });
+  } catch (error) {
+    if (mine === turn) throw error;
+    return;
+  }
+  const path = `/api/videos/${state.name}`;
+  if (mine !== turn) {
+    api.remove(path).catch(() => {});
+    return;
+  }
+  opened({size: state.size, path}, source);
   say('');
   merge(state);
-  await show(1);
   poll();
+  await show(1);
 }
 
 $('upload').onclick = () => $('file').click();
@@ -54,26 +78,27 @@ $('file').onchange = tried(async () => {
     throw new Error(`this file has ${Math.round(file.size / 1e6)} MB; at ` +
       `most ${most / 1e6} MB are taken here: cut it`);
   }
-  close();
-  say('Uploading');
-  const state = await api.upload('/api/videos', file, (share) =>
-    say(share < 1 ? `Uploading, ${Math.floor(100 * share)}%` : 'Opening'));
-  await openClip(state, 'upload');
+  await openClip('upload', 'Uploading', (tell) =>
+    api.upload('/api/videos', file, (share) => tell(
+      share < 1 ? `Uploading, ${Math.floor(100 * share)}%` : 'Opening')));
 });
 
-$('sample').onclick = tried(async () => {
-  close();
-  say('Opening the sample; the first time, it is rendered');
-  await openClip(await api.post('/api/sample'), 'sample');
-});
+$('sample').onclick = tried(() => openClip(
+  'sample', 'Opening the sample; the first time, it is rendered',
+  () => api.post('/api/sample')));
 
 $('webcam').onclick = tried(async () => {
-  close();
+  const mine = close();
   say('Waiting for the camera');
   const camera = new Camera({
-    ready: (size) => opened({size, camera}, 'webcam'),
-    note: (line) => say(line),
-    frame: cameraFrame,
+    ready: (size) => {
+      if (mine === turn) opened({size, camera}, 'webcam');
+      else camera.close();
+    },
+    note: (line) => { if (mine === turn) say(line); },
+    frame: (frame, answer) => {
+      if (here.clip?.camera === camera && frame) cameraFrame(frame, answer);
+    },
     ended: (line) => {
       if (here.clip?.camera === camera && line) say(line, true);
     }});
@@ -81,15 +106,14 @@ $('webcam').onclick = tried(async () => {
     await camera.open();
   } catch (error) {
     camera.close();
-    throw error;
+    if (mine === turn) throw error;
   }
 });
 
 function cameraFrame(frame, answer) {
   const {clip} = here;
-  if (!clip?.camera || !frame) return;
-  say(answer.error || (answer.dropped ? `${answer.dropped} frames dropped` : ''),
-      Boolean(answer.error));
+  if (answer.error) say(answer.error, true);
+  else mention(answer.dropped ? `${answer.dropped} frames dropped` : '');
   clip.now = clip.frames = answer.frame;
   const bytes = new Map();
   clip.targets = [];
@@ -107,10 +131,7 @@ function cameraFrame(frame, answer) {
   const ids = clip.targets.map(({id}) => id);
   $('curve').hidden = !ids.length;
   if (!ids.includes(clip.selected)) clip.selected = ids[0] ?? null;
-  if (ids.join() !== clip.shownIds) {
-    clip.shownIds = ids.join();
-    paintTargets();
-  }
+  paintTargets();
   if (!clip.camera.frozen) here.image = frame;
   paint();
   paintHeat(bytes.get(clip.selected) || new Uint8Array());
@@ -119,4 +140,8 @@ function cameraFrame(frame, answer) {
 window.addEventListener('pagehide', () => {
   if (here.clip?.path) api.remove(here.clip.path).catch(() => {});
   here.clip?.camera?.close();
+});
+// One that comes back out of the browser's memory has lost its video.
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
 });

@@ -12,11 +12,19 @@ export const fresh = () => ({
   camera: null, size: [640, 360], fps: 25, frames: 1,
   targets: [], drawn: [], rows: new Map(), next: 0, now: 1, playing: false,
   follow: false, selected: null, job: null, film: false, images: new Map(),
-  heat: new Map(), path: null});
+  heat: new Map(), path: null, said: ''});
+
+let wrong = -Infinity;  // when an error was said
 
 export function say(line, error = false) {
   $('message').textContent = line;
   $('message').classList.toggle('error', error);
+  if (error) wrong = performance.now();
+}
+
+// The same, unless an error has just been said.
+export function mention(line) {
+  if (performance.now() - wrong > 5000) say(line);
 }
 
 // The same, with errors said to the person.

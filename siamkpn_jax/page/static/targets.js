@@ -1,7 +1,7 @@
 // The targets: their list, and how they are drawn and picked in the frame.
 
 import * as api from './api.js';
-import {paint, paintHeat} from './frames.js';
+import {paint, paintHeat, show} from './frames.js';
 import {colorOf} from './paint.js';
 import {listen} from './pointer.js';
 import {paintRun} from './run.js';
@@ -9,21 +9,30 @@ import {$, here, say, tried} from './state.js';
 
 export function paintTargets() {
   const {clip} = here;
+  // Only when it has changed: what is being pressed, or has the focus, would go.
+  const list = JSON.stringify([
+    clip.targets.map(({id, state}) => [id, state]),
+    clip.drawn.map(({frame}) => frame), clip.selected]);
+  if (list === clip.listed) return;
+  clip.listed = list;
+  const focus = document.activeElement?.closest('#targets li')?.dataset.id;
   $('no-targets').hidden = Boolean(clip.targets.length || clip.drawn.length);
   const items = clip.targets.map((target) => item(
     target.id, colorOf(target.id), `Target ${target.id}`, target.state,
-    tried(() => removed(target))));
+    () => select(target.id), tried(() => removed(target))));
   clip.drawn.forEach((one, k) => items.push(item(
-    '', '#0b7a75', `New, from frame ${one.frame}`, 'drawn', () => {
+    '', '#0b7a75', `New, from frame ${one.frame}`, 'drawn',
+    tried(() => show(one.frame)), () => {
       clip.drawn.splice(k, 1);
       paintTargets();
       paintRun();
       paint();
     })));
   $('targets').replaceChildren(...items);
+  if (focus) $('targets').querySelector(`[data-id="${focus}"] .pick`)?.focus();
 }
 
-function item(id, color, name, state, remove) {
+function item(id, color, name, state, chosen, remove) {
   const line = document.createElement('li');
   line.dataset.id = id;
   line.dataset.state = state;
@@ -31,11 +40,11 @@ function item(id, color, name, state, remove) {
   const dot = Object.assign(document.createElement('span'), {className: 'dot'});
   dot.style.background = color;
   const pick = Object.assign(document.createElement('button'),
-                             {type: 'button', className: 'pick'});
+                             {type: 'button', className: 'pick', onclick: chosen,
+                              ariaPressed: String(id === here.clip.selected)});
   const what = Object.assign(document.createElement('span'),
                              {className: 'what'});
   pick.append(dot, name, what);
-  if (id !== '') pick.onclick = () => select(id);
   line.append(pick, Object.assign(document.createElement('button'), {
     type: 'button', className: 'remove', textContent: '\u2715',
     ariaLabel: `Remove: ${name}`, onclick: remove}));

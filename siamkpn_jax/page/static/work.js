@@ -7,6 +7,7 @@ import {$, here, say, tried} from './state.js';
 import {paintTargets} from './targets.js';
 
 const POLL = 200;  // milliseconds between two looks
+const RETRY = 2000;  // after one that failed
 let polling = null;
 
 export function merge(state) {
@@ -27,10 +28,10 @@ export function merge(state) {
   if (!clip.targets.some((target) => target.id === clip.selected)) {
     clip.selected = clip.targets[0]?.id ?? null;
   }
-  const wrong = clip.targets.find((target) => target.error);
-  const line = state.error || wrong?.error || '';
-  if (line) say(line, true);
-  else if (state.notes.length) say(state.notes.join('; '));
+  const wrong = state.error || clip.targets.find(({error}) => error)?.error;
+  const line = wrong || state.notes.join('; ');
+  if (line !== clip.said) say(line, Boolean(wrong));
+  clip.said = line;
   paintRun();
   paintTargets();
 }
@@ -47,7 +48,10 @@ export async function poll() {
     if (mine.follow && mine.latest && !mine.playing) await show(mine.latest);
     else paint();
   } catch (error) {
-    if (mine === here.clip) say(error.message, true);
+    if (mine !== here.clip) return false;
+    say(error.message, true);
+    mine.said = null;  // so that the next answer takes this line away
+    if (mine.job && error.status !== 404) polling = setTimeout(poll, RETRY);
     return false;
   }
   if (mine === here.clip && mine.job) polling = setTimeout(poll, POLL);
@@ -65,6 +69,7 @@ $('track').onclick = tried(async () => {
   mine.drawn = [];
   mine.playing = false;
   mine.follow = true;
+  mine.latest = null;
   say('');
   try {
     await api.post(`${mine.path}/targets`, {
