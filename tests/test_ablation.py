@@ -145,7 +145,10 @@ def test_a_variant_has_the_overrides_too(monkeypatch, tmp_path):
     (['--change=model.stages=1'], 'unknown setting model.stages'),
     (['--variant=nowhere'], '--variant nowhere: no such file'),
     (['--variant=demo'], "'demo': the same configuration as 'baseline'"),
+    (['--variant=demo:1'], "'demo:1': the same configuration as 'baseline'"),
     (['--seeds=1,b'], '--seeds=1,b: expected numbers'),
+    (['--seeds='], '--seeds=: expected numbers'),
+    (['--data='], '--data: empty; expected a path'),
     (['--data=nowhere'], '--data nowhere: no such folder')])
 def test_mistakes_on_the_command_line(command, tmp_path, flags, words):
   """One line, nothing written."""

@@ -13,7 +13,7 @@ import sys
 
 from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, names, whole
-from siamkpn_jax.cli.paths import existing_folder, output_folder
+from siamkpn_jax.cli.paths import check_filled, existing_folder, output_folder
 from siamkpn_jax.config.files import load_config
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_lock import folder_lock
@@ -38,7 +38,7 @@ def add_arguments(parser: Parser) -> None:
   parser.add_argument(
       '--output', required=True, help='Folder for the results.')
   parser.add_argument(
-      '--data', default='',
+      '--data',
       help='Folder of sequences to evaluate on, in OTB layout; default: '
       'rendered videos that are never trained on.')
   parser.add_argument(
@@ -52,11 +52,12 @@ def add_arguments(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Runs the study and prints its table."""
-  if not all(map(is_count, args.seeds)):
+  if not args.seeds or not all(map(is_count, args.seeds)):
     raise UserError(f'--seeds={",".join(args.seeds)}: expected numbers '
                     'separated by commas, such as 0,1,2')
   seeds = sorted({int(seed) for seed in args.seeds})
   output = output_folder(args.output, '--output')
+  check_filled(args.data, '--data')
   if args.data:
     existing_folder(args.data, '--data', 'sequences in OTB layout')
   config = config_flags.load(args)

@@ -30,22 +30,23 @@ def take_overrides(argv: Sequence[str]) -> tuple[list[str], list[str]]:
       next argument, or without one for True (`--noconfig.section.name`: False).
 
   Returns:
-    The other arguments, and the changes: 'section.name=value'.
+    The other arguments, and the changes: 'section.name=value', 'section.name'
+    for True, '!section.name' for False.
   """
   left, overrides = [], []
   words = list(argv)
   while words:
     word = words.pop(0)
     if word.startswith('--noconfig.'):
-      overrides.append(f'{word.removeprefix("--noconfig.")}=False')
+      overrides.append('!' + word.removeprefix('--noconfig.'))
     elif not word.startswith(_PREFIX):
       left.append(word)
     elif '=' in word:
       overrides.append(word.removeprefix(_PREFIX))
     else:
       is_switch = not words or words[0].startswith('--')
-      value = 'True' if is_switch else words.pop(0)
-      overrides.append(f'{word.removeprefix(_PREFIX)}={value}')
+      value = '' if is_switch else f'={words.pop(0)}'
+      overrides.append(word.removeprefix(_PREFIX) + value)
   return left, overrides
 
 

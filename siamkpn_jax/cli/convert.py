@@ -14,7 +14,7 @@ from pathlib import Path
 from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser
 from siamkpn_jax.cli.paths import existing_weights
-from siamkpn_jax.core.atomic_io import check_new_folder, check_output
+from siamkpn_jax.core.atomic_io import check_new_file, check_new_folder
 from siamkpn_jax.core.errors import UserError
 
 
@@ -71,7 +71,7 @@ def _check(args: argparse.Namespace, source: Path, output: Path) -> None:
     if args.config:
       raise UserError('--config: not used with --to torch, which takes the '
                       "checkpoint's own; expected only with --to jax: omit it")
-    check_output(output, '--output', suffixes=SUFFIXES)
+    check_new_file(output, '--output', suffixes=SUFFIXES)
     file, checkpoint = output, existing_weights(args.input).is_dir()
   else:
     check_new_folder(output, '--output')

@@ -81,11 +81,8 @@ class Parser(argparse.ArgumentParser):
     places = sum(not action.option_strings for action in self._actions)
     while words:
       word = words.popleft()
-      name, equals, value = word.partition('=')
-      if name.startswith('--'):
-        name = '--' + name[2:].replace('-', '_')
-        if name not in self._flags:
-          name = name.replace('--no_', '--no', 1)
+      _, equals, value = word.partition('=')
+      name = self._name(word)
       action = self._flags.get(name)
       if action is None and not word.startswith('-') and places:
         result.append(word)
@@ -96,11 +93,24 @@ class Parser(argparse.ArgumentParser):
         result.append(action.spell(name, value) if equals else name)
       else:
         if not equals and action.nargs != 0 and words:  # 0: --help
+          if words[0].startswith('--') and self._name(words[0]) in self._flags:
+            raise UsageError(
+                f'{name}: expected a value, got the flag {words[0]}; write '
+                f'{name}={words[0]} if that is the value')
           equals, value = '=', words.popleft()
         if ',' in str(action.metavar):
           _check_commas(name, value, words)
         result.append(name + equals + value)
     return result
+
+  def _name(self, word: str) -> str:
+    """The flag that a word is, or the word before its '='."""
+    name = word.partition('=')[0]
+    if name.startswith('--'):
+      name = '--' + name[2:].replace('-', '_')
+      if name not in self._flags:
+        name = name.replace('--no_', '--no', 1)
+    return name
 
   def _refuse(self, argument: str, argv: Sequence[str]) -> NoReturn:
     if not argument.startswith('-'):

@@ -28,6 +28,16 @@ def existing_folder(path: str, flag: str, expected: str) -> Path:
   return Path(path)
 
 
+def check_filled(value: str | None, flag: str) -> None:
+  """Refuses '' where None stands for a flag that was not given.
+
+  Raises:
+    UserError: as of a variable that is not set.
+  """
+  if value == '':
+    raise UserError(f'{flag}: empty; expected a path, or no {flag}')
+
+
 def existing_weights(given: str | None) -> Path:
   """What --weights names; None for the default.
 

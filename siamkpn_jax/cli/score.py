@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from siamkpn_jax.cli.parser import Parser, names, real
+from siamkpn_jax.cli.paths import check_filled
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.errors import UserError, few
 
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
   if not (args.annotations and args.results):
     raise UserError('--annotations or --results: empty; expected a path for '
                     'each')
+  check_filled(args.json, '--json')
   output = check_output(args.json, '--json', suffixes=('.json',))
   summary = scoring.score(scoring.ScoringRequest(
       benchmark, Path(args.annotations), Path(args.results),

@@ -66,8 +66,13 @@ def _show(text: str, stream: TextIO) -> int:
   return 0
 
 
+def _about(module: str) -> str:
+  text = command.load(module).__doc__ or ''  # none with python -OO
+  return text.partition('\n')[0]
+
+
 def _usage() -> str:
-  lines = [f'  {name:10} {(command.load(module).__doc__ or "").splitlines()[0]}'
+  lines = [f'  {name:10} {_about(module)}'
            for name, module in COMMANDS.items()]
   return '\n'.join(['usage: siamkpn COMMAND [--FLAG ...]', '', *lines, '',
                     'Run siamkpn COMMAND --help for the flags of a command, '

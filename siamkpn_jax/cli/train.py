@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from siamkpn_jax.cli import config_flags, extras
 from siamkpn_jax.cli.parser import Parser, Switch, whole
-from siamkpn_jax.cli.paths import output_folder
+from siamkpn_jax.cli.paths import check_filled, output_folder
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.core.file_names import stays_inside
 
@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
   # Late imports: a mistake in the flags is reported at once.
   from siamkpn_jax.distributed import initialize, multihost, preemption
 
+  check_filled(args.workdir, '--workdir')
   config = config_flags.load(args)
   if not (args.workdir or stays_inside(config.name)):
     raise UserError(f'config.name {config.name!r}: leads out of the folder '

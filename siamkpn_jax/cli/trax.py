@@ -10,7 +10,7 @@ docs/vot.md); otherwise it serves a TraX client on standard input and output.
 import argparse
 
 from siamkpn_jax.cli.parser import Parser
-from siamkpn_jax.cli.paths import existing_weights
+from siamkpn_jax.cli.paths import check_filled, existing_weights
 from siamkpn_jax.cli.tracker_flags import (
     add_tracking_argument,
     add_weights_argument,
@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
   if not args.weights:
     raise UserError('--weights: empty; expected a checkpoint or the name of a '
                     'packaged model')
+  check_filled(args.trackers_ini, '--trackers_ini')
   weights = existing_weights(args.weights)
   registry = check_output(args.trackers_ini, '--trackers_ini',
                           suffixes=('.ini',))

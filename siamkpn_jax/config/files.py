@@ -165,16 +165,17 @@ def _file_error(error: Exception) -> UserError:
 
 
 def _override(config: 'ConfigDict', override: str) -> None:
-  key, equals, text = override.partition('=')
+  key, equals, text = override.removeprefix('!').partition('=')
   section, _, name = key.rpartition('.')
   part: Any = getattr(Config(), section, None) if section else Config()
   kind = types_of(type(part)).get(name) if part is not None else None
   if kind is None or dataclasses.is_dataclass(kind):
     raise unknown_key(key)
   try:
-    if not equals and kind is not bool:
+    no = override.startswith('!')
+    if (no or not equals) and kind is not bool:
       raise ValueError
-    value = _parse(text if equals else 'true', kind)
+    value = not no if no or not equals else _parse(text, kind)
   except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
     raise UserError(f'expected {words_of(kind)}') from error
   (config[section] if section else config)[name] = value

@@ -29,8 +29,8 @@ from siamkpn_jax.conversion.names import name_table
 from siamkpn_jax.conversion.variables import Mapped, to_state, to_variables
 from siamkpn_jax.core.atomic_io import (
   atomic_folder,
+  check_new_file,
   check_new_folder,
-  check_output,
   file_errors,
 )
 from siamkpn_jax.core.errors import UserError
@@ -119,9 +119,9 @@ def to_torch(source: Path, output: Path, part: str) -> Report:
 
   Raises:
     UserError: no checkpoint, a network that the released program cannot be,
-      or the file cannot be written.
+      or the file exists or cannot be written.
   """
-  check_output(output, '--output', suffixes=SUFFIXES)
+  check_new_file(output, '--output', suffixes=SUFFIXES)
   config, variables = load_model(source, part)
   wrong = _foreign(config) if part == 'network' else []
   if wrong:

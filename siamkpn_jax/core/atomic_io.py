@@ -131,6 +131,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
   Raises:
     UserError: it cannot be made.
   """
+  folder = Path(os.path.realpath(folder))  # a link stays one
   with file_errors(folder):
     partial = folder.parent / f'{UNFINISHED}{uuid.uuid4().hex[:_MARK]}'
     partial.mkdir(parents=True)
@@ -157,7 +158,24 @@ def check_new_folder(folder: Path, flag: str) -> None:
   if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
     raise UserError(f'{flag} {folder}: already exists; expected a new or '
                     'empty folder: choose another name, or remove this one')
+  if os.path.ismount(folder):
+    raise UserError(f'{flag} {folder}: a disk is mounted there, and it cannot '
+                    'be replaced; expected a new folder: name one in it')
   check_output(folder / 'any' if folder.exists() else folder, flag)
+
+
+def check_new_file(path: str | os.PathLike[str] | None, flag: str, *,
+                   suffixes: tuple[str, ...] = ()) -> Path | None:
+  """`check_output` for a file that replaces none.
+
+  Raises:
+    UserError: as there, and where there is one.
+  """
+  output = check_output(path, flag, suffixes=suffixes)
+  if output is not None and output.exists():
+    raise UserError(f'{flag} {output}: already exists; expected a new file: '
+                    'choose another name, or remove this one')
+  return output
 
 
 def remove_leftovers(path: Path) -> None:

@@ -73,7 +73,9 @@ def make_variants(config: Config, changes: Sequence[str],
       raise UserError(f"--change or --variant '{variant.name}': empty or "
                       'duplicate; expected distinct variants')
     for other in variants:
-      if variant.config == other.config:
+      # The seed and the name are those of each training.
+      if variant.config == other.config.updated(
+          name=variant.config.name, seed=variant.config.seed):
         raise UserError(
             f"--change or --variant '{variant.name}': the same configuration "
             f"as '{other.name}', which would be trained twice; leave one out")

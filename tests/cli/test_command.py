@@ -323,8 +323,10 @@ def test_siamkpn_refuses(capsys):
     (name, flag) for name, flags in {
         'evaluate': ('data', 'weights', 'output'),
         'tune': ('data', 'weights', 'output'),
-        'score': ('annotations', 'results'), 'convert': ('input', 'output'),
-        'shrink': ('output',)}.items() for flag in flags])
+        'score': ('annotations', 'results', 'json'),
+        'convert': ('input', 'output'), 'ablate': ('data',),
+        'shrink': ('output',), 'train': ('workdir',),
+        'trax': ('trackers_ini',)}.items() for flag in flags])
 def test_an_empty_path(command, command_name, flag, tmp_path, monkeypatch):
   """`--data "$UNSET"` is not the working folder."""
   monkeypatch.chdir(tmp_path)
@@ -334,7 +336,10 @@ def test_an_empty_path(command, command_name, flag, tmp_path, monkeypatch):
                'output': 'new'},
       'score': {'benchmark': 'otb', 'annotations': '.', 'results': '.'},
       'convert': {'input': '.', 'output': 'new'},
-      'shrink': {'config': 'demo', 'output': 'new'}}[command_name]
+      'shrink': {'config': 'demo', 'output': 'new'},
+      'ablate': {'config': 'demo', 'output': 'new'},
+      'train': {'config': 'demo'},
+      'trax': {'weights': 'kpn3s_nano'}}[command_name]
   done = command(command_name, *(
       f'--{name}={value}' for name, value in {**flags, flag: ''}.items()))
   assert_one_line(done, f'--{flag}', 'empty')

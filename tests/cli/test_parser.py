@@ -58,6 +58,8 @@ def test_values(parser, argv, name, value):
     (['--kind=c'], "--kind: invalid choice: 'c'"),
     (['--resume=x'], '--resume: expected true or false'),
     (['--resume', 'x'], "unexpected argument 'x'"),
+    (['--box', '--noresume'], '--box: expected a value, got the flag --nor'),
+    (['--box', '--zero-based=a'], 'write --box=--zero-based=a if that'),
     (['--zero', 'a'], '--zero: unknown flag'), (['-b'], '-b: unknown flag')])
 def test_refused(parser, argv, message):
   with pytest.raises(UsageError) as error:
@@ -120,8 +122,8 @@ def test_required():
     (['--config.a.b=c=d', '--x'], ['--x'], ['a.b=c=d']),
     (['--config', 'f', '--config.a.b', '-1', 'y'], ['--config', 'f', 'y'],
      ['a.b=-1']),
-    (['--config.a.b', '--x'], ['--x'], ['a.b=True']),
-    (['--x', '--config.a.b'], ['--x'], ['a.b=True']),
-    (['--noconfig.a.b'], [], ['a.b=False'])])
+    (['--config.a.b', '--x'], ['--x'], ['a.b']),
+    (['--x', '--config.a.b'], ['--x'], ['a.b']),
+    (['--noconfig.a.b'], [], ['!a.b'])])
 def test_overrides(argv, left, overrides):
   assert config_flags.take_overrides(argv) == (left, overrides)

@@ -151,6 +151,9 @@ def test_overrides(override, key, value):
     ('x=1', "unknown configuration key 'x'; "),
     ('train.epochs.x=1', "unknown configuration key 'train.epochs.x'"),
     ('train.epochs', r'--config\.train\.epochs: expected an integer'),
+    ('!train.epochs', r'epochs: expected an integer'),
+    ('data.root', r'config\.data\.root: expected'),
+    ('!name', r'name: expected'),
     ('train.epochs=many', r'epochs=many: expected an integer'),
     ('train.shard_optimizer=2', 'expected True or False'),
     ('train.epochs=0', 'config.train.epochs is 0; expected 1 or more')])

@@ -119,6 +119,8 @@ def test_round_trip(source, converted, tmp_path, suffix):
   small.assert_same(drop(read_state(path)), drop(read_state(source)))
   assert set(read_state(path)) == set(read_state(source))
   assert 'its backbones are 64 wide' in report.text()
+  with pytest.raises(UserError, match='already exists'):  # a tracker, say
+    run.to_torch(converted[0], path, 'network')
 
 
 def test_the_reference_program_loads_it(converted, tmp_path):

@@ -116,6 +116,28 @@ def test_atomic_folder_takes_no_place_of_files(tmp_path: Path) -> None:
   assert sorted(tmp_path.rglob('*')) == [folder, folder / 'old']
 
 
+def test_atomic_folder_in_the_place_of_an_empty_one(
+    tmp_path: Path, monkeypatch) -> None:
+  """Also by a link, which stays one, and of the working folder."""
+  for name in 'ab':
+    (tmp_path / name).mkdir()
+  (tmp_path / 'link').symlink_to(tmp_path / 'a')
+  (tmp_path / 'dangling').symlink_to(tmp_path / 'c')
+  monkeypatch.chdir(tmp_path / 'b')
+  for folder in (tmp_path / 'link', tmp_path / 'dangling', Path('.')):
+    with atomic_folder(folder) as partial:
+      (partial / 'new').write_text('')
+  assert (tmp_path / 'link').is_symlink()
+  for name in 'abc':
+    assert [path.name for path in (tmp_path / name).iterdir()] == ['new']
+
+
+def test_a_mounted_disk_is_no_new_folder(tmp_path: Path, monkeypatch) -> None:
+  monkeypatch.setattr(os.path, 'ismount', lambda path: path == tmp_path)
+  with pytest.raises(UserError, match='mounted there.*name one in it'):
+    check_new_folder(tmp_path, '--output')
+
+
 def test_check_new_folder(tmp_path: Path) -> None:
   full, empty = tmp_path / 'full', tmp_path / 'empty'
   full.mkdir()

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from siamkpn_jax.evaluation.formats.result_files import name_key
 from siamkpn_jax.evaluation.metrics.published import (
     PUBLISHED,
     VARIANTS,
@@ -91,12 +92,14 @@ def table(entries: Sequence[Entry]) -> Table:
   measures = [m for m in entries[0].kind
               if any(m.key in row.shown for row in found)]
   marks = {(n, 0): 'strong' for n, row in enumerate(found) if row.ours}
+  ranked = _on_the_same(entries)
   for column, measure in enumerate(measures, start=1):
     if published and all(row.ours or measure.key not in row.shown
                          for row in found):
       continue  # first among ourselves says nothing
-    for n, place in places([math.nan if row.remark else row.value(measure)
-                            for row in found], measure).items():
+    for n, place in places([
+        math.nan if row.remark or (row.ours and not ranked) else
+        row.value(measure) for row in found], measure).items():
       marks[n, column] = _PLACES[place]
   title = published.title if published else title_of(benchmark)
   last = ('remark',) if any(row.remark for row in found) else ()
@@ -107,7 +110,7 @@ def table(entries: Sequence[Entry]) -> Table:
       tuple((row.name, *(row.shown.get(m.key, NONE) for m in measures),
              str(row.num_sequences), row.protocol, *(row.remark for _ in last))
             for row in found),
-      facts(entries), _notes(found, measures, published),
+      facts(entries), _notes(found, measures, published, ranked=ranked),
       frozenset({len(measures) + 2, len(measures) + 3}), marks,
       foreign=frozenset(n for n, row in enumerate(found) if not row.ours))
 
@@ -168,10 +171,16 @@ def _arrow(measure: Measure) -> str:
   return f'{measure.label} {"↓" if measure.lower_is_better else "↑"}'
 
 
+def _on_the_same(entries: Sequence[Entry]) -> bool:
+  """Whether all were scored on the same sequences."""
+  return len({(entry.num_sequences, frozenset(map(name_key, entry.sequences)))
+              for entry in entries}) == 1
+
+
 def _notes(found: Sequence[Row], measures: Sequence[Measure],
-           published: Published | None) -> tuple[str, ...]:
-  marks = _MARKS + ('; rows that are not comparable are not ranked.' if any(
-      row.remark for row in found) else '.')
+           published: Published | None, *, ranked: bool) -> tuple[str, ...]:
+  marks = _MARKS + ('; rows that are not comparable are not ranked.' if
+                    not ranked or any(row.remark for row in found) else '.')
   notes = [marks]
   if published:
     notes.append(f'Published results: {published.source}, which does not name '
@@ -180,8 +189,7 @@ def _notes(found: Sequence[Row], measures: Sequence[Measure],
   if ROBUSTNESS in measures:
     notes.append('Robustness: failures per 100 frames.')
   notes += [f'{row.name}: {row.remark}.' for row in found if row.remark]
-  ours = [row.num_sequences for row in found if row.ours]
-  if len(set(ours)) > 1:
+  if not ranked:
     notes.append('Our trackers were scored on different sequences and are '
                  'not comparable with each other.')
   return tuple(notes)

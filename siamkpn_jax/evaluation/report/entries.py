@@ -21,6 +21,9 @@ from siamkpn_jax.evaluation.report.measures import (
 # Curve -> its number of points; None: any.
 _CURVES = {'success_curve': None, 'precision_curve': 51,
            'norm_precision_curve': 51, 'eao_curve': None}
+# No score or speed is as large, and no number of frames: what is drawn of one
+# that is would fill the memory.
+_MOST, _MOST_FRAMES = 1e6, 1e12
 _TEXTS = ('rule', 'annotations', 'results', 'weights', 'hardware')
 
 # Key -> number; None: not known.
@@ -154,8 +157,9 @@ def _figures(row: Mapping[str, Any]) -> Figures:
     if value is None:
       figures[key] = None
     elif isinstance(value, int | float) and not isinstance(value, bool):
-      if not math.isfinite(value):
-        raise ValueError(f'{key} is not finite')
+      counts = key.startswith('num_') or key == 'frames'
+      if not abs(value) <= (_MOST_FRAMES if counts else _MOST):
+        raise ValueError(f'{key} is {value:g}')
       figures[key] = float(value)
   return figures
 

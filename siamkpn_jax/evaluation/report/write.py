@@ -109,15 +109,14 @@ def check_comparable(entries: Sequence[Entry]) -> None:
 def _remove_earlier(output: Path) -> None:
   """Removes what belongs to an earlier report and might not be replaced.
 
-  Without a page there was none, and such files are somebody else's. The page
-  itself is replaced last: an interrupted report is cleared away, too.
+  Without a page there was none, and such files are somebody else's.
   """
   if not (output / NAME).is_file():
     return
   for pattern in _FILES:
     for path in output.glob(pattern):
       with file_errors(path):
-        path.unlink()
+        path.unlink(missing_ok=True)  # by another part of the evaluation
 
 
 def _pictures(entries: Sequence[Entry], output: Path) -> list[page.Picture]:
@@ -128,7 +127,8 @@ def _pictures(entries: Sequence[Entry], output: Path) -> list[page.Picture]:
   def add(name: str, title: str, save: Callable[..., None], *what: Any,
           note: str = '') -> None:
     path = output / f'{name}.png'
-    save(path, *what, f'{title} ({where})')
+    # Two $ would be mathematics.
+    save(path, *what, f'{title} ({where})'.replace('$', r'\$'))
     found.append(page.Picture(path, title, note))
 
   for name, plot in curves.PLOTS.items():

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.evaluation.report import comparison, details, measures, tables
 from siamkpn_jax.evaluation.report.tables import Table
 from tests.evaluation.report import summaries
@@ -108,6 +109,23 @@ def test_validation_set_is_not_the_test_set():
   assert 'validation set' in _rows(table)['Mine']['remark']
   assert _marked(table, 'SR') == {'DiMP-50': 'b', 'ATOM': 'i',
                                   'SiamRPN++': 'u'}
+
+
+def test_trackers_on_other_sequences_are_not_ranked():
+  """As many, but each without one that the other has."""
+  a, b = (summaries.one_pass('nfs', 'otb_got10k', 4, auc) for auc in (0.5, 0.6))
+  assert _marked(comparison.table(entries(a=a, b=b)), 'success')
+  b['sequences']['T'] = b['sequences'].pop('S2')
+  table = comparison.table(entries(a=a, b=b))
+  assert not _marked(table, 'success')
+  assert any('not comparable with each other' in note for note in table.notes)
+
+
+def test_numbers_that_no_score_has():
+  for key, value in (('success_auc', 1e12), ('frames_per_second', 1e308),
+                     ('num_frames', 1e13)):
+    with pytest.raises(UserError, match=key):
+      entries(a=summaries.one_pass(**{key: value}))
 
 
 def test_without_published_results():
