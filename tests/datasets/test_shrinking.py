@@ -14,7 +14,7 @@ from siamkpn_jax.datasets import catalog
 from siamkpn_jax.datasets.cutouts import open_library, sprites
 from siamkpn_jax.datasets.shrinking import copy, fitting
 from siamkpn_jax.datasets.shrinking.crops import flattened
-from siamkpn_jax.datasets.shrinking.pictures import backdrop_file, cutout_file
+from siamkpn_jax.datasets.shrinking.pictures import cutout_file
 from tests.datasets.cutout_files import star, write_animation, write_crops
 from tests.datasets.fakes import open_one
 from tests.datasets.photographs import photograph, write_photograph
@@ -234,22 +234,6 @@ def test_a_disk_that_fails_ends_it(root, tmp_path, monkeypatch, name):
   with pytest.raises(UnreachableError, match='Input/output error'):
     shrink(root, tmp_path / 'small')
   assert not list(tmp_path.iterdir())
-
-
-def test_a_backdrop_loses_its_bars_before_its_size(tmp_path):
-  """What is between black bars is as large as the copy needs it."""
-  wide = np.zeros((720, 1280, 3), np.uint8)
-  wide[:, 400:880] = photograph(480, 720, 1)
-  cv2.imwrite(str(tmp_path / 'wide.png'), wide)
-  small = cv2.imdecode(np.frombuffer(
-      backdrop_file(tmp_path / 'wide.png', 80), np.uint8), cv2.IMREAD_COLOR)
-  assert abs(small.shape[1] - 380) <= 6 and abs(small.shape[0] - 570) <= 9
-
-
-def test_a_picture_too_small_for_scenes_is_not_copied(tmp_path):
-  write_photograph(tmp_path / 'small.png', 500, 230, seed=1)
-  with pytest.raises(UserError, match='too small'):
-    backdrop_file(tmp_path / 'small.png', 80)
 
 
 @pytest.mark.parametrize('reach', [255, 415, 431, 509, SIDE])

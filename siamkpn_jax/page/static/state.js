@@ -9,7 +9,7 @@ export const here = {
   limits: {upload_bytes: Infinity, targets: 8, h264: true}};
 
 export const fresh = () => ({
-  camera: null, size: [640, 360], fps: 25, frames: 1,
+  camera: null, size: [640, 360], frames: 1,
   targets: [], drawn: [], rows: new Map(), next: 0, now: 1, playing: false,
   follow: false, selected: null, job: null, film: false, images: new Map(),
   heat: new Map(), path: null, said: ''});

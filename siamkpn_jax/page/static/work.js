@@ -13,7 +13,6 @@ let polling = null;
 export function merge(state) {
   const {clip} = here;
   clip.size = state.size;
-  clip.fps = state.fps;
   clip.frames = state.frames;
   clip.targets = state.targets;
   clip.film = state.film;
