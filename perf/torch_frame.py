@@ -13,7 +13,6 @@ that has no instructions for it: nothing is measured there but with --anyway.
 
 import argparse
 import functools
-import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +29,7 @@ from siamkpn_jax.config.settings import Config
 from siamkpn_jax.core import geometry
 from siamkpn_jax.core.atomic_io import check_output
 from siamkpn_jax.core.compiling import Jitted
+from siamkpn_jax.core.cpuinfo import CPUINFO, processor_field
 from siamkpn_jax.models.inference import for_cpu, inference_variables
 from siamkpn_jax.models.siamkpn import SiamKPN, build_model
 
@@ -85,11 +85,9 @@ def run(args: argparse.Namespace) -> None:
     circumstances.write(output, result)
 
 
-def bfloat16_by(cpuinfo: Path = Path('/proc/cpuinfo')) -> list[str]:
+def bfloat16_by(cpuinfo: Path = CPUINFO) -> list[str]:
   """The instructions for bfloat16 that this processor is known to have."""
-  if platform.system() != 'Linux':
-    return []
-  flags = set(cpuinfo.read_text().split())
+  flags = (processor_field('flags', path=cpuinfo) or '').split()
   return [name for name in _INSTRUCTIONS if name in flags]
 
 

@@ -132,7 +132,6 @@ def test_the_network_is_timed_within_the_program(engine):
 
 def test_bfloat16_needs_instructions(tmp_path, monkeypatch, capsys):
   """Elsewhere nothing is measured, and that is said."""
-  monkeypatch.setattr(torch_frame.platform, 'system', lambda: 'Linux')
   path = tmp_path / 'cpuinfo'
   path.write_text('flags : sse avx512f avx512_bf16 avx2\nbugs : amx_bf16x\n')
   assert torch_frame.bfloat16_by(path) == ['avx512_bf16']

@@ -7,10 +7,10 @@ and lets processes wait for each other; so the folder is trimmed here.
 import hashlib
 import os
 import platform
-import re
 import sys
 from pathlib import Path
 
+from siamkpn_jax.core.cpuinfo import processor_field
 from siamkpn_jax.core.user_cache import cache_folder, trim
 
 _FOLDER = 'jax_compilation_cache_dir'
@@ -77,12 +77,8 @@ def _processor() -> str:
   The same home may be that of machines whose processors can do less: XLA loads
   what it cannot run with a warning, and the process may crash.
   """
-  try:
-    text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
-  except OSError:  # another system
-    text = ''
-  features = re.search(r'^(?:flags|Features)\s*:\s*(.+)', text, re.MULTILINE)
-  known = (' '.join(sorted(features[1].split())) if features else
+  features = processor_field('flags', 'Features')
+  known = (' '.join(sorted(features.split())) if features else
            platform.processor())
   digest = hashlib.sha256(f'{sys.platform} {known}'.encode()).hexdigest()
   return f'{platform.machine()}-{digest[:12]}'

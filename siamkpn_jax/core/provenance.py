@@ -2,12 +2,12 @@
 
 import functools
 import platform
-import re
 import subprocess
 from pathlib import Path
 
 import siamkpn_jax
 from siamkpn_jax.core.cpu_devices import cores
+from siamkpn_jax.core.cpuinfo import processor_field
 
 
 @functools.cache
@@ -38,12 +38,8 @@ def hardware() -> str:
 
 
 def _processor() -> str:
-  try:
-    text = Path('/proc/cpuinfo').read_text(encoding='utf-8')
-  except OSError:  # another system
-    text = ''
-  named = re.search(r'model name\s*:\s*(.+)', text)
-  return named[1] if named else platform.processor() or platform.machine()
+  return (processor_field('model name') or platform.processor() or
+          platform.machine())
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -119,11 +119,9 @@ class Page:
   async def limits(self, request: Request) -> Response:
     """What the page should know before it asks."""
     del request
-    limits = self._limits
     return as_json({
-        'upload_bytes': limits.upload_bytes, 'seconds': limits.seconds,
-        'frames': limits.frames, 'targets': limits.targets,
-        'minutes': limits.minutes, 'h264': browsers_play('film.mp4')})
+        'upload_bytes': self._limits.upload_bytes,
+        'targets': self._limits.targets, 'h264': browsers_play('film.mp4')})
 
   async def upload(self, request: Request) -> Response:
     """Takes a video, the body of the request."""

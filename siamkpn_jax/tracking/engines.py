@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from siamkpn_jax.config.network import ModelConfig
+from siamkpn_jax.core.cpuinfo import CPUINFO, processor_field
 from siamkpn_jax.core.errors import UserError
 
 ENGINES = ('auto', 'jax', 'onnxruntime')
@@ -80,22 +81,17 @@ def check_precision(model: ModelConfig, precision: str) -> None:
 
 
 @functools.cache
-def has_vnni(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool | None:
+def has_vnni(cpuinfo: Path = CPUINFO) -> bool | None:
   """Whether the processor multiplies bytes fast; None if that is not known.
 
   Args:
     cpuinfo: Linux's file; other systems, and other processors than x86, have
       none with such flags.
   """
-  try:
-    text = cpuinfo.read_text(encoding='utf-8', errors='replace')
-  except OSError:
-    return None
-  flags = next((line.split() for line in text.splitlines()
-                if line.startswith('flags')), None)
+  flags = processor_field('flags', path=cpuinfo)
   if flags is None:
     return None
-  return not {'avx512_vnni', 'avx_vnni'}.isdisjoint(flags)
+  return not {'avx512_vnni', 'avx_vnni'}.isdisjoint(flags.split())
 
 
 def precision_note(precision: str) -> str | None:

@@ -1,7 +1,6 @@
 """Score files as the report needs them: checked, with text that is safe."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from siamkpn_jax.core.errors import UserError
-from siamkpn_jax.core.stored_json import check_plain
-from siamkpn_jax.evaluation.formats import results
+from siamkpn_jax.core.stored_json import read_json
 from siamkpn_jax.evaluation.report.measures import (
   Measure,
   is_vot,
@@ -77,13 +75,8 @@ def read_entry(name: str, path: Path) -> Entry:
   Raises:
     UserError: it cannot be read or is something else.
   """
-  try:
-    summary = json.loads(results.read_text(path))
-    check_plain(summary)
-  except (ValueError, RecursionError) as error:
-    raise UserError(f'{path}: not JSON ({" ".join(str(error).split())[:60]}); '
-                    'expected a file of siamkpn_jax.score --json: score '
-                    'again') from error
+  summary = read_json(path, 'a file of siamkpn_jax.score --json',
+                      advice='score again')
   return make_entry(name, summary, str(path))
 
 
