@@ -32,12 +32,12 @@ class Calibration:
 # curve is that of one network with its own settings; docs/tracking.md has the
 # measurement.
 _MEASURED = {
-    (2437144, '958770257d26015c11209c6ef7542f1c'
-     '5e03a9154defcf3b72994ed7e5f9b74a'): {  # kpn3s_nano
-         'float32': {207: Calibration(slope=7.81, middle=0.492),
-                     255: Calibration(slope=9.24, middle=0.545)},
-         'int8': {207: Calibration(slope=7.70, middle=0.480),
-                  255: Calibration(slope=11.54, middle=0.563)}}}
+    (2437304, '5deff2181619159fdab576615a5e37bd'
+     '239d254e84eabff860e3d01f987d3d9c'): {  # kpn3s_nano
+         'float32': {207: Calibration(slope=10.33, middle=0.576),
+                     255: Calibration(slope=10.64, middle=0.594)},
+         'int8': {207: Calibration(slope=10.80, middle=0.546),
+                  255: Calibration(slope=10.81, middle=0.596)}}}
 
 
 def calibration_of(path: Path, search_size: int,
