@@ -108,7 +108,7 @@ def test_commands_parse(page):
     args = parser.parse_args(argv)
     _check_settings(overrides)
     for change in getattr(args, 'change', ()):
-      _check_settings(change.split(','))
+      _check_settings(re.split(r',(?=\w+\.)', change))
     if getattr(args, 'config', None) and _packaged(args.config):
       load_config(args.config, overrides)
 

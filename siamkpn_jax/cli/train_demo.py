@@ -42,5 +42,8 @@ def run(args: argparse.Namespace) -> None:
   print(f'\nfinished in {time.monotonic() - start:.0f} s; wrote')
   for path, what in files:
     print(f'  {path}  {what}')
-  print('to track your own video:\n  python -m siamkpn_jax.track VIDEO '
+  print('this tracker has seen rendered videos alone; for real ones, the '
+        'weights in the package\nare far better (siamkpn weights)')
+  print('to track a video with it all the same:\n'
+        '  python -m siamkpn_jax.track VIDEO '
         f'--box X,Y,W,H --weights {output}/training --output out.mp4')

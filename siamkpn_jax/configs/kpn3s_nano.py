@@ -76,7 +76,7 @@ def get_config(arg: str = ''):
       batch_size=128, epochs=44, pairs_per_epoch=12_800, schedule='cosine',
       peak_lr=2e-3, freeze_epochs=0, ema_decay=0.999,
       backbone_layers=('stage4', 'stage5'), log_every=50, save_every=500)
-  if 'cpu' in words:  # 120,000 pairs, two and a half hours of two cores
+  if 'cpu' in words:  # 120,000 pairs, two and a quarter hours of two cores
     config.train.update(
         batch_size=16, epochs=60, pairs_per_epoch=2_000, ema_decay=0.998)
   # Chosen on real sequences (MODEL_CARD.md).
