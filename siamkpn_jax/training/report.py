@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from siamkpn_jax.config.section import types_of
 from siamkpn_jax.config.settings import (
   Config,
+  ModelConfig,
+  TrainConfig,
   config_differences,
   config_from_dict,
   flatten,
@@ -83,8 +86,9 @@ def _read_config(workdir: Path) -> dict[str, Any]:
                     f'its {CONFIG_NAME}: check the path')
   try:
     config = parse_json(read_bounded(path), path, 'settings', finite=False,
-                        fields={'train': dict, 'name': str})
-    config_from_dict({'train': config['train']})
+                        fields={
+                            'train': dict, 'model': dict, 'name': str})
+    _train_config(config)
     return config
   except OSError as error:
     raise _unreadable(path, error) from error
@@ -92,6 +96,13 @@ def _read_config(workdir: Path) -> dict[str, Any]:
     raise UserError(
         f'{path}: not the configuration of a run ({error}); expected the file '
         'that training writes: resume the run to write it again') from error
+
+
+def _train_config(config: Mapping[str, Any]) -> TrainConfig:
+  """Checked next to the model, of whose backbone it names parts."""
+  return config_from_dict({'train': config['train'], 'model': {
+      name: value for name, value in config['model'].items()
+      if name in types_of(ModelConfig)}}).train
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
@@ -102,7 +113,7 @@ def _unreadable(path: Path, error: OSError) -> UserError:
 def _state(config: dict[str, Any], rows: Sequence[Mapping[str, Any]],
            logged: float) -> list[str]:
   """How far the run is, and by which code; `logged` in seconds since 1970."""
-  train = config_from_dict({'train': config['train']}).train
+  train = _train_config(config)
   total, epochs = train.total_steps, train.epochs
   if not rows:
     lines = [f'<p>No step of {total:,} has been logged yet.</p>']

@@ -291,6 +291,9 @@ def _is_unscored(workdir: Path, step: int) -> bool:
 def _write_page(workdir: Path) -> None:
   if is_main_host():
     # A page is not worth a run; nor is Matplotlib, on machines without it.
-    with contextlib.suppress(UserError, ImportError):
+    with contextlib.suppress(ImportError):
       from siamkpn_jax.training.report import write_report
-      write_report(workdir)
+      try:
+        write_report(workdir)
+      except UserError as error:
+        log_main(f'note: no new {REPORT_NAME}: {error}')

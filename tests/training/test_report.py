@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from siamkpn_jax.config.files import load_config
 from siamkpn_jax.config.settings import Config, to_plain
 from siamkpn_jax.core.errors import UserError
 from siamkpn_jax.models.siamkpn import init_variables
@@ -102,6 +103,14 @@ def test_settings(tmp_path):
       'train.batch_size': ['8', '80'], 'augment.search_blur': ['0.0', '0.2'],
       'train.pairs_per_epoch': ['87', '450000'],
       'added.later': ['[1, &quot;a&quot;]', '']}
+
+
+@pytest.mark.parametrize(
+    'name', ['kpn1s', 'kpn2s', 'kpn3s', 'kpn3s_nano', 'demo'])
+def test_runs_of_the_packaged_configurations(tmp_path, name):
+  config = load_config(name)
+  page = page_of(tmp_path, [{'step': 1, 'loss': 1.0}], **to_plain(config))
+  assert f'Step 1 of {config.train.total_steps:,}, ' in page
 
 
 def test_no_settings_differ(tmp_path):
