@@ -27,7 +27,7 @@ PARTS = {'vot_bag': (0, 60), 'Crossing': (20, 90), 'Skiing': (0, 81)}
 
 # With these the packaged model loses the skier.
 LOSING = {'penalty_k': 0.5, 'window_influence': 0.56, 'size_lr': 0.09,
-          'search_size': 255}
+          'search_size': 175}
 
 
 @pytest.fixture
