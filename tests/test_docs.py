@@ -95,6 +95,13 @@ def test_what_the_pages_hold_is_found():
 
 
 @pages
+def test_headings_and_tables_begin_a_line(page):
+  """Folded into a paragraph, they and the commands below are text."""
+  prose = re.sub(r'(?s)```.*?```|`[^`]*`', '', _text(page))
+  assert not re.findall(r'(?m)^.*\S (?:#{2,} \w|\|---\|).*$', prose)
+
+
+@pages
 def test_commands_parse(page):
   """Words in capitals stand for themselves; `...` for what was left out."""
   for name, words in _commands(_blocks(page)):
